@@ -1,0 +1,230 @@
+package privileged
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// verbs need root on Linux. Each returns raw bytes for the other half to parse.
+var verbs = map[string]verb{
+	"smbios": readSMBIOS,
+}
+
+// readSMBIOS returns the entry point and the table (DSP0134 5.2), the length
+// of the entry point in front as four bytes, big endian.
+func readSMBIOS(context.Context, string) ([]byte, error) {
+	const dir = "/sys/firmware/dmi/tables/"
+	entry, err := os.ReadFile(dir + "smbios_entry_point")
+	if err != nil {
+		return nil, err
+	}
+	table, err := os.ReadFile(dir + "DMI")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.BigEndian, uint32(len(entry)))
+	b.Write(entry)
+	b.Write(table)
+	return b.Bytes(), nil
+}
+
+// unprivileged are the accounts the agent runs as, in order of preference: the
+// packages make the first one.
+var unprivileged = []string{"constat", "nobody"}
+
+// helperArgument starts this binary as the privileged half over descriptor 3.
+const helperArgument = "privileged"
+
+// Split cuts the process in two where it runs as root: a child keeps the rights
+// and answers verbs, and this process becomes an ordinary user for good. A
+// directory that it must go on writing to (may be empty) is handed to that
+// user, made the working directory, and the name to use for it from then on is
+// returned: as an ordinary user its parents may be closed to it.
+//
+// Where the process has no root rights to give up, nothing changes and the
+// client asks the helper of the service manager, if there is one.
+func Split(ctx context.Context, dir string) (*Client, string, error) {
+	if os.Geteuid() != 0 {
+		return &Client{dial: dialSocket}, dir, nil
+	}
+	account, err := findAccount()
+	if err != nil {
+		return nil, "", err
+	}
+	client, err := startHelper(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if dir != "" {
+		if err := handOver(dir, account); err != nil {
+			return nil, "", fmt.Errorf("handing %s over to the user %s: %w", dir, account.name, err)
+		}
+		if err := os.Chdir(dir); err != nil {
+			return nil, "", err
+		}
+		dir = "."
+	}
+	if err := shed(account); err != nil {
+		return nil, "", err
+	}
+	return client, dir, nil
+}
+
+type account struct {
+	name     string
+	uid, gid int
+}
+
+func findAccount() (account, error) {
+	for _, name := range unprivileged {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err1 == nil && err2 == nil && uid > 0 {
+			return account{name, uid, gid}, nil
+		}
+	}
+	return account{}, fmt.Errorf("running as root, and none of the accounts %v exists to give the rights up to: create one, or start as an ordinary user", unprivileged)
+}
+
+func startHelper(ctx context.Context) (*Client, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("starting the privileged half: %w", err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "privileged")
+	defer theirs.Close()
+	ours := os.NewFile(uintptr(pair[0]), "privileged")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("/proc/self/exe", helperArgument)
+	cmd.Args[0] = os.Args[0]
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	cmd.Stderr = os.Stderr
+	// A Ctrl-C is for the half that talks to the user; this one ends when the
+	// connection closes.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("starting the privileged half: %w", err)
+	}
+	go func() { _ = cmd.Wait() }()
+	client := &Client{}
+	client.use(conn)
+	return client, nil
+}
+
+// handOver gives a directory and what is in it to an account. Links are not
+// followed.
+func handOver(dir string, a account) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return root.Lchown(name, a.uid, a.gid)
+	})
+}
+
+// shed gives up root for good, in every thread.
+func shed(a account) error {
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("giving up groups: %w", err)
+	}
+	if err := syscall.Setresgid(a.gid, a.gid, a.gid); err != nil {
+		return fmt.Errorf("giving up the group: %w", err)
+	}
+	if err := syscall.Setresuid(a.uid, a.uid, a.uid); err != nil {
+		return fmt.Errorf("giving up root: %w", err)
+	}
+	if os.Geteuid() == 0 || syscall.Setuid(0) == nil {
+		return errors.New("root could be taken back: refusing to go on")
+	}
+	// A changed user makes the process undumpable and its /proc entries root's.
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+	return nil
+}
+
+func dialSocket(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", DefaultSocket)
+}
+
+// Main is the privileged half: over the inherited socket pair, or over the
+// listening socket a service manager hands over (sd_listen_fds(3)), where it
+// ends after a minute without work.
+func Main(ctx context.Context) error {
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) && os.Getenv("LISTEN_FDS") == "1" {
+		return listen(ctx, os.NewFile(3, "listen"), time.Minute)
+	}
+	f := os.NewFile(3, "socketpair")
+	conn, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		return errors.New("this command is started by the agent itself, with a socket; it does nothing by hand")
+	}
+	return Serve(ctx, conn, 0)
+}
+
+func listen(ctx context.Context, f *os.File, idle time.Duration) error {
+	l, err := net.FileListener(f)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	unixListener, ok := l.(*net.UnixListener)
+	if !ok {
+		return errors.New("the service manager must hand over a UNIX socket")
+	}
+	var busy atomic.Int32
+	for {
+		_ = unixListener.SetDeadline(time.Now().Add(idle))
+		conn, err := l.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) && busy.Load() > 0 {
+			continue
+		}
+		if err != nil {
+			return nil
+		}
+		busy.Add(1)
+		go func() {
+			defer busy.Add(-1)
+			_ = Serve(ctx, conn, idle)
+		}()
+	}
+}
