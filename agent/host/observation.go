@@ -1,0 +1,106 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Words of Observation.status and Gap.status.
+const (
+	statusObserved    = "observed"
+	statusUnsupported = "unsupported"
+	statusDenied      = "denied"
+	statusFailed      = "failed"
+)
+
+// observed says that a group was read from the named source.
+func observed(source string) *constatv1.Observation {
+	return &constatv1.Observation{Status: statusObserved, Source: source}
+}
+
+// failed says why a group was not read. The error's kind decides between
+// denied, unsupported and failed.
+func failed(source string, err error) *constatv1.Observation {
+	return &constatv1.Observation{Status: statusOf(err), Source: source, Reason: reasonOf(err)}
+}
+
+// gap notes a fact of an observed group that could not be read.
+func gap(o *constatv1.Observation, fact string, err error) {
+	o.Gaps = append(o.Gaps, &constatv1.Gap{Fact: fact, Status: statusOf(err), Reason: reasonOf(err)})
+}
+
+// statusOf is the one place that tells denied, unsupported and failed apart. A
+// file that does not exist is something this kernel or machine does not have.
+func statusOf(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return statusDenied
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrNotExist):
+		return statusUnsupported
+	default:
+		return statusFailed
+	}
+}
+
+// reasonOf writes an error for a technician.
+func reasonOf(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "timed out: " + err.Error()
+	}
+	return strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error())
+}
+
+// maxText is the longest text a fact keeps, in bytes; names, models and
+// addresses are far below.
+const maxText = 1024
+
+// scrub makes every text of a message fit for the wire, a log and a terminal,
+// whatever a device or file put there: valid UTF-8, no control characters, no
+// space around, at most maxText bytes. A message that is clean already is only
+// read.
+func scrub(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsList() && f.Message() != nil:
+			for i := range v.List().Len() {
+				scrub(v.List().Get(i).Message())
+			}
+		case f.Message() != nil:
+			scrub(v.Message())
+		case f.Kind() != protoreflect.StringKind:
+		case f.IsList():
+			for i := range v.List().Len() {
+				if text := v.List().Get(i).String(); text != clean(text) {
+					v.List().Set(i, protoreflect.ValueOfString(clean(text)))
+				}
+			}
+		default:
+			if text := v.String(); text != clean(text) {
+				m.Set(f, protoreflect.ValueOfString(clean(text)))
+			}
+		}
+		return true
+	})
+}
+
+// clean is what scrub does to one text.
+func clean(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if c == utf8.RuneError || unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, text)
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return strings.TrimSpace(text)
+}

@@ -1,0 +1,198 @@
+package snapshot
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// volatile groups change by themselves; a difference in them is no change of
+// the machine.
+var volatile = map[string]bool{
+	"changes": true, "counters": true, "load": true, "probes": true, "space": true, "vitals": true,
+}
+
+// fleeting facts of stable groups come and go in normal use.
+var fleeting = map[protoreflect.FullName]bool{
+	"constat.v1.Host.sessions":            true,
+	"constat.v1.Queue.jobs":               true,
+	"constat.v1.Queue.oldest_job_seconds": true,
+	"constat.v1.Queue.pending_jobs":       true,
+	"constat.v1.UsbDevice.runtime_status": true, // runtime power saving, every few seconds
+}
+
+// keys are the fields that tell the elements of a list apart, best first.
+var keys = []protoreflect.Name{
+	"name", "path", "mount_point", "id", "address", "locator", "connector", "destination", "cidr", "link", "user", "server", "url", "kind",
+}
+
+// Changes tells what became different from before to after, sorted by group,
+// fact and owner, at the later snapshot's time. Only stable groups that both
+// snapshots hold are compared, and only facts that both know: what is unknown
+// on one side did not change, as far as anyone can tell. Elements of lists are
+// matched by their name, path or the like; one that appeared has an empty
+// `before`, one that went has an empty `after`.
+func Changes(before, after *constatv1.Snapshot) []*constatv1.Change {
+	d := differ{at: after.GetManifest().GetTakenAt()}
+	for _, name := range Names() {
+		old, now := Group(before, name), Group(after, name)
+		if volatile[name] || old == nil || now == nil || proto.Equal(old, now) {
+			continue
+		}
+		d.group = name
+		d.messages("", "", old.ProtoReflect(), now.ProtoReflect())
+	}
+	slices.SortStableFunc(d.found, func(a, b *constatv1.Change) int {
+		return cmp.Or(cmp.Compare(a.GetGroup(), b.GetGroup()), cmp.Compare(a.GetFact(), b.GetFact()), cmp.Compare(a.GetOwner(), b.GetOwner()))
+	})
+	return d.found
+}
+
+// differ gathers the changes of one group after another.
+type differ struct {
+	at    *timestamppb.Timestamp
+	group string
+	found []*constatv1.Change
+}
+
+func (d *differ) add(fact, owner, before, after string) {
+	d.found = append(d.found, &constatv1.Change{
+		At: d.at, Group: &d.group, Fact: &fact, Owner: &owner, Before: &before, After: &after,
+	})
+}
+
+// messages compares two messages of one type field by field. The path leads to
+// them from the group, the owner is the list element they belong to.
+func (d *differ) messages(path, owner string, before, after protoreflect.Message) {
+	fields := before.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if fleeting[f.FullName()] {
+			continue
+		}
+		fact := string(f.Name())
+		if path != "" {
+			fact = path + "." + fact
+		}
+		switch {
+		case f.IsList() && f.Message() != nil:
+			d.elements(fact, owner, before.Get(f).List(), after.Get(f).List())
+		case f.IsList():
+			if b, a := join(f, before.Get(f).List()), join(f, after.Get(f).List()); b != a {
+				d.add(fact, owner, b, a)
+			}
+		case !before.Has(f) || !after.Has(f):
+		case f.Message() != nil && f.Message().FullName() != "google.protobuf.Timestamp":
+			d.messages(fact, owner, before.Get(f).Message(), after.Get(f).Message())
+		default:
+			if b, a := text(f, before.Get(f)), text(f, after.Get(f)); b != a {
+				d.add(fact, owner, b, a)
+			}
+		}
+	}
+}
+
+// elements compares two lists of messages, matched by key.
+func (d *differ) elements(fact, owner string, before, after protoreflect.List) {
+	old, now := index(before), index(after)
+	for _, key := range sortedKeys(old, now) {
+		inner := key
+		if owner != "" {
+			inner = owner + "/" + key
+		}
+		b, was := old[key]
+		a, is := now[key]
+		switch {
+		case was && is:
+			d.messages(fact, inner, b, a)
+		case is:
+			d.add(fact, inner, "", key)
+		default:
+			d.add(fact, inner, key, "")
+		}
+	}
+}
+
+// index finds the elements of a list by key; a key met again gets a number.
+func index(list protoreflect.List) map[string]protoreflect.Message {
+	byKey := make(map[string]protoreflect.Message, list.Len())
+	for i := range list.Len() {
+		m := list.Get(i).Message()
+		key := keyOf(m)
+		for n := 2; ; n++ {
+			if _, taken := byKey[key]; !taken {
+				break
+			}
+			key = keyOf(m) + "#" + strconv.Itoa(n)
+		}
+		byKey[key] = m
+	}
+	return byKey
+}
+
+// keyOf is what tells m apart from its siblings: the first key field it has
+// set, else its first number, else nothing.
+func keyOf(m protoreflect.Message) string {
+	fields := m.Descriptor().Fields()
+	for _, name := range keys {
+		if f := fields.ByName(name); f != nil && m.Has(f) {
+			if key := text(f, m.Get(f)); key != "" {
+				return key
+			}
+		}
+	}
+	for _, name := range []protoreflect.Name{"index", "number"} {
+		if f := fields.ByName(name); f != nil && m.Has(f) {
+			return text(f, m.Get(f))
+		}
+	}
+	return string(m.Descriptor().Name())
+}
+
+func sortedKeys(a, b map[string]protoreflect.Message) []string {
+	var all []string
+	for key := range a {
+		all = append(all, key)
+	}
+	for key := range b {
+		if _, both := a[key]; !both {
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// join writes a list of scalars in one line.
+func join(f protoreflect.FieldDescriptor, list protoreflect.List) string {
+	words := make([]string, list.Len())
+	for i := range words {
+		words[i] = text(f, list.Get(i))
+	}
+	return strings.Join(words, ", ")
+}
+
+// text writes a scalar or a time as a person reads it.
+func text(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	switch f.Kind() {
+	case protoreflect.MessageKind:
+		if t, ok := v.Message().Interface().(*timestamppb.Timestamp); ok {
+			return t.AsTime().Format(time.RFC3339)
+		}
+		return ""
+	case protoreflect.BytesKind:
+		return hex.EncodeToString(v.Bytes())
+	default:
+		return fmt.Sprint(v.Interface())
+	}
+}
