@@ -118,6 +118,8 @@ type EnrollResponse struct {
 	// DER, the CA.
 	CaCertificate []byte                 `protobuf:"bytes,3,opt,name=ca_certificate,json=caCertificate,proto3" json:"ca_certificate,omitempty"`
 	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// The collector's clock now, so that the agent can say how far its own is off.
+	Now           *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=now,proto3" json:"now,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,6 +178,13 @@ func (x *EnrollResponse) GetCaCertificate() []byte {
 func (x *EnrollResponse) GetNotAfter() *timestamppb.Timestamp {
 	if x != nil {
 		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *EnrollResponse) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
 	}
 	return nil
 }
@@ -1795,13 +1804,14 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\bhostname\x18\x03 \x01(\tR\bhostname\x12!\n" +
 	"\fmachine_hash\x18\x04 \x01(\tR\vmachineHash\x12#\n" +
 	"\ragent_version\x18\x05 \x01(\tR\fagentVersion\x12\x1b\n" +
-	"\tos_family\x18\x06 \x01(\tR\bosFamily\"\xb3\x01\n" +
+	"\tos_family\x18\x06 \x01(\tR\bosFamily\"\xe1\x01\n" +
 	"\x0eEnrollResponse\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12 \n" +
 	"\vcertificate\x18\x02 \x01(\fR\vcertificate\x12%\n" +
 	"\x0eca_certificate\x18\x03 \x01(\fR\rcaCertificate\x127\n" +
-	"\tnot_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\" \n" +
+	"\tnot_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12,\n" +
+	"\x03now\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\" \n" +
 	"\fRenewRequest\x12\x10\n" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"\x91\x01\n" +
 	"\rRenewResponse\x12 \n" +
@@ -1959,44 +1969,45 @@ var file_constat_v1_agent_proto_goTypes = []any{
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
 	25, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
-	25, // 1: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
-	6,  // 2: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
-	8,  // 3: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
-	11, // 4: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
-	12, // 5: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
-	7,  // 6: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
-	9,  // 7: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
-	13, // 8: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
-	19, // 9: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
-	25, // 10: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	25, // 11: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	25, // 12: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 13: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
-	14, // 14: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	15, // 15: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	16, // 16: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	17, // 17: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	18, // 18: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	21, // 19: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	22, // 20: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	26, // 21: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	27, // 22: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	28, // 23: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	29, // 24: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	24, // 25: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 26: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 27: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 28: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	20, // 29: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	1,  // 30: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 31: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 32: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	23, // 33: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	30, // [30:34] is the sub-list for method output_type
-	26, // [26:30] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	25, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
+	25, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
+	6,  // 3: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
+	8,  // 4: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
+	11, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
+	12, // 6: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
+	7,  // 7: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
+	9,  // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
+	13, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
+	19, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
+	25, // 11: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	25, // 12: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	25, // 13: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 14: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
+	14, // 15: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	15, // 16: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	16, // 17: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	17, // 18: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	18, // 19: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	21, // 20: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	22, // 21: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	26, // 22: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	27, // 23: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	28, // 24: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	29, // 25: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	24, // 26: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 27: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 28: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 29: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	20, // 30: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	1,  // 31: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 32: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 33: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	23, // 34: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	31, // [31:35] is the sub-list for method output_type
+	27, // [27:31] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }
