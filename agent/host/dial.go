@@ -1,0 +1,148 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// connectLimit is how long a connect may take. The kernel repeats a lost SYN
+// only after a second, so hedges are sent instead of waiting for that.
+const connectLimit = time.Second
+
+// hedges are when further connects start while none was answered.
+var hedges = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond}
+
+// errBadTarget is a target that is no host:port.
+var errBadTarget = errors.New("the target is not host:port")
+
+// attempt is one connect under way or done.
+type attempt struct {
+	conn net.Conn
+	took time.Duration
+	err  error
+}
+
+// dial connects to host:port and returns the first connection that is
+// answered, with the number of connects that were started. Names are looked up
+// by the system's resolver; several addresses take turns (RFC 8305).
+func (p *prober) dial(ctx context.Context, target string) (net.Conn, int, error) {
+	addresses, err := p.addresses(ctx, target)
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := p.patience.within(ctx, connectLimit)
+	defer cancel()
+	done := make(chan attempt, len(hedges))
+	started, failed := 0, 0
+	start := func() {
+		to := addresses[started%len(addresses)]
+		started++
+		go func() {
+			var d net.Dialer
+			began := time.Now()
+			conn, err := d.DialContext(ctx, "tcp", to.String())
+			done <- attempt{conn, time.Since(began), err}
+		}()
+	}
+	start()
+	for {
+		var hedge <-chan time.Time
+		if started < len(hedges) {
+			hedge = time.After(hedges[started] - hedges[started-1])
+		}
+		select {
+		case <-hedge:
+			start()
+		case a := <-done:
+			if a.err == nil {
+				p.patience.answered(a.took)
+				go closeRest(done, started-failed-1)
+				return a.conn, started, nil
+			}
+			if err = a.err; ctx.Err() != nil {
+				err = context.DeadlineExceeded
+			}
+			failed++
+			switch {
+			case failed < started:
+			case started < min(len(addresses), len(hedges)):
+				start()
+			default:
+				return nil, started, err
+			}
+		}
+	}
+}
+
+// closeRest closes the connections that lost the race.
+func closeRest(done <-chan attempt, n int) {
+	for range n {
+		if a := <-done; a.conn != nil {
+			a.conn.Close()
+		}
+	}
+}
+
+// addresses are where a host:port lies, of both families in turn, the one that
+// the system prefers first.
+func (p *prober) addresses(ctx context.Context, target string) ([]netip.AddrPort, error) {
+	host, text, err := net.SplitHostPort(target)
+	if err != nil {
+		return nil, errBadTarget
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, errBadTarget
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.AddrPort{netip.AddrPortFrom(a, uint16(port))}, nil
+	}
+	ips, err := p.lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var first, second []netip.AddrPort
+	for _, a := range ips {
+		if a.Is4() == ips[0].Is4() {
+			first = append(first, netip.AddrPortFrom(a, uint16(port)))
+		} else {
+			second = append(second, netip.AddrPortFrom(a, uint16(port)))
+		}
+	}
+	var list []netip.AddrPort
+	for i := range max(len(first), len(second)) {
+		if i < len(first) {
+			list = append(list, first[i])
+		}
+		if i < len(second) {
+			list = append(list, second[i])
+		}
+	}
+	return list, nil
+}
+
+// resultOf is the word for what a socket said.
+func resultOf(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &dns):
+		return "nameNotResolved"
+	case errors.As(err, &errno) && socketResults[errno] != "":
+		return socketResults[errno]
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	default:
+		return "error"
+	}
+}

@@ -1,0 +1,104 @@
+package host
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// clockTick is the unit of times in the neighbour table (USER_HZ).
+const clockTick = 10 * time.Millisecond
+
+// resolveGateway makes the kernel resolve a neighbour and follows the table
+// until the answer is there or ctx ends. The state is empty when it could not
+// be told: without rights an entry that was learned before cannot be asked
+// again, and an old entry proves nothing.
+func resolveGateway(ctx context.Context, address netip.Addr, link string) (state, mac string) {
+	iface, err := net.InterfaceByName(link)
+	if err != nil {
+		return "", ""
+	}
+	if iface.Flags&(net.FlagPointToPoint|net.FlagLoopback) != 0 {
+		return "notApplicable", ""
+	}
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return "", ""
+	}
+	defer c.Close()
+	start := time.Now()
+	before := lookNeighbour(c, iface, address)
+	asked := before != nil && askAgain(c, before)
+	poke(address)
+	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
+		e := lookNeighbour(c, iface, address)
+		state, mac = neighbourState(e, time.Since(start))
+		if state == "reachable" || state == "notApplicable" || state == "failed" {
+			return state, mac
+		}
+		select {
+		case <-ctx.Done():
+			if state == "" && asked {
+				state = "failed" // asked again by us, and silent since
+			}
+			return state, mac
+		case <-time.After(wait):
+		}
+	}
+}
+
+// neighbourState is the word for an entry that is followed since some time;
+// empty while it proves nothing.
+func neighbourState(e *rtnetlink.NeighMessage, since time.Duration) (state, mac string) {
+	if e == nil {
+		return "none", ""
+	}
+	if len(e.Attributes.LLAddress) == 6 {
+		mac = e.Attributes.LLAddress.String()
+	}
+	switch {
+	case e.State&(unix.NUD_NOARP|unix.NUD_PERMANENT) != 0:
+		return "notApplicable", mac
+	case e.State&unix.NUD_FAILED != 0:
+		return "failed", ""
+	case e.State&unix.NUD_INCOMPLETE != 0:
+		return "incomplete", ""
+	case e.State&unix.NUD_REACHABLE != 0 && e.Attributes.CacheInfo != nil &&
+		time.Duration(e.Attributes.CacheInfo.Confirmed)*clockTick <= since+clockTick:
+		return "reachable", mac
+	}
+	return "", mac
+}
+
+// askAgain makes the kernel verify an entry at once, as it would by itself some
+// seconds after the next use. It needs CAP_NET_ADMIN.
+func askAgain(c *rtnetlink.Conn, e *rtnetlink.NeighMessage) bool {
+	if e.State&(unix.NUD_REACHABLE|unix.NUD_STALE|unix.NUD_DELAY|unix.NUD_PROBE) == 0 {
+		return false
+	}
+	for _, state := range []uint16{unix.NUD_STALE, unix.NUD_PROBE} {
+		request := &rtnetlink.NeighMessage{
+			Family: e.Family, Index: e.Index, State: state,
+			Attributes: &rtnetlink.NeighAttributes{Address: e.Attributes.Address, LLAddress: e.Attributes.LLAddress},
+		}
+		_, err := c.Execute(request, unix.RTM_NEWNEIGH, netlink.Request|netlink.Acknowledge|netlink.Replace)
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// lookNeighbour reads the entry of an address; nil when there is none.
+func lookNeighbour(c *rtnetlink.Conn, iface *net.Interface, address netip.Addr) *rtnetlink.NeighMessage {
+	table, err := c.Neigh.List()
+	if err != nil {
+		return nil
+	}
+	return neighbour(table, uint32(iface.Index), address.WithZone("").AsSlice())
+}

@@ -1,0 +1,115 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// resolvedConf is systemd-resolved's own view: the servers behind its stub.
+const resolvedConf = "/run/systemd/resolve/resolv.conf"
+
+// errNotRead is the gap of facts that no reader of this agent fills.
+var errNotRead = fmt.Errorf("not read by this agent: %w", errors.ErrUnsupported)
+
+// readNetwork fills the network group without sending a packet: links,
+// addresses and routes from the kernel (readStack, one per system), resolvers,
+// hosts file and proxy from files and environment.
+func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed(stackSource)
+	n := &constatv1.Network{}
+	if err := readStack(ctx, r, n, o); err != nil {
+		return nil, failed(stackSource, err)
+	}
+	readResolvers(r, n, o)
+	readHosts(r, n, o)
+	n.Proxy = readProxy(r)
+	for _, fact := range []string{"vpns", "firewall", "neighbours", "os_connectivity", "networking_enabled"} {
+		gap(o, fact, errNotRead)
+	}
+	return n, o
+}
+
+// readResolvers lists the servers in the order they are asked. A stub on this
+// machine is listed with the servers behind it, where they are known.
+func readResolvers(r *reader, n *constatv1.Network, o *constatv1.Observation) {
+	if resolvConfFile == "" {
+		gap(o, "resolvers", errNotRead)
+		gap(o, "search_domains", errNotRead)
+		return
+	}
+	content, err := r.file(resolvConfFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return // the C library then knows no server but this machine
+	}
+	if err != nil {
+		gap(o, "resolvers", err)
+		gap(o, "search_domains", err)
+		return
+	}
+	conf := parseResolvConf(content)
+	n.SearchDomains = conf.search
+	stub := false
+	for _, a := range conf.servers {
+		n.Resolvers = append(n.Resolvers, resolver(a, "resolv.conf"))
+		stub = stub || a.IsLoopback()
+	}
+	if !stub {
+		return
+	}
+	if content, err = r.file(resolvedConf); err != nil {
+		return // another stub: whom it asks is its own secret
+	}
+	for _, a := range parseResolvConf(content).servers {
+		if !a.IsLoopback() {
+			n.Resolvers = append(n.Resolvers, resolver(a, "resolved"))
+		}
+	}
+}
+
+func resolver(a netip.Addr, origin string) *constatv1.Resolver {
+	r := &constatv1.Resolver{Address: set(a.String()), Stub: set(a.IsLoopback()), Origin: set(origin)}
+	r.Link = filled(a.Zone())
+	return r
+}
+
+// readHosts lists what the hosts file overrides.
+func readHosts(r *reader, n *constatv1.Network, o *constatv1.Observation) {
+	content, err := r.file(hostsFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		hostname, _ := r.text("/etc/hostname")
+		if hostname == "" && r.Root == "" {
+			hostname, _ = os.Hostname()
+		}
+		n.HostsOverrides, err = parseHosts(content, hostname)
+	}
+	if err != nil {
+		gap(o, "hosts_overrides", err)
+	}
+}
+
+// readProxy tells the proxy that programs of this machine are given: by the
+// agent's environment, else by /etc/environment. A user's desktop may hold
+// another one.
+func readProxy(r *reader) *constatv1.Proxy {
+	if r.Root == "" {
+		if p := proxyFrom(os.Getenv); p.GetMode() != "none" {
+			return p
+		}
+	}
+	content, err := r.file("/etc/environment")
+	if err != nil {
+		content = nil
+	}
+	values := parseEnvironment(content)
+	return proxyFrom(func(name string) string { return values[name] })
+}

@@ -1,0 +1,181 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// gatewayLimit is how long a gateway may take. It spans two of the kernel's own
+// ARP or ND questions, which are a second apart.
+const gatewayLimit = 1050 * time.Millisecond
+
+// pingTimes are when echo requests are sent while none was answered.
+var pingTimes = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond}
+
+// discardPort is where a datagram goes that only makes the kernel resolve the
+// gateway (RFC 863).
+const discardPort = 9
+
+// gateways are the next hops of the default routes, each once.
+func (p *prober) gateways() []*constatv1.Route {
+	var hops []*constatv1.Route
+	for _, r := range p.network.GetRoutes() {
+		same := func(o *constatv1.Route) bool { return o.GetGateway() == r.GetGateway() && o.GetLink() == r.GetLink() }
+		if r.GetGateway() != "" && !slices.ContainsFunc(hops, same) {
+			hops = append(hops, r)
+		}
+	}
+	return hops
+}
+
+// askGateway makes the kernel ask for the gateway's hardware address and pings
+// it meanwhile. An echo reply proves the gateway where the neighbour table
+// cannot; silence to echo proves nothing.
+func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
+	g := &constatv1.GatewayProbe{Address: route.Gateway, Family: route.Family, Link: route.Link}
+	address, err := netip.ParseAddr(route.GetGateway())
+	if err != nil {
+		g.Neighbour, g.Ping = nil, set("error")
+		return g
+	}
+	if address.IsLinkLocalUnicast() && address.Is6() {
+		address = address.WithZone(route.GetLink())
+	}
+	ctx, cancel := p.patience.within(p.ctx, gatewayLimit)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ping(ctx, address, g)
+		if g.GetPing() == "ok" {
+			p.patience.answered(time.Duration(g.GetPingMs() * float64(time.Millisecond)))
+		}
+	})
+	var state, mac string
+	wg.Go(func() { state, mac = resolveGateway(ctx, address, route.GetLink()) })
+	wg.Wait()
+	if g.GetPing() == "ok" && state != "notApplicable" {
+		state = "reachable"
+	}
+	g.Neighbour, g.Mac = filled(state), filled(mac)
+	return g
+}
+
+// poke sends the gateway one datagram.
+func poke(address netip.Addr) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, discardPort)))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	// Lost or refused: the neighbour table tells.
+	_, _ = conn.Write([]byte{0})
+}
+
+// echo is how a family is pinged: without rights, else by a raw socket.
+type echo struct {
+	networks [2]string
+	any      string
+	request  icmp.Type
+	reply    icmp.Type
+	protocol int
+}
+
+var echoes = map[int32]echo{
+	4: {[2]string{"udp4", "ip4:icmp"}, "0.0.0.0", ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 1},
+	6: {[2]string{"udp6", "ip6:ipv6-icmp"}, "::", ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 58},
+}
+
+// ping sends echo requests until one is answered or ctx ends.
+func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
+	e := echoes[familyOf(address)]
+	conn, datagram, err := e.listen()
+	if err != nil {
+		g.Ping = set("error")
+		if errors.Is(err, fs.ErrPermission) {
+			g.Ping = set("denied")
+		}
+		return
+	}
+	defer conn.Close()
+	var to net.Addr = &net.IPAddr{IP: address.AsSlice(), Zone: address.Zone()}
+	if datagram {
+		to = &net.UDPAddr{IP: address.AsSlice(), Zone: address.Zone()}
+	}
+	nonce := rand.Text()
+	start := time.Now()
+	sent := make([]time.Time, 0, len(pingTimes))
+	for i := range pingTimes {
+		message, err := (&icmp.Message{Type: e.request, Body: &icmp.Echo{ID: os.Getpid() & 0xffff, Seq: i + 1, Data: []byte(nonce)}}).Marshal(nil)
+		if err != nil {
+			break
+		}
+		sent = append(sent, time.Now())
+		if _, err := conn.WriteTo(message, to); err != nil {
+			g.Ping = set("error")
+			if resultOf(err) == "blocked" {
+				g.Ping = set("denied")
+			}
+			return
+		}
+		until := start.Add(gatewayLimit)
+		if i+1 < len(pingTimes) {
+			until = start.Add(pingTimes[i+1])
+		} else if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+			until = deadline
+		}
+		if seq := e.await(conn, nonce, until); seq > 0 && seq <= len(sent) {
+			g.Ping, g.PingMs = set("ok"), milliseconds(sent[seq-1])
+			g.Sent, g.Received = set(int32(len(sent))), set(int32(1))
+			// Requests before the answered one are lost; later ones were not sent.
+			g.LossPercent = set(float64(len(sent)-1) / float64(len(sent)) * 100)
+			return
+		}
+	}
+	g.Ping, g.Sent, g.Received = set("timeout"), set(int32(len(sent))), set(int32(0))
+}
+
+// listen opens an ICMP socket, without rights where the system allows it.
+func (e echo) listen() (conn *icmp.PacketConn, datagram bool, err error) {
+	conn, err = icmp.ListenPacket(e.networks[0], e.any)
+	if err == nil {
+		return conn, true, nil
+	}
+	conn, err = icmp.ListenPacket(e.networks[1], e.any)
+	return conn, false, err
+}
+
+// await reads until our reply comes and returns its sequence number; 0 means
+// none came in time.
+func (e echo) await(conn *icmp.PacketConn, nonce string, until time.Time) int {
+	if err := conn.SetReadDeadline(until); err != nil {
+		return 0
+	}
+	buffer := make([]byte, 1500)
+	for {
+		n, _, err := conn.ReadFrom(buffer)
+		if err != nil {
+			return 0
+		}
+		m, err := icmp.ParseMessage(e.protocol, buffer[:n])
+		if err != nil || m.Type != e.reply {
+			continue
+		}
+		if body, ok := m.Body.(*icmp.Echo); ok && string(body.Data) == nonce {
+			return body.Seq
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// lookupLimit is how long the system's resolver may take. It waits five
+// seconds for a silent server, so it is cut short: what the servers say by
+// themselves is asked directly.
+const lookupLimit = 900 * time.Millisecond
+
+// system resolves as programs do: hosts file first, then the servers of
+// resolv.conf. On Linux it is Go's own resolver, which reads the same files as
+// the C library and, unlike that, can be given up. Elsewhere it is the
+// system's, which knows policies that no file shows.
+var system = &net.Resolver{PreferGo: runtime.GOOS == "linux"}
+
+// lookup is one name, asked once for all probes that need it.
+type lookup struct {
+	done      chan struct{}
+	addresses []netip.Addr
+	took      time.Duration
+	err       error
+}
+
+// resolve starts the lookup of a name, or finds the one that was started.
+func (p *prober) resolve(name string) *lookup {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name = strings.ToLower(name)
+	if l := p.lookups[name]; l != nil {
+		return l
+	}
+	l := &lookup{done: make(chan struct{})}
+	p.lookups[name] = l
+	go func() {
+		defer close(l.done)
+		ctx, cancel := p.patience.within(p.ctx, lookupLimit)
+		defer cancel()
+		start := time.Now()
+		l.addresses, l.err = system.LookupNetIP(ctx, "ip", name)
+		l.took = time.Since(start)
+		if l.err == nil {
+			p.patience.answered(l.took)
+		}
+		for i, a := range l.addresses {
+			l.addresses[i] = a.Unmap()
+		}
+	}()
+	return l
+}
+
+// lookup waits for the addresses of a name; there is at least one, or an error.
+func (p *prober) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
+	l := p.resolve(name)
+	select {
+	case <-l.done:
+		if l.err == nil && len(l.addresses) == 0 {
+			return nil, &net.DNSError{Err: "no addresses", Name: name, IsNotFound: true}
+		}
+		return l.addresses, l.err
+	case <-ctx.Done():
+		return nil, &net.DNSError{Err: ctx.Err().Error(), Name: name, IsTimeout: true}
+	}
+}
+
+// askLookup tells what the system's resolver says of a name.
+func (p *prober) askLookup(name *constatv1.ProbeName) *constatv1.LookupProbe {
+	l := p.resolve(name.GetHost())
+	<-l.done
+	probe := &constatv1.LookupProbe{
+		Name: set(name.GetHost()), Result: set(lookupResult(l.err)), Ms: set(float64(l.took.Microseconds()) / 1000),
+	}
+	if l.err == nil {
+		probe.Answers, probe.Expected = answers(l.addresses, name.GetExpect())
+	}
+	return probe
+}
+
+// lookupResult is the word for what a resolver said.
+func lookupResult(err error) string {
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "notFound"
+	case errors.As(err, &dns) && dns.IsTimeout, resultOf(err) == "timeout":
+		return "timeout"
+	default:
+		return "error"
+	}
+}
+
+// answers are addresses as facts, sorted, and whether one of them lies in the
+// expected prefixes (nil when none are given). A malformed prefix expects
+// nothing.
+func answers(addresses []netip.Addr, expect []string) (texts []string, expected *bool) {
+	if len(expect) > 0 {
+		expected = set(false)
+	}
+	for _, a := range addresses {
+		texts = append(texts, a.String())
+		for _, e := range expect {
+			if p, err := netip.ParsePrefix(e); err == nil && p.Contains(a) {
+				*expected = true
+			}
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts), expected
+}

@@ -1,0 +1,169 @@
+package host
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// probesLimit ends all probes, whatever each of them still waits for: a
+// diagnosis with the network dead has to answer in seconds.
+const probesLimit = 4500 * time.Millisecond
+
+// maxNames bounds how many names are asked of each resolver.
+const maxNames = 16
+
+// DefaultProbes returns the targets for an endpoint that no policy names any
+// for: public services of different operators, so that one operator's outage
+// does not look like a dead network. They learn no more than that somebody
+// asked.
+func DefaultProbes() *constatv1.ProbePolicy {
+	return &constatv1.ProbePolicy{
+		Names: []*constatv1.ProbeName{{Host: "example.com"}, {Host: "one.one.one.one", Expect: []string{
+			"1.1.1.1/32", "1.0.0.1/32", "2606:4700:4700::/48",
+		}}},
+		Tcp: []string{
+			"1.1.1.1:443", "8.8.8.8:443", "9.9.9.9:443",
+			"[2606:4700:4700::1111]:443", "[2001:4860:4860::8888]:443", "[2620:fe::fe]:443",
+		},
+		Http: &constatv1.ProbeHttp{Url: "http://detectportal.firefox.com/success.txt", Status: 200, Body: "success"},
+		Tls: []*constatv1.ProbeTls{
+			{Address: "www.cloudflare.com:443"}, {Address: "www.google.com:443"}, {Address: "www.microsoft.com:443"},
+		},
+	}
+}
+
+// readProbes fills the probes group: all questions are sent at once, each with
+// its own deadline.
+func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	policy := r.Probes
+	if policy == nil {
+		policy = DefaultProbes()
+	}
+	network, o := r.network()
+	result := observed("sockets")
+	if network == nil {
+		for _, fact := range []string{"gateways", "dns", "proxy"} {
+			result.Gaps = append(result.Gaps, &constatv1.Gap{
+				Fact: fact, Status: o.GetStatus(), Reason: "whom to ask is unknown: " + o.GetReason(),
+			})
+		}
+		network = &constatv1.Network{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, probesLimit)
+	defer cancel()
+	for _, fact := range []string{"mtu", "dhcp", "conflicts", "clock"} {
+		gap(result, fact, errNotRead)
+	}
+	return newProber(ctx, network, policy).run(), result
+}
+
+// prober is one run of all probes.
+type prober struct {
+	ctx      context.Context
+	network  *constatv1.Network
+	policy   *constatv1.ProbePolicy
+	patience patience
+
+	mu      sync.Mutex
+	lookups map[string]*lookup
+}
+
+func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
+	return &prober{ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}}
+}
+
+// run sends everything and waits for the slowest answer.
+func (p *prober) run() *constatv1.Probes {
+	var wg sync.WaitGroup
+	result := &constatv1.Probes{}
+	result.Gateways = each(&wg, p.gateways(), p.askGateway)
+	names := p.names()
+	result.Dns = each(&wg, p.questions(names), p.askDNS)
+	result.Lookups = each(&wg, names, p.askLookup)
+	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
+	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)
+	result.Services = each(&wg, p.policy.GetServices(), p.askService)
+	if page := p.policy.GetHttp(); page.GetUrl() != "" {
+		wg.Go(func() { result.Http = p.askPage(page) })
+	}
+	if address := p.proxy(); address != "" {
+		wg.Go(func() { result.Proxy = p.askProxy(address) })
+	}
+	wg.Wait()
+	if result.Proxy != nil {
+		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
+	}
+	return result
+}
+
+// each asks about every target at the same time; the answers stand in the
+// targets' order once wg is done.
+func each[T, R any](wg *sync.WaitGroup, targets []T, ask func(T) R) []R {
+	answers := make([]R, len(targets))
+	for i, t := range targets {
+		wg.Go(func() { answers[i] = ask(t) })
+	}
+	return answers
+}
+
+// names are all names that the policy's targets need, with what their answers
+// must be, each once: a hosts file or a lying server shows in any of them.
+func (p *prober) names() []*constatv1.ProbeName {
+	names := slices.Clone(p.policy.GetNames())
+	add := func(host string) {
+		_, err := netip.ParseAddr(host)
+		known := slices.ContainsFunc(names, func(n *constatv1.ProbeName) bool { return strings.EqualFold(n.GetHost(), host) })
+		if err != nil && host != "" && !known {
+			names = append(names, &constatv1.ProbeName{Host: host})
+		}
+	}
+	add(hostOf(p.policy.GetHttp().GetUrl()))
+	for _, t := range p.policy.GetTls() {
+		add(hostOf(t.GetAddress()))
+	}
+	for _, s := range p.policy.GetServices() {
+		add(hostOf(s.GetUrl() + s.GetTcp() + s.GetVpn() + s.GetMail()))
+	}
+	return names[:min(len(names), maxNames)]
+}
+
+// hostOf finds the host in a URL, in host:port or in a bare host.
+func hostOf(target string) string {
+	if strings.Contains(target, "://") {
+		u, err := url.Parse(target)
+		if err != nil {
+			return ""
+		}
+		return u.Hostname()
+	}
+	if host, _, err := net.SplitHostPort(target); err == nil {
+		return host
+	}
+	return strings.Trim(target, "[]")
+}
+
+// withPort adds the port when the target names none.
+func withPort(target, port string) string {
+	if _, _, err := net.SplitHostPort(target); err == nil {
+		return target
+	}
+	return net.JoinHostPort(strings.Trim(target, "[]"), port)
+}
+
+// proxy is the configured web proxy, or "".
+func (p *prober) proxy() string {
+	if a := p.network.GetProxy().GetHttps(); a != "" {
+		return a
+	}
+	return p.network.GetProxy().GetHttp()
+}
