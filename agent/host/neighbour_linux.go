@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,9 +15,9 @@ const clockTick = 10 * time.Millisecond
 
 // resolveGateway makes the kernel resolve a neighbour and follows the table
 // until the answer is there or ctx ends. The state is empty when it could not
-// be told: without rights an entry that was learned before cannot be asked
-// again, and an old entry proves nothing.
-func resolveGateway(ctx context.Context, address netip.Addr, link string) (state, mac string) {
+// be told: an entry that was learned before proves nothing until it is asked
+// again, and for that confirm needs rights.
+func resolveGateway(ctx context.Context, address netip.Addr, link string, confirm confirmation) (state, mac string) {
 	iface, err := net.InterfaceByName(link)
 	if err != nil {
 		return "", ""
@@ -32,8 +31,7 @@ func resolveGateway(ctx context.Context, address netip.Addr, link string) (state
 	}
 	defer c.Close()
 	start := time.Now()
-	before := lookNeighbour(c, iface, address)
-	asked := before != nil && askAgain(c, before)
+	asked := lookNeighbour(c, iface, address) != nil && confirm(ctx, link+" "+address.WithZone("").String())
 	poke(address)
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
 		e := lookNeighbour(c, iface, address)
@@ -73,25 +71,6 @@ func neighbourState(e *rtnetlink.NeighMessage, since time.Duration) (state, mac 
 		return "reachable", mac
 	}
 	return "", mac
-}
-
-// askAgain makes the kernel verify an entry at once, as it would by itself some
-// seconds after the next use. It needs CAP_NET_ADMIN.
-func askAgain(c *rtnetlink.Conn, e *rtnetlink.NeighMessage) bool {
-	if e.State&(unix.NUD_REACHABLE|unix.NUD_STALE|unix.NUD_DELAY|unix.NUD_PROBE) == 0 {
-		return false
-	}
-	for _, state := range []uint16{unix.NUD_STALE, unix.NUD_PROBE} {
-		request := &rtnetlink.NeighMessage{
-			Family: e.Family, Index: e.Index, State: state,
-			Attributes: &rtnetlink.NeighAttributes{Address: e.Attributes.Address, LLAddress: e.Attributes.LLAddress},
-		}
-		_, err := c.Execute(request, unix.RTM_NEWNEIGH, netlink.Request|netlink.Acknowledge|netlink.Replace)
-		if err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // lookNeighbour reads the entry of an address; nil when there is none.

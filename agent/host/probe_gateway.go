@@ -65,7 +65,7 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 		}
 	})
 	var state, mac string
-	wg.Go(func() { state, mac = resolveGateway(ctx, address, route.GetLink()) })
+	wg.Go(func() { state, mac = resolveGateway(ctx, address, route.GetLink(), p.confirm) })
 	wg.Wait()
 	if g.GetPing() == "ok" && state != "notApplicable" {
 		state = "reachable"
@@ -73,6 +73,10 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	g.Neighbour, g.Mac = filled(state), filled(mac)
 	return g
 }
+
+// confirmation makes the kernel ask a known neighbour ("LINK ADDRESS") again,
+// and tells whether that was done.
+type confirmation func(ctx context.Context, neighbour string) bool
 
 // poke sends the gateway one datagram.
 func poke(address netip.Addr) {

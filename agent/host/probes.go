@@ -64,7 +64,14 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	for _, fact := range []string{"mtu", "dhcp", "conflicts", "clock"} {
 		gap(result, fact, errNotRead)
 	}
-	return newProber(ctx, network, policy).run(), result
+	p := newProber(ctx, network, policy)
+	if r.Privileged != nil {
+		p.confirm = func(ctx context.Context, neighbour string) bool {
+			_, err := r.Privileged(ctx, "neighbour", neighbour)
+			return err == nil
+		}
+	}
+	return p.run(), result
 }
 
 // prober is one run of all probes.
@@ -72,6 +79,7 @@ type prober struct {
 	ctx      context.Context
 	network  *constatv1.Network
 	policy   *constatv1.ProbePolicy
+	confirm  confirmation
 	patience patience
 
 	mu      sync.Mutex
@@ -79,7 +87,10 @@ type prober struct {
 }
 
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
-	return &prober{ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}}
+	return &prober{
+		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{},
+		confirm: func(context.Context, string) bool { return false },
+	}
 }
 
 // run sends everything and waits for the slowest answer.

@@ -22,7 +22,8 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
-	"smbios": readSMBIOS,
+	"neighbour": confirmNeighbour,
+	"smbios":    readSMBIOS,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length
