@@ -1,0 +1,57 @@
+# Two targets do all set-up on a fresh machine with Go: make run, make test.
+# make help lists the others.
+
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo 0.1.0-dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X constat/internal/version.Version=$(VERSION) -X constat/internal/version.Commit=$(COMMIT)
+TAGS    := grpcnotrace
+TOOL    := go tool -modfile=.tools/go.mod
+
+# gousb needs cgo and libusb; where they are not, the native readers do it all.
+LIBUSB  := $(shell command -v gcc >/dev/null && pkg-config --exists libusb-1.0 2>/dev/null && echo libusb)
+PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: help build run test lint bench lab lab-report cross generate clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## build constat-agent, constat-tray and constat-collector into bin/
+	@mkdir -p bin
+	CGO_ENABLED=$(if $(LIBUSB),1,0) go build -trimpath -tags "$(TAGS) $(LIBUSB)" -ldflags "$(LDFLAGS)" -o bin/constat-agent ./agent
+	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-tray ./agent/tray
+	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-collector ./collector
+
+run: build ## diagnose this machine and open a ticket with the result (ONCE=1: then stop)
+	bin/constat-collector quickstart --data .constat --agent bin/constat-agent $(if $(ONCE),--once)
+
+test: ## install what the tests need (as root) and run them all
+	.ci/test
+
+lint: ## formatting, vet, staticcheck, schema, generated files, builds for every system
+	.ci/lint
+
+bench: ## all benchmarks
+	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
+
+lab: ## inject real faults and show how they are named (FAULT=id: only that one)
+	.ci/setup
+	FAULT="$(FAULT)" go test -tags "$(TAGS)" -count=1 -run TestLab -v ./internal/lab
+
+lab-report: ## the same, and write docs/lab.md
+	.ci/setup
+	CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" go test -tags "$(TAGS)" -count=1 -run TestLab -v ./internal/lab
+
+cross: ## build for every system without cgo
+	@for p in $(PLATFORMS); do \
+	  echo "build $$p"; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./agent || exit 1; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./agent/tray || exit 1; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./collector || exit 1; \
+	done
+
+generate: ## write generated code anew
+	.ci/generate
+
+clean: ## remove what was built; data in .constat stay
+	rm -rf bin dist

@@ -1,0 +1,10 @@
+//go:build !linux && !windows
+
+package main
+
+import "errors"
+
+// show refuses: there is no menu bar item on this system yet.
+func show(*session) error {
+	return errors.New("there is no menu on this system yet: use \"constat-agent diagnose\" and \"constat-agent ticket new\" in a terminal")
+}
