@@ -1,0 +1,337 @@
+// Package diagnosis goes from a snapshot to the root cause: it asks the catalog
+// which faults are true, takes away those that others explain, and says how
+// sure it is, what else would fit, what could not be seen, and what to do next.
+//
+// Everything here is pure: no clock, no I/O, and the same snapshot, catalog and
+// time give the same bytes, on the agent and on the collector.
+package diagnosis
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Certainties, as the diagnosis spells them.
+const (
+	confirmed = "confirmed"
+	probable  = "probable"
+	possible  = "possible"
+)
+
+// Verdicts, as the diagnosis spells them.
+const (
+	healthy      = "healthy"
+	faulty       = "fault"
+	undetermined = "undetermined"
+)
+
+// Judge concludes from a snapshot what is wrong in the sense of a procedure,
+// with texts in lang ("en", "fr"). It fills all of the diagnosis but its id,
+// endpoint, duration and trigger, which only who ran it knows. Facts that the
+// snapshot lacks make faults undetermined, never false, and no snapshot makes
+// it fail.
+func Judge(c *fault.Catalog, p *Procedure, s *constatv1.Snapshot, now time.Time, lang string) *constatv1.Diagnosis {
+	j := &judgement{catalog: c, procedure: p, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}}
+	for _, f := range c.Faults() {
+		j.findings[f.ID] = &finding{Fault: f, Finding: f.Judge(j.facts)}
+	}
+	j.rate()
+	j.explain()
+	d := &constatv1.Diagnosis{
+		SnapshotId:     s.GetManifest().GetId(),
+		Procedure:      p.ID,
+		StartedAt:      timestamppb.New(now),
+		Language:       lang,
+		CatalogVersion: c.Version(),
+	}
+	roots, unrelated := j.roots()
+	roots, rivals := j.rivals(roots)
+	for _, r := range roots {
+		d.RootCauses = append(d.RootCauses, j.rootCause(r))
+		d.Symptoms = append(d.Symptoms, r.explains...)
+	}
+	slices.Sort(d.Symptoms)
+	d.Symptoms = slices.Compact(d.Symptoms)
+	for _, r := range unrelated {
+		d.Unrelated = append(d.Unrelated, j.rootCause(r))
+	}
+	d.Hypotheses = append(rivals, j.undecided(roots)...)
+	sortHypotheses(d.Hypotheses)
+	d.Undetermined = j.undetermined(roots)
+	d.Unobserved = j.unobserved()
+	d.Verdict = j.verdict(roots)
+	d.NextStep = j.nextStep(d)
+	return d
+}
+
+// judgement is the state of one Judge.
+type judgement struct {
+	catalog   *fault.Catalog
+	procedure *Procedure
+	facts     *fault.Facts
+	lang      string
+	findings  map[string]*finding // of every fault, by id
+}
+
+// finding is a fault with what was concluded about it.
+type finding struct {
+	*fault.Fault
+	fault.Finding
+	certainty string
+	score     float64
+	explains  []string // true faults that this one brings about, sorted
+	explained bool
+}
+
+// rank orders certainties; higher is surer.
+var rank = map[string]int{confirmed: 3, probable: 2, possible: 1}
+
+// rate gives every true fault its certainty. Confirmed needs proof that
+// suffices by itself, nothing against it, and every look-alike's own rule to
+// have been decided: what could not be told apart is probable at best.
+func (j *judgement) rate() {
+	for _, f := range j.findings {
+		if f.Truth != fault.True {
+			continue
+		}
+		switch {
+		case f.Contradicted == fault.True:
+			f.certainty = possible
+		case f.Decisive == fault.True && len(j.openLookAlikes(f)) == 0:
+			f.certainty = confirmed
+		default:
+			f.certainty = probable
+		}
+		f.score = score(f)
+	}
+}
+
+// openLookAlikes are the faults that could be taken for f and could not be
+// judged.
+func (j *judgement) openLookAlikes(f *finding) []fault.LookAlike {
+	var open []fault.LookAlike
+	for _, l := range f.LookAlikes {
+		if other := j.findings[l.Fault]; other != nil && other.Truth == fault.Unknown {
+			open = append(open, l)
+		}
+	}
+	return open
+}
+
+// Weights of the score. They only rank findings of one certainty, so their
+// exact size means nothing.
+const (
+	decisiveWeight = 0.5
+	evidenceWeight = 0.05 // per shown fact, for the first four
+	urgencyWeight  = 0.05 // per step of urgency
+)
+
+var urgencies = []string{"low", "normal", "high", "critical"}
+
+func score(f *finding) float64 {
+	s := evidenceWeight*float64(min(len(f.Evidence), 4)) + urgencyWeight*float64(slices.Index(urgencies, f.Urgency))
+	if f.Decisive == fault.True {
+		s += decisiveWeight
+	}
+	if f.Contradicted == fault.Unknown {
+		s -= evidenceWeight
+	}
+	// Two decimals: no more is meant.
+	return float64(int(max(s, 0)*100+0.5)) / 100
+}
+
+// explain takes the symptoms away: a true fault that another true one brings
+// about, over any number of steps, is no cause. What is only possible explains
+// nothing.
+func (j *judgement) explain() {
+	for _, id := range slices.Sorted(maps.Keys(j.findings)) {
+		cause := j.findings[id]
+		if rank[cause.certainty] < rank[probable] {
+			continue
+		}
+		for _, effect := range j.consequences(cause) {
+			if f := j.findings[effect]; f.Truth == fault.True {
+				f.explained = true
+				cause.explains = append(cause.explains, effect)
+			}
+		}
+		// One more explained finding is one more reason to believe.
+		cause.score = min(1, cause.score+evidenceWeight*float64(min(len(cause.explains), 4)))
+	}
+}
+
+// consequences lists all faults that f can bring about, sorted.
+func (j *judgement) consequences(f *finding) []string {
+	seen := map[string]bool{}
+	todo := slices.Clone(f.Explains)
+	for len(todo) > 0 {
+		id := todo[0]
+		todo = todo[1:]
+		if next := j.findings[id]; next != nil && !seen[id] {
+			seen[id] = true
+			todo = append(todo, next.Explains...)
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// roots are the true faults that nothing explains, best first: those that have
+// to do with the complaint, by themselves or by what they explain, and the
+// others.
+func (j *judgement) roots() (concerning, unrelated []*finding) {
+	for _, f := range j.findings {
+		if f.Truth != fault.True || f.explained {
+			continue
+		}
+		if j.concerns(f) {
+			concerning = append(concerning, f)
+		} else {
+			unrelated = append(unrelated, f)
+		}
+	}
+	slices.SortFunc(concerning, better)
+	slices.SortFunc(unrelated, better)
+	return concerning, unrelated
+}
+
+func (j *judgement) concerns(f *finding) bool {
+	return j.procedure.Concerns(f.Fault) || slices.ContainsFunc(f.explains, func(id string) bool {
+		return j.procedure.Concerns(j.findings[id].Fault)
+	})
+}
+
+// better orders findings best first; equal ones by id, so that the order is
+// always the same.
+func better(a, b *finding) int {
+	return cmp.Or(
+		-cmp.Compare(rank[a.certainty], rank[b.certainty]),
+		-cmp.Compare(len(a.explains), len(b.explains)),
+		-cmp.Compare(a.score, b.score),
+		cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// rivals takes from the roots those that are only possible and easily taken
+// for a surer one: they are other readings of the same evidence, not second
+// faults.
+func (j *judgement) rivals(roots []*finding) (kept []*finding, rivals []*constatv1.Hypothesis) {
+	for _, f := range roots {
+		surer := slices.IndexFunc(kept, func(k *finding) bool {
+			return f.certainty == possible && k.certainty != possible && lookAlike(k, f.ID) != nil
+		})
+		if surer < 0 {
+			kept = append(kept, f)
+			continue
+		}
+		rivals = append(rivals, &constatv1.Hypothesis{
+			Fault: f.ID, Certainty: f.certainty, Score: f.score, Title: f.Title.About(j.lang, f.Component),
+			InsteadOf: kept[surer].ID, Check: lookAlike(kept[surer], f.ID).Check.In(j.lang),
+		})
+	}
+	return kept, rivals
+}
+
+func lookAlike(f *finding, id string) *fault.LookAlike {
+	if i := slices.IndexFunc(f.LookAlikes, func(l fault.LookAlike) bool { return l.Fault == id }); i >= 0 {
+		return &f.LookAlikes[i]
+	}
+	return nil
+}
+
+// undecided are the look-alikes of the roots that could not be judged.
+func (j *judgement) undecided(roots []*finding) []*constatv1.Hypothesis {
+	var open []*constatv1.Hypothesis
+	for _, r := range roots {
+		for _, l := range j.openLookAlikes(r) {
+			other := j.findings[l.Fault]
+			open = append(open, &constatv1.Hypothesis{
+				Fault: l.Fault, Certainty: possible, Title: other.Title.In(j.lang),
+				InsteadOf: r.ID, Check: l.Check.In(j.lang), Missing: other.Missing,
+			})
+		}
+	}
+	return open
+}
+
+func sortHypotheses(h []*constatv1.Hypothesis) {
+	slices.SortFunc(h, func(a, b *constatv1.Hypothesis) int {
+		return cmp.Or(-cmp.Compare(a.Score, b.Score), cmp.Compare(a.InsteadOf, b.InsteadOf), cmp.Compare(a.Fault, b.Fault))
+	})
+}
+
+// undetermined are the faults of the procedure that met unknown facts, but for
+// those that a root cause would explain anyway.
+func (j *judgement) undetermined(roots []*finding) []*constatv1.Undetermined {
+	moot := map[string]bool{}
+	for _, r := range roots {
+		if r.certainty != possible {
+			for _, id := range j.consequences(r) {
+				moot[id] = true
+			}
+		}
+	}
+	var open []*constatv1.Undetermined
+	for _, f := range j.catalog.Faults() { // sorted by id
+		found := j.findings[f.ID]
+		if found.Truth == fault.Unknown && j.procedure.Concerns(f) && !moot[f.ID] {
+			open = append(open, &constatv1.Undetermined{Fault: f.ID, Missing: found.Missing})
+		}
+	}
+	return open
+}
+
+// unobserved are the procedure's groups that are not there, and why.
+func (j *judgement) unobserved() []*constatv1.Unobserved {
+	var gone []*constatv1.Unobserved
+	for _, g := range j.procedure.Groups { // sorted
+		if !j.facts.Observed(g) {
+			gone = append(gone, &constatv1.Unobserved{Group: g, Observation: j.facts.Observation(g)})
+		}
+	}
+	return gone
+}
+
+// verdict is healthy only when it was seen that things work: no fault found is
+// not enough, because what breaks may have no name yet or may not have been
+// visible. A suspicion alone is neither a fault nor health.
+func (j *judgement) verdict(roots []*finding) string {
+	if slices.ContainsFunc(roots, func(f *finding) bool { return f.certainty != possible }) {
+		return faulty
+	}
+	works, _ := j.catalog.Condition(j.procedure.Works).Holds(j.facts)
+	if len(roots) == 0 && works == fault.True {
+		return healthy
+	}
+	return undetermined
+}
+
+func (j *judgement) rootCause(f *finding) *constatv1.RootCause {
+	r := &constatv1.RootCause{
+		Fault:     f.ID,
+		Certainty: f.certainty,
+		Score:     f.score,
+		Title:     f.Title.About(j.lang, f.Component),
+		Evidence:  f.Evidence,
+		Explains:  f.explains,
+		Remedies:  f.Remedies,
+		Advice: &constatv1.Advice{
+			User:       f.User.About(j.lang, f.Component),
+			Technician: f.Technician.About(j.lang, f.Component),
+		},
+		Urgency:   f.Urgency,
+		Component: f.Component,
+		Brand:     f.Brand,
+		Domain:    f.Domain,
+	}
+	if !f.Since.IsZero() {
+		r.Since = timestamppb.New(f.Since)
+	}
+	return r
+}

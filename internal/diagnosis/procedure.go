@@ -1,0 +1,125 @@
+package diagnosis
+
+import (
+	"slices"
+
+	"constat/internal/fault"
+)
+
+// Procedure is the written way from a complaint to its cause: what to observe,
+// which faults concern the complaint, and what shows that all is well.
+type Procedure struct {
+	// ID is the word on the command line: "internet".
+	ID string
+	// Title is the complaint as its user puts it.
+	Title fault.Text
+	// Groups are the fact groups to observe, sorted.
+	Groups []string
+	// Domains are the domains whose faults concern the complaint, and Faults
+	// further ones by id; none of both: every fault does.
+	Domains, Faults []string
+	// Works is the condition (CEL, as the catalog's rules) under which what the
+	// user complains about was seen to work: without a fault and without it,
+	// nobody can say that all is well.
+	Works string
+}
+
+// Concerns tells whether a fault has to do with the complaint.
+func (p *Procedure) Concerns(f *fault.Fault) bool {
+	if len(p.Domains) == 0 && len(p.Faults) == 0 {
+		return true
+	}
+	return slices.Contains(p.Domains, f.Domain) || slices.Contains(p.Faults, f.ID)
+}
+
+// Procedures lists the built-in procedures in the order a person would look
+// for them.
+func Procedures() []*Procedure { return builtin }
+
+// Lookup finds a built-in procedure by id.
+func Lookup(id string) (*Procedure, bool) {
+	for _, p := range builtin {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// internetWorks is proof of the whole way: a name was found and a verified
+// connection made, or the way out is a proxy and it answers.
+const internetWorks = `web_works && names_work || proxy_works`
+
+var builtin = []*Procedure{
+	{
+		ID:      "internet",
+		Title:   fault.Text{EN: "The Internet does not work", FR: "Internet ne marche pas"},
+		Groups:  []string{"clock", "hardware", "host", "network", "probes", "wifi"},
+		Domains: []string{"network", "wifi"},
+		Faults:  []string{"os-time-sync-stopped"},
+		Works:   internetWorks,
+	},
+	{
+		ID:      "wifi",
+		Title:   fault.Text{EN: "Wi-Fi does not work", FR: "Le Wi-Fi ne marche pas"},
+		Groups:  []string{"clock", "hardware", "host", "network", "probes", "services", "wifi"},
+		Domains: []string{"network", "wifi"},
+		Faults:  []string{"os-time-sync-stopped"},
+		Works:   `wifi.radios.exists(r, r.state == "connected") && (` + internetWorks + `)`,
+	},
+	{
+		ID:      "printing",
+		Title:   fault.Text{EN: "I can’t print", FR: "Je n’arrive pas à imprimer"},
+		Groups:  []string{"host", "network", "printing", "probes", "services", "space", "usb"},
+		Domains: []string{"printer"},
+		Works:   `printing.spooler.state == "running" && printing.queues.exists(q, q.state != "stopped" && q.accepting_jobs)`,
+	},
+	{
+		ID:      "peripheral",
+		Title:   fault.Text{EN: "A device that is plugged in does not work", FR: "Un appareil branché ne marche pas"},
+		Groups:  []string{"hardware", "host", "peripherals", "usb"},
+		Domains: []string{"usb"},
+		Works:   `usb.devices.exists(d, true)`,
+	},
+	{
+		ID:      "software",
+		Title:   fault.Text{EN: "A program does not work", FR: "Un logiciel ne marche pas"},
+		Groups:  []string{"crashes", "host", "load", "services", "software", "space", "storage", "updates"},
+		Domains: []string{"software", "os"},
+		Works:   `crashes.programs.all(c, false) && crashes.launch_failures.all(l, false) && space_seen && load_seen`,
+	},
+	{
+		ID:      "slow",
+		Title:   fault.Text{EN: "The computer is slow", FR: "L’ordinateur est lent"},
+		Groups:  []string{"hardware", "host", "load", "power", "services", "space", "storage", "updates"},
+		Domains: []string{"hardware"},
+		Faults: []string{
+			"os-disk-full", "os-filesystem-readonly", "os-memory-pressure", "os-pending-reboot", "os-runaway-process", "os-service-crashloop",
+		},
+		Works: `space_seen && load_seen`,
+	},
+	{
+		ID:      "power",
+		Title:   fault.Text{EN: "Battery or power trouble", FR: "Un problème de batterie ou d’alimentation"},
+		Groups:  []string{"hardware", "host", "load", "power"},
+		Domains: []string{"hardware"},
+		Works:   `power.batteries.all(b, b.health_percent >= 60)`,
+	},
+	{
+		ID:      "sign-in",
+		Title:   fault.Text{EN: "I can’t sign in", FR: "Je n’arrive pas à ouvrir ma session"},
+		Groups:  []string{"clock", "host", "network", "probes", "sign_in", "space"},
+		Domains: []string{"network"},
+		Faults:  []string{"os-disk-full", "os-time-sync-stopped"},
+		Works:   `sign_in.accounts.exists(a, true) && sign_in.accounts.all(a, !a.locked && !a.password_expired)`,
+	},
+	{
+		ID:    "full",
+		Title: fault.Text{EN: "A check of everything", FR: "Un contrôle complet"},
+		Groups: []string{
+			"clock", "counters", "crashes", "hardware", "host", "load", "network", "peripherals", "power", "printing", "probes",
+			"security", "services", "sign_in", "software", "space", "storage", "updates", "usb", "wifi",
+		},
+		Works: `(` + internetWorks + `) && space_seen && load_seen`,
+	},
+}

@@ -1,0 +1,131 @@
+// Package fault is the catalog: what can be wrong with a machine, how it shows
+// in a snapshot, and what to do about it.
+//
+// A fault is an entry of catalog/<domain>.yaml: texts for the person at the
+// machine and for a technician, and rules in CEL (https://cel.dev) over the
+// messages of proto/constat/v1. Rules are three-valued: one that needs a fact
+// which is not known, in a group that was not observed or at a gap of it, is
+// unknown, and names what it misses. The package says which faults are true of
+// a snapshot; which of them is the cause of the others, package diagnosis says.
+//
+// Nothing here reads a clock, a file of the machine or the network.
+package fault
+
+import (
+	"embed"
+	"io/fs"
+	"regexp"
+	"sort"
+	"sync"
+)
+
+//go:embed catalog/*.yaml
+var embedded embed.FS
+
+// Text is a text in the two languages of the catalog. It may name what the
+// fault is about: `{component|the disk}` stands for the component, or for the
+// words after the bar where none is known.
+type Text struct{ EN, FR string }
+
+// In gives the text in a language (BCP 47; English for those that the catalog
+// does not have), with no component named.
+func (t Text) In(lang string) string { return t.About(lang, "") }
+
+// About gives the text in a language with the component named.
+func (t Text) About(lang, component string) string {
+	s := t.EN
+	if len(lang) >= 2 && lang[:2] == "fr" {
+		s = t.FR
+	}
+	return placeholder.ReplaceAllStringFunc(s, func(m string) string {
+		if component != "" {
+			return component
+		}
+		return placeholder.FindStringSubmatch(m)[1]
+	})
+}
+
+var placeholder = regexp.MustCompile(`\{component\|([^{}|]+)\}`)
+
+// Fault is an entry of the catalog.
+type Fault struct {
+	// ID is the product's name for it ("os-disk-full"), Domain the file it
+	// stands in: network, wifi, printer, usb, hardware, os, software or cisco.
+	ID, Domain string
+	// Urgency is low, normal, high or critical.
+	Urgency string
+	// Title names it in a few words; Explanation says to the user what it is.
+	Title, Explanation Text
+	// User and Technician are what each of them can do.
+	User, Technician Text
+	// Needs are the groups that its rule asks.
+	Needs []string
+	// Explains are the faults that this one brings about by itself.
+	Explains []string
+	// LookAlikes are the faults that are easily taken for this one.
+	LookAlikes []LookAlike
+	// Remedies are verbs that the agent can do with consent.
+	Remedies []string
+	// Source says where the knowledge comes from.
+	Source string
+	// Origin is the entry's file and line.
+	Origin string
+
+	rule, decisive, contradicted *expression
+	evidence                     []*evidence
+}
+
+// LookAlike is a fault that shows in a similar way, and the check that tells
+// the two apart.
+type LookAlike struct {
+	Fault string
+	Check Text
+}
+
+// Catalog is a set of faults that was loaded and checked together.
+type Catalog struct {
+	faults  []*Fault
+	byID    map[string]*Fault
+	terms   map[string]*expression
+	env     *environment
+	version string
+
+	conditions sync.Map // of *Condition, by text
+}
+
+// Builtin is the catalog in the binary. Its rules compile when they are first
+// asked; the tests have compiled them all.
+var Builtin = sync.OnceValues(func() (*Catalog, error) {
+	sub, err := fs.Sub(embedded, "catalog")
+	if err != nil {
+		return nil, err
+	}
+	return read(sub)
+})
+
+// Load reads a catalog, one YAML file per domain beside terms.yaml, and checks
+// all of it. The error joins every problem found, each with file, line and
+// column, and what was expected there.
+func Load(fsys fs.FS) (*Catalog, error) {
+	c, err := read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkRules(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Faults lists all faults, sorted by id.
+func (c *Catalog) Faults() []*Fault { return c.faults }
+
+// Lookup finds a fault by id; nil when there is none.
+func (c *Catalog) Lookup(id string) *Fault { return c.byID[id] }
+
+// Version names the content: two catalogs with one version judge alike.
+func (c *Catalog) Version() string { return c.version }
+
+func (c *Catalog) sort() {
+	sort.Slice(c.faults, func(i, j int) bool { return c.faults[i].ID < c.faults[j].ID })
+}
