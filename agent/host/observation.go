@@ -53,9 +53,9 @@ func statusOf(err error) string {
 // reasonOf writes an error for a technician.
 func reasonOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "timed out: " + err.Error()
+		return clean("timed out: " + err.Error())
 	}
-	return strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error())
+	return clean(strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error()))
 }
 
 // maxText is the longest text a fact keeps, in bytes; names, models and
@@ -94,7 +94,10 @@ func scrub(m protoreflect.Message) {
 // clean is what scrub does to one text.
 func clean(text string) string {
 	text = strings.Map(func(c rune) rune {
-		if c == utf8.RuneError || unicode.IsControl(c) {
+		switch {
+		case unicode.IsSpace(c):
+			return ' '
+		case c == utf8.RuneError || unicode.IsControl(c):
 			return -1
 		}
 		return c

@@ -1,0 +1,184 @@
+package host
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// loadSample is how long the machine is watched. Shorter, and the kernel's
+// 10 ms ticks blur a process's share by more than a few percent.
+const loadSample = 400 * time.Millisecond
+
+// reading is the counters at one moment.
+type reading struct {
+	at        time.Time
+	cpu       cpuTimes
+	cpuErr    error
+	processes map[int]processStat
+	disks     map[string]diskStat
+	swapped   *int64 // pages in and out of swap since boot
+}
+
+func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("/proc")
+	before := r.counters()
+	if before.cpuErr != nil {
+		return nil, failed("/proc/stat", before.cpuErr)
+	}
+	select {
+	case <-time.After(loadSample):
+	case <-ctx.Done():
+		return nil, failed("/proc", ctx.Err())
+	}
+	after := r.counters()
+	if after.cpuErr != nil {
+		return nil, failed("/proc/stat", after.cpuErr)
+	}
+	sample := after.at.Sub(before.at)
+
+	l := &constatv1.Load{Cpu: cpuUse(before.cpu, after.cpu, sample)}
+	if text, err := r.text("/proc/loadavg"); err == nil {
+		averages := [3]*float64{}
+		for i, field := range strings.Fields(text)[:min(3, len(strings.Fields(text)))] {
+			if x, err := strconv.ParseFloat(field, 64); err == nil {
+				averages[i] = &x
+			}
+		}
+		l.Cpu.Load1, l.Cpu.Load5, l.Cpu.Load15 = averages[0], averages[1], averages[2]
+	}
+	if khz := r.number("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"); khz != nil {
+		l.Cpu.CurrentMhz = set(int32(*khz / 1000))
+	}
+
+	if content, err := r.file("/proc/meminfo"); err != nil {
+		gap(o, "memory", err)
+	} else if l.Memory, err = memoryOf(content); err != nil {
+		gap(o, "memory", err)
+	} else if before.swapped != nil && after.swapped != nil && *after.swapped >= *before.swapped {
+		l.Memory.SwapPagesPerSecond = set(tenth(float64(*after.swapped-*before.swapped) / sample.Seconds()))
+	}
+
+	var err error
+	if l.Pressure, err = r.pressure(); err != nil {
+		gap(o, "pressure", err)
+	}
+	uptime := 0.0
+	if text, err := r.text("/proc/uptime"); err == nil {
+		first, _, _ := strings.Cut(text, " ")
+		uptime, _ = strconv.ParseFloat(first, 64)
+	}
+	l.Processes = busiest(before.processes, after.processes, sample, uptime, int64(os.Getpagesize()))
+	l.Zombies, l.Blocked = set(int32(0)), set(int32(0))
+	for pid, p := range after.processes {
+		switch {
+		case p.state == 'Z':
+			*l.Zombies++
+		case p.state == 'D' && before.processes[pid].state == 'D': // once is normal
+			*l.Blocked++
+		}
+	}
+	for _, name := range sortedNames(after.disks) {
+		if _, known := before.disks[name]; known {
+			l.Disks = append(l.Disks, diskUse(name, before.disks[name], after.disks[name], sample))
+		}
+	}
+	if text, err := r.text("/proc/sys/fs/file-nr"); err == nil {
+		if fields := strings.Fields(text); len(fields) == 3 {
+			l.OpenFiles, l.MaxOpenFiles = parseCount(fields[0]), parseCount(fields[2])
+		}
+	}
+	return l, o
+}
+
+// parseCount reads a number; nil when it is none, or too large for the schema.
+func parseCount(text string) *int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// counters reads what load is computed from.
+func (r *reader) counters() reading {
+	now := reading{at: time.Now(), processes: map[int]processStat{}, disks: map[string]diskStat{}}
+	stat, err := r.file("/proc/stat")
+	if err == nil {
+		now.cpu, err = parseCPUTimes(stat)
+	}
+	now.cpuErr = err
+	names, _ := r.names("/proc")
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		content, err := r.file("/proc/" + name + "/stat")
+		if err != nil {
+			continue // it ended meanwhile, or is hidden from this user
+		}
+		if p, err := parseProcessStat(content); err == nil {
+			now.processes[pid] = p
+		}
+	}
+	if content, err := r.file("/proc/diskstats"); err == nil {
+		blocks, _ := r.names("/sys/block")
+		stats := parseDiskStats(content)
+		for _, name := range blocks {
+			if stat, found := stats[name]; found && isDisk(name) {
+				now.disks[name] = stat
+			}
+		}
+	}
+	if content, err := r.file("/proc/vmstat"); err == nil {
+		values := parseKeyed(content)
+		in, hasIn := values["pswpin"]
+		out, hasOut := values["pswpout"]
+		if hasIn && hasOut {
+			now.swapped = set(in + out)
+		}
+	}
+	return now
+}
+
+// pressure reads the stall information, which some kernels have switched off.
+func (r *reader) pressure() (*constatv1.Pressure, error) {
+	p := &constatv1.Pressure{}
+	for name, to := range map[string][4]**float64{
+		"cpu":    {&p.CpuSome10, &p.CpuSome60, nil, nil},
+		"memory": {&p.MemorySome10, &p.MemorySome60, &p.MemoryFull10, &p.MemoryFull60},
+		"io":     {&p.IoSome10, &p.IoSome60, &p.IoFull10, &p.IoFull60},
+	} {
+		content, err := r.file("/proc/pressure/" + name)
+		if err != nil {
+			return nil, err
+		}
+		some10, some60, full10, full60, err := parsePressure(content)
+		if err != nil {
+			return nil, err
+		}
+		for i, value := range []*float64{some10, some60, full10, full60} {
+			if to[i] != nil {
+				*to[i] = value
+			}
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,148 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func readStorage(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("/sys/block, /proc/self/mountinfo, /etc/fstab")
+	s := &constatv1.Storage{}
+	if names, err := r.names("/sys/block"); err != nil {
+		gap(o, "disks", err)
+	} else {
+		for _, name := range names {
+			if d := disk(r, name); d != nil {
+				s.Disks = append(s.Disks, d)
+			}
+		}
+		gap(o, "disks.smart_passed", fmt.Errorf("disk health is not read yet: %w", errors.ErrUnsupported))
+	}
+
+	mounts, err := r.mounts()
+	if err != nil {
+		return nil, failed("/proc/self/mountinfo", err)
+	}
+	fstab, err := r.file("/etc/fstab")
+	if err != nil {
+		gap(o, "mounts.expected_writable", err)
+	}
+	wanted := parseFstab(fstab)
+	for _, m := range mounts {
+		if !isStorage(m) {
+			continue
+		}
+		mount := &constatv1.Mount{
+			MountPoint: set(discreet(m.point)),
+			Device:     set(discreet(m.source)),
+			Type:       set(m.fsType),
+			ReadOnly:   set(m.readOnly),
+			Remote:     set(natures[m.fsType] == remote),
+		}
+		if mount.GetRemote() {
+			mount.Device = set(remoteHost(m.source))
+		}
+		if writable, known := wanted[m.point]; known {
+			mount.ExpectedWritable = &writable
+		}
+		if strings.HasPrefix(m.source, "/dev/") {
+			mount.Encryption = encryption(r, "/sys/dev/block/"+m.device, 4)
+			mount.ErrorCount = r.number("/sys/fs/ext4/" + path.Base(m.source) + "/errors_count")
+		}
+		s.Mounts = append(s.Mounts, mount)
+	}
+	return s, o
+}
+
+// mounts reads what is mounted, as this process sees it.
+func (r *reader) mounts() ([]mountPoint, error) {
+	content, err := r.file("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	return parseMountinfo(content)
+}
+
+// unreal are the prefixes of block devices without a device: made by the
+// kernel on top of others, or of memory; and of drives for discs.
+var unreal = []string{"dm-", "fd", "loop", "md", "nbd", "ram", "sr", "zram"}
+
+// isDisk tells whether a name in /sys/block is a device of its own.
+func isDisk(name string) bool {
+	for _, prefix := range unreal {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// disk reads one disk; nil when the name is no disk with a device behind it.
+func disk(r *reader, name string) *constatv1.Disk {
+	if !isDisk(name) {
+		return nil
+	}
+	dir := "/sys/block/" + name
+	d := &constatv1.Disk{
+		Name:       &name,
+		Vendor:     r.word(dir + "/device/vendor"),
+		Model:      r.word(dir + "/device/model"),
+		Serial:     r.word(dir + "/device/serial"),
+		Firmware:   r.word(dir + "/device/firmware_rev"),
+		Rotational: r.flag(dir + "/queue/rotational"),
+		Removable:  r.flag(dir + "/removable"),
+	}
+	if sectors := r.number(dir + "/size"); sectors != nil {
+		d.SizeBytes = set(*sectors * 512) // always 512, whatever the disk's sectors are
+	}
+	if d.Firmware == nil {
+		d.Firmware = r.word(dir + "/device/rev")
+	}
+	if d.Serial == nil {
+		if page, err := r.file(dir + "/device/vpd_pg80"); err == nil {
+			d.Serial = parseVPDSerial(page)
+		}
+	}
+	if target, err := r.link(dir); err == nil {
+		d.Bus = set(busOf(target))
+	}
+	switch strings.TrimSpace(d.GetVendor()) {
+	case "ATA": // the SCSI layer's word for any SATA disk, not a maker
+		d.Vendor = nil
+	default:
+		// virtio and NVMe give the PCI id here: no name.
+		if strings.HasPrefix(d.GetVendor(), "0x") {
+			d.Vendor = nil
+		}
+	}
+	return d
+}
+
+// encryption follows the block devices below one, and tells whether one of
+// them is encrypted; nil when that cannot be seen.
+func encryption(r *reader, dir string, depth int) *string {
+	if _, err := r.stat(dir); err != nil || depth == 0 {
+		return nil
+	}
+	if uuid := r.word(dir + "/dm/uuid"); uuid != nil && strings.HasPrefix(*uuid, "CRYPT-LUKS") {
+		return set("luks")
+	}
+	below, err := r.names(dir + "/slaves")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range below {
+		if kind := encryption(r, dir+"/slaves/"+name, depth-1); kind == nil || *kind != "none" {
+			return kind
+		}
+	}
+	return set("none")
+}
