@@ -1,0 +1,75 @@
+-- name: AddEndpoint :exec
+INSERT INTO endpoints (id, hostname, name_key, machine_hash, os_family, os_name, agent_version,
+    manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms,
+    certificate_expires_at, revoked_at, revoked_reason)
+VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '');
+
+-- name: EndpointByID :one
+SELECT * FROM endpoints WHERE id = $1;
+
+-- name: EndpointsByName :many
+-- Two are enough to see that a name is not unique.
+SELECT * FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2;
+
+-- name: EndpointByMachine :many
+SELECT * FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1;
+
+-- name: ListEndpoints :many
+SELECT * FROM endpoints
+WHERE (name_key, id) > (sqlc.arg(after_name), sqlc.arg(after_id))
+  AND (name_key LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '\' OR lower(serial) LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '\')
+ORDER BY name_key, id
+LIMIT sqlc.arg(max_rows);
+
+-- name: LockEndpoint :execrows
+-- Serialises what happens to one endpoint until the transaction ends.
+UPDATE endpoints SET last_seen_at = last_seen_at WHERE id = $1;
+
+-- name: TouchEndpoint :execrows
+UPDATE endpoints SET last_seen_at = $2 WHERE id = $1;
+
+-- name: ReenrolEndpoint :exec
+UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5, last_seen_at = $6
+WHERE id = $1;
+
+-- name: DescribeEndpoint :exec
+UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, os_name = $5,
+    manufacturer = $6, model = $7, serial = $8, machine_hash = $9
+WHERE id = $1;
+
+-- name: ConnectEndpoint :execrows
+UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5,
+    clock_skew_ms = $6, last_seen_at = $7, online_until = $8
+WHERE id = $1;
+
+-- name: SeeEndpoint :execrows
+UPDATE endpoints SET last_seen_at = $2, online_until = $3 WHERE id = $1;
+
+-- name: DisconnectEndpoint :exec
+UPDATE endpoints SET online_until = 0 WHERE id = $1;
+
+-- name: RevokeEndpoint :execrows
+UPDATE endpoints SET revoked_at = $2, revoked_reason = $3, online_until = 0 WHERE id = $1;
+
+-- name: RevokeCertificates :exec
+UPDATE certificates SET revoked_at = $2 WHERE endpoint_id = $1 AND revoked_at = 0;
+
+-- name: AddCertificate :exec
+INSERT INTO certificates (serial, endpoint_id, issued_at, not_after, revoked_at)
+VALUES ($1, $2, $3, $4, 0);
+
+-- name: SetCertificateExpiry :execrows
+UPDATE endpoints SET certificate_expires_at = $2 WHERE id = $1;
+
+-- name: CertificateBySerial :one
+SELECT * FROM certificates WHERE serial = $1;
+
+-- name: AddEnrolmentToken :exec
+INSERT INTO enrolment_tokens (secret_hash, label, uses_left, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5);
+
+-- name: EnrolmentToken :one
+SELECT * FROM enrolment_tokens WHERE secret_hash = $1;
+
+-- name: SpendEnrolmentToken :execrows
+UPDATE enrolment_tokens SET uses_left = uses_left - 1 WHERE secret_hash = $1 AND uses_left > 0;

@@ -1,0 +1,98 @@
+-- name: NextNumber :one
+UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value;
+
+-- name: AddTicket :execrows
+INSERT INTO tickets (number, id, title, title_derived, status, requester_id, assignee, queue, category, channel,
+    impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason,
+    endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
+    occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
+    merged_into, version, entries)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: TicketByID :one
+SELECT * FROM tickets WHERE id = $1;
+
+-- name: TicketByNumber :one
+SELECT * FROM tickets WHERE number = $1;
+
+-- name: TicketView :one
+-- A ticket as it is shown: with its requester and its machine's name.
+SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name
+FROM tickets t
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.number = $1;
+
+-- name: ListTickets :many
+-- Newest first. An empty filter does not filter, a pattern of % matches all.
+SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name
+FROM tickets t
+JOIN ticket_words w ON w.number = t.number
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.number < sqlc.arg(before)
+  AND (CAST(sqlc.arg(status) AS TEXT) = '' OR t.status = sqlc.arg(status))
+  AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
+  AND (CAST(sqlc.arg(endpoint_id) AS TEXT) = '' OR t.endpoint_id = sqlc.arg(endpoint_id))
+  AND w.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '\'
+  AND w.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '\'
+ORDER BY t.number DESC
+LIMIT sqlc.arg(max_rows);
+
+-- name: TicketsAwaiting :many
+-- Tickets of an endpoint whose diagnosis had not come yet.
+SELECT * FROM tickets
+WHERE diagnosis_id = sqlc.arg(diagnosis_id) AND endpoint_id = sqlc.arg(endpoint_id) AND diagnosed_at = 0
+ORDER BY number;
+
+-- name: EndpointsSharing :one
+-- How many other machines have an unsolved ticket with the same root cause.
+SELECT count(DISTINCT endpoint_id) FROM tickets
+WHERE root_cause = sqlc.arg(root_cause) AND created_at > sqlc.arg(since)
+  AND status IN ('new', 'open', 'pending') AND endpoint_id <> sqlc.arg(endpoint_id) AND endpoint_id <> '';
+
+-- name: SaveTicket :execrows
+-- Writes what may change, if the version is still the one that was read.
+UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
+    impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
+    diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
+    last_solved_at = $19, updated_at = $20, version = version + 1
+WHERE number = $1 AND version = $2;
+
+-- name: CountEntry :one
+-- Locks the ticket and gives the next line its position.
+UPDATE tickets SET entries = entries + 1, updated_at = $2 WHERE number = $1 RETURNING entries;
+
+-- name: AddEntry :exec
+INSERT INTO ticket_entries (number, id, position, at, kind, actor, actor_role, text, content)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: Entry :one
+SELECT * FROM ticket_entries WHERE number = $1 AND id = $2;
+
+-- name: Entries :many
+SELECT * FROM ticket_entries WHERE number = $1 ORDER BY position;
+
+-- name: TicketWords :one
+SELECT words FROM ticket_words WHERE number = $1;
+
+-- name: PutTicketWords :exec
+INSERT INTO ticket_words (number, words) VALUES ($1, $2)
+ON CONFLICT (number) DO UPDATE SET words = excluded.words;
+
+-- name: PersonByAccount :one
+SELECT * FROM people WHERE account = $1;
+
+-- name: PersonByMail :many
+SELECT * FROM people WHERE mail = $1 ORDER BY created_at LIMIT 1;
+
+-- name: AddPerson :execrows
+INSERT INTO people (id, account, name, mail, created_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account) DO NOTHING;
+
+-- name: SetPersonMail :exec
+UPDATE people SET mail = $2 WHERE id = $1 AND mail = '';

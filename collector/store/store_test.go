@@ -1,0 +1,83 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/collector/store/storetest"
+)
+
+// A blob comes back as it went in, whatever it looks like: BYTEA must not make
+// numbers of digits in SQLite, nor nothing of what is empty.
+func TestBlobs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for _, blob := range [][]byte{{}, []byte("123"), []byte("1e5"), {0, 255, 0}, bytes.Repeat([]byte("x"), 1<<20)} {
+			err := s.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+				return q.PutSetting(ctx, "blob", blob, 0)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := s.Read().Setting(t.Context(), "blob")
+			if err != nil || !bytes.Equal(back, blob) {
+				t.Errorf("%d bytes came back as %d (%v)", len(blob), len(back), err)
+			}
+		}
+	})
+}
+
+// Writes of many goroutines share commits, and yet each stands or falls alone.
+func TestWritesAreAlone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		refused := errors.New("refused")
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				err := s.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+					if _, err := q.NextNumber(ctx, "ticket"); err != nil {
+						return err
+					}
+					if i%2 == 1 {
+						return refused
+					}
+					return nil
+				})
+				if i%2 == 0 && err != nil || i%2 == 1 && !errors.Is(err, refused) {
+					t.Errorf("write %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		err := s.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+			n, err := q.NextNumber(ctx, "ticket")
+			if n != 51 {
+				t.Errorf("after 50 kept and 50 refused writes the number is %d", n)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestOpenRefusals(t *testing.T) {
+	for url, want := range map[string]string{
+		"mysql://x":                 "sqlite:/path/to/file or postgres://",
+		"sqlite:":                   "no path",
+		"sqlite:/nowhere/at/all.db": "make the directory",
+		"postgres://u:geheim@127.0.0.1:1/x?connect_timeout=1": "PostgreSQL does not answer",
+		"postgres://u:geheim@:x/":                              "not understood",
+	} {
+		_, err := store.Open(t.Context(), url)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
