@@ -67,7 +67,9 @@ func neighbourState(e *rtnetlink.NeighMessage, since time.Duration) (state, mac 
 	case e.State&unix.NUD_INCOMPLETE != 0:
 		return "incomplete", ""
 	case e.State&unix.NUD_REACHABLE != 0 && e.Attributes.CacheInfo != nil &&
-		time.Duration(e.Attributes.CacheInfo.Confirmed)*clockTick <= since+clockTick:
+		// The age is cut to whole ticks, and jiffies are coarse: this much
+		// older it may be.
+		time.Duration(e.Attributes.CacheInfo.Confirmed+2)*clockTick <= since:
 		return "reachable", mac
 	}
 	return "", mac

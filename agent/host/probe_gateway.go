@@ -26,6 +26,10 @@ const gatewayLimit = 1050 * time.Millisecond
 // pingTimes are when echo requests are sent while none was answered.
 var pingTimes = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond}
 
+// echoGrace is how much longer an echo reply is waited for once something
+// beyond the gateway has answered: it is nearer than that.
+const echoGrace = 100 * time.Millisecond
+
 // discardPort is where a datagram goes that only makes the kernel resolve the
 // gateway (RFC 863).
 const discardPort = 9
@@ -42,9 +46,19 @@ func (p *prober) gateways() []*constatv1.Route {
 	return hops
 }
 
+// isBest tells whether a route is the one its family's packets take.
+func (p *prober) isBest(route *constatv1.Route) bool {
+	for _, r := range p.network.GetRoutes() {
+		if r.GetFamily() == route.GetFamily() {
+			return r == route
+		}
+	}
+	return false
+}
+
 // askGateway makes the kernel ask for the gateway's hardware address and pings
 // it meanwhile. An echo reply proves the gateway where the neighbour table
-// cannot; silence to echo proves nothing.
+// cannot, and so does an answer from beyond it; silence to echo proves nothing.
 func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	g := &constatv1.GatewayProbe{Address: route.Gateway, Family: route.Family, Link: route.Link}
 	address, err := netip.ParseAddr(route.GetGateway())
@@ -57,17 +71,28 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	}
 	ctx, cancel := p.patience.within(p.ctx, gatewayLimit)
 	defer cancel()
+	best := p.isBest(route)
+	if best {
+		go func() {
+			select {
+			case <-p.passed[familyOf(address)].done:
+				time.AfterFunc(echoGrace, cancel)
+			case <-ctx.Done():
+			}
+		}()
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		ping(ctx, address, g)
 		if g.GetPing() == "ok" {
 			p.patience.answered(time.Duration(g.GetPingMs() * float64(time.Millisecond)))
+			cancel() // proved: nothing is left to wait for
 		}
 	})
 	var state, mac string
 	wg.Go(func() { state, mac = resolveGateway(ctx, address, route.GetLink(), p.confirm) })
 	wg.Wait()
-	if g.GetPing() == "ok" && state != "notApplicable" {
+	if state != "notApplicable" && (g.GetPing() == "ok" || best && p.passed[familyOf(address)].yes()) {
 		state = "reachable"
 	}
 	g.Neighbour, g.Mac = filled(state), filled(mac)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,10 @@ func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 		return h
 	}
 	h.Status = set(int32(response.StatusCode))
+	if h.GetViaProxy() && slices.Contains(proxyStatuses, response.StatusCode) {
+		h.Result = set("error") // the proxy speaks, not the page
+		return h
+	}
 	result, to := judgePage(response.StatusCode, response.Header.Get("Location"), body, page)
 	h.Result, h.RedirectHost = &result, filled(to)
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
@@ -50,6 +55,11 @@ func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 		h.ClockOffsetSeconds = set(date.Add(500 * time.Millisecond).Sub(here.Round(0)).Seconds())
 	}
 	return h
+}
+
+// proxyStatuses are what a proxy says of itself (RFC 9110).
+var proxyStatuses = []int{
+	http.StatusProxyAuthRequired, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
 // judgePage compares an answer with the page that is expected: ok, redirect
@@ -90,8 +100,8 @@ func (p *prober) fetch(u, proxy *url.URL) (*http.Response, string, error) {
 			}
 			// Only now, connected, does the server's own time run.
 			answer, stop := p.patience.within(ctx, pageLimit)
-			context.AfterFunc(answer, cancel)
-			return closer{conn, stop}, nil
+			unhook := context.AfterFunc(answer, cancel)
+			return closer{conn, func() { unhook(); stop() }}, nil
 		},
 	}
 	client := &http.Client{
@@ -119,7 +129,7 @@ func (p *prober) fetch(u, proxy *url.URL) (*http.Response, string, error) {
 // closer is a connection that ends its timer when it is closed.
 type closer struct {
 	net.Conn
-	stop context.CancelFunc
+	stop func()
 }
 
 func (c closer) Close() error {

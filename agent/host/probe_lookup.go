@@ -49,6 +49,9 @@ func (p *prober) resolve(name string) *lookup {
 		start := time.Now()
 		l.addresses, l.err = system.LookupNetIP(ctx, "ip", name)
 		l.took = time.Since(start)
+		if l.err != nil && ctx.Err() != nil {
+			l.err = &net.DNSError{Err: "given up", Name: name, IsTimeout: true}
+		}
 		if l.err == nil {
 			p.patience.answered(l.took)
 		}

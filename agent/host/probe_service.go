@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"time"
@@ -56,11 +57,15 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 	response, _, err := p.fetch(u, proxy)
 	s.Ms = milliseconds(start)
 	if err != nil {
-		s.Result = set(resultOf(err))
-		if s.GetResult() == "error" {
-			s.Result = set(handshakeResult(err, leafOf(err), time.Now()))
-		}
+		s.Result = set(cmp.Or(tlsResult(err, leafOf(err), time.Now()), resultOf(err)))
 		s.NameResolved = set(s.GetResult() != "nameNotResolved")
+		switch s.GetResult() {
+		case "timeout", "error": // where it went quiet is not told
+		case "nameNotResolved", "refused", "unreachable", "blocked":
+			s.Connected = set(false)
+		default:
+			s.Connected = set(true)
+		}
 		return s
 	}
 	s.Status, s.NameResolved, s.Connected = set(int32(response.StatusCode)), set(true), set(true)

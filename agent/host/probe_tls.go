@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -96,16 +97,29 @@ func issuerOf(c *x509.Certificate) string {
 	}
 }
 
-// handshakeResult is the word for how a handshake ended.
+// handshakeResult is the word for how a handshake on a connection ended.
 func handshakeResult(err error, leaf *x509.Certificate, now time.Time) string {
+	if err == nil {
+		return "ok"
+	}
+	if errors.Is(err, errNoStore) {
+		return "error"
+	}
+	word := resultOf(err)
+	if word == "error" {
+		word = ""
+	}
+	return cmp.Or(tlsResult(err, leaf, now), word, "handshakeFailed")
+}
+
+// tlsResult is the word for an error of TLS itself, "" for any other.
+func tlsResult(err error, leaf *x509.Certificate, now time.Time) string {
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
 	switch {
-	case err == nil:
-		return "ok"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		if leaf != nil && now.Before(leaf.NotBefore) {
 			return "notYetValid"
@@ -115,15 +129,10 @@ func handshakeResult(err error, leaf *x509.Certificate, now time.Time) string {
 		return "nameMismatch"
 	case errors.As(err, &authority), errors.As(err, &invalid):
 		return "unknownAuthority"
-	case errors.Is(err, errNoStore):
-		return "error"
 	case errors.As(err, &alert), errors.As(err, &record):
 		return "handshakeFailed"
 	}
-	if word := resultOf(err); word != "error" {
-		return word
-	}
-	return "handshakeFailed"
+	return ""
 }
 
 // leafOf finds the server's certificate in a failed verification; nil when the

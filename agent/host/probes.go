@@ -81,6 +81,8 @@ type prober struct {
 	policy   *constatv1.ProbePolicy
 	confirm  confirmation
 	patience patience
+	// passed happens, by family, when something beyond the gateway answers.
+	passed map[int32]*event
 
 	mu      sync.Mutex
 	lookups map[string]*lookup
@@ -89,6 +91,7 @@ type prober struct {
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	return &prober{
 		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{},
+		passed:  map[int32]*event{4: newEvent(), 6: newEvent()},
 		confirm: func(context.Context, string) bool { return false },
 	}
 }

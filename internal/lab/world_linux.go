@@ -1,0 +1,289 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// World is a small network in namespaces of its own:
+//
+//	pc (eth0) – switch (pc0, bridge, gw0) – gw (lan0, wan0) – inet (eth0)
+//
+// pc has the gateway as default route and name server. inet holds addresses in
+// several prefixes, IPv4 and IPv6, on which tests serve what they like. All of
+// it is gone when the test ends.
+type World struct {
+	t    testing.TB
+	name string
+	dns  *exec.Cmd
+}
+
+// The hosts of a world.
+const (
+	PC       = "pc"
+	Switch   = "sw"
+	Gateway  = "gw"
+	Internet = "inet"
+)
+
+// Addresses of a world. The Internet's are taken from the documentation
+// prefixes (RFC 5737, RFC 3849).
+const (
+	PCAddress       = "10.77.0.10"
+	GatewayAddress  = "10.77.0.1"
+	GatewayAddress6 = "fd77::1"
+)
+
+// Services are addresses on the Internet's host, in different prefixes.
+var (
+	Services  = []string{"198.51.100.10", "192.0.2.10", "203.0.113.130"}
+	Services6 = []string{"2001:db8:1::10", "2001:db8:2::10"}
+)
+
+// worlds counts the worlds of this process, for unique names.
+var worlds atomic.Int32
+
+// patience bounds every wait for a condition.
+const patience = 10 * time.Second
+
+// NewWorld builds a healthy world without a name server. It skips the test
+// where namespaces cannot be made.
+func NewWorld(t testing.TB) *World {
+	t.Helper()
+	Need(t, "root, to make network namespaces", os.Geteuid() == 0)
+	_, err := exec.LookPath("ip")
+	Need(t, "ip (package iproute2)", err == nil)
+	w := &World{t: t, name: fmt.Sprintf("constat%d-%d", os.Getpid(), worlds.Add(1))}
+	t.Cleanup(w.remove)
+	for _, host := range []string{PC, Switch, Gateway, Internet} {
+		w.run("ip", "netns", "add", w.Namespace(host))
+		// Duplicate address detection would make every address wait a second.
+		w.Run(host, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
+		w.IP(host, "link set lo up")
+	}
+	// What systemd sets on desktops: anyone may ping.
+	w.Run(PC, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
+	w.Run(Gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+	w.IP(PC, "link add eth0 type veth peer name pc0 netns "+w.Namespace(Switch))
+	w.IP(Gateway, "link add lan0 type veth peer name gw0 netns "+w.Namespace(Switch))
+	w.IP(Gateway, "link add wan0 type veth peer name eth0 netns "+w.Namespace(Internet))
+	w.IP(Switch, "link add br0 type bridge forward_delay 0", "link set br0 up",
+		"link set pc0 master br0 up", "link set gw0 master br0 up")
+	w.IP(Gateway, "link set lan0 up", "link set wan0 up",
+		"addr add "+GatewayAddress+"/24 dev lan0", "addr add "+GatewayAddress6+"/64 dev lan0 nodad",
+		"addr add 203.0.113.1/30 dev wan0", "addr add fd79::1/64 dev wan0 nodad",
+		"route add default via 203.0.113.2", "route add default via fd79::2")
+	w.IP(Internet, "link set eth0 up", "addr add 203.0.113.2/30 dev eth0", "addr add fd79::2/64 dev eth0 nodad",
+		"route add 10.77.0.0/24 via 203.0.113.1", "route add fd77::/64 via fd79::1")
+	for _, a := range Services {
+		w.IP(Internet, "addr add "+a+"/32 dev lo")
+	}
+	for _, a := range Services6 {
+		w.IP(Internet, "addr add "+a+"/128 dev lo nodad")
+	}
+	w.IP(PC, "link set eth0 up", "addr add "+PCAddress+"/24 dev eth0", "addr add fd77::10/64 dev eth0 nodad",
+		"route add default via "+GatewayAddress, "route add default via "+GatewayAddress6)
+	w.WriteFile(PC, "resolv.conf", "nameserver "+GatewayAddress+"\n")
+	w.WriteFile(PC, "hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
+	return w
+}
+
+// Namespace is the name of a host's namespace, for ip-netns(8).
+func (w *World) Namespace(host string) string { return w.name + "-" + host }
+
+// IP runs ip(8) on a host, once for each line of arguments.
+func (w *World) IP(host string, lines ...string) {
+	w.t.Helper()
+	for _, line := range lines {
+		w.run("ip", append([]string{"-n", w.Namespace(host)}, strings.Fields(line)...)...)
+	}
+}
+
+// Run runs a command on a host and returns what it printed; its failure fails
+// the test.
+func (w *World) Run(host, name string, args ...string) string {
+	w.t.Helper()
+	return w.run("ip", append([]string{"netns", "exec", w.Namespace(host), name}, args...)...)
+}
+
+// Filter adds a chain with these nftables rules on a host. The family is inet,
+// ip, ip6 or bridge; kind is filter or nat; the hook is input, forward, output
+// or prerouting.
+func (w *World) Filter(host, family, kind, hook string, rules ...string) {
+	w.t.Helper()
+	_, err := exec.LookPath("nft")
+	Need(w.t, "nft (package nftables)", err == nil)
+	priority := map[string]string{"filter": "0", "nat": "-100"}[kind]
+	script := fmt.Sprintf("table %s lab-%s {\n chain rules {\n  type %s hook %s priority %s;\n  %s\n }\n}\n",
+		family, hook, kind, hook, priority, strings.Join(rules, "\n  "))
+	w.Run(host, "nft", script)
+}
+
+// Command prepares a command on a host, with the host's own view of /sys, of
+// resolv.conf and of the hosts file.
+func (w *World) Command(ctx context.Context, host, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", w.Namespace(host), name}, args...)...)
+}
+
+// WriteFile writes a file that takes the place of /etc/NAME on a host.
+func (w *World) WriteFile(host, name, content string) {
+	w.t.Helper()
+	dir := w.etc(host)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *World) etc(host string) string { return filepath.Join("/etc/netns", w.Namespace(host)) }
+
+// ServeDNS starts dnsmasq on the gateway in place of the one before, with
+// these options; what they do not name does not exist.
+func (w *World) ServeDNS(options ...string) {
+	w.t.Helper()
+	_, err := exec.LookPath("dnsmasq")
+	Need(w.t, "dnsmasq (package dnsmasq-base)", err == nil)
+	w.stopDNS()
+	args := append([]string{
+		"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon", "--log-facility=-",
+		"--pid-file=", "--user=root", "--bind-interfaces", "--listen-address=" + GatewayAddress, "--local-ttl=60",
+	}, options...)
+	w.dns = w.Command(context.Background(), Gateway, "dnsmasq", args...)
+	if err := w.dns.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Await("an answer of dnsmasq", func() error {
+		conn, err := w.Dial(PC, "tcp", net.JoinHostPort(GatewayAddress, "53"))
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+func (w *World) stopDNS() {
+	if w.dns == nil {
+		return
+	}
+	_ = w.dns.Process.Kill()
+	_ = w.dns.Wait()
+	w.dns = nil
+}
+
+// Listen opens a listener on a host; it can be served from any goroutine and is
+// closed when the test ends.
+func (w *World) Listen(host, address string) net.Listener {
+	w.t.Helper()
+	var l net.Listener
+	err := w.inside(host, func() (err error) {
+		l, err = net.Listen("tcp", address)
+		return err
+	})
+	if err != nil {
+		w.t.Fatalf("listening on %s at %s: %v", host, address, err)
+	}
+	w.t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Dial connects from a host to an address literal.
+func (w *World) Dial(host, network, address string) (net.Conn, error) {
+	var conn net.Conn
+	err := w.inside(host, func() (err error) {
+		conn, err = net.DialTimeout(network, address, time.Second)
+		return err
+	})
+	return conn, err
+}
+
+// inside calls do on a thread that is in the host's namespace. Sockets made by
+// do stay in it; do must not start goroutines that make more.
+func (w *World) inside(host string, do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine, and its
+		// namespace with it.
+		runtime.LockOSThread()
+		done <- func() error {
+			ns, err := os.Open(filepath.Join("/run/netns", w.Namespace(host)))
+			if err != nil {
+				return err
+			}
+			defer ns.Close()
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("entering the namespace of %s: %w", host, err)
+			}
+			return do()
+		}()
+	}()
+	return <-done
+}
+
+// Await calls check until it returns nil, and fails the test when it does not
+// in good time.
+func (w *World) Await(what string, check func() error) {
+	w.t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited %s for %s: %v", patience, what, err)
+		}
+		<-tick.C
+	}
+}
+
+// AwaitLink waits until the kernel describes a host's link with these words,
+// as ip-link(8) prints them.
+func (w *World) AwaitLink(host, link, words string) {
+	w.t.Helper()
+	w.Await(link+" on "+host+" to be "+words, func() error {
+		out := w.run("ip", "-n", w.Namespace(host), "link", "show", link)
+		if !strings.Contains(out, words) {
+			return errors.New(out)
+		}
+		return nil
+	})
+}
+
+func (w *World) run(name string, args ...string) string {
+	w.t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// remove undoes all of the world. Errors are not fatal: a test may have failed
+// half way up.
+func (w *World) remove() {
+	w.stopDNS()
+	for _, host := range []string{PC, Switch, Gateway, Internet} {
+		if out, err := exec.Command("ip", "netns", "del", w.Namespace(host)).CombinedOutput(); err != nil {
+			w.t.Logf("removing %s: %v: %s", w.Namespace(host), err, out)
+		}
+		if err := os.RemoveAll(w.etc(host)); err != nil {
+			w.t.Logf("removing %s: %v", w.etc(host), err)
+		}
+	}
+}
