@@ -1,0 +1,131 @@
+// Package api is the collector as technicians' programs see it: the gRPC service
+// of proto/constat/v1/desk.proto on top of package desk. Every call carries an
+// API token and acts as its user.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"constat/collector/account"
+	"constat/collector/desk"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Server is the service; Unary and Stream are the interceptors that let in only
+// who carries a valid token, and only to this service.
+type Server struct {
+	constatv1.UnimplementedDeskServiceServer
+	desk     *desk.Desk
+	accounts *account.Accounts
+}
+
+// New makes the service over a desk and its accounts. Register it on a gRPC
+// server that was made with both interceptors.
+func New(d *desk.Desk, a *account.Accounts) *Server {
+	return &Server{desk: d, accounts: a}
+}
+
+// service is the part of a method's full name that the interceptors guard.
+var service = "/" + constatv1.DeskService_ServiceDesc.ServiceName + "/"
+
+type actorKey struct{}
+
+// Unary checks the token of calls to this service and leaves other services'
+// calls alone; it also turns the desk's errors into gRPC's.
+func (s *Server) Unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if !strings.HasPrefix(info.FullMethod, service) {
+		return handle(ctx, request)
+	}
+	ctx, err := s.authenticate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := handle(ctx, request)
+	return answer, statusOf(ctx, info.FullMethod, err)
+}
+
+// Stream is Unary for streams.
+func (s *Server) Stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if !strings.HasPrefix(info.FullMethod, service) {
+		return handle(server, stream)
+	}
+	ctx, err := s.authenticate(stream.Context())
+	if err != nil {
+		return err
+	}
+	return statusOf(ctx, info.FullMethod, handle(server, &authenticated{stream, ctx}))
+}
+
+// authenticated is a stream whose context knows the actor.
+type authenticated struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (a *authenticated) Context() context.Context { return a.ctx }
+
+// authenticate finds the user of the call's token and puts them into the context.
+func (s *Server) authenticate(ctx context.Context) (context.Context, error) {
+	headers := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(headers) != 1 {
+		return nil, status.Error(codes.Unauthenticated, "the call carries no token: set CONSTAT_TOKEN to one made with `constat-collector token create`")
+	}
+	kind, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(kind, "bearer") || token == "" {
+		return nil, status.Error(codes.Unauthenticated, "the authorization header is not of the form `Bearer TOKEN`")
+	}
+	user, err := s.accounts.TokenUser(ctx, token)
+	if errors.Is(err, account.ErrToken) {
+		return nil, status.Error(codes.Unauthenticated, err.Error())
+	}
+	if err != nil {
+		return nil, statusOf(ctx, "authentication", err)
+	}
+	return context.WithValue(ctx, actorKey{}, desk.Actor{ID: user.ID, Name: user.Name, Role: user.Role}), nil
+}
+
+// actor is who calls. Without the interceptors it is nobody, who may do nothing.
+func actor(ctx context.Context) desk.Actor {
+	a, _ := ctx.Value(actorKey{}).(desk.Actor)
+	return a
+}
+
+// kinds maps the desk's kinds of errors to gRPC's codes.
+var kinds = []struct {
+	err  error
+	code codes.Code
+}{
+	{desk.ErrNotFound, codes.NotFound},
+	{desk.ErrConflict, codes.Aborted},
+	{desk.ErrInvalid, codes.InvalidArgument},
+	{desk.ErrForbidden, codes.PermissionDenied},
+	{desk.ErrUnfinished, codes.FailedPrecondition},
+	{context.Canceled, codes.Canceled},
+	{context.DeadlineExceeded, codes.DeadlineExceeded},
+}
+
+// statusOf turns an error into gRPC's. What is the caller's business is told in
+// its own words; what is ours goes to the log, and the caller learns only that.
+func statusOf(ctx context.Context, method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, isStatus := status.FromError(err); isStatus {
+		return err
+	}
+	for _, kind := range kinds {
+		if errors.Is(err, kind.err) {
+			return status.Error(kind.code, err.Error())
+		}
+	}
+	slog.ErrorContext(ctx, "a call failed", "method", method, "error", err)
+	return status.Error(codes.Internal, "the collector could not do this; its log says why")
+}

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// ListTickets is desk.Tickets.
+func (s *Server) ListTickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
+	return s.desk.Tickets(ctx, r)
+}
+
+// GetTicket is desk.Ticket.
+func (s *Server) GetTicket(ctx context.Context, r *constatv1.GetTicketRequest) (*constatv1.GetTicketResponse, error) {
+	return s.desk.Ticket(ctx, r.GetNumber())
+}
+
+// CreateTicket is desk.Create; the channel is `api`, whatever the draft says.
+func (s *Server) CreateTicket(ctx context.Context, r *constatv1.CreateTicketRequest) (*constatv1.CreateTicketResponse, error) {
+	if r.GetDraft() != nil {
+		r.Draft.Channel = "api"
+	}
+	ticket, err := s.desk.Create(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.CreateTicketResponse{Ticket: ticket}, nil
+}
+
+// UpdateTicket is desk.Update.
+func (s *Server) UpdateTicket(ctx context.Context, r *constatv1.UpdateTicketRequest) (*constatv1.UpdateTicketResponse, error) {
+	ticket, err := s.desk.Update(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.UpdateTicketResponse{Ticket: ticket}, nil
+}
+
+// AddEntry is desk.AddEntry.
+func (s *Server) AddEntry(ctx context.Context, r *constatv1.AddEntryRequest) (*constatv1.AddEntryResponse, error) {
+	entry, err := s.desk.AddEntry(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.AddEntryResponse{Entry: entry}, nil
+}
+
+// ListEndpoints is desk.Endpoints.
+func (s *Server) ListEndpoints(ctx context.Context, r *constatv1.ListEndpointsRequest) (*constatv1.ListEndpointsResponse, error) {
+	return s.desk.Endpoints(ctx, r)
+}
+
+// GetEndpoint is desk.Endpoint.
+func (s *Server) GetEndpoint(ctx context.Context, r *constatv1.GetEndpointRequest) (*constatv1.GetEndpointResponse, error) {
+	return s.desk.Endpoint(ctx, r.GetId())
+}
+
+// GetSnapshot is desk.Snapshot.
+func (s *Server) GetSnapshot(ctx context.Context, r *constatv1.GetSnapshotRequest) (*constatv1.GetSnapshotResponse, error) {
+	snapshot, err := s.desk.Snapshot(ctx, r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.GetSnapshotResponse{Snapshot: snapshot}, nil
+}
+
+// Diagnose asks for a diagnosis and follows it to its end.
+func (s *Server) Diagnose(r *constatv1.DiagnoseRequest, stream grpc.ServerStreamingServer[constatv1.DiagnoseResponse]) error {
+	command, err := s.desk.Diagnose(stream.Context(), actor(stream.Context()), r)
+	if err != nil {
+		return err
+	}
+	return s.desk.Follow(stream.Context(), command, stream.Send)
+}
+
+// RevokeEndpoint is desk.RevokeEndpoint.
+func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpointRequest) (*constatv1.RevokeEndpointResponse, error) {
+	if err := s.desk.RevokeEndpoint(ctx, actor(ctx), r.GetEndpointId(), r.GetReason()); err != nil {
+		return nil, err
+	}
+	return &constatv1.RevokeEndpointResponse{}, nil
+}
