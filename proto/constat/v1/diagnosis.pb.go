@@ -59,8 +59,11 @@ type Diagnosis struct {
 	Language string `protobuf:"bytes,16,opt,name=language,proto3" json:"language,omitempty"`
 	// Version of the catalog that judged.
 	CatalogVersion string `protobuf:"bytes,17,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Command.id that asked for it; empty: nobody did. It travels with the
+	// diagnosis, so that the result finds its ticket although the stream broke.
+	CommandId     string `protobuf:"bytes,18,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Diagnosis) Reset() {
@@ -208,6 +211,13 @@ func (x *Diagnosis) GetLanguage() string {
 func (x *Diagnosis) GetCatalogVersion() string {
 	if x != nil {
 		return x.CatalogVersion
+	}
+	return ""
+}
+
+func (x *Diagnosis) GetCommandId() string {
+	if x != nil {
+		return x.CommandId
 	}
 	return ""
 }
@@ -692,7 +702,7 @@ var File_constat_v1_diagnosis_proto protoreflect.FileDescriptor
 const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\n" +
 	"\x1aconstat/v1/diagnosis.proto\x12\n" +
-	"constat.v1\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x05\n" +
+	"constat.v1\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x05\n" +
 	"\tDiagnosis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
@@ -720,7 +730,9 @@ const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\tnext_step\x18\x0e \x01(\tR\bnextStep\x12\x18\n" +
 	"\atrigger\x18\x0f \x01(\tR\atrigger\x12\x1a\n" +
 	"\blanguage\x18\x10 \x01(\tR\blanguage\x12'\n" +
-	"\x0fcatalog_version\x18\x11 \x01(\tR\x0ecatalogVersion\"\x99\x03\n" +
+	"\x0fcatalog_version\x18\x11 \x01(\tR\x0ecatalogVersion\x12\x1d\n" +
+	"\n" +
+	"command_id\x18\x12 \x01(\tR\tcommandId\"\x99\x03\n" +
 	"\tRootCause\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x1c\n" +
 	"\tcertainty\x18\x02 \x01(\tR\tcertainty\x12\x14\n" +
