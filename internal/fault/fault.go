@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"regexp"
 	"sort"
+	"strings"
 	"sync"
 )
 
@@ -37,15 +38,16 @@ func (t Text) About(lang, component string) string {
 	if len(lang) >= 2 && lang[:2] == "fr" {
 		s = t.FR
 	}
-	return placeholder.ReplaceAllStringFunc(s, func(m string) string {
+	s = placeholder.ReplaceAllStringFunc(s, func(m string) string {
 		if component != "" {
 			return component
 		}
 		return placeholder.FindStringSubmatch(m)[1]
 	})
+	return strings.Join(strings.Fields(s), " ") // an empty fallback leaves two spaces
 }
 
-var placeholder = regexp.MustCompile(`\{component\|([^{}|]+)\}`)
+var placeholder = regexp.MustCompile(`\{component\|([^{}|]*)\}`)
 
 // Fault is an entry of the catalog.
 type Fault struct {

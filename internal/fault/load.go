@@ -19,6 +19,7 @@ import (
 // What a catalog's words may be.
 var (
 	domains   = []string{"cisco", "hardware", "network", "os", "printer", "software", "usb", "wifi"}
+	languages = []string{"en", "fr"}
 	urgencies = []string{"low", "normal", "high", "critical"}
 	// remedies are the verbs that an agent can do.
 	remedies = []string{
@@ -208,8 +209,8 @@ func (r *reader) required(id, s scalar, key string) scalar {
 }
 
 func (r *reader) text(id scalar, t entryText, key string) Text {
-	for lang, s := range map[string]scalar{"en": t.EN, "fr": t.FR} {
-		r.required(id, s, key+"."+lang)
+	for i, s := range []scalar{t.EN, t.FR} {
+		r.required(id, s, key+"."+languages[i])
 		if strings.ContainsAny(placeholder.ReplaceAllString(s.text, ""), "{}") {
 			r.problem(s, "fault %s: the only placeholder is {component|words to use where it is not known}", id.text)
 		}
