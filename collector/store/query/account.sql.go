@@ -58,6 +58,16 @@ func (q *Queries) AddOneTimeLink(ctx context.Context, secretHash []byte, userID 
 	return err
 }
 
+const addSetting = `-- name: AddSetting :exec
+INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO NOTHING
+`
+
+func (q *Queries) AddSetting(ctx context.Context, name string, value []byte, updatedAt int64) error {
+	_, err := q.db.ExecContext(ctx, addSetting, name, value, updatedAt)
+	return err
+}
+
 const addUser = `-- name: AddUser :execrows
 INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)

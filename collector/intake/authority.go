@@ -1,0 +1,93 @@
+package intake
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"constat/collector/desk"
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/internal/identity"
+)
+
+// authoritySetting is the name under which the CA is stored, sealed.
+const authoritySetting = "authority"
+
+// OpenAuthority gives the CA of the organisation whose database this is, and the
+// key that seals its secrets. At the first start it makes both: the CA goes into
+// the database, sealed, and the key into keyFile. Several collectors of one
+// database share the CA; each needs a copy of the key file.
+func OpenAuthority(ctx context.Context, s *store.Store, keyFile string, now time.Time) (*identity.Authority, *identity.SealingKey, error) {
+	sealed, err := s.Read().Setting(ctx, authoritySetting)
+	first := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !first {
+		return nil, nil, fmt.Errorf("cannot read the CA: %w", err)
+	}
+	key, err := identity.OpenKeyFile(keyFile)
+	if identity.IsNoKeyFile(err) {
+		if !first {
+			return nil, nil, fmt.Errorf("the CA in this database is sealed and its key file %s is not there: put it back, or name the right one with --key-file", keyFile)
+		}
+		key, err = identity.NewKeyFile(keyFile)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if first {
+		if sealed, err = makeAuthority(ctx, s, key, now); err != nil {
+			return nil, nil, err
+		}
+	}
+	text, err := key.Open(authoritySetting, sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := identity.ParseAuthority(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, key, nil
+}
+
+// makeAuthority makes a CA and stores it sealed, unless another collector was
+// faster: then it gives that one's.
+func makeAuthority(ctx context.Context, s *store.Store, key *identity.SealingKey, now time.Time) (sealed []byte, err error) {
+	a, err := identity.NewAuthority(now)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	mine, err := key.Seal(authoritySetting, text)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		return q.AddSetting(ctx, authoritySetting, mine, store.Millis(now))
+	})
+	if err == nil {
+		sealed, err = s.Read().Setting(ctx, authoritySetting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot store the CA: %w", err)
+	}
+	return sealed, nil
+}
+
+// NewToken makes an enrolment token that is good for so many uses until it
+// expires, and gives its text, which is stored nowhere.
+func NewToken(ctx context.Context, d *desk.Desk, a *identity.Authority, uses int, expires time.Time, label string) (string, error) {
+	token, err := identity.NewToken(a.KeyHash())
+	if err != nil {
+		return "", err
+	}
+	if err := d.NewEnrolmentToken(ctx, token.SecretHash(), uses, expires, label); err != nil {
+		return "", err
+	}
+	return token.Text(), nil
+}
