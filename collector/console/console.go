@@ -1,0 +1,167 @@
+// Package console is the technicians' web console: tickets with their diagnosis,
+// machines with their facts, and the reference of faults.
+//
+// Pages are HTML rendered here; htmx swaps parts of them and server-sent events
+// bring what changes while a page is looked at. Every page also works without
+// script. Nothing is loaded from elsewhere: templates, style, script and
+// messages in English and French are embedded, and the Content-Security-Policy
+// forbids the rest.
+//
+// The console decides nothing: it asks the desk, as every other channel does.
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"constat/collector/account"
+	"constat/collector/desk"
+	"constat/collector/store"
+	"constat/internal/fault"
+)
+
+// Options are what the console needs to know about where it runs.
+type Options struct {
+	// BaseURL is the address people type, such as "https://desk.example.org".
+	// With https, cookies are only ever sent over TLS.
+	BaseURL string
+	// Store keeps who is signed in, so that a restart signs nobody out.
+	Store *store.Store
+	// Log gets what went wrong; nil: slog.Default().
+	Log *slog.Logger
+	// Stopping ends the live streams when it is done, so that a server can be
+	// shut down while pages are open; nil: they end with their connections.
+	Stopping context.Context
+}
+
+// sessionLifetime is how long a sign-in lasts: a working day with its breaks.
+const sessionLifetime = 12 * time.Hour
+
+// console serves the pages. It is safe for use by many goroutines.
+type console struct {
+	desk     *desk.Desk
+	accounts *account.Accounts
+	catalog  *fault.Catalog
+	sessions *scs.SessionManager
+	speeches map[string]*speech
+	pages    map[string]pageSet
+	log      *slog.Logger
+	stopping context.Context
+	now      func() time.Time
+}
+
+// New gives the handler of the whole console.
+func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) http.Handler {
+	c := &console{
+		desk: d, accounts: a, catalog: catalog,
+		speeches: newSpeeches(), log: o.Log, stopping: o.Stopping, now: time.Now,
+	}
+	if c.log == nil {
+		c.log = slog.Default()
+	}
+	if c.stopping == nil {
+		c.stopping = context.Background()
+	}
+	c.pages = newPages(c)
+
+	c.sessions = scs.New()
+	c.sessions.Store = sessionStore{o.Store}
+	c.sessions.Lifetime = sessionLifetime
+	// A copy of the database must not be a bunch of valid cookies.
+	c.sessions.HashTokenInStore = true
+	c.sessions.Cookie.Name = "constat"
+	c.sessions.Cookie.HttpOnly = true
+	c.sessions.Cookie.SameSite = http.SameSiteLaxMode
+	c.sessions.Cookie.Secure = strings.HasPrefix(o.BaseURL, "https:")
+	c.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		c.broken(w, c.visit(r), err)
+	}
+	return c.routes()
+}
+
+// visit is one request with what every handler asks about it.
+type visit struct {
+	*http.Request
+	user   account.User
+	speech *speech
+}
+
+// say gives a message in the visitor's language.
+func (v *visit) say(id string, pairs ...any) string { return v.speech.say(id, pairs...) }
+
+// actor is the visitor as the desk knows them.
+func (v *visit) actor() desk.Actor {
+	return desk.Actor{ID: v.user.ID, Name: v.user.Name, Role: v.user.Role}
+}
+
+// visit makes a visit of a request that nobody may have signed in for.
+func (c *console) visit(r *http.Request) *visit {
+	return &visit{Request: r, speech: c.speeches[pickLanguage("", "", r)]}
+}
+
+// Keys of the session.
+const (
+	keyUser     = "user"
+	keyLanguage = "language"
+	// The visitor came by a one-time link and has not chosen a password yet.
+	keyByLink = "byLink"
+	// What to say on the next page, and which draft it has done with.
+	keyFlash = "flash"
+	keyDone  = "done"
+	// What somebody typed while their session ended.
+	keyKept = "kept"
+)
+
+// handler is a page: it writes its answer, or returns why it cannot, which
+// becomes a page that says what to do next.
+type handler func(http.ResponseWriter, *visit) error
+
+// open serves a page that needs no sign-in.
+func (c *console) open(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := c.identify(r)
+		if err == nil {
+			err = h(w, v)
+		}
+		c.explain(w, v, err)
+	})
+}
+
+// signedIn serves a page to those who are signed in and sends others to sign in
+// first. What somebody typed while their session ended is kept for them.
+func (c *console) signedIn(h handler) http.Handler {
+	return c.open(func(w http.ResponseWriter, v *visit) error {
+		switch {
+		case v.user.ID != "":
+			return h(w, v)
+		case v.Method == http.MethodGet || v.Method == http.MethodHead:
+			return c.sendToSignIn(w, v)
+		default:
+			return c.signInAgain(w, v)
+		}
+	})
+}
+
+// identify finds out who visits. A session whose account is gone counts as
+// none.
+func (c *console) identify(r *http.Request) (*visit, error) {
+	v := c.visit(r)
+	ctx := r.Context()
+	if id := c.sessions.GetString(ctx, keyUser); id != "" {
+		user, err := c.accounts.User(ctx, id)
+		switch {
+		case err == nil:
+			v.user = user
+		case !errors.Is(err, account.ErrNotFound):
+			return v, err
+		}
+	}
+	v.speech = c.speeches[pickLanguage(c.sessions.GetString(ctx, keyLanguage), v.user.Language, r)]
+	return v, nil
+}

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/diagnosis"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// endpointsPerPage is how many machines the list shows at once.
+const endpointsPerPage = 100
+
+// ticketsBeside is how many tickets of a machine stand beside its facts.
+const ticketsBeside = 10
+
+// endpointsView is the list of machines.
+type endpointsView struct {
+	Query     string
+	Endpoints []*constatv1.Endpoint
+	// Next is the address of the next page; empty: this is the last.
+	Next string
+}
+
+// endpoints lists the machines by name.
+func (c *console) endpoints(w http.ResponseWriter, v *visit) error {
+	form := v.URL.Query()
+	list, err := c.desk.Endpoints(v.Context(), &constatv1.ListEndpointsRequest{
+		Query: form.Get("q"), After: form.Get("after"), Limit: endpointsPerPage,
+	})
+	if err != nil {
+		return err
+	}
+	view := endpointsView{Query: form.Get("q"), Endpoints: list.GetEndpoints()}
+	if list.GetNext() != "" {
+		view.Next = "/endpoints?" + url.Values{"q": {view.Query}, "after": {list.GetNext()}}.Encode()
+	}
+	return c.render(w, v, http.StatusOK, "endpoints", "endpoints", view)
+}
+
+// endpointView is the page of one machine.
+type endpointView struct {
+	Endpoint   *constatv1.Endpoint
+	Groups     []factGroup
+	TakenAt    *timestamppb.Timestamp
+	Changes    []*constatv1.Change
+	Diagnosis  *constatv1.Diagnosis
+	Tickets    []*constatv1.Ticket
+	Procedures []*diagnosis.Procedure
+	live
+}
+
+// endpoint shows one machine: its facts, what changed, its tickets.
+func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
+	found, err := c.desk.Endpoint(v.Context(), v.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	endpoint := found.GetEndpoint()
+	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{EndpointId: endpoint.GetId(), Limit: ticketsBeside})
+	if err != nil {
+		return err
+	}
+	view := endpointView{
+		Endpoint: endpoint, Groups: v.speech.factGroups(found.GetSnapshot()),
+		TakenAt: found.GetSnapshot().GetManifest().GetTakenAt(), Changes: found.GetChanges(),
+		Tickets: list.GetTickets(), Procedures: diagnosis.Procedures(),
+	}
+	view.live = liveOf("/endpoints/"+url.PathEscape(endpoint.GetId()), v.URL.Query().Get("run"))
+	return c.render(w, v, http.StatusOK, "endpoint", "endpoints", view)
+}
+
+// diagnoseEndpoint asks a machine for a diagnosis that belongs to no ticket.
+func (c *console) diagnoseEndpoint(w http.ResponseWriter, v *visit) error {
+	id := v.PathValue("id")
+	command, err := c.desk.Diagnose(v.Context(), v.actor(), &constatv1.DiagnoseRequest{
+		EndpointId: id, Procedure: cmp.Or(v.PostFormValue("procedure"), "full"),
+	})
+	if err != nil {
+		return err
+	}
+	return c.showRun(w, v, "endpoint", "/endpoints/"+url.PathEscape(id), command)
+}

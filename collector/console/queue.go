@@ -1,0 +1,77 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// ticketsPerPage is how many lines the queue shows at once.
+const ticketsPerPage = 50
+
+// statuses a ticket can be given, in the order of its life. Merging is not
+// done by setting a status.
+var statuses = []string{"new", "open", "pending", "solved", "closed"}
+
+// queueView is the list of tickets.
+type queueView struct {
+	Views                   []view
+	Query, Status, Assignee string
+	Statuses, Assignees     []string
+	Filtered                bool
+	Tickets                 []*constatv1.Ticket
+	// Older is the address of the next page; empty: this is the last.
+	Older string
+}
+
+// view is a list people come back to.
+type view struct {
+	Label, Address string
+	Current        bool
+}
+
+// queue lists tickets, newest first.
+func (c *console) queue(w http.ResponseWriter, v *visit) error {
+	form := v.URL.Query()
+	before, _ := strconv.ParseInt(form.Get("before"), 10, 32)
+	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{
+		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
+		Limit: ticketsPerPage + 1, Before: int32(before),
+	})
+	if err != nil {
+		return err
+	}
+	q := queueView{
+		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
+		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"), Tickets: list.GetTickets(),
+	}
+	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee) != ""
+	q.Views = c.views(v, q)
+	if q.Assignees, err = c.assignees(v, q.Assignee); err != nil {
+		return err
+	}
+	if len(q.Tickets) > ticketsPerPage {
+		q.Tickets = q.Tickets[:ticketsPerPage]
+		form.Set("before", strconv.Itoa(int(q.Tickets[ticketsPerPage-1].GetNumber())))
+		q.Older = "/tickets?" + form.Encode()
+	}
+	return c.render(w, v, http.StatusOK, "queue", "tickets", q)
+}
+
+// views are the ready-made filters, the present one marked.
+func (c *console) views(v *visit, q queueView) []view {
+	mine := url.Values{"assignee": {v.user.Name}}
+	only := func(status, assignee string) bool {
+		return q.Query == "" && q.Status == status && q.Assignee == assignee
+	}
+	return []view{
+		{Label: "queue.view.all", Address: "/tickets", Current: only("", "")},
+		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
+		{Label: "word.status.new", Address: "/tickets?status=new", Current: only("new", "")},
+		{Label: "word.status.open", Address: "/tickets?status=open", Current: only("open", "")},
+		{Label: "word.status.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
+	}
+}

@@ -1,0 +1,76 @@
+package console
+
+import (
+	"net/http"
+)
+
+// contentSecurityPolicy allows what the console brings itself and nothing else.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// maxForm bounds what a form may carry, in bytes.
+const maxForm = 1 << 20
+
+// routes is every address of the console.
+func (c *console) routes() http.Handler {
+	pages := http.NewServeMux()
+
+	pages.Handle("GET /sign-in", c.open(c.showSignIn))
+	pages.Handle("POST /sign-in", c.open(c.signIn))
+	pages.Handle("GET /sign-in/link/{token}", c.open(c.showLink))
+	pages.Handle("POST /sign-in/link/{token}", c.open(c.redeemLink))
+	pages.Handle("POST /language", c.open(c.setLanguage))
+
+	pages.Handle("GET /{$}", http.RedirectHandler("/tickets", http.StatusSeeOther))
+	pages.Handle("GET /password", c.signedIn(c.showPassword))
+	pages.Handle("POST /password", c.signedIn(c.setPassword))
+	pages.Handle("POST /sign-out", c.signedIn(c.signOut))
+
+	pages.Handle("GET /tickets", c.signedIn(c.queue))
+	pages.Handle("POST /tickets", c.signedIn(c.createTicket))
+	pages.Handle("GET /tickets/new", c.signedIn(c.newTicket))
+	pages.Handle("GET /tickets/{number}", c.signedIn(c.ticket))
+	pages.Handle("POST /tickets/{number}", c.signedIn(c.work))
+	pages.Handle("POST /tickets/{number}/diagnose", c.signedIn(c.diagnoseTicket))
+	pages.Handle("GET /tickets/{number}/events", c.signedIn(c.ticketEvents))
+
+	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))
+	pages.Handle("GET /endpoints/{id}", c.signedIn(c.endpoint))
+	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))
+	pages.Handle("GET /endpoints/{id}/events", c.signedIn(c.endpointEvents))
+
+	pages.Handle("GET /faults", c.signedIn(c.faults))
+	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
+	pages.Handle("GET /style", c.signedIn(c.style))
+	pages.Handle("/", c.signedIn(c.nothingHere))
+
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(c.open(c.refuseCrossOrigin))
+
+	all := http.NewServeMux()
+	all.Handle("GET /static/{file}", http.HandlerFunc(serveStatic))
+	all.Handle("/", c.sessions.LoadAndSave(limitForm(crossOrigin.Handler(pages))))
+	return secure(all)
+}
+
+// secure sets the headers that every answer carries.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		// Addresses hold ticket numbers and one-time links.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// limitForm ends the reading of a form that is too large.
+func limitForm(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}

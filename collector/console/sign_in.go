@@ -1,0 +1,145 @@
+package console
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"constat/collector/account"
+)
+
+// signInForm is the sign-in page.
+type signInForm struct {
+	// Problem is the id of a message.
+	Problem string
+	Name    string
+	// Next is where to go afterwards, an address of the console.
+	Next string
+	// Text is what somebody typed while their session ended.
+	Text string
+}
+
+// showSignIn is the page for a name and a password.
+func (c *console) showSignIn(w http.ResponseWriter, v *visit) error {
+	if v.user.ID != "" {
+		http.Redirect(w, v.Request, "/tickets", http.StatusSeeOther)
+		return nil
+	}
+	return c.render(w, v, http.StatusOK, "sign-in", "", signInForm{Next: inside(v.FormValue("next"))})
+}
+
+// sendToSignIn asks a visitor to sign in, then to come back.
+func (c *console) sendToSignIn(w http.ResponseWriter, v *visit) error {
+	to := "/sign-in?" + url.Values{"next": {v.URL.RequestURI()}}.Encode()
+	if v.Header.Get("HX-Request") != "" {
+		// A part of a page can't show the sign-in page: load it whole.
+		w.Header().Set("HX-Redirect", "/sign-in?"+url.Values{"next": {inside(currentPath(v))}}.Encode())
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	}
+	if v.Header.Get("Accept") == "text/event-stream" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	}
+	http.Redirect(w, v.Request, to, http.StatusSeeOther)
+	return nil
+}
+
+// currentPath is the page htmx asked from, without its host.
+func currentPath(v *visit) string {
+	u, err := url.Parse(v.Header.Get("HX-Current-URL"))
+	if err != nil {
+		return ""
+	}
+	return u.RequestURI()
+}
+
+// signInAgain answers a form sent after the session ended: what was typed is
+// kept in the page, and stands in the form again after the sign-in.
+func (c *console) signInAgain(w http.ResponseWriter, v *visit) error {
+	next := "/tickets"
+	if number := v.PathValue("number"); number != "" {
+		next = "/tickets/" + url.PathEscape(number)
+	}
+	if v.Header.Get("HX-Request") != "" {
+		return c.sendToSignIn(w, v)
+	}
+	return c.render(w, v, http.StatusUnauthorized, "sign-in", "", signInForm{Next: next, Text: v.PostFormValue("text")})
+}
+
+// signIn checks name and password.
+func (c *console) signIn(w http.ResponseWriter, v *visit) error {
+	form := signInForm{Name: v.PostFormValue("name"), Next: inside(v.PostFormValue("next")), Text: v.PostFormValue("text")}
+	user, err := c.accounts.Authenticate(account.From(v.Context(), v.address()), form.Name, v.PostFormValue("password"))
+	switch {
+	case errors.Is(err, account.ErrBadCredentials):
+		form.Problem = "signIn.wrong"
+		return c.render(w, v, http.StatusUnauthorized, "sign-in", "", form)
+	case errors.Is(err, account.ErrThrottled):
+		form.Problem = "signIn.throttled"
+		return c.render(w, v, http.StatusTooManyRequests, "sign-in", "", form)
+	case err != nil:
+		return err
+	}
+	if err := c.begin(v, user); err != nil {
+		return err
+	}
+	if form.Text != "" {
+		c.sessions.Put(v.Context(), keyKept, form.Text)
+	}
+	http.Redirect(w, v.Request, form.Next, http.StatusSeeOther)
+	return nil
+}
+
+// address is where a visitor comes from, without the port: wrong passwords are
+// counted by it. Behind a proxy that is the proxy, and names are counted alone.
+func (v *visit) address() string {
+	host, _, err := net.SplitHostPort(v.RemoteAddr)
+	if err != nil {
+		return v.RemoteAddr
+	}
+	return host
+}
+
+// begin makes the session that of a user. Its token is renewed, so that one
+// planted before the sign-in is worth nothing after it.
+func (c *console) begin(v *visit, user account.User) error {
+	if err := c.sessions.RenewToken(v.Context()); err != nil {
+		return err
+	}
+	c.sessions.Put(v.Context(), keyUser, user.ID)
+	v.user = user
+	return nil
+}
+
+// signOut ends the session; the language stays.
+func (c *console) signOut(w http.ResponseWriter, v *visit) error {
+	if err := c.sessions.Destroy(v.Context()); err != nil {
+		return err
+	}
+	c.sessions.Put(v.Context(), keyLanguage, v.speech.language)
+	http.Redirect(w, v.Request, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+// setLanguage chooses the language of this session.
+func (c *console) setLanguage(w http.ResponseWriter, v *visit) error {
+	if _, known := c.speeches[v.PostFormValue("language")]; known {
+		c.sessions.Put(v.Context(), keyLanguage, v.PostFormValue("language"))
+	}
+	http.Redirect(w, v.Request, inside(v.PostFormValue("back")), http.StatusSeeOther)
+	return nil
+}
+
+// inside gives an address of this console, whatever was asked for: nobody is
+// sent to another site by a link to the sign-in page.
+func inside(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/") ||
+		strings.HasPrefix(address, "//") || strings.Contains(address, `\`) {
+		return "/tickets"
+	}
+	return u.RequestURI()
+}

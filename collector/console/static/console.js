@@ -1,0 +1,85 @@
+"use strict";
+// The little the console does in the browser beyond htmx: one live stream for
+// the page, and drafts that outlive a reload. Everything works without it.
+(() => {
+  // The stream of the page: events `run` carry the progress panel as HTML,
+  // events `changed` ask the parts that listen for it to load themselves anew.
+  // One stream only, and only while the page is looked at: browsers allow six
+  // connections to a host over HTTP/1.1, and technicians open more tabs.
+  let stream = null;
+  let url = "";
+  let retry = 0;
+  let seen = false;
+
+  function open() {
+    close();
+    const place = document.querySelector("[data-stream]");
+    if (!place || document.hidden) return;
+    url = place.dataset.stream;
+    stream = new EventSource(url);
+    stream.addEventListener("open", () => {
+      retry = 0;
+      // What changed while nobody listened was not told.
+      if (seen) changed();
+      seen = true;
+    });
+    stream.addEventListener("run", (event) => {
+      const panel = document.getElementById("run");
+      if (!panel) return;
+      htmx.swap(panel, event.data, { swapStyle: "innerHTML" });
+    });
+    stream.addEventListener("changed", changed);
+    stream.addEventListener("end", close);
+    stream.addEventListener("error", () => {
+      // The browser tries again by itself unless it was refused.
+      if (stream && stream.readyState === EventSource.CLOSED) {
+        retry = Math.min(retry + 1, 6);
+        setTimeout(open, 1000 * 2 ** retry);
+      }
+    });
+  }
+
+  function close() {
+    if (stream) stream.close();
+    stream = null;
+  }
+
+  function changed() {
+    htmx.trigger(document.body, "changed");
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : stream || open()));
+  document.addEventListener("htmx:load", () => {
+    const place = document.querySelector("[data-stream]");
+    if (place && place.dataset.stream !== url) {
+      seen = false;
+      open();
+    }
+  });
+  document.addEventListener("DOMContentLoaded", open);
+
+  // Drafts: what is typed into a field with data-draft is kept in this tab
+  // until the form is sent and the next page came.
+  function drafts(root) {
+    for (const field of root.querySelectorAll("[data-draft]")) {
+      const key = "draft:" + field.dataset.draft;
+      if (!field.value) field.value = sessionStorage.getItem(key) || "";
+      field.addEventListener("input", () => sessionStorage.setItem(key, field.value));
+    }
+    for (const done of root.querySelectorAll("[data-draft-done]")) {
+      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
+    }
+  }
+  document.addEventListener("DOMContentLoaded", () => {
+    // First forget what was saved, then fill in what was not.
+    for (const done of document.querySelectorAll("[data-draft-done]")) {
+      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
+    }
+    drafts(document);
+  });
+
+  // Fields that act when changed (filters) submit their form.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+})();

@@ -1,0 +1,117 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"constat/collector/desk"
+	"constat/internal/diagnosis"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// ticketView is the page of one ticket.
+type ticketView struct {
+	Ticket *constatv1.Ticket
+	// Timeline is oldest first.
+	Timeline []*constatv1.TicketEntry
+	// Diagnosis is the latest in the timeline; nil: none yet.
+	Diagnosis *constatv1.Diagnosis
+	// From is the number that was asked for, when it was merged into this one.
+	From       int32
+	Procedures []*diagnosis.Procedure
+	// Procedure is the one that fits the complaint.
+	Procedure string
+	Statuses  []string
+	// Assignees are those who can have it.
+	Assignees []string
+	live
+	reply
+}
+
+// reply is what a technician writes into the form of a ticket.
+type reply struct {
+	// Entry is the id of what will be added: sending it twice adds it once.
+	Entry, Kind, Text string
+	// Problem says what is missing.
+	Problem string
+}
+
+// ticketNumber reads the number in the address. What is no number names no
+// ticket.
+func ticketNumber(v *visit) (int32, error) {
+	number, err := strconv.ParseInt(v.PathValue("number"), 10, 32)
+	if err != nil || number < 1 {
+		return 0, desk.ErrNotFound
+	}
+	return int32(number), nil
+}
+
+// ticket shows one ticket.
+func (c *console) ticket(w http.ResponseWriter, v *visit) error {
+	number, err := ticketNumber(v)
+	if err != nil {
+		return err
+	}
+	kept := c.sessions.PopString(v.Context(), keyKept)
+	return c.renderTicket(w, v, http.StatusOK, number, reply{Text: kept})
+}
+
+// renderTicket shows a ticket with what is in its form already.
+func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, number int32, written reply) error {
+	found, err := c.desk.Ticket(v.Context(), number)
+	if err != nil {
+		return err
+	}
+	ticket := found.GetTicket()
+	if written.Entry == "" {
+		written.Entry = uuid.Must(uuid.NewV7()).String()
+	}
+	page := ticketView{
+		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline()),
+		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
+	}
+	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
+		return err
+	}
+	if ticket.GetNumber() != number {
+		page.From = number
+	}
+	if page.Diagnosis != nil {
+		page.Procedure = page.Diagnosis.GetProcedure()
+	} else if _, known := diagnosis.Lookup(ticket.GetCategory()); known {
+		page.Procedure = ticket.GetCategory()
+	}
+	page.live = liveOf(fmt.Sprintf("/tickets/%d", ticket.GetNumber()), v.URL.Query().Get("run"))
+	return c.render(w, v, status, "ticket", "tickets", page)
+}
+
+// assignees lists who can have tickets, and who has this one even when their
+// account is gone.
+func (c *console) assignees(v *visit, present string) ([]string, error) {
+	users, err := c.accounts.Users(v.Context())
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(users)+1)
+	for _, user := range users {
+		names = append(names, user.Name)
+	}
+	if present != "" && !slices.Contains(names, present) {
+		names = append(names, present)
+	}
+	return names, nil
+}
+
+// latest gives the newest diagnosis of a timeline, nil when it has none.
+func latest(timeline []*constatv1.TicketEntry) *constatv1.Diagnosis {
+	for i := len(timeline) - 1; i >= 0; i-- {
+		if d := timeline[i].GetDiagnosis(); d != nil {
+			return d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"constat/collector/desk"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// complaints are what people come with, as TicketDraft.complaint lists them.
+var complaints = []string{"internet", "wifi", "printing", "peripheral", "software", "slow", "power", "sign-in", "other"}
+
+// suggestedEndpoints is how many machines the form offers by name; any other
+// can be typed.
+const suggestedEndpoints = 200
+
+// draftForm is the form for a new ticket.
+type draftForm struct {
+	// ID is the ticket's for ever: sending the form twice opens it once.
+	ID                                         string
+	Requester, Mail, Complaint, Endpoint, Text string
+	Problem                                    string
+	Complaints                                 []string
+	Endpoints                                  []*constatv1.Endpoint
+}
+
+// newTicket is the empty form, or one filled by a link.
+func (c *console) newTicket(w http.ResponseWriter, v *visit) error {
+	form := v.URL.Query()
+	return c.renderDraft(w, v, http.StatusOK, draftForm{
+		ID: uuid.Must(uuid.NewV7()).String(), Requester: form.Get("requester"), Complaint: form.Get("complaint"),
+		Endpoint: form.Get("endpoint"), Text: c.sessions.PopString(v.Context(), keyKept),
+	})
+}
+
+func (c *console) renderDraft(w http.ResponseWriter, v *visit, status int, form draftForm) error {
+	list, err := c.desk.Endpoints(v.Context(), &constatv1.ListEndpointsRequest{Limit: suggestedEndpoints})
+	if err != nil {
+		return err
+	}
+	form.Complaints, form.Endpoints = complaints, list.GetEndpoints()
+	return c.render(w, v, status, "ticket-new", "tickets", form)
+}
+
+// createTicket opens a ticket in somebody's name.
+func (c *console) createTicket(w http.ResponseWriter, v *visit) error {
+	if err := v.ParseForm(); err != nil {
+		return err
+	}
+	field := func(name string) string { return strings.TrimSpace(v.PostFormValue(name)) }
+	form := draftForm{
+		ID: field("id"), Requester: field("requester"), Mail: field("mail"),
+		Complaint: field("complaint"), Endpoint: field("endpoint"), Text: v.PostFormValue("text"),
+	}
+	request := &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
+		Id: form.ID, Complaint: form.Complaint, Text: form.Text, Channel: "console", Language: v.speech.language,
+		Requester: &constatv1.Person{Name: form.Requester, Mail: form.Mail},
+	}}
+	if form.Endpoint != "" {
+		found, err := c.desk.Endpoint(v.Context(), form.Endpoint)
+		if errors.Is(err, desk.ErrNotFound) {
+			form.Problem = v.say("new.noEndpoint", "Name", form.Endpoint)
+			return c.renderDraft(w, v, http.StatusUnprocessableEntity, form)
+		}
+		if err != nil {
+			return err
+		}
+		request.EndpointId = found.GetEndpoint().GetId()
+	}
+	ticket, err := c.desk.Create(v.Context(), v.actor(), request)
+	if errors.Is(err, desk.ErrInvalid) {
+		form.Problem = err.Error()
+		return c.renderDraft(w, v, http.StatusUnprocessableEntity, form)
+	}
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, fmt.Sprintf("/tickets/%d", ticket.GetNumber()), "flash.created", "new")
+}

@@ -1,0 +1,150 @@
+package console
+
+import (
+	"cmp"
+	"html/template"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/diagnosis"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// tones give words their colour. The word itself is always written, so that
+// colour carries nothing alone.
+var tones = map[string]map[string]string{
+	"status":      {"new": "info", "open": "info", "pending": "warn", "solved": "good", "merged": "hollow", "closed": "hollow"},
+	"priority":    {"high": "warn", "urgent": "bad"},
+	"certainty":   {"confirmed": "bad", "probable": "warn", "possible": "hollow"},
+	"verdict":     {"fault": "bad", "healthy": "good", "undetermined": "warn"},
+	"observation": {"observed": "good", "denied": "warn", "failed": "bad", "unsupported": "hollow"},
+}
+
+// vocabulary is what templates can say in one language.
+func (c *console) vocabulary(s *speech) template.FuncMap {
+	return template.FuncMap{
+		"lang":  func() string { return s.language },
+		"t":     s.say,
+		"n":     s.count,
+		"word":  s.word,
+		"asset": func(name string) string { return assets[name] },
+		"tone":  func(kind, word string) string { return tones[kind][word] },
+
+		"ago":          func(t *timestamppb.Timestamp) string { return s.ago(t.AsTime(), c.now()) },
+		"clock":        func(t *timestamppb.Timestamp) string { return s.clock(t.AsTime(), c.now()) },
+		"stamp":        func(t *timestamppb.Timestamp) string { return t.AsTime().UTC().Format(time.RFC3339) },
+		"fullTime":     func(t *timestamppb.Timestamp) string { return t.AsTime().Local().Format("2006-01-02 15:04:05 MST") },
+		"milliseconds": func(ms int32) string { return s.quantity("ms", float64(ms)) },
+
+		"group":      func(name string) string { return s.word("group", name) },
+		"procedure":  s.procedure,
+		"faultTitle": func(id, own string) string { return c.faultTitle(s, id, own, "") },
+		"causeTitle": func(cause *constatv1.RootCause) string {
+			return c.faultTitle(s, cause.GetFault(), cause.GetTitle(), cause.GetComponent())
+		},
+		"explanation": func(cause *constatv1.RootCause) string {
+			if f := c.catalog.Lookup(cause.GetFault()); f != nil {
+				return f.Explanation.About(s.language, cause.GetComponent())
+			}
+			return ""
+		},
+		"certaintyMeans": func(certainty string) string {
+			if id := "certainty." + certainty + ".means"; s.say(id) != id {
+				return s.say(id)
+			}
+			return ""
+		},
+		"adviceFor":   func(cause *constatv1.RootCause, reader string) string { return c.advice(s, cause, reader) },
+		"factLabel":   s.factLabel,
+		"factValue":   s.factValue,
+		"changeLabel": s.changeLabel,
+		"fieldChange": s.fieldChange,
+		"model":       model,
+		"actor": func(e *constatv1.TicketEntry) string {
+			if e.GetActorRole() == "system" || e.GetActor() == "" {
+				return s.say("actor.system")
+			}
+			return e.GetActor()
+		},
+		"diagnosisLine": func(d *constatv1.Diagnosis) string {
+			result := s.word("verdict", d.GetVerdict())
+			if causes := d.GetRootCauses(); len(causes) > 0 {
+				first := causes[0]
+				result = c.faultTitle(s, first.GetFault(), first.GetTitle(), first.GetComponent()) + " – " + s.word("certainty", first.GetCertainty())
+			}
+			return s.say("diagnosis.line", "Procedure", s.procedure(d.GetProcedure()), "Result", result)
+		},
+	}
+}
+
+// procedure names a procedure; one of the organisation's own by its own title.
+func (s *speech) procedure(id string) string {
+	if text := s.word("procedure", id); text != id {
+		return text
+	}
+	if p, known := diagnosis.Lookup(id); known {
+		return p.Title.In(s.language)
+	}
+	return id
+}
+
+// faultTitle names a fault in the reader's language: by the catalog, else as the
+// diagnosis named it (an agent's catalog may be newer), else by its id.
+func (c *console) faultTitle(s *speech, id, own, component string) string {
+	if f := c.catalog.Lookup(id); f != nil {
+		return f.Title.About(s.language, component)
+	}
+	return cmp.Or(own, id)
+}
+
+// advice is what a root cause asks of the technician or the user.
+func (c *console) advice(s *speech, cause *constatv1.RootCause, reader string) string {
+	own := cause.GetAdvice().GetTechnician()
+	if reader == "user" {
+		own = cause.GetAdvice().GetUser()
+	}
+	f := c.catalog.Lookup(cause.GetFault())
+	switch {
+	case f == nil:
+		return own
+	case reader == "user":
+		return cmp.Or(f.User.About(s.language, cause.GetComponent()), own)
+	default:
+		return cmp.Or(f.Technician.About(s.language, cause.GetComponent()), own)
+	}
+}
+
+// fieldChange says what became of a ticket's field.
+func (s *speech) fieldChange(change *constatv1.FieldChange) string {
+	field := change.GetField()
+	value := func(text string) string {
+		switch field {
+		case "status", "priority", "certainty":
+			return s.word(field, text)
+		case "impact", "urgency":
+			return s.word("level", text)
+		}
+		return text
+	}
+	before, after := value(change.GetBefore()), value(change.GetAfter())
+	name := s.word("field", field)
+	switch {
+	case before == "":
+		return s.say("change.set", "Field", name, "After", after)
+	case after == "":
+		return s.say("change.cleared", "Field", name, "Before", before)
+	default:
+		return s.say("change.from", "Field", name, "Before", before, "After", after)
+	}
+}
+
+// model is what a machine is called by its maker, without saying the maker
+// twice.
+func model(e *constatv1.Endpoint) string {
+	if strings.HasPrefix(e.GetModel(), e.GetManufacturer()) {
+		return e.GetModel()
+	}
+	return strings.TrimSpace(e.GetManufacturer() + " " + e.GetModel())
+}
