@@ -57,7 +57,7 @@ func (p *prober) questions(names []*constatv1.ProbeName) []question {
 // askDNS asks a server directly, by UDP, and by TCP when the answer was cut.
 func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 	d := &constatv1.DnsProbe{
-		Server: q.server.Address, Name: set(q.name), Type: set("a"), Transport: set("udp"),
+		Server: q.server.Address, Name: set(q.name), Type: set("a"),
 		NonexistentName: set(q.lie), Link: q.server.Link,
 	}
 	kind := dnsmessage.TypeA
@@ -73,13 +73,8 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 	ctx, cancel := p.patience.within(p.ctx, answerLimit)
 	defer cancel()
 	start := time.Now()
-	server := net.JoinHostPort(q.server.GetAddress(), "53")
-	a, err := askUDP(ctx, server, message, id)
-	if err == nil && a.truncated {
-		d.Transport = set("tcp")
-		a, err = askTCPServer(ctx, server, message, id)
-	}
-	d.Result, d.Ms = set(resultOf(err)), milliseconds(start)
+	a, transport, err := exchange(ctx, net.JoinHostPort(q.server.GetAddress(), "53"), message, id)
+	d.Result, d.Transport, d.Ms = set(resultOf(err)), &transport, milliseconds(start)
 	if err != nil {
 		return d
 	}
@@ -102,9 +97,20 @@ func packQuestion(id uint16, name string, kind dnsmessage.Type) ([]byte, error) 
 	return m.Pack()
 }
 
-// askUDP sends the question, repeats it while there is no answer, and passes
+// exchange asks by UDP, and by TCP when the answer was cut; transport is the
+// one that was used last.
+func exchange(ctx context.Context, server string, message []byte, id uint16) (a answer, transport string, err error) {
+	a, err = exchangeUDP(ctx, server, message, id)
+	if err != nil || !a.truncated {
+		return a, "udp", err
+	}
+	a, err = exchangeTCP(ctx, server, message, id)
+	return a, "tcp", err
+}
+
+// exchangeUDP sends the question, repeats it while there is no answer, and passes
 // over datagrams that do not belong to it.
-func askUDP(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
+func exchangeUDP(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "udp", server)
 	if err != nil {
@@ -132,8 +138,8 @@ func askUDP(ctx context.Context, server string, message []byte, id uint16) (answ
 	}
 }
 
-// askTCPServer asks by TCP (RFC 7766).
-func askTCPServer(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
+// exchangeTCP asks by TCP (RFC 7766).
+func exchangeTCP(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", server)
 	if err != nil {

@@ -144,10 +144,15 @@ func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 	if datagram {
 		to = &net.UDPAddr{IP: address.AsSlice(), Zone: address.Zone()}
 	}
+	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
 	nonce := rand.Text()
 	start := time.Now()
 	sent := make([]time.Time, 0, len(pingTimes))
 	for i := range pingTimes {
+		if ctx.Err() != nil {
+			break
+		}
 		message, err := (&icmp.Message{Type: e.request, Body: &icmp.Echo{ID: os.Getpid() & 0xffff, Seq: i + 1, Data: []byte(nonce)}}).Marshal(nil)
 		if err != nil {
 			break
@@ -160,13 +165,11 @@ func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 			}
 			return
 		}
-		until := start.Add(gatewayLimit)
+		until := start.Add(3 * gatewayLimit) // ctx ends before that
 		if i+1 < len(pingTimes) {
 			until = start.Add(pingTimes[i+1])
-		} else if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
-			until = deadline
 		}
-		if seq := e.await(conn, nonce, until); seq > 0 && seq <= len(sent) {
+		if seq := e.await(ctx, conn, nonce, until); seq > 0 && seq <= len(sent) {
 			g.Ping, g.PingMs = set("ok"), milliseconds(sent[seq-1])
 			g.Sent, g.Received = set(int32(len(sent))), set(int32(1))
 			// Requests before the answered one are lost; later ones were not sent.
@@ -189,8 +192,8 @@ func (e echo) listen() (conn *icmp.PacketConn, datagram bool, err error) {
 
 // await reads until our reply comes and returns its sequence number; 0 means
 // none came in time.
-func (e echo) await(conn *icmp.PacketConn, nonce string, until time.Time) int {
-	if err := conn.SetReadDeadline(until); err != nil {
+func (e echo) await(ctx context.Context, conn *icmp.PacketConn, nonce string, until time.Time) int {
+	if err := conn.SetReadDeadline(until); err != nil || ctx.Err() != nil {
 		return 0
 	}
 	buffer := make([]byte, 1500)
