@@ -4,11 +4,17 @@ import "time"
 
 // sources are the groups read on Linux, sorted.
 var sources = []source{
+	{"clock", 2 * time.Second, readClock},
 	{"counters", 3 * time.Second, readCounters},
+	{"hardware", 3 * time.Second, readHardware},
 	{"host", 2 * time.Second, readHost},
 	{"load", 3 * time.Second, readLoad},
 	{"network", networkLimit, sharedNetwork},
+	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
+	{"services", 3 * time.Second, readServices},
 	{"space", 2 * time.Second, readSpace},
 	{"storage", 2 * time.Second, readStorage},
+	{"updates", 2 * time.Second, readUpdates},
+	{"usb", 3 * time.Second, readUSB},
 }

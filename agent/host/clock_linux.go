@@ -1,0 +1,127 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// timeServices are the programs that set the clock: the name the kernel gives
+// their process, where they are installed, and the links that mean "start it
+// with the machine".
+var timeServices = []struct {
+	name, process string
+	files, wanted []string
+}{
+	{
+		"systemd-timesyncd", "systemd-timesyn", // the kernel cuts names at 15 bytes
+		[]string{"/usr/lib/systemd/systemd-timesyncd", "/lib/systemd/systemd-timesyncd"},
+		[]string{"/etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service", "/etc/systemd/system/dbus-org.freedesktop.timesync1.service"},
+	},
+	{
+		"chrony", "chronyd",
+		[]string{"/usr/sbin/chronyd", "/usr/bin/chronyd"},
+		[]string{"/etc/systemd/system/multi-user.target.wants/chrony.service", "/etc/systemd/system/multi-user.target.wants/chronyd.service"},
+	},
+	{
+		"ntpd", "ntpd",
+		[]string{"/usr/sbin/ntpd", "/usr/bin/ntpd"},
+		[]string{
+			"/etc/systemd/system/multi-user.target.wants/ntp.service", "/etc/systemd/system/multi-user.target.wants/ntpd.service",
+			"/etc/systemd/system/multi-user.target.wants/ntpsec.service", "/etc/systemd/system/multi-user.target.wants/openntpd.service",
+		},
+	},
+}
+
+func readClock(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("adjtimex, /proc, /etc/systemd")
+	c := &constatv1.Clock{Service: set("none"), ServiceState: set("absent")}
+	running, err := r.processNames()
+	if err != nil {
+		return nil, failed("/proc", err)
+	}
+	// Links of systemd's say what is wanted only where systemd runs.
+	_, err = r.stat("/run/systemd/system")
+	booted := err == nil
+	for _, s := range timeServices {
+		if !r.anyExists(s.files) && !running[s.process] {
+			continue
+		}
+		enabled := booted && r.anyExists(s.wanted)
+		// One that runs counts before one that should, and that before one that
+		// is only installed.
+		if c.GetServiceState() == "running" || (c.GetEnabled() && !running[s.process] && !enabled) {
+			continue
+		}
+		c.Service, c.Enabled = set(s.name), &enabled
+		c.ServiceState = set(map[bool]string{false: "stopped", true: "running"}[running[s.process]])
+	}
+	switch {
+	case !booted:
+		c.Enabled = nil
+		gap(o, "enabled", fmt.Errorf("systemd does not run here, so what it would start says nothing: %w", errors.ErrUnsupported))
+	case c.Enabled == nil:
+		c.Enabled = set(false)
+	}
+	c.Synchronized, err = synchronized(r)
+	if err != nil {
+		gap(o, "synchronized", err)
+	}
+	return c, o
+}
+
+// synchronized asks the kernel whether its clock follows a source. The kernel's
+// word belongs to the running machine, so it is not asked about another root.
+func synchronized(r *reader) (*bool, error) {
+	if r.anyExists([]string{"/run/systemd/timesync/synchronized"}) {
+		return set(true), nil
+	}
+	if r.Root != "" {
+		return nil, fmt.Errorf("the kernel can be asked about its own machine only: %w", errors.ErrUnsupported)
+	}
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil {
+		return nil, fmt.Errorf("adjtimex: %w", err)
+	}
+	const timeError = 5 // TIME_ERROR: not synchronised
+	return set(state != timeError && t.Status&unix.STA_UNSYNC == 0), nil
+}
+
+// anyExists tells whether one of the files is there; a link counts by itself,
+// also when what it points to lies outside the root.
+func (r *reader) anyExists(names []string) bool {
+	for _, name := range names {
+		if _, err := r.stat(name); err == nil {
+			return true
+		}
+		if _, err := r.link(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// processNames returns the names of all processes, without arguments.
+func (r *reader) processNames() (map[string]bool, error) {
+	entries, err := r.names("/proc")
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for _, entry := range entries {
+		if _, err := strconv.Atoi(entry); err != nil {
+			continue
+		}
+		if name := r.value("/proc/" + entry + "/comm"); name != "" {
+			names[name] = true
+		}
+	}
+	return names, nil
+}

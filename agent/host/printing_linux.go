@@ -1,0 +1,254 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Limits of asking printers themselves: one that is off must not hold up the
+// rest, and a print server's hundred queues must not make a scan.
+const (
+	maxPrintersAsked = 16
+	reachLimit       = 1300 * time.Millisecond // one lost SYN is repeated after 1 s
+	printerLimit     = 1500 * time.Millisecond
+)
+
+func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	address, local := cupsAddress(r)
+	o := observed("IPP, " + address)
+	p := &constatv1.Printing{Spooler: &constatv1.Spooler{Kind: set("cups")}}
+	server := cupsClient(address)
+	defer server.close()
+
+	listed, err := server.do(ctx, cupsGetPrinters, ippGroupPrinter, queueAttributes)
+	if err != nil && !errors.Is(err, errIPPNotFound) { // not found: there is no queue
+		if p.Spooler.State = silentSpooler(r, err, local); p.Spooler.State == nil {
+			return nil, failed(o.Source, err)
+		}
+		return p, o
+	}
+	p.Spooler.State = set("running")
+	if version, found := strings.CutPrefix(server.server, "CUPS/"); found {
+		version, _, _ = strings.Cut(version, " ")
+		p.Spooler.Version = &version
+	}
+	devices := map[*constatv1.Queue]printDevice{}
+	for _, attributes := range listed {
+		q, device := queueOf(attributes)
+		devices[q] = device
+		p.Queues = append(p.Queues, q)
+	}
+	slices.SortFunc(p.Queues, func(a, b *constatv1.Queue) int { return strings.Compare(a.GetName(), b.GetName()) })
+
+	switch found, err := server.do(ctx, cupsGetDefault, ippGroupPrinter, wanted("printer-name")); {
+	case errors.Is(err, errIPPNotFound):
+		p.DefaultQueue = set("")
+	case err != nil:
+		gap(o, "default_queue", err)
+	case len(found) > 0:
+		p.DefaultQueue = ippValue[string](found[0], "printer-name")
+	}
+	now := time.Now()
+	jobs := func(which string, limit int32) ([][]ippAttribute, error) {
+		found, err := server.do(ctx, ippGetJobs, ippGroupJob, ippAttribute{"which-jobs", ippKeyword, []any{which}},
+			ippAttribute{"limit", ippInteger, []any{limit}}, jobAttributes)
+		if errors.Is(err, errIPPNotFound) {
+			err = nil
+		}
+		return found, err
+	}
+	if waiting, err := jobs("not-completed", 1000); err != nil {
+		gap(o, "queues.jobs", err)
+	} else {
+		addJobs(p.Queues, waiting, now)
+	}
+	if completed, err := jobs("completed", 100); err != nil {
+		gap(o, "last_used_queue", err)
+	} else {
+		p.LastUsedQueue = lastQueue(completed, now)
+	}
+	networkPrinters(ctx, p, devices, o)
+	usbPrinters(r, p, devices, o)
+	slices.SortFunc(p.Printers, func(a, b *constatv1.Printer) int { return strings.Compare(a.GetId(), b.GetId()) })
+	return p, o
+}
+
+// cupsAddress is where the print server listens, and whether that is this
+// machine's own.
+func cupsAddress(r *reader) (address string, local bool) {
+	if r.CUPS != "" {
+		return r.CUPS, strings.HasPrefix(r.CUPS, "/")
+	}
+	if server := os.Getenv("CUPS_SERVER"); server != "" && r.Root == "" {
+		return server, strings.HasPrefix(server, "/")
+	}
+	socket := r.path("/run/cups/cups.sock")
+	if _, err := os.Stat(socket); err == nil || r.Root != "" {
+		return socket, true
+	}
+	return "localhost:631", true
+}
+
+// silentSpooler tells a print server that is not there from one that is
+// stopped; nil when the error means neither.
+func silentSpooler(r *reader, err error, local bool) *string {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil
+	}
+	installed := false
+	for _, name := range []string{"/usr/sbin/cupsd", "/usr/bin/cupsd", "/snap/bin/cups.cupsd"} {
+		if _, err := r.stat(name); err == nil {
+			installed = true
+		}
+	}
+	masked, _ := r.link("/etc/systemd/system/cups.service")
+	switch {
+	case local && !installed && r.CUPS == "":
+		return set("absent")
+	case local && masked == "/dev/null":
+		return set("disabled")
+	}
+	return set("stopped")
+}
+
+// networkPrinters asks the devices behind the queues, each once, all at the
+// same time: whether they answer, and if they speak IPP how they are.
+func networkPrinters(ctx context.Context, p *constatv1.Printing, devices map[*constatv1.Queue]printDevice, o *constatv1.Observation) {
+	type asked struct {
+		device  printDevice
+		printer *constatv1.Printer
+		err     error // why nothing can be said
+	}
+	byAddress := map[string]*asked{}
+	var all []*asked
+	for _, q := range p.Queues {
+		d := devices[q]
+		if d.address == "" || byAddress[d.address] != nil || len(all) == maxPrintersAsked {
+			continue
+		}
+		a := &asked{device: d}
+		byAddress[d.address] = a
+		all = append(all, a)
+	}
+	var wg sync.WaitGroup
+	for _, a := range all {
+		wg.Go(func() { a.printer, a.err = askPrinter(ctx, a.device) })
+	}
+	wg.Wait()
+	for _, a := range all {
+		if a.printer != nil {
+			p.Printers = append(p.Printers, a.printer)
+		}
+	}
+	for _, q := range p.Queues {
+		d := devices[q]
+		switch a := byAddress[d.address]; {
+		case a != nil && a.printer != nil:
+			q.DeviceReachable, q.PrinterId = a.printer.Reachable, a.printer.Id
+		case a != nil:
+			gap(o, "queues.device_reachable", a.err)
+		case d.address != "":
+			gap(o, "queues.device_reachable", errTooManyPrinters)
+		case strings.HasPrefix(d.shown, "dnssd:"):
+			gap(o, "queues.device_reachable", errDiscoveredOnly)
+		}
+	}
+}
+
+var (
+	errTooManyPrinters = errors.New("not asked: there are more network printers than are asked in one go")
+	errDiscoveredOnly  = errors.New("not asked: the printer is known by its service name only, which needs multicast DNS")
+)
+
+// askPrinter asks one device. An error means that nothing can be said: its name
+// could not be resolved, which is not the printer's silence.
+func askPrinter(ctx context.Context, d printDevice) (*constatv1.Printer, error) {
+	host, _, _ := net.SplitHostPort(d.address)
+	p := &constatv1.Printer{Connection: set("network"), Address: set(d.address), Id: set(d.address)}
+	dialCtx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(dialCtx, "tcp", d.address)
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return nil, err
+	}
+	p.Reachable = set(err == nil)
+	if err != nil {
+		return p, nil
+	}
+	_ = conn.Close()
+
+	// Most network printers speak IPP whatever protocol the queue uses.
+	client := printerClient(d.address, d.path, d.secure)
+	if d.connection != "ipp" && d.connection != "ipps" {
+		client = printerClient(net.JoinHostPort(host, "631"), "", false)
+	}
+	defer client.close()
+	askCtx, cancel := context.WithTimeout(ctx, printerLimit)
+	defer cancel()
+	answer, err := client.do(askCtx, ippGetPrinterAttributes, ippGroupPrinter, printerAttributes)
+	if err == nil && len(answer) > 0 {
+		describePrinter(p, answer[0])
+		p.Sources = []string{"ipp"}
+	}
+	return p, nil
+}
+
+// usbPrinters joins USB queues with the printers on the bus. Where the bus
+// cannot be seen nothing is said of them.
+func usbPrinters(r *reader, p *constatv1.Printing, devices map[*constatv1.Queue]printDevice, o *constatv1.Observation) {
+	present, err := usbDevices(r)
+	if err != nil {
+		if slices.ContainsFunc(p.Queues, func(q *constatv1.Queue) bool { return q.GetConnection() == "usb" }) {
+			gap(o, "printers", err)
+		}
+		return
+	}
+	seen := map[string]bool{}
+	for _, device := range present {
+		if slices.Contains(device.InterfaceClasses, "printer") {
+			printer := usbPrinter(device)
+			seen[printer.GetId()] = true
+			p.Printers = append(p.Printers, printer)
+		}
+	}
+	for _, q := range p.Queues {
+		// Without a serial nothing tells which device the queue means.
+		if d := devices[q]; d.connection == "usb" && d.id != "" && !seen[d.id] {
+			seen[d.id] = true
+			p.Printers = append(p.Printers, &constatv1.Printer{
+				Id: set(d.id), Serial: set(d.id), Connection: set("usb"), Reachable: set(false), Sources: []string{"usb"},
+			})
+		}
+	}
+}
+
+// usbPrinter is a printer as the bus describes it.
+func usbPrinter(d *constatv1.UsbDevice) *constatv1.Printer {
+	p := &constatv1.Printer{
+		Manufacturer: d.Ieee1284Make, Model: d.Ieee1284Model, Brand: d.Brand, Serial: d.Serial,
+		Connection: set("usb"), Address: d.Path, Id: d.Path, Reachable: set(true), Sources: []string{"usb"},
+	}
+	if p.Manufacturer == nil {
+		p.Manufacturer = d.Vendor
+	}
+	if p.Model == nil {
+		p.Model = d.Product
+	}
+	if d.Serial != nil && *d.Serial != "" {
+		p.Id = d.Serial
+	}
+	return p
+}

@@ -1,0 +1,64 @@
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// value is text where a file that is not there and an empty one mean the same.
+func (r *reader) value(name string) string {
+	text, _ := r.text(name)
+	return text
+}
+
+// hex reads a file of one hexadecimal number, with or without 0x; nil when it
+// cannot be read or is none.
+func (r *reader) hex(name string) *int64 {
+	n, err := strconv.ParseInt(strings.TrimPrefix(r.value(name), "0x"), 16, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+// driver names the driver bound to a device of sysfs: empty when none is, nil
+// when that cannot be seen.
+func (r *reader) driver(dir string) *string {
+	target, err := r.link(dir + "/driver")
+	switch {
+	case err == nil:
+		return set(path.Base(target))
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := r.stat(dir); err == nil {
+			return set("")
+		}
+	}
+	return nil
+}
+
+// idsFile reads the names of vendors and devices, where the system has them.
+func (r *reader) idsFile(name string) []byte {
+	for _, dir := range []string{"/usr/share/misc/", "/usr/share/hwdata/", "/var/lib/usbutils/"} {
+		if content, err := r.file(dir + name); err == nil {
+			return append([]byte("\n"), content...) // every vendor follows a line end
+		}
+	}
+	return nil
+}
+
+// moduleAliases reads which modules the running kernel has for which devices.
+func (r *reader) moduleAliases() []byte {
+	release := r.value("/proc/sys/kernel/osrelease")
+	if release == "" {
+		return nil
+	}
+	for _, dir := range []string{"/lib/modules/", "/usr/lib/modules/"} {
+		if content, err := r.file(dir + release + "/modules.alias"); err == nil {
+			return content
+		}
+	}
+	return nil
+}

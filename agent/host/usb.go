@@ -1,0 +1,151 @@
+package host
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// usbClasses are the base classes of USB-IF ("Defined Class Codes").
+var usbClasses = map[int64]string{
+	0x01: "audio", 0x02: "network", 0x03: "hid", 0x06: "video", 0x07: "printer", 0x08: "massStorage", 0x09: "hub",
+	0x0a: "network", 0x0e: "video", 0x10: "video", 0xe0: "wireless", 0xff: "vendorSpecific",
+}
+
+// usbClass names a class code; what is not in the table is "other".
+func usbClass(code int64) string {
+	if word := usbClasses[code]; word != "" {
+		return word
+	}
+	return "other"
+}
+
+// Device classes that say "look at the interfaces" and "several functions".
+const (
+	usbClassPerInterface = 0x00
+	usbClassMisc         = 0xef
+)
+
+// deviceClass is what a device is, by its own class or those of its interfaces.
+func deviceClass(code int64, interfaces []string) string {
+	if code != usbClassPerInterface && code != usbClassMisc {
+		return usbClass(code)
+	}
+	switch len(interfaces) {
+	case 0:
+		return "other"
+	case 1:
+		return interfaces[0]
+	}
+	return "composite"
+}
+
+// hidRoles are the boot protocols of HID (USB HID 1.11 section 4.3).
+var hidRoles = map[int64]string{1: "keyboard", 2: "mouse"}
+
+// finishUSB fills what follows from a device's other facts: class, classes of
+// interfaces and brand.
+func finishUSB(d *constatv1.UsbDevice, code int64) {
+	for _, i := range d.Interfaces {
+		d.InterfaceClasses = append(d.InterfaceClasses, i.GetClass())
+	}
+	slices.Sort(d.InterfaceClasses)
+	d.InterfaceClasses = slices.Compact(d.InterfaceClasses)
+	slices.Sort(d.HidRoles)
+	d.HidRoles = slices.Compact(d.HidRoles)
+	d.Class = set(deviceClass(code, d.InterfaceClasses))
+	vendor, _, _ := strings.Cut(d.GetId(), ":")
+	if d.Brand = brandOf("usb:" + vendor); d.Brand == nil {
+		d.Brand = brandOf(d.GetVendor())
+	}
+}
+
+// sortUSB brings devices into the order of their paths.
+func sortUSB(devices []*constatv1.UsbDevice) {
+	slices.SortFunc(devices, func(a, b *constatv1.UsbDevice) int { return strings.Compare(a.GetPath(), b.GetPath()) })
+}
+
+// milliampere reads bMaxPower as sysfs writes it: "500mA".
+func milliampere(text string) *int32 {
+	n, err := strconv.ParseInt(strings.TrimSuffix(text, "mA"), 10, 32)
+	if err != nil || n < 0 {
+		return nil
+	}
+	return set(int32(n))
+}
+
+// Parts of a binary object store (USB 3.2 section 9.6.2).
+const (
+	bosDeviceCapability = 0x10
+	bosSuperSpeed       = 0x03
+)
+
+// capableMbps is the speed a device could use: 5000 where it follows USB 3 or
+// says so in its binary object store, unset where nothing tells. A USB 3 device
+// behind a USB 2 port calls itself 2.1, so the store matters.
+func capableMbps(bcdUSB string, bos []byte) *float64 {
+	if major, err := strconv.ParseFloat(strings.TrimSpace(bcdUSB), 64); err == nil && major >= 3 {
+		return set(5000.0)
+	}
+	for len(bos) >= 3 && bos[0] >= 3 && int(bos[0]) <= len(bos) {
+		if bos[1] == bosDeviceCapability && bos[2] == bosSuperSpeed {
+			return set(5000.0)
+		}
+		bos = bos[bos[0]:]
+	}
+	return nil
+}
+
+// idNames looks up vendor and product in a file of usb.ids or pci.ids format:
+// vendors at the line's start, products behind one tab. Either may be "".
+func idNames(ids []byte, vendor, product string) (vendorName, productName string) {
+	vendorName, rest := idLine(ids, "\n"+vendor+"  ")
+	if vendorName == "" {
+		return "", ""
+	}
+	for len(rest) > 0 && (rest[0] == '\t' || rest[0] == '#' || rest[0] == '\n') {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		if name, found := bytes.CutPrefix(line, []byte("\t"+product+"  ")); found {
+			return vendorName, string(name)
+		}
+		rest = after
+	}
+	return vendorName, ""
+}
+
+// idLine returns what follows prefix on its line, and the lines after that.
+func idLine(ids []byte, prefix string) (name string, rest []byte) {
+	at := bytes.Index(ids, []byte(prefix))
+	if at < 0 {
+		return "", nil
+	}
+	line, rest, _ := bytes.Cut(ids[at+len(prefix):], []byte("\n"))
+	return string(line), rest
+}
+
+// hasDriver tells whether a module for an alias is installed, by the lines
+// "alias PATTERN MODULE" of modules.alias (depmod(8)).
+func hasDriver(aliases []byte, modalias string) bool {
+	bus, _, found := strings.Cut(modalias, ":")
+	if !found {
+		return false
+	}
+	prefix := []byte("alias " + bus + ":")
+	for line := range bytes.Lines(aliases) {
+		if !bytes.HasPrefix(line, prefix) {
+			continue
+		}
+		fields := bytes.Fields(line)
+		if len(fields) < 3 {
+			continue
+		}
+		if match, err := path.Match(string(fields[1]), modalias); err == nil && match {
+			return true
+		}
+	}
+	return false
+}
