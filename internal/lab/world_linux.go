@@ -55,9 +55,6 @@ var (
 // worlds counts the worlds of this process, for unique names.
 var worlds atomic.Int32
 
-// patience bounds every wait for a condition.
-const patience = 10 * time.Second
-
 // NewWorld builds a healthy world without a name server. It skips the test
 // where namespaces cannot be made.
 func NewWorld(t testing.TB) *World {

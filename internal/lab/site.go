@@ -19,6 +19,9 @@ import (
 	"time"
 )
 
+// patience bounds every wait for a condition.
+const patience = 10 * time.Second
+
 // Authority is a certificate authority that only a test trusts.
 type Authority struct {
 	t    testing.TB
