@@ -120,7 +120,11 @@ func startHelper(ctx context.Context) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/proc/self/exe", helperArgument)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("starting the privileged half: %w", err)
+	}
+	cmd := exec.Command(self, helperArgument)
 	cmd.Args[0] = os.Args[0]
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}

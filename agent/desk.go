@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/agent/local"
+	"constat/agent/uplink"
+	"constat/internal/diagnosis"
+	"constat/internal/version"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	// maxText is what a person types, with room to paste an error message.
+	maxText = 64 << 10
+	// keptDiagnoses is how many results wait for their ticket: one a complaint
+	// for several users at once.
+	keptDiagnoses = 16
+	// maxWait is how long a local program may wait for a ticket's number.
+	maxWait = time.Minute
+)
+
+// counter is the agent's side of the desk's counter: it serves the machine's
+// users over the local link.
+type counter struct {
+	constatv1.UnimplementedLocalServiceServer
+	observer *observer
+	// link is nil while the machine is not enrolled.
+	link *uplink.Link
+	// ownProbes: this machine's configuration names its probe targets itself.
+	ownProbes bool
+	// one keeps diagnoses from running side by side, which would measure each
+	// other, and guards the observer's configuration.
+	one sync.Mutex
+
+	mu   sync.Mutex
+	kept []kept
+}
+
+// kept is a diagnosis that its user may attach to a ticket.
+type kept struct {
+	user      local.User
+	diagnosis *constatv1.Diagnosis
+	snapshot  *constatv1.Snapshot
+}
+
+// run is a diagnosis, one at a time.
+func (c *counter) run(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
+	c.one.Lock()
+	defer c.one.Unlock()
+	return c.observer.diagnose(ctx, p, language, trigger, progress)
+}
+
+// GetStatus says how the agent stands.
+func (c *counter) GetStatus(context.Context, *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
+	if c.link == nil {
+		return &constatv1.GetStatusResponse{
+			AgentVersion: version.Version,
+			Problem:      "not enrolled: diagnoses stay on this machine",
+		}, nil
+	}
+	return c.link.Status(), nil
+}
+
+// RunDiagnosis runs a procedure for a local user.
+func (c *counter) RunDiagnosis(r *constatv1.RunDiagnosisRequest, stream grpc.ServerStreamingServer[constatv1.RunDiagnosisResponse]) error {
+	user, ok := local.Peer(stream.Context())
+	if !ok {
+		return status.Error(codes.PermissionDenied, "who is asking is unknown")
+	}
+	p, err := procedureByName(r.Procedure)
+	if err != nil {
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	language := (&options{language: r.Language}).lang()
+	d, s := c.run(stream.Context(), p, language, "user", func(p *constatv1.Progress) {
+		_ = stream.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Progress{Progress: p}})
+	})
+	if err := stream.Context().Err(); err != nil {
+		return err
+	}
+	c.keep(kept{user, d, s})
+	return stream.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Diagnosis{Diagnosis: d}})
+}
+
+func (c *counter) keep(k kept) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = append(c.kept, k)
+	if len(c.kept) > keptDiagnoses {
+		c.kept = slices.Delete(c.kept, 0, 1)
+	}
+}
+
+// find returns a kept diagnosis of this user; another user's does not exist.
+func (c *counter) find(user local.User, id string) (kept, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.kept, func(k kept) bool { return k.user.ID == user.ID && k.diagnosis.Id == id })
+	if i < 0 {
+		return kept{}, false
+	}
+	return c.kept[i], true
+}
+
+// SubmitTicket makes a ticket durable, and waits for its number if asked.
+func (c *counter) SubmitTicket(ctx context.Context, r *constatv1.SubmitTicketRequest) (*constatv1.SubmitTicketResponse, error) {
+	user, ok := local.Peer(ctx)
+	switch {
+	case !ok:
+		return nil, status.Error(codes.PermissionDenied, "who is asking is unknown")
+	case c.link == nil:
+		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so there is nobody to send a ticket to: ask your administrator for an enrolment token and run \"constat-agent enroll\"")
+	case !slices.Contains(complaints(), r.Complaint):
+		return nil, status.Errorf(codes.InvalidArgument, "there is no complaint %q; choose one of %s", r.Complaint, strings.Join(complaints(), ", "))
+	case len(r.Text) > maxText || !utf8.ValidString(r.Text):
+		return nil, status.Errorf(codes.InvalidArgument, "the text must be UTF-8 of at most %d bytes", maxText)
+	}
+	now := timestamppb.Now()
+	draft := &constatv1.TicketDraft{
+		Id:         uuid.Must(uuid.NewV7()).String(),
+		Complaint:  r.Complaint,
+		Text:       r.Text,
+		Requester:  &constatv1.Person{Id: user.ID, Name: user.Name},
+		OccurredAt: now,
+		Language:   (&options{language: r.Language}).lang(),
+		Channel:    "agent",
+	}
+	if r.DiagnosisId != "" {
+		k, ok := c.find(user, r.DiagnosisId)
+		if !ok {
+			return nil, status.Errorf(codes.NotFound, "there is no diagnosis %s of yours: run it again", r.DiagnosisId)
+		}
+		draft.DiagnosisId = k.diagnosis.Id
+		draft.OccurredAt = k.diagnosis.StartedAt
+		if err := c.spoolDiagnosis(k.diagnosis, k.snapshot); err != nil {
+			return nil, spoolError(err)
+		}
+	}
+	wait := min(max(time.Duration(r.WaitSeconds)*time.Second, 0), maxWait)
+	number, err := c.submit(ctx, draft, wait)
+	if err != nil {
+		return nil, spoolError(err)
+	}
+	return &constatv1.SubmitTicketResponse{Id: draft.Id, Number: number}, nil
+}
+
+// spoolDiagnosis makes a diagnosis and what it was judged from durable.
+func (c *counter) spoolDiagnosis(d *constatv1.Diagnosis, s *constatv1.Snapshot) error {
+	d.EndpointId = c.link.EndpointID()
+	if err := c.link.PutSnapshot(s); err != nil {
+		return err
+	}
+	return c.link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Diagnosis{Diagnosis: d}})
+}
+
+func spoolError(err error) error {
+	return status.Error(codes.Unavailable, fmt.Sprintf("the ticket could not be kept on this machine: %v; nothing was sent", err))
+}
+
+// submit spools a ticket and waits for the collector to number it; 0: not yet.
+func (c *counter) submit(ctx context.Context, draft *constatv1.TicketDraft, wait time.Duration) (int32, error) {
+	receipt, cancel := c.link.Expect(draft.Id)
+	defer cancel()
+	if err := c.link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: draft}}); err != nil {
+		return 0, err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case r := <-receipt:
+		if r.GetStatus() == "refused" {
+			return 0, fmt.Errorf("the collector refused it: %s", r.GetReason())
+		}
+		return r.GetTicketNumber(), nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return 0, nil
+}

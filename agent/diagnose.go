@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"constat/internal/diagnosis"
+	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
+)
+
+func diagnoseCommand(o *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "diagnose [PROCEDURE]",
+		Short: "Name the root cause of what is wrong, with its proof",
+		Long: "diagnose looks at what the complaint is about and names the root cause.\n\n" +
+			"Procedures: " + strings.Join(procedureNames(), ", ") + ". Without one: full.\n\n" +
+			"Exit codes: 0 healthy, 1 a fault was found, 3 facts were missing, 2 could not run.",
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: procedureNames(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "full"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			procedure, err := procedureByName(name)
+			if err != nil {
+				return err
+			}
+			s, err := o.load(cmd)
+			if err != nil {
+				return err
+			}
+			seen, err := newObserver(cmd.Context(), s, "")
+			if err != nil {
+				return err
+			}
+			defer seen.close()
+			show, end := showProgress(cmd.ErrOrStderr(), o.lang())
+			d, _ := seen.diagnose(cmd.Context(), procedure, o.lang(), "user", show)
+			end()
+			if cmd.Context().Err() != nil {
+				return fmt.Errorf("interrupted: the diagnosis is not whole")
+			}
+			if asJSON {
+				err = writeJSON(cmd.OutOrStdout(), d, jsonWithDefaults)
+			} else {
+				writeDiagnosis(cmd.OutOrStdout(), d, seen.catalog, o.lang())
+			}
+			if err != nil {
+				return err
+			}
+			switch d.Verdict {
+			case "fault":
+				return exit(exitNo)
+			case "undetermined":
+				return exit(exitUndetermined)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	return cmd
+}
+
+func procedureNames() []string {
+	var names []string
+	for _, p := range diagnosis.Procedures() {
+		names = append(names, p.ID)
+	}
+	return names
+}
+
+func procedureByName(name string) (*diagnosis.Procedure, error) {
+	if p, ok := diagnosis.Lookup(name); ok {
+		return p, nil
+	}
+	return nil, fmt.Errorf("there is no procedure %q; choose one of %s", name, strings.Join(procedureNames(), ", "))
+}
+
+// words are the fixed texts of a printed diagnosis.
+type words struct {
+	verdicts                                         map[string]string
+	certainties                                      map[string]string
+	proof, explains, doNow, technician, other, apart string
+	unseen, unrelated, unknown, next, took           string
+	statuses                                         map[string]string
+}
+
+var diagnosisWords = map[string]words{
+	"en": {
+		verdicts: map[string]string{
+			"healthy":      "Nothing is wrong here.",
+			"fault":        "The cause was found.",
+			"undetermined": "No cause can be named: facts are missing.",
+		},
+		certainties: map[string]string{"confirmed": "confirmed", "probable": "probable", "possible": "possible"},
+		proof:       "Proof", explains: "This explains", doNow: "What to do", technician: "For the technician",
+		other: "It could also be", apart: "told apart by", unseen: "Could not be seen", unrelated: "Found as well, and not about this",
+		unknown: "Could not be judged", next: "Next", took: "%s, %s, in %s",
+		statuses: map[string]string{"unsupported": "not available here", "denied": "no permission", "failed": "failed"},
+	},
+	"fr": {
+		verdicts: map[string]string{
+			"healthy":      "Tout va bien de ce côté.",
+			"fault":        "La cause est trouvée.",
+			"undetermined": "Impossible de nommer la cause : il manque des observations.",
+		},
+		certainties: map[string]string{"confirmed": "confirmé", "probable": "probable", "possible": "possible"},
+		proof:       "Preuves", explains: "Ce qui en découle", doNow: "Que faire", technician: "Pour le technicien",
+		other: "Autre piste", apart: "pour trancher", unseen: "N'a pas pu être observé", unrelated: "Constaté aussi, sans lien avec le problème",
+		unknown: "N'a pas pu être jugé", next: "Ensuite", took: "%s, %s, en %s",
+		statuses: map[string]string{"unsupported": "non disponible ici", "denied": "accès refusé", "failed": "échec"},
+	},
+}
+
+// writeDiagnosis prints a diagnosis for a person at a plain terminal.
+func writeDiagnosis(out io.Writer, d *constatv1.Diagnosis, c *fault.Catalog, language string) {
+	w := diagnosisWords[language]
+	r := reportWriter{w: out}
+	colon := ":"
+	if language == "fr" {
+		colon = " :"
+	}
+	took := (time.Duration(d.ElapsedMs) * time.Millisecond).Round(10 * time.Millisecond)
+	r.line("%s", w.verdicts[d.Verdict])
+	r.line(w.took, d.Procedure, d.GetStartedAt().AsTime().Local().Format("2006-01-02 15:04:05"), took)
+	for _, cause := range d.RootCauses {
+		r.cause(w, colon, cause, c, language)
+	}
+	if len(d.Hypotheses) > 0 {
+		r.line("")
+		r.line("%s%s", w.other, colon)
+		for _, h := range d.Hypotheses {
+			r.wrap("  ", h.Title+" ("+w.certainties[h.Certainty]+")")
+			if h.Check != "" {
+				r.wrap("    ", w.apart+colon+" "+h.Check)
+			}
+		}
+	}
+	if len(d.Unrelated) > 0 {
+		r.line("")
+		r.line("%s%s", w.unrelated, colon)
+		for _, u := range d.Unrelated {
+			r.wrap("  ", u.Title+" ("+w.certainties[u.Certainty]+")")
+		}
+	}
+	if len(d.Unobserved) > 0 {
+		r.line("")
+		r.line("%s%s", w.unseen, colon)
+		for _, u := range d.Unobserved {
+			r.wrap("  ", u.Group+colon+" "+w.statuses[u.GetObservation().GetStatus()]+" ("+u.GetObservation().GetReason()+")")
+		}
+	}
+	if d.Verdict == "undetermined" && len(d.Undetermined) > 0 {
+		r.line("")
+		r.line("%s%s", w.unknown, colon)
+		for _, u := range d.Undetermined {
+			r.wrap("  ", title(c, u.Fault, language)+" ("+strings.Join(u.Missing, ", ")+")")
+		}
+	}
+	// With a cause found, its advice stands above and the next step repeats it.
+	if d.NextStep != "" && d.Verdict != "fault" {
+		r.line("")
+		r.wrap("", w.next+colon+" "+d.NextStep)
+	}
+}
+
+func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c *fault.Catalog, language string) {
+	r.line("")
+	r.wrap("", "* "+cause.Title+"  ["+w.certainties[cause.Certainty]+"]")
+	if f := c.Lookup(cause.Fault); f != nil {
+		r.wrap("  ", f.Explanation.In(language))
+	}
+	r.line("")
+	r.line("  %s%s", w.proof, colon)
+	for _, e := range cause.Evidence {
+		r.wrap("    ", fmt.Sprintf("%s = %s  (%s, %s)", e.Fact, e.Value, e.Source, e.GetAt().AsTime().Local().Format("15:04:05")))
+	}
+	if len(cause.Explains) > 0 {
+		var names []string
+		for _, id := range cause.Explains {
+			names = append(names, title(c, id, language))
+		}
+		r.wrap("  ", w.explains+colon+" "+strings.Join(names, "; "))
+	}
+	if text := cause.GetAdvice().GetUser(); text != "" {
+		r.wrap("  ", w.doNow+colon+" "+text)
+	}
+	if text := cause.GetAdvice().GetTechnician(); text != "" {
+		r.wrap("  ", w.technician+colon+" "+text)
+	}
+}
+
+// title is a fault's name in the reader's language, or its id.
+func title(c *fault.Catalog, id, language string) string {
+	if f := c.Lookup(id); f != nil {
+		return f.Title.In(language)
+	}
+	return id
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"constat/agent/host"
+	constatv1 "constat/proto/constat/v1"
+)
+
+func factsCommand(o *options) *cobra.Command {
+	var groups []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "facts",
+		Short: "Show what can be seen of this computer, and what can't",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			known := host.Groups()
+			for _, g := range groups {
+				if !slices.Contains(known, g) {
+					return fmt.Errorf("there is no fact group %q here; the groups are %s", g, strings.Join(known, ", "))
+				}
+			}
+			if len(groups) == 0 {
+				groups = known
+			}
+			s, err := o.load(cmd)
+			if err != nil {
+				return err
+			}
+			seen, err := newObserver(cmd.Context(), s, "")
+			if err != nil {
+				return err
+			}
+			defer seen.close()
+			show, end := showProgress(cmd.ErrOrStderr(), o.lang())
+			if show != nil {
+				seen.config.Progress = func(group, status string, done, total int) {
+					show(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
+				}
+			}
+			snapshot := host.Observe(cmd.Context(), seen.config, groups)
+			end()
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
+			}
+			writeFacts(cmd.OutOrStdout(), snapshot)
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&groups, "group", nil, "only these `GROUPS`, separated by commas: "+strings.Join(host.Groups(), ", "))
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	return cmd
+}
+
+// writeFacts prints a snapshot for a person: group by group, as outlines.
+func writeFacts(w io.Writer, s *constatv1.Snapshot) {
+	r := reportWriter{w: w}
+	for i, entry := range s.GetManifest().GetGroups() {
+		if i > 0 {
+			r.line("")
+		}
+		ob := entry.GetObservation()
+		if ob.GetStatus() != "observed" {
+			r.line("%s: %s (%s)", entry.GetGroup(), ob.GetStatus(), ob.GetReason())
+			continue
+		}
+		r.line("%s  [%s, %d ms]", entry.GetGroup(), ob.GetSource(), ob.GetDurationMs())
+		r.group(s, entry.GetGroup())
+		for _, gap := range ob.GetGaps() {
+			r.line("  %s: not known, %s (%s)", gap.GetFact(), gap.GetStatus(), gap.GetReason())
+		}
+	}
+}

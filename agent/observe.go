@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"constat/agent/host"
+	"constat/agent/privileged"
+	"constat/internal/diagnosis"
+	"constat/internal/fault"
+	"constat/internal/version"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// observer is what a command needs to look at this machine and to judge what
+// it saw, after the rights were cut.
+type observer struct {
+	config  host.Config
+	catalog *fault.Catalog
+	helper  *privileged.Client
+	// dir is the data directory by the name to use after the cut.
+	dir string
+}
+
+// newObserver gives up the rights of root, where the process has them, before
+// anything is read that comes from outside. dir may be empty.
+func newObserver(ctx context.Context, s *settings, dir string) (*observer, error) {
+	catalog, err := fault.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	// Read before the cut: SSL_CERT_FILE may name a file that only root reads.
+	if _, err := x509.SystemCertPool(); err != nil {
+		return nil, fmt.Errorf("reading the system's certificates: %w", err)
+	}
+	o := &observer{catalog: catalog, dir: dir}
+	o.config = host.Config{
+		Root:         os.Getenv("CONSTAT_ROOT"),
+		Probes:       s.Probes.policy(),
+		AgentVersion: version.Version,
+	}
+	if o.config.Root != "" {
+		// Fixtures, not this machine: no right of ours is used on them.
+		return o, nil
+	}
+	if o.helper, o.dir, err = privileged.Split(ctx, dir); err != nil {
+		return nil, err
+	}
+	o.config.Privileged = o.helper.Do
+	return o, nil
+}
+
+func (o *observer) close() {
+	if o.helper != nil {
+		_ = o.helper.Close()
+	}
+}
+
+// diagnose runs a procedure: observe, then judge. Progress may be nil.
+func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
+	start := time.Now()
+	c := o.config
+	if progress != nil {
+		c.Progress = func(group, status string, done, total int) {
+			progress(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
+		}
+	}
+	s := host.Observe(ctx, c, p.Groups)
+	if progress != nil {
+		progress(&constatv1.Progress{Phase: "judging"})
+	}
+	d := diagnosis.Judge(o.catalog, p, s, time.Now(), language)
+	d.Id = uuid.Must(uuid.NewV7()).String()
+	d.EndpointId = c.EndpointID
+	d.Trigger = trigger
+	d.ElapsedMs = int32(time.Since(start).Milliseconds())
+	return d, s
+}
+
+// showProgress writes one changing line to a terminal, and nothing elsewhere.
+func showProgress(w io.Writer, language string) (show func(*constatv1.Progress), end func()) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil, func() {}
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil, func() {}
+	}
+	words := map[string]string{"observing": "Looking", "judging": "Thinking"}
+	if language == "fr" {
+		words = map[string]string{"observing": "Observation", "judging": "Analyse"}
+	}
+	return func(p *constatv1.Progress) {
+		line := words[p.Phase] + "…"
+		if p.Total > 0 {
+			line = fmt.Sprintf("%s %d/%d  %s", words[p.Phase], p.Done, p.Total, p.Group)
+		}
+		fmt.Fprintf(w, "\r\x1b[K%s", line)
+	}, func() { fmt.Fprint(w, "\r\x1b[K") }
+}

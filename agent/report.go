@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/snapshot"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// jsonWithDefaults is for objects whose every key is promised to be there.
+var jsonWithDefaults = protojson.MarshalOptions{EmitDefaultValues: true}
+
+// writeJSON prints a message as the contracts say. protojson varies its white
+// space on purpose; what others script against should not.
+func writeJSON(w io.Writer, m proto.Message, options protojson.MarshalOptions) error {
+	text, err := options.Marshal(m)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, text, "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// reportWriter prints reports for people, in lines no wider than a terminal.
+type reportWriter struct {
+	w io.Writer
+}
+
+func (r reportWriter) line(format string, args ...any) {
+	fmt.Fprintf(r.w, format+"\n", args...)
+}
+
+// width is what a terminal shows everywhere.
+const width = 78
+
+// wrap prints text indented, cut between words.
+func (r reportWriter) wrap(indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len([]rune(line))+1+len([]rune(word)) > width && strings.TrimSpace(line) != "" {
+			r.line("%s", line)
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	if strings.TrimSpace(line) != "" {
+		r.line("%s", line)
+	}
+}
+
+// group prints one group of a snapshot as an outline.
+func (r reportWriter) group(s *constatv1.Snapshot, name string) {
+	if m := snapshot.Group(s, name); m != nil {
+		r.message("  ", m.ProtoReflect())
+	}
+}
+
+func (r reportWriter) message(indent string, m protoreflect.Message) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if !m.Has(f) {
+			continue
+		}
+		label := label(f)
+		switch v := m.Get(f); {
+		case f.IsList():
+			r.list(indent, label, f, v.List())
+		case f.Message() != nil && !isTime(f):
+			if text, ok := oneLine(v.Message()); ok && len(indent)+len(label)+len(text) < width {
+				r.line("%s%s: %s", indent, label, text)
+			} else {
+				r.line("%s%s:", indent, label)
+				r.message(indent+"  ", v.Message())
+			}
+		default:
+			r.line("%s%s: %s", indent, label, scalarText(f, v))
+		}
+	}
+}
+
+func (r reportWriter) list(indent, label string, f protoreflect.FieldDescriptor, list protoreflect.List) {
+	if f.Message() == nil {
+		items := make([]string, list.Len())
+		for i := range items {
+			items[i] = scalarText(f, list.Get(i))
+		}
+		r.line("%s%s: %s", indent, label, strings.Join(items, ", "))
+		return
+	}
+	r.line("%s%s:", indent, label)
+	for i := range list.Len() {
+		text, ok := oneLine(list.Get(i).Message())
+		if ok {
+			first := indent + "- "
+			for _, l := range wrapWords(text, width-len(first)) {
+				r.line("%s%s", first, l)
+				first = indent + "    "
+			}
+			continue
+		}
+		r.line("%s-", indent)
+		r.message(indent+"  ", list.Get(i).Message())
+	}
+}
+
+func wrapWords(text string, limit int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Split(text, ", ") {
+		if line != "" && len(line)+2+len(word) > limit {
+			lines = append(lines, line+",")
+			line = ""
+		}
+		if line != "" {
+			line += ", "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// oneLine writes a message without lists of messages as "name value, …".
+func oneLine(m protoreflect.Message) (string, bool) {
+	var parts []string
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if !m.Has(f) {
+			continue
+		}
+		v := m.Get(f)
+		switch {
+		case f.Message() != nil && !isTime(f):
+			return "", false
+		case f.IsList():
+			var items []string
+			for j := range v.List().Len() {
+				items = append(items, scalarText(f, v.List().Get(j)))
+			}
+			parts = append(parts, label(f)+" "+strings.Join(items, " "))
+		default:
+			parts = append(parts, label(f)+" "+scalarText(f, v))
+		}
+	}
+	return strings.Join(parts, ", "), true
+}
+
+// label is a field's name as words, without the unit that its value shows.
+func label(f protoreflect.FieldDescriptor) string {
+	name := string(f.Name())
+	for _, unit := range []string{"_bytes", "_percent"} {
+		name = strings.TrimSuffix(name, unit)
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+func isTime(f protoreflect.FieldDescriptor) bool {
+	return f.Message() != nil && f.Message().FullName() == (&timestamppb.Timestamp{}).ProtoReflect().Descriptor().FullName()
+}
+
+// scalarText writes one value with its unit, which stands in the field's name.
+func scalarText(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	name := string(f.Name())
+	switch {
+	case isTime(f):
+		t, ok := v.Message().Interface().(*timestamppb.Timestamp)
+		if !ok {
+			return "?"
+		}
+		return t.AsTime().Local().Format(time.DateTime)
+	case f.Kind() == protoreflect.BoolKind:
+		if v.Bool() {
+			return "yes"
+		}
+		return "no"
+	case f.Kind() == protoreflect.DoubleKind:
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	case strings.HasSuffix(name, "_bytes") && f.Kind() == protoreflect.Int64Kind:
+		return bytesText(v.Int())
+	case strings.HasSuffix(name, "_percent"):
+		return v.String() + " %"
+	}
+	if s := v.String(); s != "" {
+		return s
+	}
+	return "none"
+}
+
+// bytesText writes a size with a binary unit.
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, i := float64(n), -1
+	for value >= unit && i < 4 {
+		value /= unit
+		i++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[i])
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"constat/agent/host"
+	"constat/agent/local"
+	"constat/agent/uplink"
+	"constat/internal/version"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// snapshotEvery is how often the whole machine is looked at without a reason.
+const snapshotEvery = time.Hour
+
+func runCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the agent in the foreground, as the service does",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := o.load(cmd)
+			if err != nil {
+				return err
+			}
+			return runService(cmd.Context(), s, logger(cmd.ErrOrStderr()))
+		},
+	}
+	collectorFlags(cmd)
+	return cmd
+}
+
+// runService is the agent until ctx ends.
+func runService(ctx context.Context, s *settings, log *slog.Logger) error {
+	token, err := readToken(s.TokenFile, os.Stdin)
+	if err != nil {
+		return err
+	}
+	// Made while the process still has the rights for it.
+	socket, err := local.Listen(local.Socket(s.Data))
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	seen, err := newObserver(ctx, s, s.Data)
+	if err != nil {
+		return err
+	}
+	defer seen.close()
+	log.Info("agent starts", "version", version.String())
+	c := &counter{observer: seen, ownProbes: s.Probes != nil}
+	if c.link, err = openLink(ctx, seen, s.Collector, token, log); err != nil {
+		return err
+	}
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	part := func(name string, f func(context.Context) error) {
+		parts.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })
+	if c.link != nil {
+		c.adopt(c.link.Policy())
+	}
+	if c.link == nil {
+		log.Warn("not enrolled: diagnoses stay on this machine; join it with constat-agent enroll")
+	} else {
+		part("uplink", func(ctx context.Context) error {
+			return c.link.Run(ctx, uplink.Handlers{
+				Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: seen.catalog.Version(),
+			})
+		})
+		part("snapshots", c.snapshots)
+	}
+	parts.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	log.Info("agent ends")
+	return nil
+}
+
+// openLink opens the identity of this machine, enrolling it first where that
+// was asked for and is still to be done. No identity and no token is no error:
+// the agent then works for its own users only.
+func openLink(ctx context.Context, seen *observer, collector, token string, log *slog.Logger) (*uplink.Link, error) {
+	link, err := uplink.Open(seen.dir, uplink.Logger(log))
+	switch {
+	case err == nil:
+		seen.config.EndpointID = link.EndpointID()
+		return link, nil
+	case !errors.Is(err, uplink.ErrNotEnrolled):
+		return nil, err
+	case collector == "" || token == "":
+		return nil, nil
+	}
+	log.Info("enrolling", "collector", collector)
+	return enroll(ctx, seen, collector, token)
+}
+
+// enroll joins this machine to a collector.
+func enroll(ctx context.Context, seen *observer, collector, token string) (*uplink.Link, error) {
+	me := host.Observe(ctx, seen.config, []string{"host"}).GetHost()
+	err := uplink.Enroll(ctx, collector, token, seen.dir, &constatv1.EnrollRequest{
+		Hostname:     me.GetHostname(),
+		MachineHash:  me.GetMachineHash(),
+		OsFamily:     me.GetOsFamily(),
+		AgentVersion: version.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	link, err := uplink.Open(seen.dir)
+	if err != nil {
+		return nil, err
+	}
+	seen.config.EndpointID = link.EndpointID()
+	return link, nil
+}
+
+// adopt takes the organisation's probe targets, unless this machine's own
+// configuration names some.
+func (c *counter) adopt(p *constatv1.Policy) {
+	if c.ownProbes || p.GetProbes() == nil {
+		return
+	}
+	c.one.Lock()
+	defer c.one.Unlock()
+	c.observer.config.Probes = p.GetProbes()
+}
+
+// commanded runs a diagnosis that a technician asked for.
+func (c *counter) commanded(ctx context.Context, command *constatv1.Command, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot, error) {
+	p, err := procedureByName(command.GetDiagnose().GetProcedure())
+	if err != nil {
+		return nil, nil, err
+	}
+	d, s := c.run(ctx, p, (&options{}).lang(), "technician", progress)
+	return d, s, ctx.Err()
+}
+
+// snapshots looks at the whole machine now and then.
+func (c *counter) snapshots(ctx context.Context) error {
+	tick := time.NewTicker(snapshotEvery)
+	defer tick.Stop()
+	for {
+		c.one.Lock()
+		s := host.Observe(ctx, c.observer.config, host.Groups())
+		c.one.Unlock()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := c.link.PutSnapshot(s); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/kardianos/service"
+	"github.com/spf13/cobra"
+
+	"constat/agent/local"
+)
+
+// unit is the systemd unit of the network half: an ordinary user with nothing
+// to write but its own directories. The half that holds the rights has its own
+// socket and unit, which the packages bring.
+//
+//go:embed constat-agent.service
+var unit string
+
+func serviceCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "service",
+		Short: "Install and control the agent as a background service",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	for _, action := range []struct{ name, short string }{
+		{"install", "Install the service; it starts with the computer"},
+		{"uninstall", "Remove the service; the agent's data stay"},
+		{"start", "Start the service"},
+		{"stop", "Stop the service"},
+	} {
+		cmd.AddCommand(&cobra.Command{
+			Use:   action.name,
+			Short: action.short,
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				s, err := newService(o, nil)
+				if err != nil {
+					return err
+				}
+				if err := service.Control(s, action.name); err != nil {
+					return fmt.Errorf("service %s: %w (this needs an administrator's rights)", action.name, err)
+				}
+				return nil
+			},
+		})
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "status",
+			Short: "Say whether the service is installed and runs",
+			Long:  "Exit codes: 0 it runs, 1 it does not, 2 that can't be said.",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				s, err := newService(o, nil)
+				if err != nil {
+					return err
+				}
+				state, err := s.Status()
+				switch {
+				case errors.Is(err, service.ErrNotInstalled):
+					fmt.Fprintln(cmd.OutOrStdout(), "not installed")
+					return exit(exitNo)
+				case err != nil:
+					return err
+				case state == service.StatusRunning:
+					fmt.Fprintln(cmd.OutOrStdout(), "running")
+					return nil
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), "stopped")
+				return exit(exitNo)
+			},
+		},
+		&cobra.Command{
+			Use:    "execute",
+			Short:  "What the service manager runs",
+			Hidden: true,
+			Args:   cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				settings, err := o.load(cmd)
+				if err != nil {
+					return err
+				}
+				s, err := newService(o, &program{ctx: cmd.Context(), settings: settings})
+				if err != nil {
+					return err
+				}
+				return s.Run()
+			},
+		},
+	)
+	return cmd
+}
+
+func newService(o *options, p *program) (service.Service, error) {
+	arguments := []string{"service", "execute", "--data", local.SystemData}
+	if o.configFile != "" {
+		arguments = append(arguments, "--config", o.configFile)
+	}
+	options := service.KeyValue{"OnFailure": "restart", "DelayedAutoStart": true}
+	if runtime.GOOS == "linux" {
+		options["SystemdScript"] = unit
+	}
+	return service.New(p, &service.Config{
+		Name:        "constat-agent",
+		DisplayName: "Constat agent",
+		Description: "Diagnoses this computer before the ticket",
+		Arguments:   arguments,
+		Option:      options,
+	})
+}
+
+// program is the agent as a service manager sees it.
+type program struct {
+	ctx      context.Context
+	settings *settings
+	cancel   context.CancelFunc
+	done     chan error
+}
+
+// Start begins the work and returns at once, as service managers want.
+func (p *program) Start(s service.Service) error {
+	ctx, cancel := context.WithCancel(p.ctx)
+	p.cancel = cancel
+	p.done = make(chan error, 1)
+	go func() {
+		err := runService(ctx, p.settings, logger(os.Stderr))
+		p.done <- err
+		if err != nil {
+			logger(os.Stderr).Error("the agent ends", "error", err)
+			os.Exit(exitFailure)
+		}
+	}()
+	return nil
+}
+
+// Stop ends the work and waits for it.
+func (p *program) Stop(service.Service) error {
+	p.cancel()
+	return <-p.done
+}
