@@ -235,6 +235,7 @@ var keyFields = map[protoreflect.FullName][]protoreflect.Name{
 	"constat.v1.UsbInterface": {"number"},
 	"constat.v1.UsbDevice":    {"path"},
 	"constat.v1.Job":          {"id"},
+	"constat.v1.BusDevice":    {"address"},
 }
 
 // generalKeys are tried in this order on every other message.
@@ -290,6 +291,9 @@ func literal(fd protoreflect.FieldDescriptor, v protoreflect.Value) ref.Val {
 func text(v ref.Val) string {
 	switch v := v.(type) {
 	case types.String:
+		if v == "" {
+			return `""`
+		}
 		return string(v)
 	case types.Bool:
 		return strconv.FormatBool(bool(v))
