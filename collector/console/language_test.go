@@ -87,7 +87,8 @@ func TestWordsOfTheVocabularyAreTranslated(t *testing.T) {
 	words := map[string][]string{
 		"status":      {"new", "open", "pending", "solved", "closed", "merged"},
 		"priority":    {"low", "normal", "high", "urgent"},
-		"level":       {"low", "normal", "high", "critical"},
+		"impact":      {"low", "normal", "high"},
+		"urgency":     {"low", "normal", "high", "critical"},
 		"certainty":   {"confirmed", "probable", "possible"},
 		"verdict":     {"healthy", "fault", "undetermined"},
 		"observation": {"observed", "unsupported", "denied", "failed", "withheld"},

@@ -60,7 +60,8 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"factLabel":   s.factLabel,
 		"factValue":   s.factValue,
 		"changeLabel": s.changeLabel,
-		"fieldChange": s.fieldChange,
+		"fieldChange": func(change *constatv1.FieldChange) string { return c.fieldChange(s, change) },
+		"checkOf":     func(h *constatv1.Hypothesis) string { return c.check(s, h) },
 		"model":       model,
 		"actor": func(e *constatv1.TicketEntry) string {
 			if e.GetActorRole() == "system" || e.GetActor() == "" {
@@ -116,15 +117,28 @@ func (c *console) advice(s *speech, cause *constatv1.RootCause, reader string) s
 	}
 }
 
+// check is what tells a hypothesis from the cause it competes with: as the
+// catalog words it in the reader's language, else as the diagnosis does.
+func (c *console) check(s *speech, h *constatv1.Hypothesis) string {
+	if cause := c.catalog.Lookup(h.GetInsteadOf()); cause != nil {
+		for _, other := range cause.LookAlikes {
+			if other.Fault == h.GetFault() {
+				return other.Check.In(s.language)
+			}
+		}
+	}
+	return h.GetCheck()
+}
+
 // fieldChange says what became of a ticket's field.
-func (s *speech) fieldChange(change *constatv1.FieldChange) string {
+func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	field := change.GetField()
 	value := func(text string) string {
 		switch field {
-		case "status", "priority", "certainty":
+		case "status", "priority", "certainty", "impact", "urgency":
 			return s.word(field, text)
-		case "impact", "urgency":
-			return s.word("level", text)
+		case "root_cause":
+			return c.faultTitle(s, text, "", "")
 		}
 		return text
 	}
