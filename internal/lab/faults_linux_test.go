@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -28,6 +29,8 @@ type scene struct {
 	// sites are the servers by their place in siteAddresses, for faults that
 	// put another in its place.
 	sites []net.Listener
+	// page is the server of the connectivity page.
+	page net.Listener
 }
 
 // faultRow is one fault: how it is put into a healthy scene, and what must be
@@ -36,6 +39,19 @@ type faultRow struct {
 	fault  string
 	how    string
 	inject func(*scene)
+}
+
+// id is what FAULT selects the row by.
+func (r faultRow) id() string { return cmp.Or(r.fault, "healthy") }
+
+// rowIDs are all of them, sorted.
+func rowIDs() []string {
+	var ids []string
+	for _, r := range faultRows {
+		ids = append(ids, r.id())
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 var faultRows = []faultRow{
@@ -55,6 +71,9 @@ var faultRows = []faultRow{
 	{"", "an unused second adapter without a cable", func(s *scene) {
 		s.IP(PC, "link add eth1 type veth peer name far1 netns "+s.Namespace(Switch), "link set eth1 up")
 		s.AwaitLink(PC, "eth1", "NO-CARRIER")
+	}},
+	{"", "the switch loses every twentieth frame", func(s *scene) {
+		s.Filter(Switch, "bridge", "filter", "forward", "numgen inc mod 20 == 0 drop")
 	}},
 	{"net-link-no-carrier", "the switch's port is down", func(s *scene) {
 		s.IP(Switch, "link set pc0 down")
@@ -118,6 +137,15 @@ var faultRows = []faultRow{
 	{"net-service-cert-invalid", "the intranet's certificate has run out", func(s *scene) {
 		s.replace(intranet, s.authority.Issue(time.Now().AddDate(0, -2, 0), time.Now().AddDate(0, 0, -3), "intranet.example"))
 	}},
+	{"net-clock-skew-tls", "the pc is thirteen months behind everybody else", func(s *scene) {
+		// The agent reads the kernel's clock, so the world moves instead.
+		later := time.Now().AddDate(0, 13, 0)
+		s.page.Close()
+		s.servePage(func(w http.ResponseWriter) { w.Header().Set("Date", later.UTC().Format(http.TimeFormat)) })
+		for i := range s.sites {
+			s.replace(i, s.authority.Issue(later.Add(-time.Hour), later.Add(time.Hour), siteNames...))
+		}
+	}},
 	{"net-tls-interception-untrusted", "every site shows a certificate of one unknown authority", func(s *scene) {
 		stranger := NewAuthority(s.t, "Lab Web Filter")
 		for i := range s.sites {
@@ -167,7 +195,7 @@ func newScene(t *testing.T) *scene {
 		"--host-record=www.gamma.example,"+Services[2],
 		"--host-record=intranet.example,"+intranetHost,
 		"--local=/#/")
-	Serve(t, s.Listen(Internet, net.JoinHostPort(Services[0], "80")), Page(http.StatusOK, "success\n"))
+	s.servePage(func(http.ResponseWriter) {})
 	good := s.authority.Issue(time.Now().Add(-time.Hour), time.Now().Add(time.Hour), siteNames...)
 	s.sites = make([]net.Listener, len(siteAddresses))
 	for i := range s.sites {
@@ -183,6 +211,16 @@ func newScene(t *testing.T) *scene {
 		})
 	}
 	return s
+}
+
+// servePage serves the connectivity page; adorn may change the answer's
+// headers.
+func (s *scene) servePage(adorn func(http.ResponseWriter)) {
+	s.page = s.Listen(Internet, net.JoinHostPort(Services[0], "80"))
+	Serve(s.t, s.page, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		adorn(w)
+		Page(http.StatusOK, "success\n").ServeHTTP(w, r)
+	}))
 }
 
 // replace serves a site with another certificate.
@@ -259,13 +297,11 @@ func (r result) named() []string {
 func TestLab(t *testing.T) {
 	Need(t, "root, to make network namespaces", os.Geteuid() == 0)
 	agent := buildAgent(t)
+	only := os.Getenv("FAULT")
 	var results []result
 	for _, row := range faultRows {
-		id := row.fault
-		if id == "" {
-			id = "healthy"
-		}
-		if only := os.Getenv("FAULT"); only != "" && only != id {
+		id := row.id()
+		if only != "" && only != id {
 			continue
 		}
 		t.Run(id+"/"+row.how, func(t *testing.T) {
@@ -280,6 +316,9 @@ func TestLab(t *testing.T) {
 				t.Errorf("root causes %v, want %s first", r.named(), row.fault)
 			}
 		})
+	}
+	if len(results) == 0 {
+		t.Errorf("no row ran: FAULT=%s must be one of %v", only, rowIDs())
 	}
 	table := report(results)
 	t.Logf("\n%s", table)

@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,8 +54,13 @@ var (
 	Services6 = []string{"2001:db8:1::10", "2001:db8:2::10"}
 )
 
-// worlds counts the worlds of this process, for unique names.
-var worlds atomic.Int32
+// A world's namespaces are named by the process that made them, and counted.
+const worldPrefix = "constat-lab"
+
+var (
+	worlds atomic.Int32
+	sweep  sync.Once
+)
 
 // NewWorld builds a healthy world without a name server. It skips the test
 // where namespaces cannot be made.
@@ -62,7 +69,8 @@ func NewWorld(t testing.TB) *World {
 	Need(t, "root, to make network namespaces", os.Geteuid() == 0)
 	_, err := exec.LookPath("ip")
 	Need(t, "ip (package iproute2)", err == nil)
-	w := &World{t: t, name: fmt.Sprintf("constat%d-%d", os.Getpid(), worlds.Add(1))}
+	sweep.Do(func() { removeLeftovers(t) })
+	w := &World{t: t, name: fmt.Sprintf("%s%d-%d", worldPrefix, os.Getpid(), worlds.Add(1))}
 	t.Cleanup(w.remove)
 	for _, host := range []string{PC, Switch, Gateway, Internet} {
 		w.run("ip", "netns", "add", w.Namespace(host))
@@ -260,6 +268,29 @@ func (w *World) AwaitLink(host, link, words string) {
 		}
 		return nil
 	})
+}
+
+// removeLeftovers removes the worlds of test processes that were killed.
+func removeLeftovers(t testing.TB) {
+	names, err := filepath.Glob("/run/netns/" + worldPrefix + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		name = filepath.Base(name)
+		maker, _, _ := strings.Cut(strings.TrimPrefix(name, worldPrefix), "-")
+		if _, err := os.Stat("/proc/" + maker); err == nil || maker == "" {
+			continue
+		}
+		pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+		for _, pid := range strings.Fields(string(pids)) {
+			if n, err := strconv.Atoi(pid); err == nil {
+				_ = unix.Kill(n, unix.SIGKILL)
+			}
+		}
+		_ = exec.Command("ip", "netns", "del", name).Run()
+		_ = os.RemoveAll(filepath.Join("/etc/netns", name))
+	}
 }
 
 func (w *World) run(name string, args ...string) string {
