@@ -224,7 +224,7 @@ func better(a, b *finding) int {
 func (j *judgement) rivals(roots []*finding) (kept []*finding, rivals []*constatv1.Hypothesis) {
 	for _, f := range roots {
 		surer := slices.IndexFunc(kept, func(k *finding) bool {
-			return f.certainty == possible && k.certainty != possible && lookAlike(k, f.ID) != nil
+			return f.certainty == possible && k.certainty != possible && separatingCheck(k, f) != nil
 		})
 		if surer < 0 {
 			kept = append(kept, f)
@@ -232,15 +232,21 @@ func (j *judgement) rivals(roots []*finding) (kept []*finding, rivals []*constat
 		}
 		rivals = append(rivals, &constatv1.Hypothesis{
 			Fault: f.ID, Certainty: f.certainty, Score: f.score, Title: f.Title.About(j.lang, f.Component),
-			InsteadOf: kept[surer].ID, Check: lookAlike(kept[surer], f.ID).Check.In(j.lang),
+			InsteadOf: kept[surer].ID, Check: separatingCheck(kept[surer], f).In(j.lang),
 		})
 	}
 	return kept, rivals
 }
 
-func lookAlike(f *finding, id string) *fault.LookAlike {
-	if i := slices.IndexFunc(f.LookAlikes, func(l fault.LookAlike) bool { return l.Fault == id }); i >= 0 {
-		return &f.LookAlikes[i]
+// separatingCheck is what either of two faults says about telling them apart;
+// nil when they do not look alike.
+func separatingCheck(a, b *finding) *fault.Text {
+	for _, pair := range [2][2]*finding{{a, b}, {b, a}} {
+		for _, l := range pair[0].LookAlikes {
+			if l.Fault == pair[1].ID {
+				return &l.Check
+			}
+		}
 	}
 	return nil
 }

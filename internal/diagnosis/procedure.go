@@ -84,7 +84,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "software",
 		Title:   fault.Text{EN: "A program does not work", FR: "Un logiciel ne marche pas"},
-		Groups:  []string{"crashes", "host", "load", "services", "software", "space", "storage", "updates"},
+		Groups:  []string{"clock", "crashes", "host", "load", "services", "software", "space", "storage", "updates"},
 		Domains: []string{"software", "os"},
 		Works:   `crashes.programs.all(c, false) && crashes.launch_failures.all(l, false) && space_seen && load_seen`,
 	},
@@ -108,7 +108,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "sign-in",
 		Title:   fault.Text{EN: "I can’t sign in", FR: "Je n’arrive pas à ouvrir ma session"},
-		Groups:  []string{"clock", "host", "network", "probes", "sign_in", "space"},
+		Groups:  []string{"clock", "hardware", "host", "network", "probes", "sign_in", "space"},
 		Domains: []string{"network"},
 		Faults:  []string{"os-disk-full", "os-time-sync-stopped"},
 		Works:   `sign_in.accounts.exists(a, true) && sign_in.accounts.all(a, !a.locked && !a.password_expired)`,

@@ -1,0 +1,113 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/internal/fault"
+	"constat/internal/fault/fixture"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const fixtures = "../fault/testdata"
+
+func builtinCatalog(t testing.TB) *fault.Catalog {
+	t.Helper()
+	c, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func procedure(t testing.TB, id string) *Procedure {
+	t.Helper()
+	p, ok := Lookup(id)
+	if !ok {
+		t.Fatalf("no procedure %s", id)
+	}
+	return p
+}
+
+func cases(t testing.TB) []*fixture.Case {
+	t.Helper()
+	ids, err := fixture.Faults(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*fixture.Case
+	for _, id := range ids {
+		these, err := fixture.Cases(fixtures, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, these...)
+	}
+	return all
+}
+
+// Every case of the catalog, judged as a whole: the right root, and nothing
+// that the root explains beside it.
+func TestRootCausesOfEveryCase(t *testing.T) {
+	c, full := builtinCatalog(t), procedure(t, "full")
+	for _, k := range cases(t) {
+		d := Judge(c, full, k.Snapshot, fixture.Now, "en")
+		if k.Kind == fixture.NotObserved && k.Roots == nil {
+			id, _, _ := strings.Cut(k.Name, ":")
+			if slices.Contains(ids(d.RootCauses), id) {
+				t.Errorf("%s: named as a root cause without having been seen", k.Name)
+			}
+			continue
+		}
+		if got := ids(d.RootCauses); !slices.Equal(got, k.Roots) && !(len(got) == 0 && len(k.Roots) == 0) {
+			t.Errorf("%s: root causes %v (symptoms %v), want %v", k.Name, got, d.Symptoms, k.Roots)
+			continue
+		}
+		if !slices.Equal(d.Symptoms, k.Symptoms) && len(d.Symptoms)+len(k.Symptoms) > 0 {
+			t.Errorf("%s: symptoms %v, want %v", k.Name, d.Symptoms, k.Symptoms)
+		}
+		switch {
+		case len(d.RootCauses) == 0 && d.Verdict == faulty:
+			t.Errorf("%s: a fault without a root cause", k.Name)
+		case k.Kind == fixture.Faulty && d.RootCauses[0].Certainty != k.Certainty:
+			t.Errorf("%s: %s, want %s; hypotheses %v", k.Name, d.RootCauses[0].Certainty, k.Certainty, d.Hypotheses)
+		case k.Kind == fixture.Healthy && d.Verdict != healthy:
+			t.Errorf("%s: verdict %s, want healthy; undetermined %v, next: %s", k.Name, d.Verdict, d.Undetermined, d.NextStep)
+		}
+		if d.NextStep == "" {
+			t.Errorf("%s: no next step", k.Name)
+		}
+	}
+}
+
+func ids(roots []*constatv1.RootCause) []string {
+	var list []string
+	for _, r := range roots {
+		list = append(list, r.Fault)
+	}
+	return list
+}
+
+func TestJudgingIsDeterministic(t *testing.T) {
+	c := builtinCatalog(t)
+	marshal := proto.MarshalOptions{Deterministic: true}
+	all := cases(t)
+	for _, p := range Procedures() {
+		for _, k := range all {
+			first, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(first) != string(again) {
+				t.Fatalf("%s, %s: two runs differ", p.ID, k.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package diagnosis
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+
+	"constat/internal/fault"
+	"constat/internal/fault/fixture"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Snapshots come from agents of any age, and from whoever holds an agent's
+// certificate: none may end the collector or keep it busy.
+func TestAnySnapshotIsJudged(t *testing.T) {
+	c := builtinCatalog(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := &constatv1.Snapshot{}
+		fill(t, s.ProtoReflect(), 0)
+		p := rapid.SampledFrom(Procedures()).Draw(t, "procedure")
+		d := Judge(c, p, s, fixture.Now, rapid.SampledFrom([]string{"en", "fr", "", "x"}).Draw(t, "lang"))
+		if d.Verdict == "" || d.NextStep == "" {
+			t.Fatalf("no verdict or next step: %v", d)
+		}
+		if _, err := proto.Marshal(d); err != nil {
+			t.Fatal(err) // a string that is no UTF-8 got through
+		}
+	})
+}
+
+// words are values that rules ask for, so that arbitrary snapshots get past
+// the first condition.
+var words = []string{
+	"", "ok", "timeout", "refused", "up", "down", "failed", "reachable", "ethernet", "wifi", "stopped", "running", "paused", "media-empty-error",
+	"manual", "none", "eth0", "192.0.2.1", "noerror", "unknownAuthority", "redirect", "ipp", "hid", "/", "\x00\u202e", "processing",
+}
+
+func fill(t *rapid.T, m protoreflect.Message, depth int) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !rapid.Bool().Draw(t, string(fd.Name())) {
+			continue
+		}
+		switch {
+		case fd.IsList():
+			list := m.Mutable(fd).List()
+			for range rapid.IntRange(0, 2).Draw(t, "length") {
+				if fd.Kind() != protoreflect.MessageKind {
+					list.Append(value(t, fd))
+				} else if depth < 4 {
+					fill(t, list.AppendMutable().Message(), depth+1)
+				}
+			}
+		case fd.Kind() == protoreflect.MessageKind:
+			if depth < 4 {
+				fill(t, m.Mutable(fd).Message(), depth+1)
+			}
+		default:
+			m.Set(fd, value(t, fd))
+		}
+	}
+}
+
+func value(t *rapid.T, fd protoreflect.FieldDescriptor) protoreflect.Value {
+	switch fd.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(rapid.Bool().Draw(t, "bool"))
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(rapid.Int32().Draw(t, "int32"))
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOfInt64(rapid.Int64().Draw(t, "int64"))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(rapid.Float64().Draw(t, "double"))
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(rapid.SampledFrom(words).Draw(t, "word"))
+	default:
+		return protoreflect.ValueOfBytes(nil)
+	}
+}
+
+// Not to see can't make anyone sure: whatever facts are taken away, no fault
+// becomes confirmed that was not true before.
+func TestRemovingFactsConfirmsNothing(t *testing.T) {
+	c, full, all := builtinCatalog(t), procedure(t, "full"), cases(t)
+	rapid.Check(t, func(t *rapid.T) {
+		k := rapid.SampledFrom(all).Draw(t, "case")
+		before := c.Facts(k.Snapshot, fixture.Now)
+		s := proto.Clone(k.Snapshot).(*constatv1.Snapshot)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		forget(r, s.ProtoReflect(), rapid.Float64Range(0, 0.3).Draw(t, "share"))
+		d := Judge(c, full, s, fixture.Now, "en")
+		for _, root := range append(d.RootCauses, d.Unrelated...) {
+			if f := c.Lookup(root.Fault); root.Certainty == confirmed && f.Judge(before).Truth == fault.False {
+				t.Fatalf("%s is confirmed after facts of %q went:\n%v", root.Fault, k.Name, s)
+			}
+		}
+	})
+}
+
+// forget takes scalar facts and whole groups away; lists keep their elements,
+// because a list that was read is a fact of its own.
+func forget(r *rand.Rand, m protoreflect.Message, share float64) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Name() == "manifest":
+		case fd.IsList() && fd.Kind() == protoreflect.MessageKind:
+			for i := range v.List().Len() {
+				forget(r, v.List().Get(i).Message(), share)
+			}
+		case fd.IsList():
+		case fd.Kind() == protoreflect.MessageKind && r.Float64() >= share:
+			forget(r, v.Message(), share)
+		case r.Float64() < share:
+			m.Clear(fd)
+		}
+		return true
+	})
+}
+
+func TestHostileSnapshotIsBounded(t *testing.T) {
+	c := builtinCatalog(t)
+	s := &constatv1.Snapshot{
+		Manifest: &constatv1.Manifest{TakenAt: &timestamppb.Timestamp{Seconds: -1 << 60}},
+		Network:  &constatv1.Network{}, Probes: &constatv1.Probes{},
+	}
+	long := string(make([]byte, 1<<16))
+	for range 20_000 {
+		s.Network.Links = append(s.Network.Links, &constatv1.Link{Name: &long, Kind: &long})
+		s.Network.HostsOverrides = append(s.Network.HostsOverrides, &constatv1.HostsEntry{Name: &long, Address: &long})
+		s.Probes.Dns = append(s.Probes.Dns, &constatv1.DnsProbe{Name: &long, Result: &long})
+		s.Probes.Tls = append(s.Probes.Tls, &constatv1.TlsProbe{Result: proto.String("unknownAuthority"), Issuer: &long})
+	}
+	d := Judge(c, procedure(t, "full"), s, time.Unix(1<<40, 0), "en")
+	if size := proto.Size(d); size > 256<<10 {
+		t.Errorf("a diagnosis of %d bytes", size)
+	}
+}
