@@ -114,6 +114,9 @@ func (a *Accounts) User(ctx context.Context, id string) (User, error) {
 
 // Named gives the user of that name, upper or lower case, or ErrNotFound.
 func (a *Accounts) Named(ctx context.Context, name string) (User, error) {
+	if checkName(strings.TrimSpace(name)) != nil {
+		return User{}, ErrNotFound // a name that cannot be stored is nobody's
+	}
 	return one(a.store.Read().UserByName(ctx, nameKey(name)))
 }
 

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -41,7 +42,7 @@ var hashing = make(chan struct{}, max(2, runtime.NumCPU()))
 
 // unknown is compared with when the name is not known, so that this takes as
 // long as a wrong password.
-var unknown = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+const unknown = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // SetPassword gives the user a new password.
 func (a *Accounts) SetPassword(ctx context.Context, userID, password string) error {
@@ -67,20 +68,23 @@ func (a *Accounts) Authenticate(ctx context.Context, name, password string) (Use
 	if err := a.throttle.allow(who, a.now()); err != nil {
 		return User{}, err
 	}
-	row, err := a.store.Read().UserByName(ctx, who.name)
-	u, err := one(row, err)
+	u, err := a.Named(ctx, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return User{}, err
 	}
-	hash := row.Password
-	if err != nil || hash == "" {
-		hash = unknown
+	hash := unknown
+	if err == nil {
+		row, err := a.store.Read().UserByID(ctx, u.ID)
+		if err != nil {
+			return User{}, err
+		}
+		hash = cmp.Or(row.Password, unknown)
 	}
-	right, errHash := matches(ctx, hash, password)
-	if errHash != nil {
-		return User{}, errHash
+	right, err := matches(ctx, hash, password)
+	if err != nil {
+		return User{}, err
 	}
-	if !right || err != nil || hash == unknown {
+	if !right || hash == unknown {
 		a.throttle.failed(who, a.now())
 		return User{}, ErrBadCredentials
 	}

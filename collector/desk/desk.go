@@ -62,9 +62,12 @@ const HeartbeatInterval = 5 * time.Minute
 // onlineFor is how long a sign of life lasts.
 const onlineFor = HeartbeatInterval * 5 / 2
 
-// lookAgain is how often those who wait for a hint look into the database
-// anyway: a lost hint costs at most this much.
-const lookAgain = 3 * time.Second
+// How often those who wait for a hint look into the database anyway: a lost hint
+// costs at most this much. Endpoints are many, and wait all day.
+const (
+	lookAgain         = 3 * time.Second
+	endpointLookAgain = 30 * time.Second
+)
 
 // Desk is the help desk. It is safe for use by many goroutines, and any number
 // of desks, also of other collectors, may work on one database.
@@ -105,11 +108,14 @@ func (a Actor) require(what string, roles ...string) error {
 			return nil
 		}
 	}
-	return problem(ErrForbidden, "%s may not %s: it takes the role %s", a.Role, what, roles[0])
+	return problem(ErrForbidden, "the role %q may not %s: it takes a %s", a.Role, what, roles[0])
 }
 
-// staff are the roles that work on tickets.
-var staff = []string{"technician", "lead", "administrator", "system"}
+// staff are the roles that work on tickets, everybody all that may write in them.
+var (
+	staff     = []string{"technician", "lead", "administrator", "system"}
+	everybody = append([]string{"requester", "agent"}, staff...)
+)
 
 // hint tells those who wait; a lost one costs delay only, so it is not an error.
 func (d *Desk) hint(subjects ...string) {
@@ -124,9 +130,9 @@ func ticketSubject(number int32) string      { return fmt.Sprintf("ticket.%d.cha
 func endpointSubject(endpoint string) string { return "endpoint." + endpoint + ".command" }
 func commandSubject(command string) string   { return "command." + command + ".progress" }
 
-// await calls look at once, then after every hint on the subject and now and
-// then, until look is done, fails, or ctx ends.
-func (d *Desk) await(ctx context.Context, subject string, look func() (done bool, err error)) error {
+// await calls look at once, then after every hint on the subject and each time
+// `again` has passed, until look is done, fails, or ctx ends.
+func (d *Desk) await(ctx context.Context, subject string, again time.Duration, look func() (done bool, err error)) error {
 	hinted := make(chan struct{}, 1)
 	cancel, err := d.bus.Subscribe(subject, func(string, []byte) {
 		select {
@@ -138,7 +144,7 @@ func (d *Desk) await(ctx context.Context, subject string, look func() (done bool
 		return err
 	}
 	defer cancel()
-	tick := time.NewTicker(lookAgain)
+	tick := time.NewTicker(again)
 	defer tick.Stop()
 	for {
 		if done, err := look(); done || err != nil {

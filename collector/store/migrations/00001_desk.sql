@@ -79,20 +79,28 @@ CREATE TABLE payloads (
     PRIMARY KEY (endpoint_id, group_name, hash)
 );
 
--- The newest word on each group, whatever snapshot brought it, and the payload
--- it replaced: an endpoint's page and "what changed" without reading history.
+-- The newest word on each group, whatever snapshot brought it: an endpoint's
+-- page without reading history.
 CREATE TABLE latest_facts (
     endpoint_id   TEXT   NOT NULL,
     group_name    TEXT   NOT NULL,
     -- GroupEntry.
     entry         BYTEA  NOT NULL,
     ordered_at    BIGINT NOT NULL,
-    -- Payload last seen, empty when the group never was; the different one
-    -- before it, and when the change was seen.
+    -- Payload last seen, empty when the group never was.
     hash          BYTEA  NOT NULL,
-    previous_hash BYTEA  NOT NULL,
-    changed_at    BIGINT NOT NULL,
     PRIMARY KEY (endpoint_id, group_name)
+);
+
+-- What became different from one payload of a stable group to the next.
+CREATE TABLE endpoint_changes (
+    endpoint_id TEXT    NOT NULL,
+    at          BIGINT  NOT NULL,
+    group_name  TEXT    NOT NULL,
+    position    INTEGER NOT NULL,
+    -- Change.
+    content     BYTEA   NOT NULL,
+    PRIMARY KEY (endpoint_id, at, group_name, position)
 );
 
 CREATE TABLE diagnoses (

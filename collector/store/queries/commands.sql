@@ -36,8 +36,9 @@ SELECT * FROM command_steps WHERE command_id = $1 AND position > $2 ORDER BY pos
 DELETE FROM command_steps WHERE command_id = $1;
 
 -- name: FinishCommand :execrows
+-- The first end holds, but a diagnosis that came after all makes it done.
 UPDATE commands SET status = $2, reason = $3, diagnosis_id = $4, finished_at = $5
-WHERE id = $1 AND status <> 'done';
+WHERE id = $1 AND (finished_at = 0 OR (status <> 'done' AND CAST($2 AS TEXT) = 'done'));
 
 -- name: ExpireCommand :execrows
 UPDATE commands SET status = 'expired', reason = $2, finished_at = $3

@@ -34,7 +34,7 @@ WHERE id = $1;
 
 -- name: DescribeEndpoint :exec
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, os_name = $5,
-    manufacturer = $6, model = $7, serial = $8, machine_hash = $9
+    manufacturer = $6, model = $7, serial = $8
 WHERE id = $1;
 
 -- name: ConnectEndpoint :execrows

@@ -25,10 +25,19 @@ SELECT content FROM payloads WHERE endpoint_id = $1 AND group_name = $2 AND hash
 SELECT * FROM latest_facts WHERE endpoint_id = $1 ORDER BY group_name;
 
 -- name: PutLatestFact :exec
-INSERT INTO latest_facts (endpoint_id, group_name, entry, ordered_at, hash, previous_hash, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO latest_facts (endpoint_id, group_name, entry, ordered_at, hash)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (endpoint_id, group_name) DO UPDATE SET entry = excluded.entry, ordered_at = excluded.ordered_at,
-    hash = excluded.hash, previous_hash = excluded.previous_hash, changed_at = excluded.changed_at;
+    hash = excluded.hash;
+
+-- name: AddChange :exec
+INSERT INTO endpoint_changes (endpoint_id, at, group_name, position, content)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (endpoint_id, at, group_name, position) DO NOTHING;
+
+-- name: NewestChanges :many
+SELECT content FROM endpoint_changes WHERE endpoint_id = $1
+ORDER BY at DESC, group_name, position LIMIT $2;
 
 -- name: AddDiagnosis :execrows
 INSERT INTO diagnoses (endpoint_id, id, snapshot_id, command_id, procedure, verdict, root_cause, certainty,

@@ -26,6 +26,10 @@ LEFT JOIN people p ON p.id = t.requester_id
 LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.number = $1;
 
+-- name: TicketState :one
+-- Grows whenever the ticket or its timeline does.
+SELECT version + entries AS state FROM tickets WHERE number = $1;
+
 -- name: ListTickets :many
 -- Newest first. An empty filter does not filter, a pattern of % matches all.
 SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
@@ -63,8 +67,12 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     last_solved_at = $19, updated_at = $20, version = version + 1
 WHERE number = $1 AND version = $2;
 
+-- name: LockTicket :one
+-- Reads a ticket and keeps others from changing it until the transaction ends.
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING *;
+
 -- name: CountEntry :one
--- Locks the ticket and gives the next line its position.
+-- Gives the next line of the timeline its position.
 UPDATE tickets SET entries = entries + 1, updated_at = $2 WHERE number = $1 RETURNING entries;
 
 -- name: AddEntry :exec

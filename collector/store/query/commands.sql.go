@@ -148,7 +148,7 @@ func (q *Queries) ExpireCommand(ctx context.Context, iD string, reason string, f
 
 const finishCommand = `-- name: FinishCommand :execrows
 UPDATE commands SET status = $2, reason = $3, diagnosis_id = $4, finished_at = $5
-WHERE id = $1 AND status <> 'done'
+WHERE id = $1 AND (finished_at = 0 OR (status <> 'done' AND CAST($2 AS TEXT) = 'done'))
 `
 
 type FinishCommandParams struct {
@@ -159,6 +159,7 @@ type FinishCommandParams struct {
 	FinishedAt  int64
 }
 
+// The first end holds, but a diagnosis that came after all makes it done.
 func (q *Queries) FinishCommand(ctx context.Context, arg FinishCommandParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, finishCommand,
 		arg.ID,

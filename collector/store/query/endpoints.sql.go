@@ -138,7 +138,7 @@ func (q *Queries) ConnectEndpoint(ctx context.Context, arg ConnectEndpointParams
 
 const describeEndpoint = `-- name: DescribeEndpoint :exec
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, os_name = $5,
-    manufacturer = $6, model = $7, serial = $8, machine_hash = $9
+    manufacturer = $6, model = $7, serial = $8
 WHERE id = $1
 `
 
@@ -151,7 +151,6 @@ type DescribeEndpointParams struct {
 	Manufacturer string
 	Model        string
 	Serial       string
-	MachineHash  string
 }
 
 func (q *Queries) DescribeEndpoint(ctx context.Context, arg DescribeEndpointParams) error {
@@ -164,7 +163,6 @@ func (q *Queries) DescribeEndpoint(ctx context.Context, arg DescribeEndpointPara
 		arg.Manufacturer,
 		arg.Model,
 		arg.Serial,
-		arg.MachineHash,
 	)
 	return err
 }

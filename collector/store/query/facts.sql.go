@@ -9,6 +9,31 @@ import (
 	"context"
 )
 
+const addChange = `-- name: AddChange :exec
+INSERT INTO endpoint_changes (endpoint_id, at, group_name, position, content)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (endpoint_id, at, group_name, position) DO NOTHING
+`
+
+type AddChangeParams struct {
+	EndpointID string
+	At         int64
+	GroupName  string
+	Position   int32
+	Content    []byte
+}
+
+func (q *Queries) AddChange(ctx context.Context, arg AddChangeParams) error {
+	_, err := q.db.ExecContext(ctx, addChange,
+		arg.EndpointID,
+		arg.At,
+		arg.GroupName,
+		arg.Position,
+		arg.Content,
+	)
+	return err
+}
+
 const addDiagnosis = `-- name: AddDiagnosis :execrows
 INSERT INTO diagnoses (endpoint_id, id, snapshot_id, command_id, procedure, verdict, root_cause, certainty,
     started_at, received_at, content)
@@ -117,7 +142,7 @@ func (q *Queries) DiagnosisContent(ctx context.Context, endpointID string, iD st
 }
 
 const latestFacts = `-- name: LatestFacts :many
-SELECT endpoint_id, group_name, entry, ordered_at, hash, previous_hash, changed_at FROM latest_facts WHERE endpoint_id = $1 ORDER BY group_name
+SELECT endpoint_id, group_name, entry, ordered_at, hash FROM latest_facts WHERE endpoint_id = $1 ORDER BY group_name
 `
 
 func (q *Queries) LatestFacts(ctx context.Context, endpointID string) ([]LatestFact, error) {
@@ -135,12 +160,38 @@ func (q *Queries) LatestFacts(ctx context.Context, endpointID string) ([]LatestF
 			&i.Entry,
 			&i.OrderedAt,
 			&i.Hash,
-			&i.PreviousHash,
-			&i.ChangedAt,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newestChanges = `-- name: NewestChanges :many
+SELECT content FROM endpoint_changes WHERE endpoint_id = $1
+ORDER BY at DESC, group_name, position LIMIT $2
+`
+
+func (q *Queries) NewestChanges(ctx context.Context, endpointID string, limit int32) ([][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, newestChanges, endpointID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var content []byte
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		items = append(items, content)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -174,20 +225,18 @@ func (q *Queries) PayloadExists(ctx context.Context, endpointID string, groupNam
 }
 
 const putLatestFact = `-- name: PutLatestFact :exec
-INSERT INTO latest_facts (endpoint_id, group_name, entry, ordered_at, hash, previous_hash, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO latest_facts (endpoint_id, group_name, entry, ordered_at, hash)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (endpoint_id, group_name) DO UPDATE SET entry = excluded.entry, ordered_at = excluded.ordered_at,
-    hash = excluded.hash, previous_hash = excluded.previous_hash, changed_at = excluded.changed_at
+    hash = excluded.hash
 `
 
 type PutLatestFactParams struct {
-	EndpointID   string
-	GroupName    string
-	Entry        []byte
-	OrderedAt    int64
-	Hash         []byte
-	PreviousHash []byte
-	ChangedAt    int64
+	EndpointID string
+	GroupName  string
+	Entry      []byte
+	OrderedAt  int64
+	Hash       []byte
 }
 
 func (q *Queries) PutLatestFact(ctx context.Context, arg PutLatestFactParams) error {
@@ -197,8 +246,6 @@ func (q *Queries) PutLatestFact(ctx context.Context, arg PutLatestFactParams) er
 		arg.Entry,
 		arg.OrderedAt,
 		arg.Hash,
-		arg.PreviousHash,
-		arg.ChangedAt,
 	)
 	return err
 }

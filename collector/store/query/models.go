@@ -75,6 +75,14 @@ type Endpoint struct {
 	RevokedReason        string
 }
 
+type EndpointChange struct {
+	EndpointID string
+	At         int64
+	GroupName  string
+	Position   int32
+	Content    []byte
+}
+
 type EnrolmentToken struct {
 	SecretHash []byte
 	Label      string
@@ -84,13 +92,11 @@ type EnrolmentToken struct {
 }
 
 type LatestFact struct {
-	EndpointID   string
-	GroupName    string
-	Entry        []byte
-	OrderedAt    int64
-	Hash         []byte
-	PreviousHash []byte
-	ChangedAt    int64
+	EndpointID string
+	GroupName  string
+	Entry      []byte
+	OrderedAt  int64
+	Hash       []byte
 }
 
 type OneTimeLink struct {

@@ -159,7 +159,7 @@ const countEntry = `-- name: CountEntry :one
 UPDATE tickets SET entries = entries + 1, updated_at = $2 WHERE number = $1 RETURNING entries
 `
 
-// Locks the ticket and gives the next line its position.
+// Gives the next line of the timeline its position.
 func (q *Queries) CountEntry(ctx context.Context, number int32, updatedAt int64) (int32, error) {
 	row := q.db.QueryRowContext(ctx, countEntry, number, updatedAt)
 	var entries int32
@@ -343,6 +343,51 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockTicket = `-- name: LockTicket :one
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries
+`
+
+// Reads a ticket and keeps others from changing it until the transaction ends.
+func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) {
+	row := q.db.QueryRowContext(ctx, lockTicket, number)
+	var i Ticket
+	err := row.Scan(
+		&i.Number,
+		&i.ID,
+		&i.Title,
+		&i.TitleDerived,
+		&i.Status,
+		&i.RequesterID,
+		&i.Assignee,
+		&i.Queue,
+		&i.Category,
+		&i.Channel,
+		&i.Impact,
+		&i.Urgency,
+		&i.ImpactSet,
+		&i.UrgencySet,
+		&i.Priority,
+		&i.PriorityReason,
+		&i.AssignmentReason,
+		&i.EndpointID,
+		&i.DiagnosisID,
+		&i.DiagnosedAt,
+		&i.RootCause,
+		&i.Certainty,
+		&i.Language,
+		&i.OccurredAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FirstResponseAt,
+		&i.FirstSolvedAt,
+		&i.LastSolvedAt,
+		&i.MergedInto,
+		&i.Version,
+		&i.Entries,
+	)
+	return i, err
 }
 
 const nextNumber = `-- name: NextNumber :one
@@ -572,6 +617,18 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Entries,
 	)
 	return i, err
+}
+
+const ticketState = `-- name: TicketState :one
+SELECT version + entries AS state FROM tickets WHERE number = $1
+`
+
+// Grows whenever the ticket or its timeline does.
+func (q *Queries) TicketState(ctx context.Context, number int32) (int32, error) {
+	row := q.db.QueryRowContext(ctx, ticketState, number)
+	var state int32
+	err := row.Scan(&state)
+	return state, err
 }
 
 const ticketView = `-- name: TicketView :one

@@ -1,0 +1,241 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// settable are the states that a technician gives a ticket; `merged` comes by
+// merging only.
+var settable = []string{"new", "open", "pending", "solved", "closed"}
+
+// Update changes fields of a ticket for somebody who saw its present version;
+// ErrConflict when another is in place, so that two technicians never overwrite
+// each other. What changed stands in the timeline; changing nothing is no
+// change.
+func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketRequest) (*constatv1.Ticket, error) {
+	if err := a.require("change tickets", staff...); err != nil {
+		return nil, err
+	}
+	var ticket *constatv1.Ticket
+	changed := false
+	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		before, err := q.LockTicket(ctx, r.GetNumber())
+		if errors.Is(err, sql.ErrNoRows) {
+			return problem(ErrNotFound, "there is no ticket %d", r.GetNumber())
+		}
+		if err != nil {
+			return err
+		}
+		if before.MergedInto != 0 {
+			return problem(ErrInvalid, "ticket %d was merged into %d: change that one", before.Number, before.MergedInto)
+		}
+		if before.Version != r.GetVersion() {
+			return problem(ErrConflict, "ticket %d was changed since you read it: look at it again, then repeat your change", before.Number)
+		}
+		after := before
+		if err := d.apply(ctx, q, &after, r); err != nil {
+			return err
+		}
+		if changed, err = d.keep(ctx, q, a, before, after); err != nil {
+			return err
+		}
+		ticket, err = view(ctx, q, r.GetNumber())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		d.hint(ticketSubject(r.GetNumber()))
+	}
+	return ticket, nil
+}
+
+// apply puts the fields that are set in the request into the ticket.
+func (d *Desk) apply(ctx context.Context, q *query.Queries, t *query.Ticket, r *constatv1.UpdateTicketRequest) error {
+	if r.Status != nil {
+		if !slices.Contains(settable, r.GetStatus()) {
+			return problem(ErrInvalid, "a ticket cannot be made %q: it is one of %s", line(r.GetStatus(), 40), strings.Join(settable, ", "))
+		}
+		d.setStatus(t, r.GetStatus())
+	}
+	if r.Assignee != nil && r.GetAssignee() != t.Assignee {
+		name, err := assignable(ctx, q, r.GetAssignee())
+		if err != nil {
+			return err
+		}
+		t.Assignee, t.AssignmentReason = name, "chosen by hand"
+		if name == "" {
+			t.AssignmentReason = "given back by hand"
+		}
+	}
+	if r.Title != nil {
+		title := line(r.GetTitle(), maxTitle)
+		if title == "" {
+			return problem(ErrInvalid, "a ticket needs a title")
+		}
+		if title != t.Title {
+			t.Title, t.TitleDerived = title, 0
+		}
+	}
+	if r.Impact != nil {
+		if !slices.Contains(impacts, r.GetImpact()) {
+			return problem(ErrInvalid, "there is no impact %q: it is one of %s", line(r.GetImpact(), 40), strings.Join(impacts, ", "))
+		}
+		t.Impact, t.ImpactSet = r.GetImpact(), 1
+	}
+	if r.Urgency != nil {
+		if !slices.Contains(urgencies, r.GetUrgency()) {
+			return problem(ErrInvalid, "there is no urgency %q: it is one of %s", line(r.GetUrgency(), 40), strings.Join(urgencies, ", "))
+		}
+		t.Urgency, t.UrgencySet = r.GetUrgency(), 1
+	}
+	if r.Impact != nil || r.Urgency != nil {
+		return prioritise(ctx, q, t, d.now())
+	}
+	return nil
+}
+
+// setStatus changes the state and keeps when it was first and last solved.
+func (d *Desk) setStatus(t *query.Ticket, status string) {
+	solved := func(s string) bool { return s == "solved" || s == "closed" }
+	if solved(status) && !solved(t.Status) {
+		t.LastSolvedAt = store.Millis(d.now())
+		if t.FirstSolvedAt == 0 {
+			t.FirstSolvedAt = t.LastSolvedAt
+		}
+	}
+	t.Status = status
+}
+
+// assignable gives the name of the user as they spell it; "" takes the ticket
+// away from everybody.
+func assignable(ctx context.Context, q *query.Queries, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	user, err := q.UserByName(ctx, strings.ToLower(line(name, maxName)))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && user.DisabledAt != 0 {
+		return "", problem(ErrInvalid, "nobody here is called %q", line(name, maxName))
+	}
+	return user.Name, err
+}
+
+// keep saves a changed ticket with a line about the change, and tells whether
+// there was one.
+func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, after query.Ticket) (bool, error) {
+	if before == after {
+		return false, nil
+	}
+	now := d.now()
+	if err := saveTicket(ctx, q, after, now); err != nil {
+		return false, err
+	}
+	if changes := differences(before, after); len(changes) > 0 {
+		err := writeEntry(ctx, q, after.Number, now, &constatv1.TicketEntry{
+			Id: newID(), Kind: "change", Actor: a.Name, ActorRole: entryRole(a), Changes: changes,
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if before.Title != after.Title {
+		return true, addWords(ctx, q, after)
+	}
+	return true, nil
+}
+
+// entryRole is how the timeline calls a role.
+func entryRole(a Actor) string {
+	if a.Role == "lead" || a.Role == "administrator" {
+		return "technician"
+	}
+	return a.Role
+}
+
+// AddEntry adds a message that the requester reads, or a note that they don't.
+// Adding the same id again gives the entry that is there. The first message of a
+// technician opens a new ticket; a message of the requester opens a ticket that
+// was thought done. A number that was merged leads on.
+func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryRequest) (*constatv1.TicketEntry, error) {
+	if err := a.require("write in tickets", everybody...); err != nil {
+		return nil, err
+	}
+	id, err := checkID("the entry", r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSpace(clean(r.GetText(), maxText))
+	if text == "" {
+		return nil, problem(ErrInvalid, "the text is empty")
+	}
+	switch r.GetKind() {
+	case "message":
+	case "note":
+		if err := a.require("write internal notes", staff...); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, problem(ErrInvalid, "an entry is a message or a note, not %q", line(r.GetKind(), 40))
+	}
+	var entry *constatv1.TicketEntry
+	var number int32
+	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if number, err = target(ctx, q, r.GetNumber()); err != nil {
+			return err
+		}
+		ticket, err := q.LockTicket(ctx, number)
+		if err != nil {
+			return err
+		}
+		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
+			err := writeEntry(ctx, q, number, d.now(), &constatv1.TicketEntry{
+				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text,
+			})
+			if err != nil {
+				return err
+			}
+			if err := d.react(ctx, q, a, ticket, r.GetKind(), text); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+		row, err := q.Entry(ctx, number, id)
+		if err != nil {
+			return err
+		}
+		entry, err = entryMessage(row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.hint(ticketSubject(number))
+	return entry, nil
+}
+
+// react is what a new entry does to its ticket.
+func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before query.Ticket, kind, text string) error {
+	after := before
+	answered := kind == "message" && entryRole(a) == "technician"
+	asked := kind == "message" && a.Role == "requester"
+	if answered && after.FirstResponseAt == 0 {
+		after.FirstResponseAt = store.Millis(d.now())
+	}
+	if answered && before.Status == "new" || asked && slices.Contains([]string{"pending", "solved", "closed"}, before.Status) {
+		d.setStatus(&after, "open")
+	}
+	if _, err := d.keep(ctx, q, System, before, after); err != nil {
+		return err
+	}
+	return addWords(ctx, q, after, text)
+}

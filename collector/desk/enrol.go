@@ -1,0 +1,153 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// NewEnrolmentToken lets endpoints enrol who show the secret of this hash: that
+// many, until it expires.
+func (d *Desk) NewEnrolmentToken(ctx context.Context, secretHash []byte, uses int, expires time.Time, label string) error {
+	if uses < 1 || uses > 1_000_000 {
+		return problem(ErrInvalid, "a token is for 1 to 1000000 machines, not %d", uses)
+	}
+	now := d.now()
+	if !expires.After(now) {
+		return problem(ErrInvalid, "the token would have expired already, at %s", expires.Format(time.RFC3339))
+	}
+	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		return q.AddEnrolmentToken(ctx, query.AddEnrolmentTokenParams{
+			SecretHash: secretHash, Label: line(label, maxName), UsesLeft: int32(uses),
+			CreatedAt: store.Millis(now), ExpiresAt: store.Millis(expires),
+		})
+	})
+}
+
+// Enroll makes a machine an endpoint, or gives one that was enrolled before its
+// identity back, and spends one use of the token. issue makes the certificate;
+// it may be called again for the same enrolment. Only when all of it is stored
+// does anything count, the token's use included.
+func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.EnrollRequest, issue func(endpointID string) (serial string, notAfter time.Time, err error)) (endpointID string, err error) {
+	hostname, machine := line(r.GetHostname(), maxName), line(r.GetMachineHash(), maxName)
+	family, version := line(r.GetOsFamily(), maxName), line(r.GetAgentVersion(), maxName)
+	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		now := d.now()
+		if err := spend(ctx, q, secretHash, now); err != nil {
+			return err
+		}
+		var known []query.Endpoint
+		if machine != "" {
+			var err error
+			if known, err = q.EndpointByMachine(ctx, machine); err != nil {
+				return err
+			}
+		}
+		if len(known) > 0 {
+			endpointID = known[0].ID
+			err := q.ReenrolEndpoint(ctx, query.ReenrolEndpointParams{
+				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), OsFamily: family,
+				AgentVersion: version, LastSeenAt: store.Millis(now),
+			})
+			if err != nil {
+				return err
+			}
+		} else {
+			endpointID = newID()
+			err := q.AddEndpoint(ctx, query.AddEndpointParams{
+				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), MachineHash: machine, OsFamily: family,
+				AgentVersion: version, EnrolledAt: store.Millis(now),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		serial, notAfter, err := issue(endpointID)
+		if err != nil {
+			return err
+		}
+		return recordCertificate(ctx, q, endpointID, serial, notAfter, now)
+	})
+	if err != nil {
+		return "", err
+	}
+	return endpointID, nil
+}
+
+// spend takes one use off a token that is good.
+func spend(ctx context.Context, q *query.Queries, secretHash []byte, now time.Time) error {
+	spent, err := q.SpendEnrolmentToken(ctx, secretHash)
+	if err != nil {
+		return err
+	}
+	token, err := q.EnrolmentToken(ctx, secretHash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrTokenUnknown
+	case err != nil:
+		return err
+	case token.ExpiresAt <= store.Millis(now):
+		return ErrTokenExpired
+	case spent == 0:
+		return ErrTokenSpent
+	}
+	return nil
+}
+
+// RecordCertificate notes a certificate that was issued to an endpoint.
+func (d *Desk) RecordCertificate(ctx context.Context, endpointID, serial string, notAfter time.Time) error {
+	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		return recordCertificate(ctx, q, endpointID, serial, notAfter, d.now())
+	})
+}
+
+func recordCertificate(ctx context.Context, q *query.Queries, endpointID, serial string, notAfter, now time.Time) error {
+	found, err := q.SetCertificateExpiry(ctx, endpointID, store.Millis(notAfter))
+	if err != nil {
+		return err
+	}
+	if found == 0 {
+		return problem(ErrNotFound, "this collector does not know endpoint %s: enrol again", endpointID)
+	}
+	return q.AddCertificate(ctx, query.AddCertificateParams{
+		Serial: serial, EndpointID: endpointID, IssuedAt: store.Millis(now), NotAfter: store.Millis(notAfter),
+	})
+}
+
+// CertificateState tells whose certificate it is and whether it was revoked. One
+// that was never recorded here is ErrNotFound.
+func (d *Desk) CertificateState(ctx context.Context, serial string) (endpointID string, revoked bool, err error) {
+	row, err := d.store.Read().CertificateBySerial(ctx, serial)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, problem(ErrNotFound, "this collector issued no certificate %s", line(serial, 64))
+	}
+	return row.EndpointID, row.RevokedAt != 0, err
+}
+
+// RevokeEndpoint ends all certificates of an endpoint, for good. It takes a lead.
+// The machine may enrol again with a token, as a new endpoint.
+func (d *Desk) RevokeEndpoint(ctx context.Context, a Actor, endpointID, reason string) error {
+	if err := a.require("revoke an endpoint", "lead", "administrator", "system"); err != nil {
+		return err
+	}
+	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		now := store.Millis(d.now())
+		found, err := q.RevokeEndpoint(ctx, line(endpointID, 64), now, line(reason, maxTitle))
+		if err != nil {
+			return err
+		}
+		if found == 0 {
+			return problem(ErrNotFound, "there is no endpoint %s", line(endpointID, 64))
+		}
+		return q.RevokeCertificates(ctx, endpointID, now)
+	})
+	if err == nil {
+		d.hint(endpointSubject(endpointID))
+	}
+	return err
+}

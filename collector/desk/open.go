@@ -1,0 +1,238 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/internal/diagnosis"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Create opens a ticket, or gives the one that has the draft's id already. The
+// requester is the draft's; a draft without one is the actor's own.
+func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketRequest) (*constatv1.Ticket, error) {
+	if err := a.require("open tickets", everybody...); err != nil {
+		return nil, err
+	}
+	draft, err := checkDraft(r.GetDraft())
+	if err != nil {
+		return nil, err
+	}
+	if draft.Requester.Name == "" && draft.Requester.Mail == "" && a.Role != "system" {
+		draft.Requester.Name = line(a.Name, maxName)
+	}
+	var ticket *constatv1.Ticket
+	var opened bool
+	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if id := r.GetEndpointId(); id != "" {
+			if found, err := q.LockEndpoint(ctx, line(id, 64)); err != nil {
+				return err
+			} else if found == 0 {
+				return problem(ErrNotFound, "there is no endpoint %s", line(id, 64))
+			}
+		}
+		row, fresh, err := d.open(ctx, q, a, draft, r.GetEndpointId())
+		if err != nil {
+			return err
+		}
+		opened = fresh
+		ticket, err = view(ctx, q, row.Number)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if opened {
+		d.hint(ticketSubject(ticket.Number))
+	}
+	return ticket, nil
+}
+
+// open is the one path on which tickets come to be, inside a transaction that
+// holds the endpoint's lock. fresh is false when the ticket was there before.
+func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *constatv1.TicketDraft, endpointID string) (t query.Ticket, fresh bool, err error) {
+	if t, err = q.TicketByID(ctx, draft.GetId()); !errors.Is(err, sql.ErrNoRows) {
+		if err == nil && t.EndpointID != endpointID {
+			err = problem(ErrInvalid, "the ticket's id %s is taken by a ticket of another endpoint", draft.GetId())
+		}
+		return t, false, err
+	}
+	now := d.now()
+	t = query.Ticket{
+		ID: draft.GetId(), Status: "new", EndpointID: endpointID, Channel: draft.GetChannel(),
+		DiagnosisID: draft.GetDiagnosisId(), Language: draft.GetLanguage(),
+		CreatedAt: store.Millis(now), UpdatedAt: store.Millis(now),
+		OccurredAt: occurred(draft, now), Version: 1,
+	}
+	requester, err := d.identify(ctx, q, draft.GetRequester(), now)
+	if err != nil {
+		return t, false, err
+	}
+	t.RequesterID = requester.ID
+	found, err := findDiagnosis(ctx, q, endpointID, draft.GetDiagnosisId())
+	if err != nil {
+		return t, false, err
+	}
+	classify(&t, draft)
+	d.conclude(&t, found, now)
+	if err := prioritise(ctx, q, &t, now); err != nil {
+		return t, false, err
+	}
+	assign(&t)
+
+	if t.Number, err = q.NextNumber(ctx, "ticket"); err != nil {
+		return t, false, err
+	}
+	added, err := q.AddTicket(ctx, query.AddTicketParams(t))
+	if err != nil {
+		return t, false, err
+	}
+	if added == 0 { // somebody sent the same at the same time, and was first
+		t, err = q.TicketByID(ctx, draft.GetId())
+		return t, false, err
+	}
+	err = writeEntry(ctx, q, t.Number, now, &constatv1.TicketEntry{
+		Id: draft.GetId(), Kind: "message", Actor: cmp.Or(requester.Name, a.Name, System.Name), ActorRole: "requester", Text: draft.GetText(),
+	})
+	if err == nil && found != nil {
+		err = writeEntry(ctx, q, t.Number, now, diagnosisEntry(found))
+	}
+	if err == nil {
+		err = addWords(ctx, q, t, requester.Name, draft.GetText())
+	}
+	return t, true, err
+}
+
+// occurred is when it happened to the user by their machine's clock, but not
+// after now, whatever that clock says.
+func occurred(draft *constatv1.TicketDraft, now time.Time) int64 {
+	at := draft.GetOccurredAt()
+	if at == nil || at.AsTime().After(now) {
+		return store.Millis(now)
+	}
+	return store.Millis(at.AsTime())
+}
+
+// identify finds the requester among the people known, by account name and else
+// by mail, or makes them known. A draft that names nobody has no requester.
+func (d *Desk) identify(ctx context.Context, q *query.Queries, who *constatv1.Person, now time.Time) (query.Person, error) {
+	if who.GetName() == "" && who.GetMail() == "" {
+		return query.Person{}, nil
+	}
+	account := strings.ToLower(who.GetName())
+	if account == "" {
+		known, err := q.PersonByMail(ctx, who.GetMail())
+		if err != nil || len(known) > 0 {
+			return append(known, query.Person{})[0], err
+		}
+		account = who.GetMail()
+	}
+	_, err := q.AddPerson(ctx, query.AddPersonParams{
+		ID: newID(), Account: account, Name: cmp.Or(who.GetName(), who.GetMail()), Mail: who.GetMail(), CreatedAt: store.Millis(now),
+	})
+	if err != nil {
+		return query.Person{}, err
+	}
+	if who.GetMail() != "" {
+		if err := q.SetPersonMail(ctx, who.GetMail(), account); err != nil {
+			return query.Person{}, err
+		}
+	}
+	return q.PersonByAccount(ctx, account)
+}
+
+// helpWanted is the title of a ticket of which nothing is known.
+var helpWanted = map[string]string{"en": "Help wanted", "fr": "Besoin d'aide"}
+
+// classify gives the ticket its category and, for now, a title: the complaint
+// as the requester would put it, or else their first line.
+func classify(t *query.Ticket, draft *constatv1.TicketDraft) {
+	t.Category, t.TitleDerived = draft.GetComplaint(), 1
+	if p, ok := diagnosis.Lookup(draft.GetComplaint()); ok {
+		t.Title = p.Title.In(draft.GetLanguage())
+	}
+	if first := firstLine(draft.GetText()); first != "" && (t.Title == "" || !slices.Contains([]string{"agent", "tray"}, t.Channel)) {
+		t.Title = first
+	}
+	if t.Title == "" {
+		t.Title = helpWanted["en"]
+		if strings.HasPrefix(draft.GetLanguage(), "fr") {
+			t.Title = helpWanted["fr"]
+		}
+	}
+}
+
+// conclude puts into the ticket what a diagnosis says: the root cause, and from
+// it title and urgency, where nobody has set them. nil changes nothing.
+func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Time) {
+	if found == nil {
+		return
+	}
+	t.DiagnosedAt = store.Millis(now)
+	t.RootCause, t.Certainty = "", ""
+	if len(found.GetRootCauses()) == 0 {
+		return
+	}
+	cause := found.GetRootCauses()[0]
+	t.RootCause, t.Certainty = line(cause.GetFault(), maxName), line(cause.GetCertainty(), maxName)
+	if known := d.catalog.Lookup(cause.GetFault()); known != nil {
+		if t.TitleDerived == 1 {
+			t.Title = line(known.Title.About(found.GetLanguage(), cause.GetComponent()), maxTitle)
+		}
+	} else if t.TitleDerived == 1 && cause.GetTitle() != "" {
+		t.Title = line(cause.GetTitle(), maxTitle)
+	}
+	if t.UrgencySet == 0 && slices.Contains(urgencies, cause.GetUrgency()) {
+		t.Urgency = cause.GetUrgency()
+	}
+}
+
+// assign leaves the ticket to whoever takes it, and says so.
+func assign(t *query.Ticket) {
+	t.AssignmentReason = "nobody yet: it waits for a technician to take it"
+}
+
+// findDiagnosis gives the diagnosis of an endpoint, nil when it has not come.
+func findDiagnosis(ctx context.Context, q *query.Queries, endpointID, id string) (*constatv1.Diagnosis, error) {
+	if id == "" || endpointID == "" {
+		return nil, nil
+	}
+	blob, err := q.DiagnosisContent(ctx, endpointID, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := &constatv1.Diagnosis{}
+	if err := store.UnpackMessage(blob, found); err != nil {
+		return nil, fmt.Errorf("diagnosis %s of endpoint %s: %w", id, endpointID, err)
+	}
+	return found, nil
+}
+
+// addWords makes the ticket findable by its title, fault, machine and texts.
+func addWords(ctx context.Context, q *query.Queries, t query.Ticket, texts ...string) error {
+	texts = append(texts, t.Title, t.RootCause, t.Category)
+	if t.EndpointID != "" {
+		endpoint, err := q.EndpointByID(ctx, t.EndpointID)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, endpoint.Hostname, endpoint.Serial)
+	}
+	known, err := q.TicketWords(ctx, t.Number)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	all := strings.Join(words(append(texts, known)...), " ")
+	return q.PutTicketWords(ctx, t.Number, clean(all, maxWords))
+}

@@ -1,0 +1,73 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+)
+
+// Words of a ticket, in rising order.
+var (
+	impacts   = []string{"low", "normal", "high"}
+	urgencies = []string{"low", "normal", "high", "critical"}
+)
+
+// priorities is the matrix: how many are hit against how fast it hurts.
+var priorities = map[string]map[string]string{
+	"low":    {"low": "low", "normal": "normal", "high": "normal", "critical": "high"},
+	"normal": {"low": "low", "normal": "normal", "high": "high", "critical": "urgent"},
+	"high":   {"low": "normal", "normal": "high", "high": "urgent", "critical": "urgent"},
+}
+
+// shares are the numbers of machines with the same root cause at which the
+// impact of each rises, the highest first.
+var shares = []struct {
+	machines int64
+	impact   string
+}{
+	{10, "high"},
+	{3, "normal"},
+	{0, "low"},
+}
+
+// sharedWithin is how recent the tickets of those machines are.
+const sharedWithin = 24 * time.Hour
+
+// prioritise derives impact and priority from evidence, with the reason in words:
+// users would all choose "critical".
+func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
+	impactWhy, urgencyWhy := "set by a technician", "set by a technician"
+	if t.ImpactSet == 0 {
+		t.Impact, impactWhy = "low", "one machine"
+		if t.RootCause != "" {
+			others, err := q.EndpointsSharing(ctx, t.RootCause, store.Millis(now.Add(-sharedWithin)), t.EndpointID)
+			if err != nil {
+				return err
+			}
+			for _, share := range shares {
+				if others+1 >= share.machines {
+					t.Impact = share.impact
+					break
+				}
+			}
+			if others > 0 {
+				impactWhy = fmt.Sprintf("%d machines with %s in 24 h", others+1, t.RootCause)
+			}
+		}
+	}
+	if t.UrgencySet == 0 {
+		urgencyWhy = "as the fault says"
+		if t.RootCause == "" {
+			t.Urgency, urgencyWhy = "normal", "no fault found yet"
+		}
+		if t.Urgency == "" {
+			t.Urgency = "normal"
+		}
+	}
+	t.Priority = priorities[t.Impact][t.Urgency]
+	t.PriorityReason = fmt.Sprintf("impact %s (%s), urgency %s (%s)", t.Impact, impactWhy, t.Urgency, urgencyWhy)
+	return nil
+}

@@ -1,0 +1,196 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// maxMerges is how many times a number is followed to the ticket it was merged
+// into; more is a ring that must not be.
+const maxMerges = 16
+
+// Ticket gives a ticket and its timeline. The number of a ticket that was merged
+// gives the one it was merged into.
+func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketResponse, error) {
+	q := d.store.Read()
+	number, err := target(ctx, q, number)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := view(ctx, q, number)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.Entries(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	answer := &constatv1.GetTicketResponse{Ticket: ticket}
+	for _, row := range rows {
+		entry, err := entryMessage(row)
+		if err != nil {
+			return nil, err
+		}
+		answer.Timeline = append(answer.Timeline, entry)
+	}
+	return answer, nil
+}
+
+// Tickets lists tickets, newest first, at most 200 at a time. Of the words of a
+// query the first four count, each as a part of a word; a query that is a
+// number, also with # before it, gives that ticket first.
+func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
+	q := d.store.Read()
+	filter := query.ListTicketsParams{
+		Before: r.GetBefore(), Status: line(r.GetStatus(), 40), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
+		Word1: "%", Word2: "%", Word3: "%", Word4: "%", MaxRows: pageSize(r.GetLimit()),
+	}
+	if filter.Before <= 0 {
+		filter.Before = math.MaxInt32
+	}
+	patterns := []*string{&filter.Word1, &filter.Word2, &filter.Word3, &filter.Word4}
+	for i, word := range words(line(r.GetQuery(), maxTitle)) {
+		if i < len(patterns) {
+			*patterns[i] = containing(word)
+		}
+	}
+	answer := &constatv1.ListTicketsResponse{}
+	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 {
+		named, err := view(ctx, q, int32(number))
+		if err == nil {
+			answer.Tickets = append(answer.Tickets, named)
+		} else if !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+	}
+	rows, err := q.ListTickets(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if len(answer.Tickets) > 0 && row.Ticket.Number == answer.Tickets[0].Number {
+			continue
+		}
+		answer.Tickets = append(answer.Tickets, ticketMessage(query.TicketViewRow(row)))
+	}
+	return answer, nil
+}
+
+// Watch calls changed when the ticket or its timeline became different since
+// Watch began, each time, until ctx ends; it returns ctx's error then.
+func (d *Desk) Watch(ctx context.Context, ticket int32, changed func()) error {
+	number, err := target(ctx, d.store.Read(), ticket)
+	if err != nil {
+		return err
+	}
+	known := int32(-1)
+	return d.await(ctx, ticketSubject(number), lookAgain, func() (bool, error) {
+		state, err := d.store.Read().TicketState(ctx, number)
+		if err != nil {
+			return false, err
+		}
+		if known >= 0 && state != known {
+			changed()
+		}
+		known = state
+		return false, nil
+	})
+}
+
+// target follows a number to the ticket that holds its matter now.
+func target(ctx context.Context, q *query.Queries, number int32) (int32, error) {
+	for range maxMerges {
+		row, err := q.TicketByNumber(ctx, number)
+		if errors.Is(err, sql.ErrNoRows) {
+			return 0, problem(ErrNotFound, "there is no ticket %d", number)
+		}
+		if err != nil || row.MergedInto == 0 {
+			return number, err
+		}
+		number = row.MergedInto
+	}
+	return 0, problem(ErrNotFound, "ticket %d was merged in a ring", number)
+}
+
+// view gives one ticket as it is shown.
+func view(ctx context.Context, q *query.Queries, number int32) (*constatv1.Ticket, error) {
+	row, err := q.TicketView(ctx, number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, problem(ErrNotFound, "there is no ticket %d", number)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ticketMessage(row), nil
+}
+
+func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
+	t := row.Ticket
+	return &constatv1.Ticket{
+		Number: t.Number, Id: t.ID, Title: t.Title, Status: t.Status,
+		Requester: &constatv1.Person{Id: t.RequesterID, Name: row.RequesterName, Mail: row.RequesterMail},
+		Assignee:  t.Assignee, Queue: t.Queue, Category: t.Category, Channel: t.Channel,
+		Impact: t.Impact, Urgency: t.Urgency, Priority: t.Priority,
+		EndpointId: t.EndpointID, EndpointName: row.EndpointName,
+		CreatedAt: timestamp(t.CreatedAt), UpdatedAt: timestamp(t.UpdatedAt), OccurredAt: timestamp(t.OccurredAt),
+		Version: t.Version, RootCause: t.RootCause, Certainty: t.Certainty,
+		AssignmentReason: t.AssignmentReason, PriorityReason: t.PriorityReason, MergedInto: t.MergedInto,
+	}
+}
+
+// saveTicket writes what of a locked ticket may change.
+func saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.Time) error {
+	saved, err := q.SaveTicket(ctx, query.SaveTicketParams{
+		Number: t.Number, Version: t.Version, Title: t.Title, TitleDerived: t.TitleDerived,
+		Status: t.Status, Assignee: t.Assignee, Impact: t.Impact, Urgency: t.Urgency,
+		ImpactSet: t.ImpactSet, UrgencySet: t.UrgencySet, Priority: t.Priority,
+		PriorityReason: t.PriorityReason, AssignmentReason: t.AssignmentReason,
+		DiagnosedAt: t.DiagnosedAt, RootCause: t.RootCause, Certainty: t.Certainty,
+		FirstResponseAt: t.FirstResponseAt, FirstSolvedAt: t.FirstSolvedAt, LastSolvedAt: t.LastSolvedAt,
+		UpdatedAt: store.Millis(now),
+	})
+	if err == nil && saved == 0 {
+		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)
+	}
+	return err
+}
+
+// pageSize is how many rows a list gives when a caller asks for limit.
+func pageSize(limit int32) int32 {
+	if limit <= 0 {
+		return 50
+	}
+	return min(limit, 200)
+}
+
+// timestamp is a time of the database as messages carry it, nil for never.
+func timestamp(ms int64) *timestamppb.Timestamp {
+	if ms == 0 {
+		return nil
+	}
+	return timestamppb.New(store.Time(ms))
+}
+
+// checkID refuses what is no UUIDv7, and gives the one spelling of what is.
+func checkID(what, id string) (string, error) {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.Version() != 7 {
+		return "", problem(ErrInvalid, "the id of %s is %q, not a UUIDv7", what, line(id, 64))
+	}
+	return parsed.String(), nil
+}
+
+// newID makes a UUIDv7.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
