@@ -1,28 +1,10 @@
 package host
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	constatv1 "constat/proto/constat/v1"
 )
-
-// fixture writes files below a directory that stands for the machine's root.
-func fixture(t *testing.T, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
 
 // networkOf reads the network group with files below root.
 func networkOf(t *testing.T, root string) *constatv1.Network {

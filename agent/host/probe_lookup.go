@@ -47,7 +47,7 @@ func (p *prober) resolve(name string) *lookup {
 		ctx, cancel := p.patience.within(p.ctx, lookupLimit)
 		defer cancel()
 		start := time.Now()
-		l.addresses, l.err = system.LookupNetIP(ctx, "ip", name)
+		l.addresses, l.err = repeatLookup(ctx, name)
 		l.took = time.Since(start)
 		if l.err != nil && ctx.Err() != nil {
 			l.err = &net.DNSError{Err: "given up", Name: name, IsTimeout: true}
@@ -60,6 +60,27 @@ func (p *prober) resolve(name string) *lookup {
 		}
 	}()
 	return l
+}
+
+// repeatLookup asks the system's resolver, and asks again while there is no
+// answer: it waits seconds itself before it repeats a lost question.
+func repeatLookup(ctx context.Context, name string) ([]netip.Addr, error) {
+	type outcome struct {
+		addresses []netip.Addr
+		err       error
+	}
+	done := make(chan outcome, 1+len(repeats))
+	ask := func() {
+		addresses, err := system.LookupNetIP(ctx, "ip", name)
+		done <- outcome{addresses, err}
+	}
+	go ask()
+	for _, at := range repeats {
+		again := time.AfterFunc(at, ask)
+		defer again.Stop()
+	}
+	first := <-done
+	return first.addresses, first.err
 }
 
 // lookup waits for the addresses of a name; there is at least one, or an error.

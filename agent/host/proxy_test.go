@@ -59,7 +59,7 @@ func TestBypasses(t *testing.T) {
 }
 
 func TestReadProxyFromEnvironmentFile(t *testing.T) {
-	root := fixture(t, map[string]string{"etc/environment": "# set by IT\nexport https_proxy=\"http://proxy.example:3128\"\nno_proxy=localhost,.office.example\n"})
+	root := tree(t, map[string]string{"etc/environment": "# set by IT\nexport https_proxy=\"http://proxy.example:3128\"\nno_proxy=localhost,.office.example\n"})
 	p := networkOf(t, root).GetProxy()
 	if p.GetMode() != "manual" || p.GetHttps() != "proxy.example:3128" || len(p.GetExceptions()) != 2 {
 		t.Errorf("got %v", p)

@@ -55,7 +55,7 @@ func FuzzParseResolvConf(f *testing.F) {
 }
 
 func TestReadResolvers(t *testing.T) {
-	root := fixture(t, map[string]string{
+	root := tree(t, map[string]string{
 		"etc/resolv.conf":                 "nameserver 127.0.0.53\nsearch office.example\n",
 		"run/systemd/resolve/resolv.conf": "nameserver 192.0.2.1\nnameserver 2001:db8::1\n",
 	})
@@ -68,7 +68,7 @@ func TestReadResolvers(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("resolvers %v, want %v", got, want)
 	}
-	if n := networkOf(t, fixture(t, nil)); len(n.GetResolvers()) != 0 {
+	if n := networkOf(t, tree(t, nil)); len(n.GetResolvers()) != 0 {
 		t.Errorf("without a resolv.conf: %v", n.GetResolvers())
 	}
 }
