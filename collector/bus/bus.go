@@ -68,7 +68,8 @@ func Embedded(ctx context.Context, cluster Cluster) (*Bus, error) {
 		s.Shutdown()
 		return nil, fmt.Errorf("the bus is not ready after %s: see whether %s is free", wait, cluster.Listen)
 	}
-	conn, err := nats.Connect("", nats.InProcessServer(s), nats.MaxReconnects(-1))
+	conn, err := nats.Connect("", nats.InProcessServer(s), nats.MaxReconnects(-1),
+		nats.UserInfo(options.Username, options.Password))
 	if err != nil {
 		s.Shutdown()
 		return nil, fmt.Errorf("connecting to the bus inside: %w", err)
@@ -85,9 +86,13 @@ func listen(options *server.Options, cluster Cluster) error {
 	if err != nil {
 		return err
 	}
+	// A server of a cluster listens for clients too, or its routes never start
+	// (nats-server 2.15, StartRouting): on loopback, and not without the secret.
+	options.DontListen, options.Host, options.Port = false, "127.0.0.1", server.RANDOM_PORT
+	options.Username, options.Password = "constat", cluster.Secret
 	options.Cluster = server.ClusterOpts{
 		Name: "constat", Host: host, Port: port, Username: "constat", Password: cluster.Secret,
-		// Two connections between two servers carry more than hints ever need.
+		// One connection between two servers carries more than hints ever need.
 		PoolSize: -1,
 	}
 	for _, peer := range cluster.Peers {

@@ -29,6 +29,19 @@ func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error
 	})
 }
 
+// AddSetting keeps value under name unless there is one, and gives the one that
+// is there then: of many collectors that start at once, all get the same.
+func (s *Store) AddSetting(ctx context.Context, name string, value []byte) (kept []byte, err error) {
+	err = s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if err := q.AddSetting(ctx, name, value, time.Now().UnixMilli()); err != nil {
+			return err
+		}
+		kept, err = q.Setting(ctx, name)
+		return err
+	})
+	return kept, err
+}
+
 // Sessions keeps the sessions of the console. Its methods are those that
 // github.com/alexedwards/scs/v2 asks of a Store and a CtxStore.
 type Sessions struct{ store *Store }

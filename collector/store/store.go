@@ -62,6 +62,9 @@ func (s *Store) Close() error {
 // Read gives the queries for reading, outside of any transaction.
 func (s *Store) Read() *query.Queries { return s.query }
 
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return explain(s.reads.PingContext(ctx)) }
+
 // Engine is the kind of database: "sqlite" or "postgresql".
 func (s *Store) Engine() string {
 	if s.queue != nil {
