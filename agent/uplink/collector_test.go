@@ -33,7 +33,6 @@ type testCollector struct {
 	lifetime  time.Duration
 
 	mu      sync.Mutex
-	uploads [][]*constatv1.Report
 	renewed int
 	// answer gives the receipts of an upload; all stored when nil.
 	answer func([]*constatv1.Report) ([]*constatv1.Receipt, error)

@@ -63,7 +63,6 @@ func (d *dialer) connect(address string, config *tls.Config) (*grpc.ClientConn, 
 		// saved.
 		grpc.WithReadBufferSize(0),
 		grpc.WithWriteBufferSize(4<<10),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithInitialWindowSize(64<<10),
 		grpc.WithInitialConnWindowSize(64<<10),
 	)

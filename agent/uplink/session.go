@@ -72,7 +72,7 @@ func (l *Link) pause(ctx context.Context, failures int) {
 	if failures < 32 {
 		limit = min(limit, l.shortest<<failures)
 	}
-	timer := time.NewTimer(rand.N(limit))
+	timer := time.NewTimer(rand.N(max(limit, 1)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -118,7 +118,7 @@ func (s *Spool) put(r *constatv1.Report, attached bool) error {
 		return err
 	}
 	if len(data) > maxReportBytes {
-		return fmt.Errorf("report too large: %d bytes, at most %d are kept and sent", len(data), maxReportBytes)
+		return fmt.Errorf("report too large: %d MB, at most 16 MiB", len(data)/1_000_000)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,14 +2,12 @@ package intake
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
 	"constat/collector/desk"
 	"constat/collector/store"
-	"constat/collector/store/query"
 	"constat/internal/identity"
 )
 
@@ -21,8 +19,8 @@ const authoritySetting = "authority"
 // the database, sealed, and the key into keyFile. Several collectors of one
 // database share the CA; each needs a copy of the key file.
 func OpenAuthority(ctx context.Context, s *store.Store, keyFile string, now time.Time) (*identity.Authority, *identity.SealingKey, error) {
-	sealed, err := s.Read().Setting(ctx, authoritySetting)
-	first := errors.Is(err, sql.ErrNoRows)
+	sealed, err := s.Setting(ctx, authoritySetting)
+	first := errors.Is(err, store.ErrNoSetting)
 	if err != nil && !first {
 		return nil, nil, fmt.Errorf("cannot read the CA: %w", err)
 	}
@@ -67,13 +65,7 @@ func makeAuthority(ctx context.Context, s *store.Store, key *identity.SealingKey
 	if err != nil {
 		return nil, err
 	}
-	err = s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		return q.AddSetting(ctx, authoritySetting, mine, store.Millis(now))
-	})
-	if err == nil {
-		sealed, err = s.Read().Setting(ctx, authoritySetting)
-	}
-	if err != nil {
+	if sealed, err = s.AddSetting(ctx, authoritySetting, mine); err != nil {
 		return nil, fmt.Errorf("cannot store the CA: %w", err)
 	}
 	return sealed, nil

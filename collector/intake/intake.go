@@ -28,7 +28,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // agents compress what they upload
+	protobuf "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -59,9 +61,6 @@ type Options struct {
 	Policy *constatv1.Policy
 	// CertificateLifetime is identity.ClientLifetime when zero.
 	CertificateLifetime time.Duration
-	// Recheck is how often a live stream's certificate is looked up again, to
-	// end it when it was revoked; 30 s when zero.
-	Recheck time.Duration
 	// Now is time.Now when nil.
 	Now func() time.Time
 	// Log is slog.Default() when nil.
@@ -87,9 +86,6 @@ var _ constatv1.AgentServiceServer = (*Intake)(nil)
 func New(d *desk.Desk, a *identity.Authority, o Options) *Intake {
 	if o.CertificateLifetime == 0 {
 		o.CertificateLifetime = identity.ClientLifetime
-	}
-	if o.Recheck == 0 {
-		o.Recheck = 30 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -121,7 +117,6 @@ func (in *Intake) Server(more ...grpc.ServerOption) (*grpc.Server, error) {
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.ReadBufferSize(0),
 		grpc.WriteBufferSize(bufferBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.InitialWindowSize(windowBytes),
 		grpc.InitialConnWindowSize(windowBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
@@ -134,6 +129,7 @@ func (in *Intake) Server(more ...grpc.ServerOption) (*grpc.Server, error) {
 		grpc.ChainUnaryInterceptor(in.survive),
 		grpc.ChainStreamInterceptor(in.surviveStream),
 	}
+	options = append(options, grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(protobuf.Name)}))
 	s := grpc.NewServer(append(options, more...)...)
 	s.RegisterService(in.service(), in)
 	return s, nil
@@ -233,6 +229,8 @@ func (in *Intake) failed(what string, err error) error {
 		return status.Error(codes.DeadlineExceeded, "it took too long")
 	case errors.Is(err, desk.ErrInvalid):
 		return status.Error(codes.InvalidArgument, err.Error())
+	case errors.Is(err, desk.ErrForbidden):
+		return status.Error(codes.PermissionDenied, err.Error())
 	case errors.Is(err, desk.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	}

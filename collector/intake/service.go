@@ -2,25 +2,23 @@ package intake
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	constatv1 "constat/proto/constat/v1"
 )
 
 // service describes AgentService with its unary calls as streams that carry one
-// message each way. On the wire the two are the same (gRPC over HTTP/2 knows
-// only streams). To gRPC's server they are not: it decodes the message of a
-// unary call before any code of ours runs, and then a message that is too large,
-// or is no message, is answered in gRPC's words. As streams, all calls take one
-// way: admitted first, so that nothing of a stranger's is even read, then
-// received.
+// message each way. On the wire the two are the same: gRPC over HTTP/2 knows only
+// streams. To gRPC's server they are not: it receives and decodes the message of
+// a unary call before any code of ours runs. As streams, all calls take one way:
+// admitted first, so that nothing of a stranger's is even read, then received.
 func (in *Intake) service() *grpc.ServiceDesc {
 	d := constatv1.AgentService_ServiceDesc
 	streams := slices.Clone(d.Streams)
@@ -69,29 +67,37 @@ func (in *Intake) guard(stream grpc.ServerStream, service, method string) (*guar
 
 func (g *guarded) Context() context.Context { return g.ctx }
 
-// RecvMsg receives a message and says in our words what is wrong with it.
-func (g *guarded) RecvMsg(m any) error { return explain(g.ServerStream.RecvMsg(m)) }
-
-// explain rewrites gRPC's errors about a message. It knows them by their text,
-// which TestUploadTooLarge and TestGarbage hold against gRPC's next release.
-func explain(err error) error {
-	s, ok := status.FromError(err)
-	if !ok {
+// RecvMsg receives a message. One that cannot be decoded is the sender's fault:
+// it must not be sent again, which gRPC's own code for it, Internal, does not
+// say.
+func (g *guarded) RecvMsg(m any) error {
+	f := &frame{message: m}
+	if err := g.ServerStream.RecvMsg(f); err != nil {
 		return err
 	}
-	var size, limit int64
-	switch {
-	case s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max"):
-		if _, scanning := fmt.Sscanf(s.Message(), "grpc: received message larger than max (%d vs. %d)", &size, &limit); scanning == nil {
-			return status.Errorf(codes.ResourceExhausted, "report too large: %d MiB, at most %d MiB", (size+1<<20-1)>>20, maxMessageBytes>>20)
-		}
-		return status.Errorf(codes.ResourceExhausted, "report too large: at most %d MiB, also after decompression", maxMessageBytes>>20)
-	case s.Code() == codes.Internal && strings.Contains(s.Message(), "unmarshal"):
+	if f.err != nil {
 		return status.Error(codes.InvalidArgument, "what was sent is no such message: it is damaged, or not an agent's")
-	case s.Code() == codes.Internal && strings.Contains(s.Message(), "decompress"):
-		return status.Error(codes.InvalidArgument, "what was sent cannot be decompressed: it is damaged, or not an agent's")
 	}
-	return err
+	return nil
+}
+
+// frame is a message to be decoded, and how that went.
+type frame struct {
+	message any
+	err     error
+}
+
+// codec is gRPC's, except that a frame keeps its error: gRPC answers one that a
+// codec returns before the caller hears of it.
+type codec struct{ encoding.CodecV2 }
+
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	f, ok := v.(*frame)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	f.err = c.CodecV2.Unmarshal(data, f.message)
+	return nil
 }
 
 // survive keeps a panic in one call from ending the collector.

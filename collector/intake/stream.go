@@ -59,7 +59,7 @@ func (in *Intake) Connect(agent constatv1.AgentService_ConnectServer) error {
 	case <-silence.C:
 		return status.Error(codes.InvalidArgument, "a stream begins with Hello, and none came")
 	case <-ctx.Done():
-		return s.reason(ctx)
+		return reason(ctx)
 	}
 }
 
@@ -75,26 +75,25 @@ func (s *stream) serve(ctx context.Context, hello *constatv1.Hello) error {
 	if err := s.welcome(hello); err != nil {
 		return err
 	}
-	recheck := s.recheckUntil(ctx)
-	defer recheck()
 	err := in.desk.Commands(ctx, id, func(c *constatv1.Command) error {
 		return s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Command{Command: c}})
 	})
-	if ctx.Err() == nil {
-		return in.failed("fetch commands", err)
+	switch {
+	case ctx.Err() != nil:
+		return reason(ctx)
+	case errors.Is(err, desk.ErrForbidden):
+		if err := s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Revoked{
+			Revoked: &constatv1.Revoked{Reason: err.Error()},
+		}}); err != nil {
+			return err
+		}
 	}
-	return s.reason(ctx)
+	return in.failed("fetch commands", err)
 }
 
 // reason is why the stream ended, as its status; an agent that went is no error.
-func (s *stream) reason(ctx context.Context) error {
+func reason(ctx context.Context) error {
 	err := context.Cause(ctx)
-	if errors.Is(err, errRevoked) {
-		// It goes anyway: sending fails where the agent is gone already.
-		_ = s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Revoked{
-			Revoked: &constatv1.Revoked{Reason: status.Convert(err).Message()},
-		}})
-	}
 	if errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -111,27 +110,6 @@ func (s *stream) welcome(hello *constatv1.Hello) error {
 		return err
 	}
 	return s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Policy{Policy: in.options.Policy}})
-}
-
-// recheckUntil looks the certificate up now and then, without a goroutine that
-// would wait for it, and ends the stream when it is no longer accepted.
-func (s *stream) recheckUntil(ctx context.Context) (stop func()) {
-	var timer *time.Timer
-	every := s.intake.options.Recheck
-	timer = time.AfterFunc(time.Hour, func() {
-		err := s.intake.checkState(ctx, s.peer)
-		if err == nil && s.intake.options.Now().After(s.peer.NotAfter) {
-			err = status.Error(codes.FailedPrecondition, identity.ErrExpired.Error())
-		}
-		switch status.Code(err) {
-		case codes.PermissionDenied, codes.FailedPrecondition, codes.Unauthenticated:
-			s.end(err)
-		default: // in order, or the database is away: the stream may stay
-			timer.Reset(every)
-		}
-	})
-	timer.Reset(every) // set only now, so that the function sees timer
-	return func() { timer.Stop() }
 }
 
 // receive handles what the agent says until the stream ends. It hands the first
@@ -157,6 +135,9 @@ func (s *stream) receive(ctx context.Context, hello chan<- *constatv1.Hello) err
 		}
 		if m.GetResult() == nil && !heard.Allow() {
 			continue
+		}
+		if s.intake.options.Now().After(s.peer.NotAfter) {
+			return status.Error(codes.FailedPrecondition, identity.ErrExpired.Error())
 		}
 		if err := s.handle(ctx, m); err != nil {
 			// The stream is worth more than one message on it.
