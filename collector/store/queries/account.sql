@@ -47,10 +47,6 @@ DELETE FROM sessions WHERE expires_at <= $1;
 -- name: Setting :one
 SELECT value FROM settings WHERE name = $1;
 
--- name: AddSetting :exec
-INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO NOTHING;
-
 -- name: PutSetting :exec
 INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at;
