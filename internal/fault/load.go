@@ -113,7 +113,7 @@ func (r *reader) read(name string, content []byte) {
 }
 
 func (r *reader) decode(content []byte, into any) bool {
-	err := yaml.UnmarshalWithOptions(content, into, yaml.Strict())
+	err := unmarshal(content, into)
 	if err == nil {
 		return true
 	}
@@ -125,6 +125,17 @@ func (r *reader) decode(content []byte, into any) bool {
 		r.problem(scalar{line: 1, column: 1}, "%v", err)
 	}
 	return false
+}
+
+// unmarshal decodes strictly. The YAML package panics on some malformed input
+// (a tag on a scalar where a list is wanted), and catalogs are uploaded.
+func unmarshal(content []byte, into any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("malformed YAML (%v)", p)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(content, into, yaml.Strict())
 }
 
 func (r *reader) problem(at scalar, format string, args ...any) {
