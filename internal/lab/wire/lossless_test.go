@@ -20,11 +20,12 @@ import (
 const (
 	tickets = 200
 	// rounds is how often something is killed.
-	rounds = 25
-	// longestRound bounds the random time from a start to a kill. A collector
-	// needs about half of it to be ready, so that both unready and busy ones are
-	// killed.
-	longestRound = 700 * time.Millisecond
+	rounds = 50
+	// shortRound and longRound bound the random time from new tickets to a kill.
+	// In the short one the agent is still writing or the collector storing them;
+	// in the long one a collector that was just started becomes ready.
+	shortRound = 25 * time.Millisecond
+	longRound  = 700 * time.Millisecond
 )
 
 // TestNothingIsLost sends tickets, every other one with a diagnosis, while agent
@@ -45,12 +46,13 @@ func TestNothingIsLost(t *testing.T) {
 		}
 		orders = append(orders, o)
 	}
-	w := &world{put: map[string]bool{}, numbers: map[string]int32{}}
+	w := &world{put: map[string]bool{}, numbers: map[string]int32{}, asked: map[string]bool{}}
 	w.agent, w.collector = start(t, "agent", agentDir, address), start(t, "collector", collectorDir, address)
 	kills := 0
 	for round := range rounds {
 		w.send(t, orders[:(round+1)*tickets/rounds])
-		w.listen(t, time.After(time.Duration(random.Int64N(int64(longestRound)))))
+		length := []time.Duration{shortRound, longRound}[random.IntN(2)]
+		w.listen(t, time.After(time.Duration(random.Int64N(int64(length)))))
 		if random.IntN(2) == 0 {
 			w.kill(t, w.agent)
 			w.agent = start(t, "agent", agentDir, address)
@@ -85,7 +87,7 @@ func TestNothingIsLost(t *testing.T) {
 	}
 	w.kill(t, w.agent)
 	w.kill(t, w.collector)
-	t.Logf("%d kills, %d receipts heard", kills, len(w.numbers))
+	t.Logf("%d kills; %d tickets were asked for again; the receipts of %d were heard", kills, w.again, len(w.numbers))
 	verify(t, collectorDir, orders, w.numbers)
 }
 
@@ -95,6 +97,8 @@ type world struct {
 	sent             map[string]bool // to this life of the agent
 	put              map[string]bool // the agent has acknowledged them
 	numbers          map[string]int32
+	asked            map[string]bool // in any life
+	again            int
 }
 
 // send asks the agent for what it has not acknowledged.
@@ -111,7 +115,10 @@ func (w *world) send(t *testing.T, orders []order) {
 		if err := to.Encode(o); err != nil {
 			t.Fatal(err)
 		}
-		w.sent[o.Ticket] = true
+		if w.asked[o.Ticket] {
+			w.again++
+		}
+		w.sent[o.Ticket], w.asked[o.Ticket] = true, true
 	}
 }
 
