@@ -46,10 +46,6 @@ func Lookup(id string) (*Procedure, bool) {
 	return nil, false
 }
 
-// internetWorks is proof of the whole way: a name was found and a verified
-// connection made, or the way out is a proxy and it answers.
-const internetWorks = `web_works && names_work || proxy_works`
-
 var builtin = []*Procedure{
 	{
 		ID:      "internet",
@@ -57,7 +53,7 @@ var builtin = []*Procedure{
 		Groups:  []string{"clock", "hardware", "host", "network", "probes", "wifi"},
 		Domains: []string{"network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
-		Works:   internetWorks,
+		Works:   `internet_works`,
 	},
 	{
 		ID:      "wifi",
@@ -65,7 +61,7 @@ var builtin = []*Procedure{
 		Groups:  []string{"clock", "hardware", "host", "network", "probes", "services", "wifi"},
 		Domains: []string{"network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
-		Works:   `wifi.radios.exists(r, r.state == "connected") && (` + internetWorks + `)`,
+		Works:   `wifi.radios.exists(r, r.state == "connected") && internet_works`,
 	},
 	{
 		ID:      "printing",
@@ -120,6 +116,6 @@ var builtin = []*Procedure{
 			"clock", "counters", "crashes", "hardware", "host", "load", "network", "peripherals", "power", "printing", "probes",
 			"security", "services", "sign_in", "software", "space", "storage", "updates", "usb", "wifi",
 		},
-		Works: `(` + internetWorks + `) && space_seen && load_seen`,
+		Works: `internet_works && space_seen && load_seen`,
 	},
 }

@@ -304,8 +304,6 @@ func text(v ref.Val) string {
 		return strconv.FormatFloat(math.Round(float64(v)*1000)/1000, 'f', -1, 64)
 	case types.Timestamp:
 		return v.Time.UTC().Format(time.RFC3339)
-	case *node:
-		return v.label
 	default:
 		return ""
 	}

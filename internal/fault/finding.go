@@ -168,7 +168,11 @@ func show(v ref.Val) (string, bool) {
 	var parts []string
 	for it := list.Iterator(); it.HasNext() == types.True && len(parts) < maxComponents*2; {
 		if e := it.Next(); !types.IsUnknownOrError(e) {
-			parts = append(parts, text(e))
+			part := text(e)
+			if n, ok := e.(*node); ok {
+				part = strings.TrimSuffix(strings.TrimPrefix(n.label, n.plain+"["), "]") // its key
+			}
+			parts = append(parts, part)
 		}
 	}
 	return clip("[" + strings.Join(parts, ", ") + "]"), true
