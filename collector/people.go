@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"constat/collector/console"
+	"constat/collector/intake"
+)
+
+func tokenCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make enrolment tokens for agents",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var uses int
+	var expires time.Duration
+	var label string
+	create := &cobra.Command{
+		Use:   "create",
+		Short: "Make a token and print it, and nothing else, on standard output",
+		Long: "create prints a token that enrols one machine (or --uses of them) until it\n" +
+			"expires. Keep it like a password: constat-collector token create > token.txt",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if uses < 1 || expires <= 0 {
+				return fmt.Errorf("--uses and --expires must be above zero")
+			}
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				token, err := intake.NewToken(ctx, c.desk, c.authority, uses, time.Now().Add(expires), label)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), token)
+				return nil
+			})
+		},
+	}
+	create.Flags().IntVar(&uses, "uses", 1, "how many machines it may enrol")
+	create.Flags().DurationVar(&expires, "expires", 24*time.Hour, "how long it is good for")
+	create.Flags().StringVar(&label, "label", "", "what it is for, for the record")
+	dataFlags(create)
+	cmd.AddCommand(create)
+	return cmd
+}
+
+func userCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Add people who work in the console",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var mail, role string
+	add := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a user and print a one-time sign-in path",
+		Long:  "add makes a user who chooses a password at the first sign-in. Roles: technician, lead, administrator.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				if _, err := c.accounts.Create(ctx, args[0], mail, role, ""); err != nil {
+					return err
+				}
+				return c.printLink(ctx, cmd, args[0])
+			})
+		},
+	}
+	add.Flags().StringVar(&mail, "mail", "", "mail address")
+	add.Flags().StringVar(&role, "role", "technician", "technician, lead or administrator")
+	link := &cobra.Command{
+		Use:   "link NAME",
+		Short: "Print a new one-time sign-in path for a user who can't sign in",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error { return c.printLink(ctx, cmd, args[0]) })
+		},
+	}
+	var label string
+	var expires time.Duration
+	token := &cobra.Command{
+		Use:   "token NAME",
+		Short: "Print an API token that acts as a user, for CONSTAT_TOKEN",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				user, err := c.accounts.Named(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				text, err := c.accounts.NewToken(ctx, user.ID, label, expires)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), text)
+				return nil
+			})
+		},
+	}
+	token.Flags().StringVar(&label, "label", "command line", "what it is for, for the record")
+	token.Flags().DurationVar(&expires, "expires", 90*24*time.Hour, "how long it is good for")
+	for _, c := range []*cobra.Command{add, link, token} {
+		dataFlags(c)
+		cmd.AddCommand(c)
+	}
+	return cmd
+}
+
+func (c *core) printLink(ctx context.Context, cmd *cobra.Command, name string) error {
+	token, err := c.accounts.OneTimeLink(ctx, name, 24*time.Hour)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Open this path at the console's address, once, within a day: %s\n", console.SignInPath(token))
+	return nil
+}
+
+// withCore runs a command on the data.
+func (o *options) withCore(cmd *cobra.Command, f func(context.Context, *core) error) error {
+	s, err := o.load(cmd)
+	if err != nil {
+		return err
+	}
+	c, err := openCore(cmd.Context(), s)
+	if err != nil {
+		return err
+	}
+	err = f(cmd.Context(), c)
+	if closed := c.close(); err == nil {
+		err = closed
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"constat/internal/config"
+)
+
+// options are the flags every command has.
+type options struct {
+	configFile string
+}
+
+// settings is the collector's configuration file. The `doc` tags are what
+// `config print --defaults` writes beside each key.
+type settings struct {
+	Data           string   `yaml:"data" doc:"directory of the embedded database, the CA's certificate and the key file"`
+	GRPC           string   `yaml:"grpc" doc:"address for agents and the command line, always TLS"`
+	HTTP           string   `yaml:"http" doc:"address of the console; TLS unless it is loopback"`
+	Database       string   `yaml:"database" doc:"postgres://… for a shared database; empty: SQLite under data"`
+	NATS           string   `yaml:"nats" doc:"outside NATS server, nats://…; empty: the embedded one"`
+	Cluster        string   `yaml:"cluster" doc:"address for other collectors' embedded NATS servers; empty: this collector is alone"`
+	Peers          []string `yaml:"peers" doc:"cluster addresses of other collectors"`
+	KeyFile        string   `yaml:"keyFile" doc:"key that seals secrets in the database; empty: sealing.key under data"`
+	Names          []string `yaml:"names" doc:"names and addresses under which agents reach this collector; empty: this host's"`
+	URL            string   `yaml:"url" doc:"address of the console as people type it; empty: made from http"`
+	TLSCertificate string   `yaml:"tlsCertificate" doc:"PEM certificate of the console; empty: one by the collector's own CA"`
+	TLSKey         string   `yaml:"tlsKey" doc:"PEM key of that certificate"`
+}
+
+func defaults() settings {
+	return settings{Data: "/var/lib/constat-collector", GRPC: "127.0.0.1:7400", HTTP: "127.0.0.1:7480"}
+}
+
+// load reads the settings for a command.
+func (o *options) load(cmd *cobra.Command) (*settings, error) {
+	s := defaults()
+	if err := config.Load(&s, o.configFile, os.LookupEnv, cmd.Flags()); err != nil {
+		return nil, err
+	}
+	for key, address := range map[string]string{"grpc": s.GRPC, "http": s.HTTP} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return nil, fmt.Errorf("%s: %q is not an address like 127.0.0.1:7400 or :7400", key, address)
+		}
+	}
+	if (s.TLSCertificate == "") != (s.TLSKey == "") {
+		return nil, fmt.Errorf("tlsCertificate and tlsKey belong together: give both or neither")
+	}
+	return &s, nil
+}
+
+// databaseURL is the database in use.
+func (s *settings) databaseURL() string {
+	if s.Database != "" {
+		return s.Database
+	}
+	return "sqlite:" + filepath.Join(s.Data, "constat.db")
+}
+
+func (s *settings) keyFile() string {
+	if s.KeyFile != "" {
+		return s.KeyFile
+	}
+	return filepath.Join(s.Data, "sealing.key")
+}
+
+// caFile is the CA's certificate, for people and the command line; nothing in
+// it is secret.
+func (s *settings) caFile() string { return filepath.Join(s.Data, "ca.pem") }
+
+// names are what the collector's certificate is for.
+func (s *settings) names() []string {
+	if len(s.Names) > 0 {
+		return s.Names
+	}
+	names := []string{"localhost", "127.0.0.1", "::1"}
+	if host, err := os.Hostname(); err == nil && host != "localhost" {
+		names = append(names, host)
+	}
+	if host, _, err := net.SplitHostPort(s.GRPC); err == nil {
+		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() && !ip.IsLoopback() {
+			names = append(names, host)
+		}
+	}
+	return names
+}
+
+// dataFlags are the settings that every command working on the data needs.
+func dataFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	d := defaults()
+	f.String("data", d.Data, "`DIR` of the embedded database and the keys")
+	f.String("database", "", "shared database, postgres://… (default: SQLite under --data)")
+	f.String("key-file", "", "`FILE` with the key that seals secrets (default: sealing.key under --data)")
+}
+
+func serveFlags(cmd *cobra.Command) {
+	dataFlags(cmd)
+	f := cmd.Flags()
+	d := defaults()
+	f.String("grpc", d.GRPC, "`ADDRESS` for agents and the command line")
+	f.String("http", d.HTTP, "`ADDRESS` of the console")
+	f.String("nats", "", "outside NATS server, nats://… (default: the embedded one)")
+	f.String("cluster", "", "`ADDRESS` for other collectors' embedded NATS servers")
+	f.StringSlice("peers", nil, "cluster addresses of other collectors, `HOST:PORT`")
+	f.StringSlice("names", nil, "names and addresses under which agents reach this collector")
+	f.String("url", "", "address of the console as people type it")
+	f.String("tls-certificate", "", "PEM `FILE` with the console's certificate")
+	f.String("tls-key", "", "PEM `FILE` with its key")
+}
+
+func configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the configuration",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var withDefaults bool
+	show := &cobra.Command{
+		Use:   "print",
+		Short: "Print a configuration file with every key, its default and what it is for",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !withDefaults {
+				return fmt.Errorf("say which: config print --defaults")
+			}
+			fmt.Fprint(cmd.OutOrStdout(), defaultsFile())
+			return nil
+		},
+	}
+	show.Flags().BoolVar(&withDefaults, "defaults", false, "the defaults, as a file to start from")
+	cmd.AddCommand(show)
+	return cmd
+}
+
+// defaultsFile writes the defaults as YAML from the settings' own tags, so that
+// it can't go stale.
+func defaultsFile() string {
+	var b strings.Builder
+	b.WriteString("# Every key can also be given as CONSTAT_KEY in the environment or as --key.\n")
+	v := reflect.ValueOf(defaults())
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		value := `""`
+		switch {
+		case f.Type.Kind() == reflect.Slice:
+			value = "[]"
+		case v.Field(i).String() != "":
+			value = v.Field(i).String()
+		}
+		fmt.Fprintf(&b, "\n# %s\n%s: %s\n", f.Tag.Get("doc"), f.Tag.Get("yaml"), value)
+	}
+	return b.String()
+}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func ticketCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ticket",
+		Short: "Work with tickets of a running collector",
+		Long: "These commands ask a running collector and need a token in CONSTAT_TOKEN:\n\n" +
+			"  export CONSTAT_TOKEN=$(constat-collector user token NAME)",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var state, assignee string
+	var limit int32
+	list := remote(o, "list", "List tickets, newest first", cobra.NoArgs,
+		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{Status: state, Assignee: assignee, Limit: limit})
+		}, writeTickets)
+	list.Flags().StringVar(&state, "status", "", "only this status: new, open, pending, solved, closed")
+	list.Flags().StringVar(&assignee, "assignee", "", "only this assignee's")
+	list.Flags().Int32Var(&limit, "limit", 50, "how many, at most 200")
+	search := remote(o, "search WORDS…", "Find tickets by number, words or machine", cobra.MinimumNArgs(1),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{Query: strings.Join(args, " ")})
+		}, writeTickets)
+	show := remote(o, "show N", "Show a ticket with its whole timeline", cobra.ExactArgs(1),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			n, err := number(args[0])
+			if err != nil {
+				return nil, err
+			}
+			return desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: n})
+		}, writeTicket)
+	var to string
+	assign := remote(o, "assign N", "Give a ticket to a technician", cobra.ExactArgs(1),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			n, err := number(args[0])
+			if err != nil {
+				return nil, err
+			}
+			t, err := desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: n})
+			if err != nil {
+				return nil, err
+			}
+			return desk.UpdateTicket(ctx, &constatv1.UpdateTicketRequest{Number: n, Version: t.GetTicket().GetVersion(), Assignee: &to})
+		}, func(w io.Writer, m proto.Message) {
+			t := m.(*constatv1.UpdateTicketResponse).GetTicket()
+			fmt.Fprintf(w, "Ticket %d is with %s.\n", t.GetNumber(), orNobody(t.GetAssignee()))
+		})
+	assign.Flags().StringVar(&to, "to", "", "the technician's name; empty: nobody")
+	cmd.AddCommand(list, search, show, assign, diagnoseCommand(o))
+	return cmd
+}
+
+// remote makes a command that asks a running collector one question.
+func remote(o *options, use, short string, args cobra.PositionalArgs,
+	ask func(context.Context, constatv1.DeskServiceClient, []string) (proto.Message, error),
+	write func(io.Writer, proto.Message),
+) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withDesk(cmd, func(ctx context.Context, desk constatv1.DeskServiceClient) error {
+				m, err := ask(ctx, desk, args)
+				if err != nil {
+					return plain(err)
+				}
+				if asJSON {
+					return writeJSON(cmd.OutOrStdout(), m)
+				}
+				write(cmd.OutOrStdout(), m)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	remoteFlags(cmd)
+	return cmd
+}
+
+func remoteFlags(cmd *cobra.Command) {
+	cmd.Flags().String("grpc", defaults().GRPC, "the collector's `ADDRESS` for agents and the command line")
+	cmd.Flags().String("data", defaults().Data, "`DIR` with the collector's ca.pem")
+	cmd.Flags().String("ca", "", "the collector's CA certificate, a PEM `FILE` (default: ca.pem under --data)")
+}
+
+func diagnoseCommand(o *options) *cobra.Command {
+	var procedure string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "diagnose N",
+		Short: "Pull a fresh diagnosis into a ticket, and follow it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := number(args[0])
+			if err != nil {
+				return err
+			}
+			return o.withDesk(cmd, func(ctx context.Context, desk constatv1.DeskServiceClient) error {
+				stream, err := desk.Diagnose(ctx, &constatv1.DiagnoseRequest{Ticket: n, Procedure: procedure})
+				if err != nil {
+					return plain(err)
+				}
+				return followDiagnosis(cmd, stream, asJSON)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&procedure, "procedure", "", "the procedure to run (default: the ticket's)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	remoteFlags(cmd)
+	return cmd
+}
+
+func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[constatv1.DiagnoseResponse], asJSON bool) error {
+	for {
+		m, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return errors.New("the collector ended without a diagnosis: it will still be attached to the ticket when it comes")
+		case err != nil:
+			return plain(err)
+		}
+		switch {
+		case m.GetWaitingUntil() != nil:
+			fmt.Fprintf(cmd.ErrOrStderr(), "The machine is offline; the request waits until %s.\n", m.GetWaitingUntil().AsTime().Local().Format(time.DateTime))
+		case m.GetProgress() != nil:
+			p := m.GetProgress()
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s %d/%d %s %s\n", p.Phase, p.Done, p.Total, p.Group, p.Status)
+		case m.GetDiagnosis() != nil:
+			d := m.GetDiagnosis()
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), d)
+			}
+			writeSummary(cmd.OutOrStdout(), "", d)
+			return nil
+		}
+	}
+}
+
+// withDesk connects to a running collector as CONSTAT_TOKEN's user.
+func (o *options) withDesk(cmd *cobra.Command, f func(context.Context, constatv1.DeskServiceClient) error) error {
+	s, err := o.load(cmd)
+	if err != nil {
+		return err
+	}
+	token := os.Getenv("CONSTAT_TOKEN")
+	if token == "" {
+		return errors.New("CONSTAT_TOKEN is not set; on the collector's machine: export CONSTAT_TOKEN=$(constat-collector user token NAME)")
+	}
+	file, err := cmd.Flags().GetString("ca")
+	if err != nil {
+		return err
+	}
+	if file == "" {
+		file = s.caFile()
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("the collector's CA certificate: %w; name it with --ca", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	conn, err := grpc.NewClient(s.GRPC, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx := metadata.AppendToOutgoingContext(cmd.Context(), "authorization", "Bearer "+token)
+	return f(ctx, constatv1.NewDeskServiceClient(conn))
+}
+
+func number(text string) (int32, error) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(text, "#"), 10, 32)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q is no ticket number", text)
+	}
+	return int32(n), nil
+}
+
+// plain takes the transport's wrapping off an error meant for people.
+func plain(err error) error {
+	if s, ok := status.FromError(err); ok {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// writeJSON prints a message as the contracts say, every key there. protojson
+// varies its white space on purpose; what others script against should not.
+func writeJSON(w io.Writer, m proto.Message) error {
+	text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return writeAnyJSON(w, json.RawMessage(text))
+}
+
+func writeAnyJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func writeTickets(w io.Writer, m proto.Message) {
+	list := m.(*constatv1.ListTicketsResponse).GetTickets()
+	if len(list) == 0 {
+		fmt.Fprintln(w, "No tickets.")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "NUMBER\tSTATUS\tPRIORITY\tASSIGNEE\tMACHINE\tTITLE")
+	for _, k := range list {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", k.GetNumber(), k.GetStatus(), k.GetPriority(), orNobody(k.GetAssignee()), k.GetEndpointName(), k.GetTitle())
+	}
+	_ = t.Flush()
+}
+
+func orNobody(name string) string {
+	if name == "" {
+		return "nobody"
+	}
+	return name
+}
+
+func writeTicket(w io.Writer, m proto.Message) {
+	r := m.(*constatv1.GetTicketResponse)
+	t := r.GetTicket()
+	fmt.Fprintf(w, "#%d  %s\n", t.GetNumber(), t.GetTitle())
+	fmt.Fprintf(w, "%s, priority %s (%s), with %s\n", t.GetStatus(), t.GetPriority(), t.GetPriorityReason(), orNobody(t.GetAssignee()))
+	fmt.Fprintf(w, "%s on %s, by %s, %s\n", t.GetRequester().GetName(), t.GetEndpointName(), t.GetChannel(), t.GetCreatedAt().AsTime().Local().Format(time.DateTime))
+	for _, e := range r.GetTimeline() {
+		fmt.Fprintf(w, "\n%s  %s, %s\n", e.GetAt().AsTime().Local().Format(time.DateTime), e.GetKind(), e.GetActor())
+		if e.GetText() != "" {
+			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(e.GetText(), "\n", "\n  "))
+		}
+		for _, c := range e.GetChanges() {
+			fmt.Fprintf(w, "  %s: %s → %s\n", c.GetField(), c.GetBefore(), c.GetAfter())
+		}
+		if d := e.GetDiagnosis(); d != nil {
+			writeSummary(w, "  ", d)
+		}
+	}
+}
+
+// writeSummary prints what a technician needs of a diagnosis: causes and proof.
+func writeSummary(w io.Writer, indent string, d *constatv1.Diagnosis) {
+	fmt.Fprintf(w, "%s%s: %s\n", indent, d.GetProcedure(), d.GetVerdict())
+	for _, c := range d.GetRootCauses() {
+		fmt.Fprintf(w, "%s* %s [%s, %s]\n", indent, c.GetTitle(), c.GetFault(), c.GetCertainty())
+		for _, e := range c.GetEvidence() {
+			fmt.Fprintf(w, "%s    %s = %s (%s)\n", indent, e.GetFact(), e.GetValue(), e.GetSource())
+		}
+	}
+	for _, u := range d.GetUnobserved() {
+		fmt.Fprintf(w, "%s  not seen: %s, %s (%s)\n", indent, u.GetGroup(), u.GetObservation().GetStatus(), u.GetObservation().GetReason())
+	}
+}
