@@ -18,11 +18,11 @@ import (
 // themselves is asked directly.
 const lookupLimit = 900 * time.Millisecond
 
-// system resolves as programs do: hosts file first, then the servers of
+// newResolver resolves as programs do: hosts file first, then the servers of
 // resolv.conf. On Linux it is Go's own resolver, which reads the same files as
 // the C library and, unlike that, can be given up. Elsewhere it is the
 // system's, which knows policies that no file shows.
-var system = &net.Resolver{PreferGo: runtime.GOOS == "linux"}
+func newResolver() *net.Resolver { return &net.Resolver{PreferGo: runtime.GOOS == "linux"} }
 
 // lookup is one name, asked once for all probes that need it.
 type lookup struct {
@@ -71,7 +71,8 @@ func repeatLookup(ctx context.Context, name string) ([]netip.Addr, error) {
 	}
 	done := make(chan outcome, 1+len(repeats))
 	ask := func() {
-		addresses, err := system.LookupNetIP(ctx, "ip", name)
+		// A resolver of its own: one alone would join equal questions.
+		addresses, err := newResolver().LookupNetIP(ctx, "ip", name)
 		done <- outcome{addresses, err}
 	}
 	go ask()
