@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -159,11 +158,6 @@ func pciDevices(r *reader, h *constatv1.Hardware) error {
 		}
 	}
 	return nil
-}
-
-func fourHex(n int64) string {
-	text := strconv.FormatInt(n&0xffff, 16)
-	return strings.Repeat("0", 4-len(text)) + text
 }
 
 // tpm reads the first trusted platform module; nil when this kernel has no

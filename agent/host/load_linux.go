@@ -45,6 +45,9 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	sample := after.at.Sub(before.at)
 
 	l := &constatv1.Load{Cpu: cpuUse(before.cpu, after.cpu, sample)}
+	if after.cpu.total == before.cpu.total {
+		sample = 0 // no tick was counted: nothing that is a share of the time is known
+	}
 	if text, err := r.text("/proc/loadavg"); err == nil {
 		averages := [3]*float64{}
 		for i, field := range strings.Fields(text)[:min(3, len(strings.Fields(text)))] {
@@ -62,7 +65,7 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		gap(o, "memory", err)
 	} else if l.Memory, err = memoryOf(content); err != nil {
 		gap(o, "memory", err)
-	} else if before.swapped != nil && after.swapped != nil && *after.swapped >= *before.swapped {
+	} else if before.swapped != nil && after.swapped != nil && sample > 0 && *after.swapped >= *before.swapped {
 		l.Memory.SwapPagesPerSecond = set(tenth(float64(*after.swapped-*before.swapped) / sample.Seconds()))
 	}
 

@@ -103,7 +103,7 @@ func observe(ctx context.Context, c Config, groups []string, table []source) *co
 		o := <-done
 		if o.message != nil {
 			if err := snapshot.Put(s, o.group, o.message); err != nil {
-				o.observation = failed(o.observation.GetSource(), err)
+				o.observation.Status, o.observation.Reason = statusFailed, reasonOf(err)
 			}
 		}
 		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: o.group, Observation: o.observation})

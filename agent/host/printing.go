@@ -61,6 +61,15 @@ var dnssdServices = []struct{ in, connection string }{
 // parsePrintDevice reads a device URI as CUPS backends write them.
 func parsePrintDevice(uri string) printDevice {
 	u, err := url.Parse(uri)
+	if err != nil {
+		// Service names have escapes where a URL's host may not.
+		scheme, rest, _ := strings.Cut(uri, "://")
+		end := strings.IndexAny(rest+"/", "/?")
+		name, nameErr := url.PathUnescape(rest[:end])
+		if u, err = url.Parse(scheme + "://" + rest[end:]); err == nil && nameErr == nil {
+			u.Host = name[strings.LastIndex(name, "@")+1:]
+		}
+	}
 	if err != nil || u.Scheme == "" {
 		return printDevice{connection: "other"}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,25 +144,20 @@ func holder(mounts []mountPoint, name string) *mountPoint {
 	return best
 }
 
-// discreet hides who the users are in a path: the part that names a person
-// becomes "~".
+// discreet cuts a path where it begins to tell of a person: their name, and
+// what they called things. "/home/ann/nas" becomes "~", "/media/ann/STICK"
+// "/media/~".
 func discreet(name string) string {
-	parts := strings.Split(name, "/")
-	switch {
-	case len(parts) > 2 && parts[1] == "home":
-		return path.Join(append([]string{"~"}, parts[3:]...)...)
-	case len(parts) > 3 && parts[1] == "run" && (parts[2] == "media" || parts[2] == "user"), len(parts) > 2 && parts[1] == "media":
-		at := 2
-		if parts[1] == "run" {
-			at = 3
-		}
-		// /media/STICK has no person in it, /media/NAME/STICK has.
-		if len(parts) > at+1 || parts[1] == "run" {
-			parts[at] = "~"
+	for prefix, shown := range personal {
+		if rest, found := strings.CutPrefix(name, prefix); found && rest != "" {
+			return shown
 		}
 	}
-	return strings.Join(parts, "/")
+	return name
 }
+
+// personal are the directories whose entries are people's.
+var personal = map[string]string{"/home/": "~", "/media/": "/media/~", "/run/media/": "/run/media/~", "/run/user/": "/run/user/~", "/Users/": "~", "/Volumes/": "/Volumes/~"}
 
 // remoteHost reduces the source of a remote mount to its server: share names
 // and accounts stay here. "user@nas:/export/ann" and "//nas/ann" become "nas".

@@ -29,7 +29,8 @@ func readStorage(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 
 	mounts, err := r.mounts()
 	if err != nil {
-		return nil, failed("/proc/self/mountinfo", err)
+		gap(o, "mounts", err)
+		return s, o
 	}
 	fstab, err := r.file("/etc/fstab")
 	if err != nil {

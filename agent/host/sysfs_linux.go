@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strconv"
@@ -23,6 +24,9 @@ func (r *reader) hex(name string) *int64 {
 	}
 	return &n
 }
+
+// fourHex writes a vendor or device id as their lists do.
+func fourHex(n int64) string { return fmt.Sprintf("%04x", n&0xffff) }
 
 // driver names the driver bound to a device of sysfs: empty when none is, nil
 // when that cannot be seen.

@@ -81,13 +81,14 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 // usbDevice reads one device; nil when it has no ids.
 func usbDevice(r *reader, name string, ids []byte) *constatv1.UsbDevice {
 	dir := usbDir + "/" + name
-	vendor, product := r.word(dir+"/idVendor"), r.word(dir+"/idProduct")
-	if vendor == nil || product == nil {
+	vendorID, productID := r.hex(dir+"/idVendor"), r.hex(dir+"/idProduct")
+	if vendorID == nil || productID == nil {
 		return nil
 	}
+	vendor, product := fourHex(*vendorID), fourHex(*productID)
 	d := &constatv1.UsbDevice{
 		Path:          &name,
-		Id:            set(*vendor + ":" + *product),
+		Id:            set(vendor + ":" + product),
 		Vendor:        r.word(dir + "/manufacturer"),
 		Product:       r.word(dir + "/product"),
 		Serial:        r.word(dir + "/serial"),
@@ -96,7 +97,7 @@ func usbDevice(r *reader, name string, ids []byte) *constatv1.UsbDevice {
 		RuntimeStatus: r.word(dir + "/power/runtime_status"),
 		BcdUsb:        r.word(dir + "/version"),
 	}
-	if name, productName := idNames(ids, *vendor, *product); name != "" {
+	if name, productName := idNames(ids, vendor, product); name != "" {
 		d.Vendor = &name
 		if productName != "" {
 			d.Product = &productName

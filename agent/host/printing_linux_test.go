@@ -1,0 +1,112 @@
+package host
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"constat/internal/lab"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// printingOf observes the printing group, which must be observed.
+func printingOf(t *testing.T, c Config) (*constatv1.Printing, *constatv1.Observation) {
+	t.Helper()
+	s := Observe(t.Context(), c, []string{"printing"})
+	o := s.Manifest.Groups[0].Observation
+	if o.Status != "observed" {
+		t.Fatalf("printing was not observed: %v", o)
+	}
+	return s.Printing, o
+}
+
+func TestRealPrintServer(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := closed.Addr().String()
+	_ = closed.Close()
+	server := lab.StartCUPS(t,
+		lab.PrintQueue{Name: "front", DeviceURI: "file:///dev/null", Default: true},
+		lab.PrintQueue{Name: "paused", DeviceURI: "file:///dev/null", Paused: true},
+		lab.PrintQueue{Name: "rejecting", DeviceURI: "file:///dev/null", Rejecting: true},
+		lab.PrintQueue{Name: "gone", DeviceURI: "socket://" + silent},
+		lab.PrintQueue{Name: "unplugged", DeviceURI: "usb://HP/LaserJet%20P2015?serial=00CNFW"},
+	)
+	const title = "Redundancy list CANARY.pdf"
+	server.Hold(t, "paused", title)
+	p, _ := printingOf(t, Config{CUPS: server.Address})
+
+	if got := p.Spooler.GetState(); got != "running" || !strings.HasPrefix(p.Spooler.GetVersion(), "2.") {
+		t.Errorf("spooler %v", p.Spooler)
+	}
+	if p.DefaultQueue == nil || *p.DefaultQueue != "front" {
+		t.Errorf("default queue %v, want front", p.DefaultQueue)
+	}
+	byName := map[string]*constatv1.Queue{}
+	var names []string
+	for _, q := range p.Queues {
+		byName[q.GetName()] = q
+		names = append(names, q.GetName())
+	}
+	if want := []string{"front", "gone", "paused", "rejecting", "unplugged"}; !slices.Equal(names, want) {
+		t.Fatalf("queues %v, want %v", names, want)
+	}
+	if q := byName["front"]; q.GetState() != "idle" || !q.GetAcceptingJobs() || q.GetPendingJobs() != 0 || q.PendingJobs == nil || q.GetPhysical() {
+		t.Errorf("front: %v", q)
+	}
+	q := byName["paused"]
+	if q.GetState() != "stopped" || !slices.Contains(q.StateReasons, "paused") || q.GetPendingJobs() != 1 || q.OldestJobSeconds == nil {
+		t.Errorf("paused: %v", q)
+	}
+	if len(q.Jobs) != 1 || q.Jobs[0].GetState() != "pendingHeld" || q.Jobs[0].CreatedAt == nil {
+		t.Errorf("job of paused: %v", q.Jobs)
+	}
+	if q := byName["rejecting"]; q.AcceptingJobs == nil || *q.AcceptingJobs {
+		t.Errorf("rejecting: %v", q)
+	}
+	if q := byName["gone"]; q.DeviceReachable == nil || *q.DeviceReachable || q.GetConnection() != "socket" {
+		t.Errorf("gone: %v", q)
+	}
+	if q := byName["unplugged"]; q.DeviceReachable != nil || q.GetPrinterId() != "00CNFW" || q.GetConnection() != "usb" {
+		t.Errorf("unplugged: %v", q)
+	}
+	if strings.Contains(prototext.Format(p), "CANARY") {
+		t.Error("the title of a job was read")
+	}
+}
+
+func TestPrintServerWithoutQueues(t *testing.T) {
+	p, _ := printingOf(t, Config{CUPS: lab.StartCUPS(t).Address})
+	if p.Spooler.GetState() != "running" || len(p.Queues) != 0 || p.DefaultQueue == nil || *p.DefaultQueue != "" {
+		t.Errorf("printing: %v; want no queue and no default", p)
+	}
+}
+
+func TestPrintServerStopped(t *testing.T) {
+	server := lab.StartCUPS(t)
+	server.Stop()
+	p, _ := printingOf(t, Config{CUPS: server.Address})
+	if p.Spooler.GetState() != "stopped" || p.Queues != nil || p.DefaultQueue != nil {
+		t.Errorf("printing: %v; want a stopped spooler and nothing known beyond", p)
+	}
+}
+
+func TestPrintServerAbsentOrMasked(t *testing.T) {
+	root := tree(t, map[string]string{"/etc/hostname": "pc"})
+	if p, _ := printingOf(t, Config{Root: root}); p.Spooler.GetState() != "absent" {
+		t.Errorf("spooler %v, want absent", p.Spooler)
+	}
+	root = tree(t, map[string]string{"/usr/sbin/cupsd": ""})
+	if p, _ := printingOf(t, Config{Root: root}); p.Spooler.GetState() != "stopped" {
+		t.Errorf("spooler %v, want stopped", p.Spooler)
+	}
+	root = tree(t, map[string]string{"/usr/sbin/cupsd": "", "/etc/systemd/system/cups.service": "-> /dev/null"})
+	if p, _ := printingOf(t, Config{Root: root}); p.Spooler.GetState() != "disabled" {
+		t.Errorf("spooler %v, want disabled", p.Spooler)
+	}
+}

@@ -1,0 +1,181 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// PrintQueue is a queue that a lab print server starts with.
+type PrintQueue struct {
+	Name      string
+	DeviceURI string // "file:///dev/null" swallows documents
+	Paused    bool
+	Rejecting bool
+	Default   bool
+}
+
+// CUPS is a print server of the test's own: own socket, own queues, nothing of
+// the machine's.
+type CUPS struct {
+	// Address is its socket, as Config.CUPS and CUPS_SERVER take it.
+	Address string
+	dir     string
+	process *exec.Cmd
+}
+
+// StartCUPS starts a print server with these queues and waits until it answers.
+// It is gone when the test ends. Without cupsd the test is skipped.
+func StartCUPS(t testing.TB, queues ...PrintQueue) *CUPS {
+	t.Helper()
+	daemon, err := exec.LookPath("cupsd")
+	if err != nil {
+		daemon, err = exec.LookPath("/usr/sbin/cupsd")
+	}
+	Need(t, "cupsd (Debian: cups-daemon)", err == nil)
+	// Not t.TempDir: a socket's path must be short.
+	dir, err := os.MkdirTemp("", "cups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	c := &CUPS{Address: filepath.Join(dir, "sock"), dir: dir}
+	for _, sub := range []string{"cache", "log", "run", "root", "spool", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{
+		"cupsd.conf": c.daemonConf(), "cups-files.conf": c.filesConf(t), "root/printers.conf": printersConf(queues),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.process = exec.Command(daemon, "-f", "-c", filepath.Join(dir, "cupsd.conf"), "-s", filepath.Join(dir, "cups-files.conf"))
+	c.process.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent")
+	var output bytes.Buffer
+	c.process.Stdout, c.process.Stderr = &output, &output
+	if err := c.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	if !answers(c.Address) {
+		c.Stop()
+		log, _ := os.ReadFile(filepath.Join(dir, "log", "error_log"))
+		t.Fatalf("cupsd did not start: %s\n%s", output.String(), log)
+	}
+	return c
+}
+
+// Stop ends the print server; its socket stays behind and refuses, as after a
+// crash.
+func (c *CUPS) Stop() {
+	if c.process.ProcessState == nil {
+		_ = c.process.Process.Kill()
+		_ = c.process.Wait()
+	}
+}
+
+// Hold puts a document in a queue that waits until somebody releases it.
+func (c *CUPS) Hold(t testing.TB, queue, title string) {
+	t.Helper()
+	c.run(t, "lp", "-d", queue, "-t", title, "-H", "hold", filepath.Join(c.dir, "cupsd.conf"))
+}
+
+// run runs a CUPS client program against this server.
+func (c *CUPS) run(t testing.TB, program string, arguments ...string) {
+	t.Helper()
+	_, err := exec.LookPath(program)
+	Need(t, program+" (Debian: cups-client)", err == nil)
+	command := exec.Command(program, arguments...)
+	command.Env = append(os.Environ(), "CUPS_SERVER="+c.Address)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, output)
+	}
+}
+
+// answers waits up to ten seconds for a socket to accept.
+func answers(socket string) bool {
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		if conn, err := net.Dial("unix", socket); err == nil {
+			_ = conn.Close()
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+func (c *CUPS) daemonConf() string {
+	return fmt.Sprintf(`LogLevel warn
+Listen %s
+Browsing No
+WebInterface No
+<Location />
+  Order allow,deny
+  Allow all
+</Location>
+<Policy default>
+  JobPrivateAccess default
+  JobPrivateValues default
+  <Limit All>
+    Order deny,allow
+  </Limit>
+</Policy>
+`, c.Address)
+}
+
+func (c *CUPS) filesConf(t testing.TB) string {
+	t.Helper()
+	var conf strings.Builder
+	for _, row := range [][2]string{
+		{"AccessLog", "log/access_log"}, {"CacheDir", "cache"}, {"ErrorLog", "log/error_log"}, {"PageLog", "log/page_log"},
+		{"RequestRoot", "spool"}, {"ServerRoot", "root"}, {"StateDir", "run"}, {"TempDir", "tmp"},
+	} {
+		fmt.Fprintf(&conf, "%s %s\n", row[0], filepath.Join(c.dir, row[1]))
+	}
+	fmt.Fprintln(&conf, "FileDevice Yes")
+	// As root cupsd gives its rights up to this account for what it runs.
+	account := "lp"
+	if os.Geteuid() != 0 {
+		me, err := user.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		account = me.Username
+	}
+	fmt.Fprintf(&conf, "User %s\n", account)
+	return conf.String()
+}
+
+// printersConf is the file cupsd keeps its queues in.
+func printersConf(queues []PrintQueue) string {
+	var conf strings.Builder
+	for _, q := range queues {
+		kind, state, accepting := "Printer", "State Idle", "Yes"
+		if q.Default {
+			kind = "DefaultPrinter"
+		}
+		if q.Paused {
+			state = "State Stopped\nStateMessage Paused\nReason paused"
+		}
+		if q.Rejecting {
+			accepting = "No"
+		}
+		fmt.Fprintf(&conf, "<%s %s>\nDeviceURI %s\n%s\nAccepting %s\nShared No\nJobSheets none none\nOpPolicy default\nErrorPolicy retry-job\n</Printer>\n",
+			kind, q.Name, q.DeviceURI, state, accepting)
+	}
+	return conf.String()
+}
