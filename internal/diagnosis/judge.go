@@ -33,11 +33,12 @@ const (
 )
 
 // Judge concludes from a snapshot what is wrong in the sense of a procedure,
-// with texts in lang ("en", "fr"). It fills all of the diagnosis but its id,
+// with texts in the catalog's language for lang ("en", "fr"). It fills all of the diagnosis but its id,
 // endpoint, duration and trigger, which only who ran it knows. Facts that the
 // snapshot lacks make faults undetermined, never false, and no snapshot makes
 // it fail.
 func Judge(c *fault.Catalog, p *Procedure, s *constatv1.Snapshot, now time.Time, lang string) *constatv1.Diagnosis {
+	lang = fault.Language(lang)
 	j := &judgement{catalog: c, procedure: p, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}}
 	for _, f := range c.Faults() {
 		j.findings[f.ID] = &finding{Fault: f, Finding: f.Judge(j.facts)}

@@ -22,8 +22,8 @@ var (
 		FR: "Aucune panne connue n’a été trouvée, et pourtant quelque chose ne répond pas comme il faut. Un technicien doit poursuivre.",
 	}
 	separate = fault.Text{
-		EN: "To be sure: ",
-		FR: "Pour en être sûr : ",
+		EN: "To be sure:",
+		FR: "Pour en être sûr :",
 	}
 )
 
@@ -37,7 +37,7 @@ func (j *judgement) nextStep(d *constatv1.Diagnosis) string {
 	if best.Certainty != confirmed {
 		for _, h := range d.Hypotheses {
 			if h.InsteadOf == best.Fault && h.Check != "" {
-				return best.Advice.User + " " + separate.In(j.lang) + h.Check
+				return best.Advice.User + " " + separate.In(j.lang) + " " + h.Check
 			}
 		}
 	}

@@ -28,14 +28,22 @@ var embedded embed.FS
 // words after the bar where none is known.
 type Text struct{ EN, FR string }
 
-// In gives the text in a language (BCP 47; English for those that the catalog
-// does not have), with no component named.
+// Language is the language of the catalog that serves a reader of lang (BCP 47)
+// best: fr for French of any country, else en.
+func Language(lang string) string {
+	if base, _, _ := strings.Cut(strings.ToLower(lang), "-"); base == "fr" {
+		return "fr"
+	}
+	return "en"
+}
+
+// In gives the text in the Language of lang, with no component named.
 func (t Text) In(lang string) string { return t.About(lang, "") }
 
-// About gives the text in a language with the component named.
+// About gives the text in the Language of lang, with the component named.
 func (t Text) About(lang, component string) string {
 	s := t.EN
-	if len(lang) >= 2 && lang[:2] == "fr" {
+	if Language(lang) == "fr" {
 		s = t.FR
 	}
 	s = placeholder.ReplaceAllStringFunc(s, func(m string) string {

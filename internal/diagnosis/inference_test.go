@@ -1,0 +1,168 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/internal/fault/fixture"
+	constatv1 "constat/proto/constat/v1"
+)
+
+func healthyWorld(t *testing.T) *constatv1.Snapshot {
+	t.Helper()
+	world, err := fixture.World(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return world
+}
+
+// deny takes a group away and says so in the manifest.
+func deny(s *constatv1.Snapshot, group string) {
+	m := s.ProtoReflect()
+	m.Clear(m.Descriptor().Fields().ByTextName(group))
+	for _, g := range s.Manifest.Groups {
+		if g.Group == group {
+			g.Observation = &constatv1.Observation{Status: "denied", Reason: "needs rights"}
+		}
+	}
+}
+
+func TestWhatIsNotSeenIsSaid(t *testing.T) {
+	c := builtinCatalog(t)
+	for _, tt := range []struct {
+		procedure, denied string
+		verdict           string
+		says              string // in the next step
+	}{
+		// The Internet was seen to work: an unreadable bus changes nothing.
+		{"internet", "hardware", healthy, "Nothing needs to be done"},
+		{"internet", "wifi", healthy, "Nothing needs to be done"},
+		// Without its probes nobody can say so.
+		{"internet", "probes", undetermined, "not visible: probes"},
+		{"slow", "load", undetermined, "not visible: load"},
+		{"slow", "storage", healthy, "Nothing needs to be done"},
+		{"printing", "printing", undetermined, "not visible: printing"},
+		{"full", "usb", healthy, "Nothing needs to be done"},
+	} {
+		s := healthyWorld(t)
+		deny(s, tt.denied)
+		d := Judge(c, procedure(t, tt.procedure), s, fixture.Now, "en")
+		if d.Verdict != tt.verdict || !strings.Contains(d.NextStep, tt.says) {
+			t.Errorf("%s without %s: %s, %q; want %s, %q", tt.procedure, tt.denied, d.Verdict, d.NextStep, tt.verdict, tt.says)
+		}
+		if !slices.ContainsFunc(d.Unobserved, func(u *constatv1.Unobserved) bool {
+			return u.Group == tt.denied && u.Observation.GetReason() == "needs rights"
+		}) {
+			t.Errorf("%s without %s: not told as unobserved: %v", tt.procedure, tt.denied, d.Unobserved)
+		}
+	}
+}
+
+// An empty snapshot accuses nobody.
+func TestNothingSeenNothingSaid(t *testing.T) {
+	c := builtinCatalog(t)
+	for _, p := range Procedures() {
+		d := Judge(c, p, &constatv1.Snapshot{}, fixture.Now, "en")
+		if d.Verdict != undetermined || len(d.RootCauses)+len(d.Unrelated)+len(d.Hypotheses) > 0 {
+			t.Errorf("%s: %s, %v", p.ID, d.Verdict, d.RootCauses)
+		}
+		if len(d.Unobserved) != len(p.Groups) {
+			t.Errorf("%s: %d groups unobserved, want all %d", p.ID, len(d.Unobserved), len(p.Groups))
+		}
+		for _, u := range d.Undetermined {
+			if len(u.Missing) == 0 {
+				t.Errorf("%s: %s is undetermined and misses nothing", p.ID, u.Fault)
+			}
+		}
+	}
+}
+
+// What nobody could tell apart is not confirmed, and the check is named.
+func TestUndecidedLookAlikeKeepsAFaultProbable(t *testing.T) {
+	c := builtinCatalog(t)
+	s := caseOf(t, "net-upstream-outage", "faulty").Snapshot
+	s.Probes.Http = nil // so a captive portal can't be ruled out
+	d := Judge(c, procedure(t, "internet"), s, fixture.Now, "fr")
+	if first(d.RootCauses) != "net-upstream-outage" || d.RootCauses[0].Certainty != probable {
+		t.Fatalf("root causes %v", d.RootCauses)
+	}
+	if len(d.Hypotheses) != 1 || d.Hypotheses[0].Fault != "net-captive-portal" || d.Hypotheses[0].InsteadOf != "net-upstream-outage" ||
+		!slices.Equal(d.Hypotheses[0].Missing, []string{"probes.http"}) {
+		t.Fatalf("hypotheses %v", d.Hypotheses)
+	}
+	if !strings.Contains(d.NextStep, "Pour en être sûr : Ouvrez une page sans https") {
+		t.Errorf("next step %q", d.NextStep)
+	}
+}
+
+// A reading that something speaks against is not a second fault.
+func TestContradictedLookAlikeIsARival(t *testing.T) {
+	c := builtinCatalog(t)
+	d := Judge(c, procedure(t, "internet"), caseOf(t, "net-link-no-carrier", "faulty dhcp gone").Snapshot, fixture.Now, "en")
+	if got := ids(d.RootCauses); !slices.Equal(got, []string{"net-link-no-carrier"}) {
+		t.Fatalf("root causes %v", got)
+	}
+	rivals := map[string]string{}
+	for _, h := range d.Hypotheses {
+		rivals[h.Fault] = h.InsteadOf
+	}
+	if rivals["wifi-radio-off"] != "net-link-no-carrier" {
+		t.Errorf("hypotheses %v", d.Hypotheses)
+	}
+}
+
+func TestSuspicionAloneIsUndetermined(t *testing.T) {
+	d := Judge(builtinCatalog(t), procedure(t, "slow"), caseOf(t, "os-runaway-process", "faulty since half a minute").Snapshot, fixture.Now, "en")
+	if d.Verdict != undetermined || first(d.RootCauses) != "os-runaway-process" || d.RootCauses[0].Certainty != possible {
+		t.Errorf("verdict %s, root causes %v", d.Verdict, d.RootCauses)
+	}
+}
+
+// Two faults that have nothing to do with each other are both named.
+func TestDoubleFaults(t *testing.T) {
+	c, full := builtinCatalog(t), procedure(t, "full")
+	for _, tt := range []struct {
+		one, other [2]string
+		groups     []string // taken from the other's snapshot
+	}{
+		{[2]string{"net-dns-unreachable", "faulty silent"}, [2]string{"os-disk-full", "faulty"}, []string{"space"}},
+		{[2]string{"net-gateway-arp-unresolved", "faulty"}, [2]string{"printer-paper-out", "faulty"}, []string{"printing"}},
+		{[2]string{"os-memory-pressure", "faulty"}, [2]string{"printer-paper-jam", "faulty said by the device"}, []string{"printing"}},
+		{[2]string{"usb-device-disabled", "faulty"}, [2]string{"os-pending-reboot", "faulty"}, []string{"updates"}},
+	} {
+		s := proto.Clone(caseOf(t, tt.one[0], tt.one[1]).Snapshot).(*constatv1.Snapshot)
+		other := caseOf(t, tt.other[0], tt.other[1]).Snapshot.ProtoReflect()
+		for _, g := range tt.groups {
+			fd := other.Descriptor().Fields().ByTextName(g)
+			s.ProtoReflect().Set(fd, other.Get(fd))
+		}
+		got := ids(Judge(c, full, s, fixture.Now, "en").RootCauses)
+		slices.Sort(got)
+		want := []string{tt.one[0], tt.other[0]}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%v and %v: root causes %v", tt.one, tt.other, got)
+		}
+	}
+}
+
+func TestTextsComeInTheLanguageAskedFor(t *testing.T) {
+	c := builtinCatalog(t)
+	s := caseOf(t, "printer-paper-out", "faulty").Snapshot
+	for _, tt := range []struct{ asked, given, title string }{
+		{"en", "en", "The printer office has no paper"},
+		{"fr", "fr", "L’imprimante office n’a plus de papier"},
+		{"fr-CA", "fr", "L’imprimante office n’a plus de papier"},
+		{"", "en", "The printer office has no paper"},
+		{"frr", "en", "The printer office has no paper"}, // North Frisian
+	} {
+		d := Judge(c, procedure(t, "printing"), s, fixture.Now, tt.asked)
+		if d.RootCauses[0].Title != tt.title || d.Language != tt.given {
+			t.Errorf("%q: %q in %q, want %q in %q", tt.asked, d.RootCauses[0].Title, d.Language, tt.title, tt.given)
+		}
+	}
+}
