@@ -83,3 +83,7 @@ func (c *console) setPassword(w http.ResponseWriter, v *visit) error {
 	c.sessions.Remove(v.Context(), keyByLink)
 	return c.back(w, v, "/tickets", "flash.password", "")
 }
+
+// SignInPath is where the one-time link with this token leads, below the
+// console's address.
+func SignInPath(token string) string { return "/sign-in/link/" + token }

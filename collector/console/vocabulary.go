@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/collector/desk"
 	"constat/internal/diagnosis"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -64,7 +65,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"checkOf":     func(h *constatv1.Hypothesis) string { return c.check(s, h) },
 		"model":       model,
 		"actor": func(e *constatv1.TicketEntry) string {
-			if e.GetActorRole() == "system" || e.GetActor() == "" {
+			if e.GetActor() == desk.System.Name || e.GetActor() == "" {
 				return s.say("actor.system")
 			}
 			return e.GetActor()
