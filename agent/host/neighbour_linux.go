@@ -31,7 +31,9 @@ func resolveGateway(ctx context.Context, address netip.Addr, link string, confir
 	}
 	defer c.Close()
 	start := time.Now()
-	asked := lookNeighbour(c, iface, address) != nil && confirm(ctx, link+" "+address.WithZone("").String())
+	asked := make(chan bool, 1)
+	known := lookNeighbour(c, iface, address) != nil
+	go func() { asked <- known && confirm(ctx, link+" "+address.WithZone("").String()) }()
 	poke(address)
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
 		e := lookNeighbour(c, iface, address)
@@ -41,8 +43,12 @@ func resolveGateway(ctx context.Context, address netip.Addr, link string, confir
 		}
 		select {
 		case <-ctx.Done():
-			if state == "" && asked {
-				state = "failed" // asked again by us, and silent since
+			select {
+			case done := <-asked:
+				if state == "" && done {
+					state = "failed" // asked again by us, and silent since
+				}
+			default:
 			}
 			return state, mac
 		case <-time.After(wait):
