@@ -43,7 +43,7 @@ func notable(units []unit) []unit {
 		picked = append(picked, u)
 	}
 	slices.SortFunc(picked, func(a, b unit) int { return strings.Compare(a.name, b.name) })
-	return slices.CompactFunc(picked, func(a, b unit) bool { return a.name == b.name })
+	return picked
 }
 
 // serviceState folds systemd's active and sub state into the schema's word.

@@ -40,8 +40,10 @@ func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	units := make([]unit, 0, len(listed)+len(named))
 	paths := map[string]dbus.ObjectPath{}
 	for _, l := range append(listed, named...) {
-		units = append(units, unit{l.Name, l.Description, l.Load, l.Active, l.Sub})
-		paths[l.Name] = l.Path
+		if _, known := paths[l.Name]; !known {
+			units = append(units, unit{l.Name, l.Description, l.Load, l.Active, l.Sub})
+			paths[l.Name] = l.Path
+		}
 	}
 	s := &constatv1.Services{Manager: set("systemd")}
 	for _, u := range notable(units) {
