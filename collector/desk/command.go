@@ -89,13 +89,17 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 // ErrUnfinished with the reason when there will be none. Steps of a finished
 // command are not told.
 func (d *Desk) Follow(ctx context.Context, commandID string, send func(*constatv1.DiagnoseResponse) error) error {
+	commandID, err := checkID("the command", commandID)
+	if err != nil {
+		return problem(ErrNotFound, "%v", err)
+	}
 	told := int32(0)
 	waiting := false
-	return d.await(ctx, commandSubject(line(commandID, 64)), lookAgain, func() (bool, error) {
+	return d.await(ctx, commandSubject(commandID), lookAgain, func() (bool, error) {
 		q := d.store.Read()
-		command, err := q.CommandByID(ctx, line(commandID, 64))
+		command, err := q.CommandByID(ctx, commandID)
 		if errors.Is(err, sql.ErrNoRows) {
-			return false, problem(ErrNotFound, "there is no command %s", line(commandID, 64))
+			return false, problem(ErrNotFound, "there is no command %s", commandID)
 		}
 		if err != nil {
 			return false, err

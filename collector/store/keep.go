@@ -22,10 +22,11 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 	return value, explain(err)
 }
 
-// PutSetting keeps value under name, in place of what was there.
+// PutSetting keeps value under name, in place of what was there; nil is kept as
+// an empty value.
 func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error {
 	return s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		return q.PutSetting(ctx, name, value, time.Now().UnixMilli())
+		return q.PutSetting(ctx, name, append([]byte{}, value...), time.Now().UnixMilli())
 	})
 }
 
@@ -33,7 +34,7 @@ func (s *Store) PutSetting(ctx context.Context, name string, value []byte) error
 // is there then: of many collectors that start at once, all get the same.
 func (s *Store) AddSetting(ctx context.Context, name string, value []byte) (kept []byte, err error) {
 	err = s.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		if err := q.AddSetting(ctx, name, value, time.Now().UnixMilli()); err != nil {
+		if err := q.AddSetting(ctx, name, append([]byte{}, value...), time.Now().UnixMilli()); err != nil {
 			return err
 		}
 		kept, err = q.Setting(ctx, name)

@@ -15,7 +15,8 @@ import (
 var migrations embed.FS
 
 // migrate brings the schema up to date. Of several collectors that start at
-// once on PostgreSQL, one migrates and the others wait.
+// once on PostgreSQL, one migrates and the others ask every second, for five
+// minutes, whether it has.
 func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -23,7 +24,7 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
 	}
 	options := []goose.ProviderOption{goose.WithVerbose(false)}
 	if dialect == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,12 @@
+package desk
+
+import (
+	"context"
+	"time"
+)
+
+// SetClock makes it that time for the desk, and stops its clock.
+func (d *Desk) SetClock(now time.Time) { d.now = func() time.Time { return now } }
+
+// Sweep is what Run does each time.
+func (d *Desk) Sweep(ctx context.Context) error { return d.sweep(ctx) }
