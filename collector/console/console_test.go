@@ -411,6 +411,26 @@ func TestPulledDiagnosisIsFollowedLive(t *testing.T) {
 	})
 }
 
+func TestMachineIsDiagnosedWithoutATicket(t *testing.T) {
+	b := newBench(t)
+	endpoint := b.enrol("compta-07")
+	w := b.as("lea")
+	path := "/endpoints/" + endpoint
+	p := w.wants(w.post(path+"/diagnose", "procedure", "printing"), http.StatusOK, "A diagnosis runs", "Nothing was observed on this machine yet")
+	held := make(chan struct{})
+	close(held)
+	ended := b.answer(endpoint, held)
+	events := strings.Replace(p.path, "?", "/events?", 1)
+	shown := false
+	w.stream(events, nil, func(name, data string) bool {
+		shown = shown || name == "run" && strings.Contains(data, "Accounting-2")
+		return shown && name == "end"
+	})
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestPageHearsOfChanges(t *testing.T) {
 	b := newBench(t)
 	_, number := b.machineAsks("compta-07", "Claire", "help", "internet", dnsDiagnosis)

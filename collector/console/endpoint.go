@@ -47,7 +47,6 @@ type endpointView struct {
 	Groups     []factGroup
 	TakenAt    *timestamppb.Timestamp
 	Changes    []*constatv1.Change
-	Diagnosis  *constatv1.Diagnosis
 	Tickets    []*constatv1.Ticket
 	Procedures []*diagnosis.Procedure
 	live

@@ -38,6 +38,9 @@ type run struct {
 	Waiting *timestamppb.Timestamp
 	// Verdict is set when it ended well, Problem when it did not.
 	Verdict, Problem string
+	// Diagnosis is shown in the panel itself where the page has no other place
+	// for it.
+	Diagnosis *constatv1.Diagnosis
 }
 
 // take adds an event to what is known of the run. Repeated events change
@@ -196,6 +199,9 @@ func (c *console) follow(ctx context.Context, v *visit, page, command string, se
 	}
 	err := c.desk.Follow(ctx, command, func(e *constatv1.DiagnoseResponse) error {
 		r.take(e)
+		if page == "endpoint" {
+			r.Diagnosis = e.GetDiagnosis()
+		}
 		return show()
 	})
 	switch {

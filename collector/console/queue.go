@@ -70,8 +70,8 @@ func (c *console) views(v *visit, q queueView) []view {
 	return []view{
 		{Label: "queue.view.all", Address: "/tickets", Current: only("", "")},
 		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
-		{Label: "word.status.new", Address: "/tickets?status=new", Current: only("new", "")},
-		{Label: "word.status.open", Address: "/tickets?status=open", Current: only("open", "")},
-		{Label: "word.status.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
+		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
+		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},
+		{Label: "queue.view.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
 	}
 }

@@ -60,22 +60,15 @@
 
   // Drafts: what is typed into a field with data-draft is kept in this tab
   // until the form is sent and the next page came.
-  function drafts(root) {
-    for (const field of root.querySelectorAll("[data-draft]")) {
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const done of document.querySelectorAll("[data-draft-done]")) {
+      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
+    }
+    for (const field of document.querySelectorAll("[data-draft]")) {
       const key = "draft:" + field.dataset.draft;
       if (!field.value) field.value = sessionStorage.getItem(key) || "";
       field.addEventListener("input", () => sessionStorage.setItem(key, field.value));
     }
-    for (const done of root.querySelectorAll("[data-draft-done]")) {
-      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
-    }
-  }
-  document.addEventListener("DOMContentLoaded", () => {
-    // First forget what was saved, then fill in what was not.
-    for (const done of document.querySelectorAll("[data-draft-done]")) {
-      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
-    }
-    drafts(document);
   });
 
   // Fields that act when changed (filters) submit their form.
