@@ -108,22 +108,22 @@ func openLink(ctx context.Context, seen *observer, collector, token string, log 
 		return nil, nil
 	}
 	log.Info("enrolling", "collector", collector)
-	return enroll(ctx, seen, collector, token)
+	return enroll(ctx, seen, collector, token, uplink.Logger(log))
 }
 
 // enroll joins this machine to a collector.
-func enroll(ctx context.Context, seen *observer, collector, token string) (*uplink.Link, error) {
+func enroll(ctx context.Context, seen *observer, collector, token string, options ...uplink.Option) (*uplink.Link, error) {
 	me := host.Observe(ctx, seen.config, []string{"host"}).GetHost()
 	err := uplink.Enroll(ctx, collector, token, seen.dir, &constatv1.EnrollRequest{
 		Hostname:     me.GetHostname(),
 		MachineHash:  me.GetMachineHash(),
 		OsFamily:     me.GetOsFamily(),
 		AgentVersion: version.Version,
-	})
+	}, options...)
 	if err != nil {
 		return nil, err
 	}
-	link, err := uplink.Open(seen.dir)
+	link, err := uplink.Open(seen.dir, options...)
 	if err != nil {
 		return nil, err
 	}
