@@ -103,9 +103,11 @@ type Catalog struct {
 	conditions sync.Map // of *Condition, by text
 }
 
-// Builtin is the catalog in the binary. Its rules compile when they are first
-// asked; the tests have compiled them all.
-var Builtin = sync.OnceValues(func() (*Catalog, error) {
+// Builtin is the catalog in the binary, the same one at each call. Its rules
+// compile when they are first asked; the tests have compiled them all.
+func Builtin() (*Catalog, error) { return builtin() }
+
+var builtin = sync.OnceValues(func() (*Catalog, error) {
 	sub, err := fs.Sub(embedded, "catalog")
 	if err != nil {
 		return nil, err
