@@ -28,7 +28,7 @@ const (
 )
 
 // maxMemoryKB bounds what a stored hash may ask for, in KiB.
-const maxMemoryKB = 256 << 10
+const maxMemoryKB = 64 << 10
 
 // minPassword is the shortest password, in characters (NIST SP 800-63B); the
 // longest is bounded so that hashing it costs nothing.

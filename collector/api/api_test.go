@@ -1,0 +1,159 @@
+package api_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"constat/collector/account"
+	"constat/collector/api"
+	"constat/collector/bus"
+	"constat/collector/desk"
+	"constat/collector/store/storetest"
+	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// serve runs the service on loopback, and gives a client and a technician's and a
+// lead's context.
+func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, technician, lead context.Context) {
+	t.Helper()
+	s := storetest.SQLite(t)
+	b, err := bus.Embedded(t.Context(), bus.Cluster{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	catalog, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := account.New(s)
+	signIn := func(role string) context.Context {
+		user, err := accounts.Create(t.Context(), role+"'s name", "", role, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := accounts.NewToken(t.Context(), user.ID, "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+	}
+	d = desk.New(s, b, catalog)
+	service := api.New(d, accounts)
+	server := grpc.NewServer(grpc.UnaryInterceptor(service.Unary), grpc.StreamInterceptor(service.Stream))
+	constatv1.RegisterDeskServiceServer(server, service)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return constatv1.NewDeskServiceClient(conn), d, signIn("technician"), signIn("lead")
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func TestWhoMayCall(t *testing.T) {
+	client, _, technician, _ := serve(t)
+	for header, want := range map[string]string{
+		"": "carries no token", "Basic eA==": "not of the form", "Bearer ": "not of the form", "Bearer wrong": "not valid",
+	} {
+		ctx := t.Context()
+		if header != "" {
+			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", header)
+		}
+		_, err := client.ListTickets(ctx, &constatv1.ListTicketsRequest{})
+		if status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", header, err)
+		}
+		stream, err := client.Diagnose(ctx, &constatv1.DiagnoseRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if status.Code(err) != codes.Unauthenticated {
+			t.Errorf("%q on a stream: %v", header, err)
+		}
+	}
+	if _, err := client.ListTickets(technician, &constatv1.ListTicketsRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCalls(t *testing.T) {
+	client, d, technician, lead := serve(t)
+	if err := d.NewEnrolmentToken(t.Context(), []byte("t"), 1, time.Now().Add(time.Hour), ""); err != nil {
+		t.Fatal(err)
+	}
+	pc, err := d.Enroll(t.Context(), []byte("t"), &constatv1.EnrollRequest{Hostname: "pc-1"},
+		func(string) (string, time.Time, error) { return "01", time.Now().Add(time.Hour), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := client.CreateTicket(technician, &constatv1.CreateTicketRequest{
+		EndpointId: pc, Draft: &constatv1.TicketDraft{Id: newID(), Text: "It beeps", Channel: "agent"},
+	})
+	if err != nil || created.Ticket.Channel != "api" || created.Ticket.Title != "It beeps" || created.Ticket.Requester.Name != "technician's name" {
+		t.Fatalf("created %v (%v)", created, err)
+	}
+	ticket := created.Ticket
+	if _, err := client.AddEntry(technician, &constatv1.AddEntryRequest{Number: 1, Id: newID(), Kind: "note", Text: "three times"}); err != nil {
+		t.Error(err)
+	}
+	updated, err := client.UpdateTicket(technician, &constatv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("high")})
+	if err != nil || updated.Ticket.Urgency != "high" {
+		t.Errorf("updated %v (%v)", updated, err)
+	}
+	got, err := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 1})
+	if err != nil || len(got.Timeline) != 3 {
+		t.Errorf("got %v (%v)", got, err)
+	}
+	endpoints, err := client.ListEndpoints(technician, &constatv1.ListEndpointsRequest{Query: "pc"})
+	if err != nil || len(endpoints.Endpoints) != 1 {
+		t.Errorf("endpoints %v (%v)", endpoints, err)
+	}
+	if e, err := client.GetEndpoint(technician, &constatv1.GetEndpointRequest{Id: "pc-1"}); err != nil || e.Endpoint.Id != pc {
+		t.Errorf("endpoint %v (%v)", e, err)
+	}
+	stream, err := client.Diagnose(technician, &constatv1.DiagnoseRequest{Ticket: 1, Procedure: "full"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if event, err := stream.Recv(); err != nil || event.GetWaitingUntil() == nil {
+		t.Errorf("diagnosing an endpoint that is offline: %v (%v)", event, err)
+	}
+
+	_, errConflict := client.UpdateTicket(technician, &constatv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("low")})
+	_, errMissing := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 7})
+	_, errSnapshot := client.GetSnapshot(technician, &constatv1.GetSnapshotRequest{Id: newID()})
+	_, errInvalid := client.CreateTicket(technician, &constatv1.CreateTicketRequest{})
+	_, errRole := client.RevokeEndpoint(technician, &constatv1.RevokeEndpointRequest{EndpointId: pc})
+	_, errNone := client.RevokeEndpoint(lead, &constatv1.RevokeEndpointRequest{EndpointId: pc, Reason: "lost"})
+	for _, answer := range []struct {
+		err  error
+		code codes.Code
+	}{
+		{errConflict, codes.Aborted}, {errMissing, codes.NotFound}, {errSnapshot, codes.NotFound},
+		{errInvalid, codes.InvalidArgument}, {errRole, codes.PermissionDenied}, {errNone, codes.OK},
+	} {
+		if status.Code(answer.err) != answer.code {
+			t.Errorf("%v, want %s", answer.err, answer.code)
+		}
+	}
+}
