@@ -1,7 +1,12 @@
 package host
 
 import (
+	"bytes"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -108,5 +113,55 @@ func TestPrintServerAbsentOrMasked(t *testing.T) {
 	root = tree(t, map[string]string{"/usr/sbin/cupsd": "", "/etc/systemd/system/cups.service": "-> /dev/null"})
 	if p, _ := printingOf(t, Config{Root: root}); p.Spooler.GetState() != "disabled" {
 		t.Errorf("spooler %v, want disabled", p.Spooler)
+	}
+}
+
+// TestRealPrinter: a queue leads to a printer that speaks IPP, and the printer
+// says what is wrong with it.
+func TestRealPrinter(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The fault lasts as long as the job, which lasts until the gate is gone.
+	address := lab.StartPrinter(t, `echo "ATTR: marker-levels=3" >&2
+echo "STATE: +media-jam,cover-open" >&2
+n=0; while [ -e `+gate+` ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done`)
+	server := lab.StartCUPS(t, lab.PrintQueue{Name: "laser", DeviceURI: "ipp://" + address + "/ipp/print"})
+
+	job := ippMessage{code: 0x0002, requestID: 1, groups: []ippGroup{{ippGroupOperation, []ippAttribute{ // Print-Job
+		{"attributes-charset", ippCharset, []any{"utf-8"}},
+		{"attributes-natural-language", ippNaturalLanguage, []any{"en"}},
+		{"printer-uri", ippURI, []any{"ipp://" + address + "/ipp/print"}},
+		{"document-format", 0x49, []any{"application/pdf"}},
+	}}}}
+	answer, err := http.Post("http://"+address+"/ipp/print", "application/ipp", bytes.NewReader(append(job.encode(), "%PDF-1.4 a document"...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, _ := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if m, err := decodeIPP(content); err != nil || m.code > ippLastSuccess {
+		t.Fatalf("Print-Job: %v %v", m, err)
+	}
+
+	var p *constatv1.Printing
+	for range 100 { // until the script has said its lines
+		if p, _ = printingOf(t, Config{CUPS: server.Address}); len(p.Printers) == 1 && len(p.Printers[0].StateReasons) > 1 {
+			break
+		}
+	}
+	if err := os.Remove(gate); err != nil {
+		t.Fatal(err)
+	}
+	q, printer := p.Queues[0], p.Printers[0]
+	if !q.GetDeviceReachable() || q.GetPrinterId() != printer.GetId() || q.GetConnection() != "ipp" {
+		t.Errorf("queue %v", q)
+	}
+	if want := []string{"cover-open-warning", "media-jam-warning"}; !slices.Equal(printer.StateReasons, want) { // the suffix is this printer's own
+		t.Errorf("reasons %v, want %v", printer.StateReasons, want)
+	}
+	if printer.GetBrand() != "HP" || !printer.GetReachable() || printer.GetUuid() == "" || !slices.Equal(printer.Sources, []string{"ipp"}) {
+		t.Errorf("printer %v", printer)
 	}
 }

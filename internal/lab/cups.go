@@ -70,7 +70,7 @@ func StartCUPS(t testing.TB, queues ...PrintQueue) *CUPS {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	if !answers(c.Address) {
+	if !answers("unix", c.Address) {
 		c.Stop()
 		log, _ := os.ReadFile(filepath.Join(dir, "log", "error_log"))
 		t.Fatalf("cupsd did not start: %s\n%s", output.String(), log)
@@ -105,11 +105,11 @@ func (c *CUPS) run(t testing.TB, program string, arguments ...string) {
 	}
 }
 
-// answers waits up to ten seconds for a socket to accept.
-func answers(socket string) bool {
+// answers waits up to ten seconds for an address to accept connections.
+func answers(network, address string) bool {
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
-		if conn, err := net.Dial("unix", socket); err == nil {
+		if conn, err := net.Dial(network, address); err == nil {
 			_ = conn.Close()
 			return true
 		}
@@ -178,4 +178,61 @@ func printersConf(queues []PrintQueue) string {
 			kind, q.Name, q.DeviceURI, state, accepting)
 	}
 	return conf.String()
+}
+
+// StartPrinter starts an IPP Everywhere printer (CUPS' ippeveprinter) on
+// loopback and returns its host:port. For each document it runs the command, a
+// shell script, whose lines "STATE: +media-jam" and "ATTR: name=value" on
+// standard error change what the printer says of itself. It takes PDF only.
+func StartPrinter(t testing.TB, command string) (address string) {
+	t.Helper()
+	program, err := exec.LookPath("/usr/sbin/ippeveprinter")
+	if err != nil {
+		program, err = exec.LookPath("ippeveprinter")
+	}
+	Need(t, "ippeveprinter (Debian: cups-ipp-utils)", err == nil)
+	daemon, err := exec.LookPath("dbus-daemon")
+	Need(t, "dbus-daemon (Debian: dbus)", err == nil)
+	dir, err := os.MkdirTemp("", "printer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	// The program wants a system bus to look for Avahi on, even to be told that
+	// there is none.
+	bus := filepath.Join(dir, "bus")
+	start(t, exec.Command(daemon, "--session", "--nofork", "--nopidfile", "--address=unix:path="+bus))
+	if !answers("unix", bus) {
+		t.Fatal("the private bus did not start")
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = free.Addr().String()
+	_ = free.Close()
+	script := filepath.Join(dir, "print")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"+command+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	printer := exec.Command(program, "-r", "off", "-n", "localhost", "-p", port, "-d", dir, "-M", "HP", "-m", "LaserJet Lab", "-f", "application/pdf", "-c", script, "lab")
+	printer.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+bus)
+	start(t, printer)
+	if !answers("tcp", address) {
+		t.Fatal("ippeveprinter did not start")
+	}
+	return address
+}
+
+// start runs a program until the test ends.
+func start(t testing.TB, command *exec.Cmd) {
+	t.Helper()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
 }
