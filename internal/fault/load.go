@@ -189,6 +189,9 @@ func (r *reader) fault(domain string, e entry) {
 		f.Remedies = append(f.Remedies, r.word(e.ID, v, "remedy", remedies))
 	}
 	for _, x := range e.Explains {
+		if slices.Contains(f.Explains, x.text) {
+			r.problem(x, "fault %s: explains names %s twice", id, x.text)
+		}
 		f.Explains = append(f.Explains, x.text)
 		r.refer("explains", id, x)
 	}

@@ -84,6 +84,7 @@ func TestLoadSaysWhereAndWhatWasExpected(t *testing.T) {
 		{"unknown group needed", "needs: [space]", "needs: [disk]", []string{`os.yaml:31:11: fault os-two: unknown group "disk"; expected one of host`}},
 		{"needs that the rule does not ask", "needs: [space]", "needs: [space, usb]", []string{"os.yaml:32:9: fault os-two: needs is [space, usb], but the rule asks [space]"}},
 		{"explains an unknown fault", "explains: [os-two]", "explains: [os-three]", []string{`os.yaml:20:14: fault os-one: explains names "os-three"; expected the id of a fault`}},
+		{"explains one twice", "explains: [os-two]", "explains: [os-two, os-two]", []string{"os.yaml:20:22: fault os-one: explains names os-two twice"}},
 		{"looks like an unknown fault", "{fault: os-two", "{fault: os-three", []string{`os.yaml:21:25: fault os-one: look_alikes names "os-three"`}},
 		{"cycle", "  needs: [space]", "  needs: [space]\n  explains: [os-one]", []string{"os.yaml:1:7: cycle of explains: os-one → os-two → os-one"}},
 		{"two of one id", "id: os-two", "id: os-one", []string{"os.yaml:24:7: fault os-one is defined twice; first at os.yaml:1"}},
