@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/agent/host"
 	"constat/agent/local"
 	"constat/agent/uplink"
 	"constat/internal/diagnosis"
@@ -60,7 +62,17 @@ type kept struct {
 func (c *counter) run(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
 	c.one.Lock()
 	defer c.one.Unlock()
+	defer debug.FreeOSMemory()
 	return c.observer.diagnose(ctx, p, language, trigger, progress)
+}
+
+// look observes the whole machine, one look at a time. Its memory is given back
+// at once: the next look may be an hour away.
+func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
+	c.one.Lock()
+	defer c.one.Unlock()
+	defer debug.FreeOSMemory()
+	return host.Observe(ctx, c.observer.config, host.Groups())
 }
 
 // GetStatus says how the agent stands.

@@ -42,7 +42,8 @@ func BenchmarkIdle(b *testing.B) {
 	quickstart := exec.CommandContext(ctx, filepath.Join(dir, "collector"), "quickstart",
 		"--data", data, "--agent", agent, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	quickstart.Cancel = func() error { return quickstart.Process.Signal(syscall.SIGTERM) }
-	var said bytes.Buffer
+	var said, stderr bytes.Buffer
+	quickstart.Stderr = &stderr
 	out, err := quickstart.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -59,7 +60,7 @@ func BenchmarkIdle(b *testing.B) {
 		n, err := out.Read(buf)
 		said.Write(buf[:n])
 		if err != nil {
-			b.Fatalf("the quickstart ended: %s", said.String())
+			b.Fatalf("the quickstart ended: %s%s", said.String(), stderr.String())
 		}
 	}
 	pid := childOf(b, quickstart.Process.Pid)
@@ -76,22 +77,28 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// childOf is the first child of a process, 0 without one.
+// childOf is the first child of a process, 0 without one. The kernel lists
+// children by the thread that started them.
 func childOf(b *testing.B, pid int) int {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	fields := strings.Fields(string(text))
-	if len(fields) == 0 {
-		return 0
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if fields := strings.Fields(string(text)); len(fields) > 0 {
+			child, err := strconv.Atoi(fields[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			return child
+		}
 	}
-	child, err := strconv.Atoi(fields[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	return child
+	return 0
 }
 
 // cpuSeconds is user and system time of a process (proc(5): fields 14 and 15 of

@@ -157,9 +157,7 @@ func (c *counter) snapshots(ctx context.Context) error {
 	tick := time.NewTicker(snapshotEvery)
 	defer tick.Stop()
 	for {
-		c.one.Lock()
-		s := host.Observe(ctx, c.observer.config, host.Groups())
-		c.one.Unlock()
+		s := c.look(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -14,11 +14,11 @@ import (
 
 // firmware is the few things that tell machines apart in an SMBIOS table.
 type firmware struct {
-	vendor, version, date                      string
-	maker, product, productVersion, serial, id string
-	family, sku, assetTag                      string
-	chassis                                    byte
-	modules                                    []module
+	vendor, version, date                  string
+	maker, product, productVersion, serial string
+	family, sku, assetTag                  string
+	chassis                                byte
+	modules                                []module
 }
 
 type module struct {

@@ -52,8 +52,12 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 		if d == nil {
 			continue // gone meanwhile
 		}
+		prefix := name + ":"
+		if bus, root := strings.CutPrefix(name, "usb"); root {
+			prefix = bus + "-0:" // a root hub's interfaces are named as if it were on port 0
+		}
 		for _, other := range names {
-			if strings.HasPrefix(other, name+":") {
+			if strings.HasPrefix(other, prefix) {
 				i, roles, modalias := usbInterface(r, d, other)
 				if i.Driver != nil && *i.Driver == "" {
 					if aliases == nil {
