@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ func BenchmarkIdleStreams(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	in := intake.New(c.desk, c.authority, intake.Options{Names: []string{"127.0.0.1"}})
+	in := intake.New(c.desk, c.authority, intake.Options{Names: []string{"127.0.0.1"}, Log: slog.New(slog.DiscardHandler)})
 	server, err := in.Server()
 	if err != nil {
 		b.Fatal(err)
