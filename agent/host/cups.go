@@ -25,19 +25,22 @@ type ippClient struct {
 // cupsClient talks to the print server at an address: a socket's path, or
 // host:port.
 func cupsClient(address string) *ippClient {
-	network := "tcp"
-	if strings.HasPrefix(address, "/") {
-		network = "unix"
-	} else if _, _, err := net.SplitHostPort(address); err != nil {
-		address = net.JoinHostPort(address, "631")
+	network, host := "unix", "localhost"
+	if !strings.HasPrefix(address, "/") {
+		network = "tcp"
+		address, _, _ = strings.Cut(address, "/") // CUPS_SERVER may end in "/version=1.1"
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			address = net.JoinHostPort(strings.Trim(address, "[]"), "631")
+		}
+		host = address // a print server refuses other names than its own
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
 	return &ippClient{
 		http: ippHTTP(dial),
-		url:  "http://localhost/",
-		uri:  "ipp://localhost/",
+		url:  "http://" + host + "/",
+		uri:  "ipp://" + host + "/",
 	}
 }
 

@@ -208,3 +208,14 @@ func TestPrintServersThatMisbehave(t *testing.T) {
 		server.Close()
 	}
 }
+
+func TestPrintServerAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"/run/cups/cups.sock": "ipp://localhost/", "print.example": "ipp://print.example:631/", "print.example:8631": "ipp://print.example:8631/",
+		"print.example:631/version=1.1": "ipp://print.example:631/", "[2001:db8::1]": "ipp://[2001:db8::1]:631/",
+	} {
+		if got := cupsClient(address).uri; got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+}
