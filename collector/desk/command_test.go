@@ -10,7 +10,6 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-
 // connect runs an endpoint's end of the control stream until the test ends; what
 // is delivered comes out of the channel.
 func (h *house) connect(t *testing.T, endpoint string) (commands chan *constatv1.Command, hangUp func() error) {
