@@ -42,8 +42,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		}
 		return nil, fmt.Errorf("database %s on %s: %w", config.Database, where, explain(err))
 	}
-	_, stop := context.WithCancel(context.Background())
-	return &Store{reads: db, writes: db, query: query.New(db), stop: stop}, nil
+	return &Store{reads: db, writes: db, query: query.New(db)}, nil
 }
 
 // postgresAdvice says what to do about an error of PostgreSQL, by SQLSTATE or by

@@ -25,7 +25,7 @@ type Store struct {
 	query *query.Queries
 	// writes is SQLite's one writing connection, or PostgreSQL's pool again.
 	writes *sql.DB
-	// queue feeds SQLite's writer; nil on PostgreSQL.
+	// queue feeds SQLite's writer, which stop ends; nil on PostgreSQL.
 	queue chan *write
 	done  chan struct{}
 	stop  context.CancelFunc
@@ -49,8 +49,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 
 // Close ends the writes under way and closes the database.
 func (s *Store) Close() error {
-	s.stop()
 	if s.queue != nil {
+		s.stop()
 		<-s.done
 		if err := s.writes.Close(); err != nil {
 			return err
