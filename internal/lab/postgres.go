@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -28,6 +29,8 @@ const postgresBin = "/usr/lib/postgresql/15/bin"
 var (
 	postgresServer = sync.OnceValues(startPostgres)
 	databases      atomic.Int32
+	// postgresLife is held for as long as this program lives; see startPostgres.
+	postgresLife io.WriteCloser
 )
 
 // Postgres gives the test an empty database of its own, as a postgres:// url. The
@@ -95,7 +98,7 @@ func startPostgres() (string, error) {
 		wait
 		rm -rf "$1"`, postgresBin, dir)
 	server.Dir, server.SysProcAttr = "/", attr
-	if _, err := server.StdinPipe(); err != nil {
+	if postgresLife, err = server.StdinPipe(); err != nil {
 		return "", err
 	}
 	if err := server.Start(); err != nil {
