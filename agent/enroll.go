@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"constat/agent/local"
+	"constat/agent/uplink"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -45,7 +46,7 @@ func enrollCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer seen.close()
-			link, err := enroll(cmd.Context(), seen, s.Collector, token)
+			link, err := enroll(cmd.Context(), seen, s.Collector, token, uplink.Proxy(s.Proxy))
 			if err != nil {
 				return err
 			}
@@ -59,6 +60,7 @@ func enrollCommand(o *options) *cobra.Command {
 
 func collectorFlags(cmd *cobra.Command) {
 	cmd.Flags().String("collector", "", "the collector, `HOST:PORT`")
+	cmd.Flags().String("proxy", "", "HTTP proxy to the collector, a `URL`, or direct (default: HTTPS_PROXY decides)")
 	cmd.Flags().String("token-file", "", "`FILE` with the enrolment token; - reads standard input")
 }
 

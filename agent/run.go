@@ -57,7 +57,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	defer seen.close()
 	log.Info("agent starts", "version", version.String())
 	c := &counter{observer: seen, ownProbes: s.Probes != nil}
-	if c.link, err = openLink(ctx, seen, s.Collector, token, log); err != nil {
+	if c.link, err = openLink(ctx, seen, s, token, log); err != nil {
 		return err
 	}
 
@@ -96,19 +96,20 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 // openLink opens the identity of this machine, enrolling it first where that
 // was asked for and is still to be done. No identity and no token is no error:
 // the agent then works for its own users only.
-func openLink(ctx context.Context, seen *observer, collector, token string, log *slog.Logger) (*uplink.Link, error) {
-	link, err := uplink.Open(seen.dir, uplink.Logger(log))
+func openLink(ctx context.Context, seen *observer, s *settings, token string, log *slog.Logger) (*uplink.Link, error) {
+	options := []uplink.Option{uplink.Logger(log), uplink.Proxy(s.Proxy)}
+	link, err := uplink.Open(seen.dir, options...)
 	switch {
 	case err == nil:
 		seen.config.EndpointID = link.EndpointID()
 		return link, nil
 	case !errors.Is(err, uplink.ErrNotEnrolled):
 		return nil, err
-	case collector == "" || token == "":
+	case s.Collector == "" || token == "":
 		return nil, nil
 	}
-	log.Info("enrolling", "collector", collector)
-	return enroll(ctx, seen, collector, token, uplink.Logger(log))
+	log.Info("enrolling", "collector", s.Collector)
+	return enroll(ctx, seen, s.Collector, token, options...)
 }
 
 // enroll joins this machine to a collector.

@@ -30,6 +30,9 @@ type settings struct {
 	// TokenFile holds the enrolment token; the agent enrols with it at its
 	// first start.
 	TokenFile string `yaml:"tokenFile"`
+	// Proxy is the HTTP proxy on the way to the collector, as a URL, or "direct";
+	// empty: HTTPS_PROXY and NO_PROXY decide.
+	Proxy string `yaml:"proxy"`
 	// Probes names what is probed. Nothing named: public defaults, or the
 	// organisation's policy.
 	Probes *probes `yaml:"probes"`

@@ -136,6 +136,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 		}
 		forPeople = tls.NewListener(forPeople, config)
 	}
+	srv.parts.Go(func() { srv.desk.Run(ctx) })
 	srv.parts.Go(func() {
 		if err := srv.grpc.Serve(forAgents); err != nil {
 			srv.ended <- fmt.Errorf("serving agents: %w", err)

@@ -145,8 +145,8 @@ func holder(mounts []mountPoint, name string) *mountPoint {
 }
 
 // discreet cuts a path where it begins to tell of a person: their name, and
-// what they called things. "/home/ann/nas" becomes "~", "/media/ann/STICK"
-// "/media/~".
+// what they called things. What lies in a home becomes "~", a stick in
+// somebody's media folder "/media/~".
 func discreet(name string) string {
 	for prefix, shown := range personal {
 		if rest, found := strings.CutPrefix(name, prefix); found && rest != "" {

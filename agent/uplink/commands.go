@@ -157,6 +157,7 @@ func (l *Link) carryOut(ctx context.Context, c *constatv1.Command, h Handlers) *
 	if err != nil {
 		return failed(err.Error())
 	}
+	diagnosis.CommandId = c.GetId()
 	l.commands.tell(&constatv1.Progress{CommandId: c.GetId(), Phase: "uploading"})
 	return l.deliver(ctx, diagnosis, snapshot, c.GetDiagnose().GetTicket() != 0)
 }

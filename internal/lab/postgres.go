@@ -29,8 +29,6 @@ const postgresBin = "/usr/lib/postgresql/15/bin"
 var (
 	postgresServer = sync.OnceValues(startPostgres)
 	databases      atomic.Int32
-	// postgresLife is held for as long as this program lives; see startPostgres.
-	postgresLife io.WriteCloser
 )
 
 // Postgres gives the test an empty database of its own, as a postgres:// url. The
@@ -42,12 +40,12 @@ func Postgres(t testing.TB) string {
 	t.Helper()
 	_, err := os.Stat(filepath.Join(postgresBin, "postgres"))
 	Need(t, "postgresql-15", err == nil)
-	socket, err := postgresServer()
+	running, err := postgresServer()
 	if err != nil {
 		t.Fatalf("PostgreSQL does not start: %v", err)
 	}
 	name := fmt.Sprintf("test%d", databases.Add(1))
-	admin, err := sql.Open("pgx", postgresURL(socket, "postgres"))
+	admin, err := sql.Open("pgx", postgresURL(running.socket, "postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,29 +53,37 @@ func Postgres(t testing.TB) string {
 	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'fr'"); err != nil {
 		t.Fatal(err)
 	}
-	return postgresURL(socket, name)
+	return postgresURL(running.socket, name)
 }
 
 func postgresURL(socket, database string) string {
 	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(socket)
 }
 
-// startPostgres starts a server and returns the directory of its socket.
-func startPostgres() (string, error) {
+// postgres is a server at work.
+type postgres struct {
+	// socket is the directory of its socket.
+	socket string
+	// life ends the server when this program ends, which closes it.
+	life io.WriteCloser
+}
+
+// startPostgres starts a server.
+func startPostgres() (postgres, error) {
 	dir, err := os.MkdirTemp("", "constat-pg-")
 	if err != nil {
-		return "", err
+		return postgres{}, err
 	}
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() == 0 {
 		account, err := user.Lookup("postgres")
 		if err != nil {
-			return "", err
+			return postgres{}, err
 		}
 		uid, _ := strconv.Atoi(account.Uid)
 		gid, _ := strconv.Atoi(account.Gid)
 		if err := os.Chown(dir, uid, gid); err != nil {
-			return "", err
+			return postgres{}, err
 		}
 		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
@@ -86,7 +92,7 @@ func startPostgres() (string, error) {
 		"--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
 	initdb.Dir, initdb.SysProcAttr, initdb.Stdout, initdb.Stderr = dir, attr, &said, &said
 	if err := initdb.Run(); err != nil {
-		return "", fmt.Errorf("initdb: %w: %s", err, said.String())
+		return postgres{}, fmt.Errorf("initdb: %w: %s", err, said.String())
 	}
 	// The shell outlives this program: its standard input closes when the
 	// program ends, by an exit, a panic or a kill, and it cleans up.
@@ -98,13 +104,14 @@ func startPostgres() (string, error) {
 		wait
 		rm -rf "$1"`, postgresBin, dir)
 	server.Dir, server.SysProcAttr = "/", attr
-	if postgresLife, err = server.StdinPipe(); err != nil {
-		return "", err
+	life, err := server.StdinPipe()
+	if err != nil {
+		return postgres{}, err
 	}
 	if err := server.Start(); err != nil {
-		return "", err
+		return postgres{}, err
 	}
-	return dir, waitForPostgres(dir)
+	return postgres{socket: dir, life: life}, waitForPostgres(dir)
 }
 
 // waitForPostgres waits until the server takes connections.
