@@ -257,7 +257,7 @@ func TestTextsSurvive(t *testing.T) {
 		pc := h.enroll(t, "pc\x00-é\n<b>")
 		d := draft(strings.Repeat("é", 10<<20) + "\x00")
 		d.Complaint = "Can't \x00 print"
-		d.Requester = &constatv1.Person{Name: "‮evil\x00name 😀 " + strings.Repeat("x", 1000)}
+		d.Requester = &constatv1.Person{Name: "\u202eevil\x00name 😀 " + strings.Repeat("x", 1000)}
 		receipt := h.ingest(t, pc, ticketReport(d))[0]
 		if receipt.Status != "stored" {
 			t.Fatalf("refused: %v", receipt)
