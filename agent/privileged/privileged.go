@@ -1,7 +1,7 @@
 // Package privileged keeps the agent's rights in a process of their own.
 //
 // What talks to the network and parses its answers runs as an ordinary user.
-// The little that needs rights (the raw firmware tables, later disk health and
+// The little that needs rights (the raw firmware tables, disk health, later
 // remedies) is done by a second process of the same binary that knows a fixed
 // list of verbs, takes no command lines, listens to no network, and parses
 // nothing that comes from outside: it returns raw bytes.
@@ -25,10 +25,12 @@ import (
 	"time"
 )
 
-// Limits of one answer and of the time a verb may take.
+// Limits of one answer, of the time a verb may take, and of how many work at
+// the same time.
 const (
-	maxAnswer = 4 << 20
-	verbTime  = 20 * time.Second
+	maxAnswer  = 4 << 20
+	verbTime   = 20 * time.Second
+	maxWorking = 8
 	// DefaultSocket is where the service manager listens for the helper.
 	DefaultSocket = "/run/constat-agent/privileged.sock"
 )
@@ -46,12 +48,16 @@ func Verbs() []string {
 	return names
 }
 
+// request and its answer carry the same number: verbs work side by side, so
+// that a disk that hangs does not keep the firmware's table waiting.
 type request struct {
+	Number   uint64 `json:"number"`
 	Verb     string `json:"verb"`
 	Argument string `json:"argument,omitempty"`
 }
 
 type answer struct {
+	Number  uint64 `json:"number"`
 	Content []byte `json:"content,omitempty"`
 	// Class is "", "unsupported", "denied" or "failed".
 	Class  string `json:"class,omitempty"`
@@ -59,12 +65,18 @@ type answer struct {
 }
 
 // Serve answers requests on one connection until it closes or nothing comes
-// for the idle time (0: no limit).
+// for the idle time (0: no limit), and what is under way is done.
 func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	in := json.NewDecoder(io.LimitReader(c, 1<<40))
-	out := json.NewEncoder(c)
+	var (
+		working sync.WaitGroup
+		room    = make(chan struct{}, maxWorking)
+		writing sync.Mutex
+		out     = json.NewEncoder(c)
+	)
+	defer working.Wait()
 	for {
 		if idle > 0 {
 			_ = c.SetReadDeadline(time.Now().Add(idle))
@@ -76,9 +88,17 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 			}
 			return fmt.Errorf("privileged: reading a request: %w", err)
 		}
-		if err := out.Encode(do(ctx, r)); err != nil {
-			return fmt.Errorf("privileged: answering: %w", err)
-		}
+		room <- struct{}{}
+		working.Go(func() {
+			defer func() { <-room }()
+			a := do(ctx, r)
+			a.Number = r.Number
+			writing.Lock()
+			defer writing.Unlock()
+			if err := out.Encode(a); err != nil {
+				c.Close() // the other half sees that, and asks anew
+			}
+		})
 	}
 }
 
@@ -106,61 +126,46 @@ func do(ctx context.Context, r request) answer {
 // Client asks the privileged half. Its zero value has none, and says denied.
 type Client struct {
 	mu   sync.Mutex
-	conn net.Conn
-	in   *json.Decoder
+	conn *connection
 	// dial opens the connection anew where a service manager listens.
 	dial func(ctx context.Context) (net.Conn, error)
 }
 
 // Do asks for a verb. The error is, or wraps, fs.ErrPermission where rights are
-// missing, and fs.ErrNotExist where this machine has no such thing.
+// missing, and fs.ErrNotExist where this machine has no such thing. Calls work
+// side by side; one that ctx ends is given up and costs the others nothing.
 func (c *Client) Do(ctx context.Context, verb, argument string) ([]byte, error) {
+	conn, err := c.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, verbTime)
+	defer cancel()
+	return conn.ask(ctx, verb, argument)
+}
+
+// connected returns the connection, and opens it where there is none yet or the
+// helper ended meanwhile.
+func (c *Client) connected(ctx context.Context) (*connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn == nil {
-		if c.dial == nil {
-			return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
-		}
-		conn, err := c.dial(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("the privileged half does not answer (%v): %w", err, fs.ErrPermission)
-		}
-		c.use(conn)
+	if c.conn != nil && c.conn.broken() == nil {
+		return c.conn, nil
 	}
-	content, err := c.ask(ctx, verb, argument)
-	var refused *refusal
-	if err != nil && !errors.As(err, &refused) {
-		// The stream is out of step: start again next time.
-		c.conn.Close()
-		c.conn = nil
+	if c.dial == nil {
+		return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
 	}
-	return content, err
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the privileged half does not answer (%v): %w", err, fs.ErrPermission)
+	}
+	c.use(conn)
+	return c.conn, nil
 }
 
 func (c *Client) use(conn net.Conn) {
-	c.conn = conn
-	c.in = json.NewDecoder(conn)
-}
-
-func (c *Client) ask(ctx context.Context, verb, argument string) ([]byte, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(verbTime)
-	}
-	if err := c.conn.SetDeadline(deadline); err != nil {
-		return nil, err
-	}
-	if err := json.NewEncoder(c.conn).Encode(request{verb, argument}); err != nil {
-		return nil, fmt.Errorf("asking the privileged half: %w", err)
-	}
-	var a answer
-	if err := c.in.Decode(&a); err != nil {
-		return nil, fmt.Errorf("the privileged half: %w", err)
-	}
-	if a.Class != "" {
-		return nil, &refusal{a}
-	}
-	return a.Content, nil
+	c.conn = &connection{conn: conn, waiting: map[uint64]chan<- answer{}, ended: make(chan struct{})}
+	go c.conn.receive()
 }
 
 // Close ends the connection, and with it a helper that Split started.
@@ -170,9 +175,84 @@ func (c *Client) Close() error {
 	if c.conn == nil {
 		return nil
 	}
-	err := c.conn.Close()
+	err := c.conn.conn.Close()
 	c.conn = nil
 	return err
+}
+
+// connection brings answers to those who asked.
+type connection struct {
+	conn net.Conn
+
+	writing sync.Mutex
+
+	mu      sync.Mutex // guards what follows; never held while waiting
+	number  uint64
+	waiting map[uint64]chan<- answer
+	err     error // why it ended
+	ended   chan struct{}
+}
+
+func (c *connection) broken() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// receive hands answers out until the connection ends.
+func (c *connection) receive() {
+	in := json.NewDecoder(c.conn)
+	for {
+		var a answer
+		err := in.Decode(&a)
+		c.mu.Lock()
+		if err != nil {
+			c.err = err
+			c.mu.Unlock()
+			c.conn.Close()
+			close(c.ended)
+			return
+		}
+		if to := c.waiting[a.Number]; to != nil {
+			to <- a
+			delete(c.waiting, a.Number)
+		}
+		c.mu.Unlock()
+	}
+}
+
+func (c *connection) ask(ctx context.Context, verb, argument string) ([]byte, error) {
+	answers := make(chan answer, 1)
+	c.mu.Lock()
+	c.number++
+	number := c.number
+	c.waiting[number] = answers
+	c.mu.Unlock()
+	c.writing.Lock()
+	// A helper that reads nothing any more does not hold us for ever.
+	_ = c.conn.SetWriteDeadline(time.Now().Add(verbTime))
+	err := json.NewEncoder(c.conn).Encode(request{number, verb, argument})
+	c.writing.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.waiting, number)
+		c.mu.Unlock()
+	}()
+	if err != nil {
+		c.conn.Close() // half a request may have gone: the stream is out of step
+		return nil, fmt.Errorf("asking the privileged half: %w", err)
+	}
+	select {
+	case a := <-answers:
+		if a.Class != "" {
+			return nil, &refusal{a}
+		}
+		return a.Content, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the privileged half, %s: %w", verb, ctx.Err())
+	case <-c.ended:
+		return nil, fmt.Errorf("the privileged half ended: %w", c.broken())
+	}
 }
 
 // refusal is an answer other than content.

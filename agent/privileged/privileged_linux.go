@@ -22,8 +22,10 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
-	"neighbour": confirmNeighbour,
-	"smbios":    readSMBIOS,
+	"neighbour":   confirmNeighbour,
+	"nvme-health": nvmeHealth,
+	"smart":       smart,
+	"smbios":      readSMBIOS,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length

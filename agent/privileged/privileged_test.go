@@ -52,6 +52,54 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
+// TestHungVerb: what hangs costs those who wait for it, nobody else.
+func TestHungVerb(t *testing.T) {
+	saved := verbs
+	hang := make(chan struct{})
+	started := make(chan struct{})
+	verbs = map[string]verb{
+		"hang": func(context.Context, string) ([]byte, error) { close(started); <-hang; return []byte("late"), nil },
+		"echo": func(_ context.Context, a string) ([]byte, error) { return []byte(a), nil },
+	}
+	c, theirs := pair(t)
+	served := make(chan error, 1)
+	go func() { served <- Serve(t.Context(), theirs, 0) }()
+	t.Cleanup(func() {
+		c.Close()
+		<-served
+		verbs = saved
+	})
+	ctx, giveUp := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() { _, err := c.Do(ctx, "hang", ""); gone <- err }()
+	<-started
+	if got, err := c.Do(t.Context(), "echo", "meanwhile"); err != nil || string(got) != "meanwhile" {
+		t.Errorf("beside a verb that hangs: %q, %v", got, err)
+	}
+	giveUp()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+	close(hang)
+	if got, err := c.Do(t.Context(), "echo", "after"); err != nil || string(got) != "after" {
+		t.Errorf("after a late answer: %q, %v", got, err)
+	}
+}
+
+func TestEndedHelperIsSaid(t *testing.T) {
+	c, theirs := pair(t)
+	go func() {
+		_, _ = theirs.Read(make([]byte, 512))
+		theirs.Close()
+	}()
+	if _, err := c.Do(t.Context(), "smbios", ""); err == nil || errors.Is(err, fs.ErrPermission) {
+		t.Errorf("a helper that died: %v", err)
+	}
+	if _, err := c.Do(t.Context(), "smbios", ""); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("after it: %v, want denied", err)
+	}
+}
+
 func TestNoHelperIsDenied(t *testing.T) {
 	if _, err := new(Client).Do(t.Context(), "smbios", ""); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("without a helper: %v, want permission denied", err)
