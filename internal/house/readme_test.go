@@ -1,0 +1,56 @@
+package house
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadmeQuotesTheLab keeps the figures in the README those of the lab's
+// last report.
+func TestReadmeQuotesTheLab(t *testing.T) {
+	root := filepath.Join("..", "..")
+	report, err := os.ReadFile(filepath.Join(root, "docs", "lab.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(report)) {
+		if strings.HasPrefix(line, "Faults injected live:") {
+			if !strings.Contains(string(readme), "> "+line) {
+				t.Errorf("the README does not quote docs/lab.md; write this line into it:\n> %s", line)
+			}
+			return
+		}
+	}
+	t.Error("docs/lab.md has no line of figures: run make lab-report")
+}
+
+// TestReadmeNamesRealTargets wants every make target of the documents to exist.
+func TestReadmeNamesRealTargets(t *testing.T) {
+	root := filepath.Join("..", "..")
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"README.md", "CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			target, isMake := strings.CutPrefix(strings.TrimSpace(line), "make ")
+			if !isMake || !strings.HasPrefix(line, "    ") {
+				continue
+			}
+			target, _, _ = strings.Cut(target, " ")
+			if !strings.Contains(string(makefile), "\n"+target+":") {
+				t.Errorf("%s names make %s, which is not in the Makefile", name, target)
+			}
+		}
+	}
+}
