@@ -36,12 +36,17 @@ func ticketCommand(o *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var state, assignee string
+	var active, unassigned bool
 	var limit int32
 	list := remote(o, "list", "List tickets, newest first", cobra.NoArgs,
 		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{Status: state, Assignee: assignee, Limit: limit})
+			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{
+				Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Limit: limit,
+			})
 		}, writeTickets)
-	list.Flags().StringVar(&state, "status", "", "only this status: new, open, pending, solved, closed")
+	list.Flags().StringVar(&state, "status", "", "only this status: new, open, pending, solved, closed, merged")
+	list.Flags().BoolVar(&active, "active", false, "only those still to be worked on: neither closed nor merged")
+	list.Flags().BoolVar(&unassigned, "unassigned", false, "only those that nobody has")
 	list.Flags().StringVar(&assignee, "assignee", "", "only this assignee's")
 	list.Flags().Int32Var(&limit, "limit", 50, "how many, at most 200")
 	search := remote(o, "search WORDS…", "Find tickets by number, words or machine", cobra.MinimumNArgs(1),
@@ -73,7 +78,23 @@ func ticketCommand(o *options) *cobra.Command {
 			fmt.Fprintf(w, "Ticket %d is with %s.\n", t.GetNumber(), orNobody(t.GetAssignee()))
 		})
 	assign.Flags().StringVar(&to, "to", "", "the technician's name; empty: nobody")
-	cmd.AddCommand(list, search, show, assign, diagnoseCommand(o))
+	merge := remote(o, "merge N M", "Make ticket N part of ticket M, for good", cobra.ExactArgs(2),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			from, errFrom := number(args[0])
+			into, errInto := number(args[1])
+			if err := errors.Join(errFrom, errInto); err != nil {
+				return nil, err
+			}
+			t, err := desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: from})
+			if err != nil {
+				return nil, err
+			}
+			return desk.MergeTicket(ctx, &constatv1.MergeTicketRequest{Number: from, Version: t.GetTicket().GetVersion(), Into: into})
+		}, func(w io.Writer, m proto.Message) {
+			t := m.(*constatv1.MergeTicketResponse).GetTicket()
+			fmt.Fprintf(w, "It is part of ticket %d now: %s.\n", t.GetNumber(), t.GetTitle())
+		})
+	cmd.AddCommand(list, search, show, assign, merge, diagnoseCommand(o))
 	return cmd
 }
 

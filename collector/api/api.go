@@ -76,7 +76,7 @@ func (a *authenticated) Context() context.Context { return a.ctx }
 func (s *Server) authenticate(ctx context.Context) (context.Context, error) {
 	headers := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if len(headers) != 1 {
-		return nil, status.Error(codes.Unauthenticated, "the call carries no token: set CONSTAT_TOKEN to one made with `constat-collector token create`")
+		return nil, status.Error(codes.Unauthenticated, "the call carries no token: set CONSTAT_TOKEN to one made with `constat-collector user token NAME`")
 	}
 	kind, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(kind, "bearer") || token == "" {

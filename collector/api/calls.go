@@ -48,6 +48,15 @@ func (s *Server) AddEntry(ctx context.Context, r *constatv1.AddEntryRequest) (*c
 	return &constatv1.AddEntryResponse{Entry: entry}, nil
 }
 
+// MergeTicket is desk.Merge.
+func (s *Server) MergeTicket(ctx context.Context, r *constatv1.MergeTicketRequest) (*constatv1.MergeTicketResponse, error) {
+	ticket, err := s.desk.Merge(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.MergeTicketResponse{Ticket: ticket}, nil
+}
+
 // ListEndpoints is desk.Endpoints.
 func (s *Server) ListEndpoints(ctx context.Context, r *constatv1.ListEndpointsRequest) (*constatv1.ListEndpointsResponse, error) {
 	return s.desk.Endpoints(ctx, r)

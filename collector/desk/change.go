@@ -189,13 +189,11 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 	var entry *constatv1.TicketEntry
 	var number int32
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		if number, err = target(ctx, q, r.GetNumber()); err != nil {
-			return err
-		}
-		ticket, err := q.LockTicket(ctx, number)
+		ticket, err := lockTarget(ctx, q, r.GetNumber())
 		if err != nil {
 			return err
 		}
+		number = ticket.Number
 		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
 			err := writeEntry(ctx, q, number, d.now(), &constatv1.TicketEntry{
 				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text,

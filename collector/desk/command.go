@@ -282,11 +282,11 @@ func (d *Desk) finish(ctx context.Context, q *query.Queries, command query.Comma
 
 // noteUnfinished says in the ticket that a diagnosis was asked for in vain.
 func (d *Desk) noteUnfinished(ctx context.Context, q *query.Queries, command query.Command, reason string) error {
-	number, err := target(ctx, q, command.Ticket)
+	t, err := lockTarget(ctx, q, command.Ticket)
 	if err != nil {
 		return err
 	}
-	return writeEntry(ctx, q, number, d.now(), &constatv1.TicketEntry{
+	return writeEntry(ctx, q, t.Number, d.now(), &constatv1.TicketEntry{
 		Id: command.ID, Kind: "note", Actor: System.Name, ActorRole: "system",
 		Text: "The diagnosis that was asked for did not come: " + reason,
 	})

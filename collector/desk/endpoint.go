@@ -14,8 +14,12 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// shownChanges is how many of the newest changes an endpoint's page shows.
-const shownChanges = 100
+// shownChanges and shownDiagnoses are how many of the newest an endpoint's page
+// shows.
+const (
+	shownChanges   = 100
+	shownDiagnoses = 20
+)
 
 // nameKey makes hostnames the same that differ by case only.
 func nameKey(hostname string) string { return strings.ToLower(strings.TrimSpace(hostname)) }
@@ -48,7 +52,8 @@ func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest)
 }
 
 // Endpoint gives an endpoint, the newest word on each of its fact groups,
-// whichever snapshots brought them, and the newest changes of its stable groups.
+// whichever snapshots brought them, the newest changes of its stable groups, and
+// its newest diagnoses.
 // The snapshot has no id, since it is none that was taken as a whole.
 func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*constatv1.GetEndpointResponse, error) {
 	q := d.store.Read()
@@ -70,6 +75,17 @@ func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*constatv1.Ge
 			return nil, fmt.Errorf("a change of endpoint %s: %w", row.ID, err)
 		}
 		answer.Changes = append(answer.Changes, change)
+	}
+	diagnoses, err := q.NewestDiagnoses(ctx, row.ID, shownDiagnoses)
+	if err != nil {
+		return nil, err
+	}
+	for _, blob := range diagnoses {
+		found := &constatv1.Diagnosis{}
+		if err := store.UnpackMessage(blob, found); err != nil {
+			return nil, fmt.Errorf("a diagnosis of endpoint %s: %w", row.ID, err)
+		}
+		answer.Diagnoses = append(answer.Diagnoses, found)
 	}
 	return answer, nil
 }

@@ -91,6 +91,23 @@ func TestLatestFacts(t *testing.T) {
 	})
 }
 
+func TestLatestDiagnoses(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		pc, other := h.enroll(t, "pc-1"), h.enroll(t, "pc-2")
+		h.ingest(t, other, diagnosisReport(diskFull()))
+		var last string
+		for range 25 {
+			found := diskFull()
+			last = found.Id
+			h.ingest(t, pc, diagnosisReport(found))
+		}
+		got, err := h.Endpoint(t.Context(), pc)
+		if err != nil || len(got.Diagnoses) != 20 || got.Diagnoses[0].Id != last || got.Diagnoses[0].RootCauses[0].Title != "The disk is full" {
+			t.Errorf("of 25 diagnoses: %d, the newest %v (%v)", len(got.GetDiagnoses()), got.GetDiagnoses()[0], err)
+		}
+	})
+}
+
 func TestEndpointsList(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for _, name := range []string{"b", "C", "a", "d_e"} {

@@ -55,6 +55,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 	q := d.store.Read()
 	filter := query.ListTicketsParams{
 		Before: r.GetBefore(), Status: line(r.GetStatus(), 40), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
+		Active: flag(r.GetActive()), Unassigned: flag(r.GetUnassigned()),
 		Word1: "%", Word2: "%", Word3: "%", Word4: "%", MaxRows: pageSize(r.GetLimit()),
 	}
 	if filter.Before <= 0 {
@@ -89,24 +90,34 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 }
 
 // Watch calls changed when the ticket or its timeline became different since
-// Watch began, each time, until ctx ends; it returns ctx's error then.
+// Watch began, each time, until ctx ends; it returns ctx's error then. A ticket
+// that is merged meanwhile is watched where it went.
 func (d *Desk) Watch(ctx context.Context, ticket int32, changed func()) error {
-	number, err := target(ctx, d.store.Read(), ticket)
-	if err != nil {
-		return err
-	}
-	known := int32(-1)
-	return d.await(ctx, ticketSubject(number), lookAgain, func() (bool, error) {
-		state, err := d.store.Read().TicketState(ctx, number)
+	for watched := int32(0); ; {
+		number, err := target(ctx, d.store.Read(), ticket)
 		if err != nil {
-			return false, err
+			return err
 		}
-		if known >= 0 && state != known {
-			changed()
+		moved := watched != 0
+		watched = number
+		known := int32(-1)
+		err = d.await(ctx, ticketSubject(number), lookAgain, func() (bool, error) {
+			q := d.store.Read()
+			row, err := q.TicketByNumber(ctx, number)
+			if err != nil || row.MergedInto != 0 {
+				return err == nil, err
+			}
+			grown := row.Version + row.Entries
+			if known >= 0 && grown != known || known < 0 && moved {
+				changed()
+			}
+			known = grown
+			return false, nil
+		})
+		if err != nil {
+			return err
 		}
-		known = state
-		return false, nil
-	})
+	}
 }
 
 // target follows a number to the ticket that holds its matter now.
@@ -122,6 +133,22 @@ func target(ctx context.Context, q *query.Queries, number int32) (int32, error) 
 		number = row.MergedInto
 	}
 	return 0, problem(ErrNotFound, "ticket %d was merged in a ring", number)
+}
+
+// lockTarget locks the ticket that holds a number's matter now, and reads it.
+func lockTarget(ctx context.Context, q *query.Queries, number int32) (query.Ticket, error) {
+	for {
+		number, err := target(ctx, q, number)
+		if err != nil {
+			return query.Ticket{}, err
+		}
+		t, err := q.LockTicket(ctx, number)
+		// Between the two somebody may have merged it, which no one can any
+		// more once it is locked.
+		if err != nil || t.MergedInto == 0 {
+			return t, err
+		}
+	}
 }
 
 // view gives one ticket as it is shown.
@@ -159,7 +186,7 @@ func saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.
 		PriorityReason: t.PriorityReason, AssignmentReason: t.AssignmentReason,
 		DiagnosedAt: t.DiagnosedAt, RootCause: t.RootCause, Certainty: t.Certainty,
 		FirstResponseAt: t.FirstResponseAt, FirstSolvedAt: t.FirstSolvedAt, LastSolvedAt: t.LastSolvedAt,
-		UpdatedAt: store.Millis(now),
+		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)
@@ -173,6 +200,14 @@ func pageSize(limit int32) int32 {
 		return 50
 	}
 	return min(limit, 200)
+}
+
+// flag is a condition as queries take it.
+func flag(on bool) int32 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // timestamp is a time of the database as messages carry it, nil for never.

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -272,6 +273,17 @@ func TestTextsSurvive(t *testing.T) {
 	})
 }
 
+// change updates a ticket as it stands.
+func (h *house) change(t testing.TB, number int32, r *constatv1.UpdateTicketRequest) *constatv1.Ticket {
+	t.Helper()
+	r.Number, r.Version = number, h.ticket(t, number).Ticket.Version
+	ticket, err := h.Update(t.Context(), tech, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticket
+}
+
 func TestFindTickets(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "Compta-7")
@@ -315,6 +327,26 @@ func TestFindTickets(t *testing.T) {
 		list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Status: "new", EndpointId: pc, Before: 3, Limit: 1})
 		if err != nil || len(list.Tickets) != 1 || list.Tickets[0].Number != 2 {
 			t.Errorf("filtered: %v (%v)", list, err)
+		}
+		h.change(t, 1, &constatv1.UpdateTicketRequest{Assignee: &tech.Name})
+		h.change(t, 2, &constatv1.UpdateTicketRequest{Status: proto.String("closed")})
+		for _, view := range []struct {
+			request *constatv1.ListTicketsRequest
+			want    string
+		}{
+			{&constatv1.ListTicketsRequest{Active: true}, "[3 1]"},
+			{&constatv1.ListTicketsRequest{Unassigned: true}, "[3 2]"},
+			{&constatv1.ListTicketsRequest{Active: true, Unassigned: true}, "[3]"},
+			{&constatv1.ListTicketsRequest{Active: true, Assignee: tech.Name}, "[1]"},
+		} {
+			list, err := h.Tickets(t.Context(), view.request)
+			var got []int32
+			for _, ticket := range list.GetTickets() {
+				got = append(got, ticket.Number)
+			}
+			if err != nil || fmt.Sprint(got) != view.want {
+				t.Errorf("%v gives %v (%v), want %s", view.request, got, err, view.want)
+			}
 		}
 	})
 }

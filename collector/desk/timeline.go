@@ -54,14 +54,11 @@ func diagnosisEntry(found *constatv1.Diagnosis) *constatv1.TicketEntry {
 // concludes into its fields. It gives the number of the ticket, which may be one
 // that the given ticket was merged into; 0 when it stood there before.
 func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found *constatv1.Diagnosis) (int32, error) {
-	number, err := target(ctx, q, ticket)
+	t, err := lockTarget(ctx, q, ticket)
 	if err != nil {
 		return 0, err
 	}
-	t, err := q.LockTicket(ctx, number)
-	if err != nil {
-		return 0, err
-	}
+	number := t.Number
 	if _, err := q.Entry(ctx, number, found.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}

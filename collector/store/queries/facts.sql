@@ -47,3 +47,7 @@ ON CONFLICT (endpoint_id, id) DO NOTHING;
 
 -- name: DiagnosisContent :one
 SELECT content FROM diagnoses WHERE endpoint_id = $1 AND id = $2;
+
+-- name: NewestDiagnoses :many
+SELECT content FROM diagnoses WHERE endpoint_id = $1
+ORDER BY received_at DESC, id DESC LIMIT $2;

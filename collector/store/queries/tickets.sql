@@ -26,10 +26,6 @@ LEFT JOIN people p ON p.id = t.requester_id
 LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.number = $1;
 
--- name: TicketState :one
--- Grows whenever the ticket or its timeline does.
-SELECT version + entries AS state FROM tickets WHERE number = $1;
-
 -- name: ListTickets :many
 -- Newest first. An empty filter does not filter, a pattern of % matches all.
 SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
@@ -40,7 +36,9 @@ LEFT JOIN people p ON p.id = t.requester_id
 LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.number < sqlc.arg(before)
   AND (CAST(sqlc.arg(status) AS TEXT) = '' OR t.status = sqlc.arg(status))
+  AND (CAST(sqlc.arg(active) AS INTEGER) = 0 OR t.status NOT IN ('closed', 'merged'))
   AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
+  AND (CAST(sqlc.arg(unassigned) AS INTEGER) = 0 OR t.assignee = '')
   AND (CAST(sqlc.arg(endpoint_id) AS TEXT) = '' OR t.endpoint_id = sqlc.arg(endpoint_id))
   AND w.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '\'
   AND w.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '\'
@@ -54,18 +52,36 @@ WHERE diagnosis_id = sqlc.arg(diagnosis_id) AND endpoint_id = sqlc.arg(endpoint_
 ORDER BY number;
 
 -- name: EndpointsSharing :one
--- How many other machines have an unsolved ticket with the same root cause.
-SELECT count(DISTINCT endpoint_id) FROM tickets
-WHERE root_cause = sqlc.arg(root_cause) AND created_at > sqlc.arg(since)
-  AND status IN ('new', 'open', 'pending') AND endpoint_id <> sqlc.arg(endpoint_id) AND endpoint_id <> '';
+-- How many other machines have an unsolved ticket with the same root cause, one
+-- that was merged into an unsolved ticket included.
+SELECT count(DISTINCT t.endpoint_id) FROM tickets t
+LEFT JOIN tickets m ON m.number = t.merged_into
+WHERE t.root_cause = sqlc.arg(root_cause) AND t.created_at > sqlc.arg(since)
+  AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
+  AND t.endpoint_id <> sqlc.arg(endpoint_id) AND t.endpoint_id <> '';
 
 -- name: SaveTicket :execrows
 -- Writes what may change, if the version is still the one that was read.
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, version = version + 1
 WHERE number = $1 AND version = $2;
+
+-- name: RedirectMerged :exec
+-- Numbers that led to a ticket lead to where it went, in one step.
+UPDATE tickets SET merged_into = sqlc.arg(into_number) WHERE merged_into = sqlc.arg(from_number);
+
+-- name: MoveEntries :execrows
+-- Gives a ticket's timeline to another, behind the entries it has. What stands
+-- in both, such as a diagnosis that two tickets asked for, is not doubled.
+UPDATE ticket_entries SET number = sqlc.arg(into_number), position = ticket_entries.position + sqlc.arg(after_position)
+WHERE ticket_entries.number = sqlc.arg(from_number)
+  AND ticket_entries.id NOT IN (SELECT e.id FROM ticket_entries e WHERE e.number = sqlc.arg(into_number));
+
+-- name: CountEntries :exec
+-- Makes room for entries that were moved here with the positions they had.
+UPDATE tickets SET entries = entries + sqlc.arg(more) WHERE number = sqlc.arg(number);
 
 -- name: LockTicket :one
 -- Reads a ticket and keeps others from changing it until the transaction ends.
@@ -83,7 +99,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 SELECT * FROM ticket_entries WHERE number = $1 AND id = $2;
 
 -- name: Entries :many
-SELECT * FROM ticket_entries WHERE number = $1 ORDER BY position;
+-- By time, since a merged ticket's entries came behind the others.
+SELECT * FROM ticket_entries WHERE number = $1 ORDER BY at, position;
 
 -- name: TicketWords :one
 SELECT words FROM ticket_words WHERE number = $1;

@@ -202,6 +202,34 @@ func (q *Queries) NewestChanges(ctx context.Context, endpointID string, limit in
 	return items, nil
 }
 
+const newestDiagnoses = `-- name: NewestDiagnoses :many
+SELECT content FROM diagnoses WHERE endpoint_id = $1
+ORDER BY received_at DESC, id DESC LIMIT $2
+`
+
+func (q *Queries) NewestDiagnoses(ctx context.Context, endpointID string, limit int32) ([][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, newestDiagnoses, endpointID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var content []byte
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		items = append(items, content)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const payloadContent = `-- name: PayloadContent :one
 SELECT content FROM payloads WHERE endpoint_id = $1 AND group_name = $2 AND hash = $3
 `

@@ -155,6 +155,16 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 	return result.RowsAffected()
 }
 
+const countEntries = `-- name: CountEntries :exec
+UPDATE tickets SET entries = entries + $1 WHERE number = $2
+`
+
+// Makes room for entries that were moved here with the positions they had.
+func (q *Queries) CountEntries(ctx context.Context, more int32, number int32) error {
+	_, err := q.db.ExecContext(ctx, countEntries, more, number)
+	return err
+}
+
 const countEntry = `-- name: CountEntry :one
 UPDATE tickets SET entries = entries + 1, updated_at = $2 WHERE number = $1 RETURNING entries
 `
@@ -168,12 +178,15 @@ func (q *Queries) CountEntry(ctx context.Context, number int32, updatedAt int64)
 }
 
 const endpointsSharing = `-- name: EndpointsSharing :one
-SELECT count(DISTINCT endpoint_id) FROM tickets
-WHERE root_cause = $1 AND created_at > $2
-  AND status IN ('new', 'open', 'pending') AND endpoint_id <> $3 AND endpoint_id <> ''
+SELECT count(DISTINCT t.endpoint_id) FROM tickets t
+LEFT JOIN tickets m ON m.number = t.merged_into
+WHERE t.root_cause = $1 AND t.created_at > $2
+  AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
+  AND t.endpoint_id <> $3 AND t.endpoint_id <> ''
 `
 
-// How many other machines have an unsolved ticket with the same root cause.
+// How many other machines have an unsolved ticket with the same root cause, one
+// that was merged into an unsolved ticket included.
 func (q *Queries) EndpointsSharing(ctx context.Context, rootCause string, since int64, endpointID string) (int64, error) {
 	row := q.db.QueryRowContext(ctx, endpointsSharing, rootCause, since, endpointID)
 	var count int64
@@ -182,9 +195,10 @@ func (q *Queries) EndpointsSharing(ctx context.Context, rootCause string, since 
 }
 
 const entries = `-- name: Entries :many
-SELECT number, id, position, at, kind, actor, actor_role, text, content FROM ticket_entries WHERE number = $1 ORDER BY position
+SELECT number, id, position, at, kind, actor, actor_role, text, content FROM ticket_entries WHERE number = $1 ORDER BY at, position
 `
 
+// By time, since a merged ticket's entries came behind the others.
 func (q *Queries) Entries(ctx context.Context, number int32) ([]TicketEntry, error) {
 	rows, err := q.db.QueryContext(ctx, entries, number)
 	if err != nil {
@@ -248,18 +262,22 @@ LEFT JOIN people p ON p.id = t.requester_id
 LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.number < $1
   AND (CAST($2 AS TEXT) = '' OR t.status = $2)
-  AND (CAST($3 AS TEXT) = '' OR t.assignee = $3)
-  AND (CAST($4 AS TEXT) = '' OR t.endpoint_id = $4)
-  AND w.words LIKE CAST($5 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($6 AS TEXT) ESCAPE '\'
+  AND (CAST($3 AS INTEGER) = 0 OR t.status NOT IN ('closed', 'merged'))
+  AND (CAST($4 AS TEXT) = '' OR t.assignee = $4)
+  AND (CAST($5 AS INTEGER) = 0 OR t.assignee = '')
+  AND (CAST($6 AS TEXT) = '' OR t.endpoint_id = $6)
   AND w.words LIKE CAST($7 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($8 AS TEXT) ESCAPE '\'
+  AND w.words LIKE CAST($9 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($10 AS TEXT) ESCAPE '\'
 ORDER BY t.number DESC
-LIMIT $9
+LIMIT $11
 `
 
 type ListTicketsParams struct {
 	Before     int32
 	Status     string
+	Active     int32
 	Assignee   string
+	Unassigned int32
 	EndpointID string
 	Word1      string
 	Word2      string
@@ -280,7 +298,9 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 	rows, err := q.db.QueryContext(ctx, listTickets,
 		arg.Before,
 		arg.Status,
+		arg.Active,
 		arg.Assignee,
+		arg.Unassigned,
 		arg.EndpointID,
 		arg.Word1,
 		arg.Word2,
@@ -390,6 +410,22 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 	return i, err
 }
 
+const moveEntries = `-- name: MoveEntries :execrows
+UPDATE ticket_entries SET number = $1, position = ticket_entries.position + $2
+WHERE ticket_entries.number = $3
+  AND ticket_entries.id NOT IN (SELECT e.id FROM ticket_entries e WHERE e.number = $1)
+`
+
+// Gives a ticket's timeline to another, behind the entries it has. What stands
+// in both, such as a diagnosis that two tickets asked for, is not doubled.
+func (q *Queries) MoveEntries(ctx context.Context, intoNumber int32, afterPosition int32, fromNumber int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, moveEntries, intoNumber, afterPosition, fromNumber)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const nextNumber = `-- name: NextNumber :one
 UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value
 `
@@ -461,11 +497,21 @@ func (q *Queries) PutTicketWords(ctx context.Context, number int32, words string
 	return err
 }
 
+const redirectMerged = `-- name: RedirectMerged :exec
+UPDATE tickets SET merged_into = $1 WHERE merged_into = $2
+`
+
+// Numbers that led to a ticket lead to where it went, in one step.
+func (q *Queries) RedirectMerged(ctx context.Context, intoNumber int32, fromNumber int32) error {
+	_, err := q.db.ExecContext(ctx, redirectMerged, intoNumber, fromNumber)
+	return err
+}
+
 const saveTicket = `-- name: SaveTicket :execrows
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -490,6 +536,8 @@ type SaveTicketParams struct {
 	FirstSolvedAt    int64
 	LastSolvedAt     int64
 	UpdatedAt        int64
+	EndpointID       string
+	MergedInto       int32
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -515,6 +563,8 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.FirstSolvedAt,
 		arg.LastSolvedAt,
 		arg.UpdatedAt,
+		arg.EndpointID,
+		arg.MergedInto,
 	)
 	if err != nil {
 		return 0, err
@@ -617,18 +667,6 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Entries,
 	)
 	return i, err
-}
-
-const ticketState = `-- name: TicketState :one
-SELECT version + entries AS state FROM tickets WHERE number = $1
-`
-
-// Grows whenever the ticket or its timeline does.
-func (q *Queries) TicketState(ctx context.Context, number int32) (int32, error) {
-	row := q.db.QueryRowContext(ctx, ticketState, number)
-	var state int32
-	err := row.Scan(&state)
-	return state, err
 }
 
 const ticketView = `-- name: TicketView :one

@@ -33,7 +33,11 @@ type ListTicketsRequest struct {
 	// At most 200; 0: 50.
 	Limit int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Cursor: tickets with a number below this one; 0: from the newest.
-	Before        int32 `protobuf:"varint,6,opt,name=before,proto3" json:"before,omitempty"`
+	Before int32 `protobuf:"varint,6,opt,name=before,proto3" json:"before,omitempty"`
+	// Only those still to be worked on: neither closed nor merged.
+	Active bool `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
+	// Only those that nobody has.
+	Unassigned    bool `protobuf:"varint,8,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,6 +112,20 @@ func (x *ListTicketsRequest) GetBefore() int32 {
 		return x.Before
 	}
 	return 0
+}
+
+func (x *ListTicketsRequest) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *ListTicketsRequest) GetUnassigned() bool {
+	if x != nil {
+		return x.Unassigned
+	}
+	return false
 }
 
 // ListTicketsResponse is newest first.
@@ -606,6 +624,115 @@ func (x *AddEntryResponse) GetEntry() *TicketEntry {
 	return nil
 }
 
+// MergeTicketRequest says which ticket becomes part of which.
+type MergeTicketRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ticket that ends.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its Ticket.version the caller saw; another one in place: ABORTED.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// The ticket that goes on.
+	Into          int32 `protobuf:"varint,3,opt,name=into,proto3" json:"into,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeTicketRequest) Reset() {
+	*x = MergeTicketRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeTicketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeTicketRequest) ProtoMessage() {}
+
+func (x *MergeTicketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeTicketRequest.ProtoReflect.Descriptor instead.
+func (*MergeTicketRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MergeTicketRequest) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *MergeTicketRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MergeTicketRequest) GetInto() int32 {
+	if x != nil {
+		return x.Into
+	}
+	return 0
+}
+
+// MergeTicketResponse is the ticket that goes on.
+type MergeTicketResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        *Ticket                `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeTicketResponse) Reset() {
+	*x = MergeTicketResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeTicketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeTicketResponse) ProtoMessage() {}
+
+func (x *MergeTicketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeTicketResponse.ProtoReflect.Descriptor instead.
+func (*MergeTicketResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MergeTicketResponse) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
 // Endpoint is a machine with an agent.
 type Endpoint struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
@@ -628,7 +755,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_v1_desk_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +767,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_v1_desk_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +780,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Endpoint) GetId() string {
@@ -760,7 +887,7 @@ type ListEndpointsRequest struct {
 
 func (x *ListEndpointsRequest) Reset() {
 	*x = ListEndpointsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +899,7 @@ func (x *ListEndpointsRequest) String() string {
 func (*ListEndpointsRequest) ProtoMessage() {}
 
 func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +912,7 @@ func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListEndpointsRequest) GetQuery() string {
@@ -821,7 +948,7 @@ type ListEndpointsResponse struct {
 
 func (x *ListEndpointsResponse) Reset() {
 	*x = ListEndpointsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +960,7 @@ func (x *ListEndpointsResponse) String() string {
 func (*ListEndpointsResponse) ProtoMessage() {}
 
 func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +973,7 @@ func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListEndpointsResponse) GetEndpoints() []*Endpoint {
@@ -873,7 +1000,7 @@ type GetEndpointRequest struct {
 
 func (x *GetEndpointRequest) Reset() {
 	*x = GetEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1012,7 @@ func (x *GetEndpointRequest) String() string {
 func (*GetEndpointRequest) ProtoMessage() {}
 
 func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1025,7 @@ func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetEndpointRequest) GetId() string {
@@ -908,19 +1035,22 @@ func (x *GetEndpointRequest) GetId() string {
 	return ""
 }
 
-// GetEndpointResponse is the endpoint with its latest facts and what changed.
+// GetEndpointResponse is the endpoint with its latest facts, what changed, and
+// what was found wrong.
 type GetEndpointResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      *Endpoint              `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Snapshot      *Snapshot              `protobuf:"bytes,2,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	Changes       []*Change              `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Endpoint *Endpoint              `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	Snapshot *Snapshot              `protobuf:"bytes,2,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Changes  []*Change              `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The latest, at most 20, newest first.
+	Diagnoses     []*Diagnosis `protobuf:"bytes,4,rep,name=diagnoses,proto3" json:"diagnoses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetEndpointResponse) Reset() {
 	*x = GetEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1062,7 @@ func (x *GetEndpointResponse) String() string {
 func (*GetEndpointResponse) ProtoMessage() {}
 
 func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1075,7 @@ func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetEndpointResponse) GetEndpoint() *Endpoint {
@@ -969,6 +1099,13 @@ func (x *GetEndpointResponse) GetChanges() []*Change {
 	return nil
 }
 
+func (x *GetEndpointResponse) GetDiagnoses() []*Diagnosis {
+	if x != nil {
+		return x.Diagnoses
+	}
+	return nil
+}
+
 // GetSnapshotRequest names a snapshot.
 type GetSnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -979,7 +1116,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1128,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1141,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetSnapshotRequest) GetId() string {
@@ -1024,7 +1161,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1173,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1186,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
@@ -1071,7 +1208,7 @@ type DiagnoseRequest struct {
 
 func (x *DiagnoseRequest) Reset() {
 	*x = DiagnoseRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1220,7 @@ func (x *DiagnoseRequest) String() string {
 func (*DiagnoseRequest) ProtoMessage() {}
 
 func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1233,7 @@ func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseRequest.ProtoReflect.Descriptor instead.
 func (*DiagnoseRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DiagnoseRequest) GetTicket() int32 {
@@ -1135,7 +1272,7 @@ type DiagnoseResponse struct {
 
 func (x *DiagnoseResponse) Reset() {
 	*x = DiagnoseResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1284,7 @@ func (x *DiagnoseResponse) String() string {
 func (*DiagnoseResponse) ProtoMessage() {}
 
 func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1297,7 @@ func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseResponse.ProtoReflect.Descriptor instead.
 func (*DiagnoseResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DiagnoseResponse) GetEvent() isDiagnoseResponse_Event {
@@ -1231,7 +1368,7 @@ type RevokeEndpointRequest struct {
 
 func (x *RevokeEndpointRequest) Reset() {
 	*x = RevokeEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1380,7 @@ func (x *RevokeEndpointRequest) String() string {
 func (*RevokeEndpointRequest) ProtoMessage() {}
 
 func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1393,7 @@ func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeEndpointRequest) GetEndpointId() string {
@@ -1282,7 +1419,7 @@ type RevokeEndpointResponse struct {
 
 func (x *RevokeEndpointResponse) Reset() {
 	*x = RevokeEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1431,7 @@ func (x *RevokeEndpointResponse) String() string {
 func (*RevokeEndpointResponse) ProtoMessage() {}
 
 func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1444,7 @@ func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
 var File_constat_v1_desk_proto protoreflect.FileDescriptor
@@ -1315,7 +1452,7 @@ var File_constat_v1_desk_proto protoreflect.FileDescriptor
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x01\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x01\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -1323,7 +1460,11 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x04 \x01(\tR\n" +
 	"endpointId\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06before\x18\x06 \x01(\x05R\x06before\"C\n" +
+	"\x06before\x18\x06 \x01(\x05R\x06before\x12\x16\n" +
+	"\x06active\x18\a \x01(\bR\x06active\x12\x1e\n" +
+	"\n" +
+	"unassigned\x18\b \x01(\bR\n" +
+	"unassigned\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
@@ -1359,7 +1500,13 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\"A\n" +
 	"\x10AddEntryResponse\x12-\n" +
-	"\x05entry\x18\x01 \x01(\v2\x17.constat.v1.TicketEntryR\x05entry\"\xe2\x03\n" +
+	"\x05entry\x18\x01 \x01(\v2\x17.constat.v1.TicketEntryR\x05entry\"Z\n" +
+	"\x12MergeTicketRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x12\n" +
+	"\x04into\x18\x03 \x01(\x05R\x04into\"A\n" +
+	"\x13MergeTicketResponse\x12*\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xe2\x03\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1b\n" +
@@ -1385,11 +1532,12 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\tendpoints\x18\x01 \x03(\v2\x14.constat.v1.EndpointR\tendpoints\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"$\n" +
 	"\x12GetEndpointRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xa7\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xdc\x01\n" +
 	"\x13GetEndpointResponse\x120\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x14.constat.v1.EndpointR\bendpoint\x120\n" +
 	"\bsnapshot\x18\x02 \x01(\v2\x14.constat.v1.SnapshotR\bsnapshot\x12,\n" +
-	"\achanges\x18\x03 \x03(\v2\x12.constat.v1.ChangeR\achanges\"$\n" +
+	"\achanges\x18\x03 \x03(\v2\x12.constat.v1.ChangeR\achanges\x123\n" +
+	"\tdiagnoses\x18\x04 \x03(\v2\x15.constat.v1.DiagnosisR\tdiagnoses\"$\n" +
 	"\x12GetSnapshotRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
 	"\x13GetSnapshotResponse\x120\n" +
@@ -1408,13 +1556,14 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x18\n" +
-	"\x16RevokeEndpointResponse2\xac\x06\n" +
+	"\x16RevokeEndpointResponse2\xfc\x06\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
 	"\fCreateTicket\x12\x1f.constat.v1.CreateTicketRequest\x1a .constat.v1.CreateTicketResponse\x12Q\n" +
 	"\fUpdateTicket\x12\x1f.constat.v1.UpdateTicketRequest\x1a .constat.v1.UpdateTicketResponse\x12E\n" +
-	"\bAddEntry\x12\x1b.constat.v1.AddEntryRequest\x1a\x1c.constat.v1.AddEntryResponse\x12T\n" +
+	"\bAddEntry\x12\x1b.constat.v1.AddEntryRequest\x1a\x1c.constat.v1.AddEntryResponse\x12N\n" +
+	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12T\n" +
 	"\rListEndpoints\x12 .constat.v1.ListEndpointsRequest\x1a!.constat.v1.ListEndpointsResponse\x12N\n" +
 	"\vGetEndpoint\x12\x1e.constat.v1.GetEndpointRequest\x1a\x1f.constat.v1.GetEndpointResponse\x12N\n" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
@@ -1433,7 +1582,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),     // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),    // 1: constat.v1.ListTicketsResponse
@@ -1445,70 +1594,76 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*UpdateTicketResponse)(nil),   // 7: constat.v1.UpdateTicketResponse
 	(*AddEntryRequest)(nil),        // 8: constat.v1.AddEntryRequest
 	(*AddEntryResponse)(nil),       // 9: constat.v1.AddEntryResponse
-	(*Endpoint)(nil),               // 10: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),   // 11: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),  // 12: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),     // 13: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),    // 14: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),     // 15: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),    // 16: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),        // 17: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),       // 18: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),  // 19: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil), // 20: constat.v1.RevokeEndpointResponse
-	(*Ticket)(nil),                 // 21: constat.v1.Ticket
-	(*TicketEntry)(nil),            // 22: constat.v1.TicketEntry
-	(*TicketDraft)(nil),            // 23: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),  // 24: google.protobuf.Timestamp
-	(*Snapshot)(nil),               // 25: constat.v1.Snapshot
-	(*Change)(nil),                 // 26: constat.v1.Change
-	(*Progress)(nil),               // 27: constat.v1.Progress
-	(*Diagnosis)(nil),              // 28: constat.v1.Diagnosis
+	(*MergeTicketRequest)(nil),     // 10: constat.v1.MergeTicketRequest
+	(*MergeTicketResponse)(nil),    // 11: constat.v1.MergeTicketResponse
+	(*Endpoint)(nil),               // 12: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),   // 13: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),  // 14: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),     // 15: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),    // 16: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),     // 17: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),    // 18: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),        // 19: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),       // 20: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),  // 21: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil), // 22: constat.v1.RevokeEndpointResponse
+	(*Ticket)(nil),                 // 23: constat.v1.Ticket
+	(*TicketEntry)(nil),            // 24: constat.v1.TicketEntry
+	(*TicketDraft)(nil),            // 25: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*Snapshot)(nil),               // 27: constat.v1.Snapshot
+	(*Change)(nil),                 // 28: constat.v1.Change
+	(*Diagnosis)(nil),              // 29: constat.v1.Diagnosis
+	(*Progress)(nil),               // 30: constat.v1.Progress
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	21, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	21, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	22, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	23, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	21, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	21, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	22, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	24, // 7: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	24, // 8: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	24, // 9: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	10, // 10: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
-	10, // 11: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	25, // 12: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	26, // 13: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	25, // 14: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	24, // 15: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	27, // 16: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	28, // 17: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	0,  // 18: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 19: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 20: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 21: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 22: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11, // 23: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	13, // 24: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	15, // 25: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	17, // 26: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	19, // 27: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	1,  // 28: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 29: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 30: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 31: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 32: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12, // 33: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	14, // 34: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	16, // 35: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	18, // 36: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	20, // 37: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	28, // [28:38] is the sub-list for method output_type
-	18, // [18:28] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	23, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	23, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	24, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	25, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	23, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	23, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	24, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	23, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	26, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	26, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	26, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
+	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
+	27, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	28, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	29, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	27, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	26, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	30, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	29, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	0,  // 20: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 21: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 22: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 23: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 24: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	10, // 25: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 26: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	15, // 27: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	17, // 28: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	19, // 29: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	21, // 30: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	1,  // 31: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 32: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 33: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 34: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	9,  // 35: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	11, // 36: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 37: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	16, // 38: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	18, // 39: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	20, // 40: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	22, // 41: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	31, // [31:42] is the sub-list for method output_type
+	20, // [20:31] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -1522,7 +1677,7 @@ func file_constat_v1_desk_proto_init() {
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
-	file_constat_v1_desk_proto_msgTypes[18].OneofWrappers = []any{
+	file_constat_v1_desk_proto_msgTypes[20].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
@@ -1533,7 +1688,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	DeskService_CreateTicket_FullMethodName   = "/constat.v1.DeskService/CreateTicket"
 	DeskService_UpdateTicket_FullMethodName   = "/constat.v1.DeskService/UpdateTicket"
 	DeskService_AddEntry_FullMethodName       = "/constat.v1.DeskService/AddEntry"
+	DeskService_MergeTicket_FullMethodName    = "/constat.v1.DeskService/MergeTicket"
 	DeskService_ListEndpoints_FullMethodName  = "/constat.v1.DeskService/ListEndpoints"
 	DeskService_GetEndpoint_FullMethodName    = "/constat.v1.DeskService/GetEndpoint"
 	DeskService_GetSnapshot_FullMethodName    = "/constat.v1.DeskService/GetSnapshot"
@@ -43,6 +44,9 @@ type DeskServiceClient interface {
 	CreateTicket(ctx context.Context, in *CreateTicketRequest, opts ...grpc.CallOption) (*CreateTicketResponse, error)
 	UpdateTicket(ctx context.Context, in *UpdateTicketRequest, opts ...grpc.CallOption) (*UpdateTicketResponse, error)
 	AddEntry(ctx context.Context, in *AddEntryRequest, opts ...grpc.CallOption) (*AddEntryResponse, error)
+	// MergeTicket makes one ticket part of another, for good: its number leads
+	// there from then on, and its timeline stands in the other's.
+	MergeTicket(ctx context.Context, in *MergeTicketRequest, opts ...grpc.CallOption) (*MergeTicketResponse, error)
 	ListEndpoints(ctx context.Context, in *ListEndpointsRequest, opts ...grpc.CallOption) (*ListEndpointsResponse, error)
 	GetEndpoint(ctx context.Context, in *GetEndpointRequest, opts ...grpc.CallOption) (*GetEndpointResponse, error)
 	GetSnapshot(ctx context.Context, in *GetSnapshotRequest, opts ...grpc.CallOption) (*GetSnapshotResponse, error)
@@ -105,6 +109,16 @@ func (c *deskServiceClient) AddEntry(ctx context.Context, in *AddEntryRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AddEntryResponse)
 	err := c.cc.Invoke(ctx, DeskService_AddEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) MergeTicket(ctx context.Context, in *MergeTicketRequest, opts ...grpc.CallOption) (*MergeTicketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MergeTicketResponse)
+	err := c.cc.Invoke(ctx, DeskService_MergeTicket_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +196,9 @@ type DeskServiceServer interface {
 	CreateTicket(context.Context, *CreateTicketRequest) (*CreateTicketResponse, error)
 	UpdateTicket(context.Context, *UpdateTicketRequest) (*UpdateTicketResponse, error)
 	AddEntry(context.Context, *AddEntryRequest) (*AddEntryResponse, error)
+	// MergeTicket makes one ticket part of another, for good: its number leads
+	// there from then on, and its timeline stands in the other's.
+	MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error)
 	ListEndpoints(context.Context, *ListEndpointsRequest) (*ListEndpointsResponse, error)
 	GetEndpoint(context.Context, *GetEndpointRequest) (*GetEndpointResponse, error)
 	GetSnapshot(context.Context, *GetSnapshotRequest) (*GetSnapshotResponse, error)
@@ -214,6 +231,9 @@ func (UnimplementedDeskServiceServer) UpdateTicket(context.Context, *UpdateTicke
 }
 func (UnimplementedDeskServiceServer) AddEntry(context.Context, *AddEntryRequest) (*AddEntryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddEntry not implemented")
+}
+func (UnimplementedDeskServiceServer) MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MergeTicket not implemented")
 }
 func (UnimplementedDeskServiceServer) ListEndpoints(context.Context, *ListEndpointsRequest) (*ListEndpointsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEndpoints not implemented")
@@ -341,6 +361,24 @@ func _DeskService_AddEntry_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_MergeTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergeTicketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).MergeTicket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_MergeTicket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).MergeTicket(ctx, req.(*MergeTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_ListEndpoints_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListEndpointsRequest)
 	if err := dec(in); err != nil {
@@ -450,6 +488,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddEntry",
 			Handler:    _DeskService_AddEntry_Handler,
+		},
+		{
+			MethodName: "MergeTicket",
+			Handler:    _DeskService_MergeTicket_Handler,
 		},
 		{
 			MethodName: "ListEndpoints",

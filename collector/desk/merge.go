@@ -1,0 +1,118 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Merge makes one ticket part of another, for good: two people told of the same,
+// or one told it twice. The number of the ticket that ends leads to the other
+// from then on, its timeline stands in the other's, and diagnoses that were
+// asked for go there. ErrConflict when another version of the ending ticket is
+// in place than the actor saw; ErrInvalid when one of the two is closed or
+// merged, or both are the same.
+func (d *Desk) Merge(ctx context.Context, a Actor, r *constatv1.MergeTicketRequest) (*constatv1.Ticket, error) {
+	if err := a.require("merge tickets", staff...); err != nil {
+		return nil, err
+	}
+	if r.GetNumber() == r.GetInto() {
+		return nil, problem(ErrInvalid, "ticket %d cannot be merged into itself: give the number of another", r.GetNumber())
+	}
+	var ticket *constatv1.Ticket
+	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		from, into, err := lockPair(ctx, q, r.GetNumber(), r.GetInto())
+		if err != nil {
+			return err
+		}
+		for _, t := range []query.Ticket{from, into} {
+			switch t.Status {
+			case "merged":
+				return problem(ErrInvalid, "ticket %d was merged into %d already: give that number instead", t.Number, t.MergedInto)
+			case "closed":
+				return problem(ErrInvalid, "ticket %d is closed: open it again before merging", t.Number)
+			}
+		}
+		if from.Version != r.GetVersion() {
+			return problem(ErrConflict, "ticket %d was changed since you read it: look at it again, then merge it", from.Number)
+		}
+		if err := d.merge(ctx, q, a, from, into); err != nil {
+			return err
+		}
+		ticket, err = view(ctx, q, into.Number)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.hint(ticketSubject(r.GetNumber()), ticketSubject(r.GetInto()))
+	return ticket, nil
+}
+
+// lockPair locks two tickets, the lower number first, so that two merges of the
+// same two wait for each other and never in a ring.
+func lockPair(ctx context.Context, q *query.Queries, a, b int32) (ta, tb query.Ticket, err error) {
+	locked := map[int32]query.Ticket{}
+	for _, number := range []int32{min(a, b), max(a, b)} {
+		locked[number], err = q.LockTicket(ctx, number)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = problem(ErrNotFound, "there is no ticket %d", number)
+		}
+		if err != nil {
+			return ta, tb, err
+		}
+	}
+	return locked[a], locked[b], nil
+}
+
+// merge moves what stands in a ticket to another; both are locked.
+func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into query.Ticket) error {
+	now := d.now()
+	if _, err := q.MoveEntries(ctx, into.Number, into.Entries, from.Number); err != nil {
+		return err
+	}
+	if err := q.CountEntries(ctx, from.Entries, into.Number); err != nil {
+		return err
+	}
+	ended := from
+	ended.Status, ended.MergedInto = "merged", into.Number
+	if err := saveTicket(ctx, q, ended, now); err != nil {
+		return err
+	}
+	if err := q.RedirectMerged(ctx, into.Number, from.Number); err != nil {
+		return err
+	}
+	grown := into
+	if into.EndpointID == "" || into.EndpointID == from.EndpointID && into.RootCause == "" {
+		// It is the machine, and the cause, that the other did not know.
+		grown.EndpointID = from.EndpointID
+		grown.DiagnosedAt, grown.RootCause, grown.Certainty = from.DiagnosedAt, from.RootCause, from.Certainty
+		if grown.UrgencySet == 0 {
+			grown.Urgency = from.Urgency
+		}
+		if err := prioritise(ctx, q, &grown, now); err != nil {
+			return err
+		}
+	}
+	if err := saveTicket(ctx, q, grown, now); err != nil {
+		return err
+	}
+	changes := append(differences(into, grown), &constatv1.FieldChange{
+		Field: "merged", After: fmt.Sprintf("#%d %s", from.Number, from.Title),
+	})
+	err := writeEntry(ctx, q, into.Number, now, &constatv1.TicketEntry{
+		Id: newID(), Kind: "change", Actor: a.Name, ActorRole: entryRole(a), Changes: changes,
+	})
+	if err != nil {
+		return err
+	}
+	known, err := q.TicketWords(ctx, from.Number)
+	if err != nil {
+		return err
+	}
+	return addWords(ctx, q, grown, known)
+}
