@@ -13,8 +13,9 @@ var sources = []source{
 	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
 	{"services", 3 * time.Second, readServices},
+	{"software", 5 * time.Second, readSoftware},
 	{"space", 2 * time.Second, readSpace},
-	{"storage", 2 * time.Second, readStorage},
-	{"updates", 2 * time.Second, readUpdates},
+	{"storage", 6 * time.Second, readStorage},
+	{"updates", 5 * time.Second, readUpdates},
 	{"usb", 3 * time.Second, readUSB},
 }

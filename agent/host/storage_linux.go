@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-func readStorage(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("/sys/block, /proc/self/mountinfo, /etc/fstab")
 	s := &constatv1.Storage{}
 	if names, err := r.names("/sys/block"); err != nil {
@@ -24,7 +23,7 @@ func readStorage(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 				s.Disks = append(s.Disks, d)
 			}
 		}
-		gap(o, "disks.smart_passed", fmt.Errorf("disk health is not read yet: %w", errors.ErrUnsupported))
+		readHealth(ctx, r, s.Disks, o)
 	}
 
 	mounts, err := r.mounts()
@@ -56,11 +55,20 @@ func readStorage(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 		}
 		if strings.HasPrefix(m.source, "/dev/") {
 			mount.Encryption = encryption(r, "/sys/dev/block/"+m.device, 4)
-			mount.ErrorCount = r.number("/sys/fs/ext4/" + path.Base(m.source) + "/errors_count")
+			mount.ErrorCount = r.number("/sys/fs/ext4/" + r.blockName(m) + "/errors_count")
 		}
 		s.Mounts = append(s.Mounts, mount)
 	}
 	return s, o
+}
+
+// blockName is the kernel's name of the block device of a mount: "dm-0" where
+// the mount says /dev/mapper/vg-root.
+func (r *reader) blockName(m mountPoint) string {
+	if target, err := r.link("/sys/dev/block/" + m.device); err == nil {
+		return path.Base(target)
+	}
+	return path.Base(m.source)
 }
 
 // mounts reads what is mounted, as this process sees it.
@@ -104,6 +112,8 @@ func disk(r *reader, name string) *constatv1.Disk {
 	if sectors := r.number(dir + "/size"); sectors != nil {
 		d.SizeBytes = set(*sectors * 512) // always 512, whatever the disk's sectors are
 	}
+	// Commands that failed, as the SCSI layer counts them.
+	d.IoErrors = natural(r.hex(dir + "/device/ioerr_cnt"))
 	if d.Firmware == nil {
 		d.Firmware = r.word(dir + "/device/rev")
 	}
