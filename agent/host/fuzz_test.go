@@ -86,7 +86,6 @@ func FuzzProc(f *testing.F) {
 		parseBootTime(raw)
 		processorOf(raw)
 		parseUtmp(raw)
-		brokenPackages(raw)
 	})
 }
 

@@ -1,50 +1,9 @@
 package host
 
 import (
-	"bytes"
 	"cmp"
-	"slices"
 	"strings"
 )
-
-// maxBroken is how many half-way packages a snapshot names.
-const maxBroken = 200
-
-// brokenPackages finds in dpkg's status file what `dpkg --audit` complains of:
-// packages whose state is neither installed nor gone, or which must be
-// installed again. Sorted.
-func brokenPackages(status []byte) []string {
-	broken := []string{}
-	const key = "\nStatus: "
-	for at := 0; ; {
-		found := bytes.Index(status[at:], []byte(key))
-		if found < 0 {
-			break
-		}
-		at += found + len(key)
-		line, _, _ := bytes.Cut(status[at:], []byte("\n"))
-		words := strings.Fields(string(line)) // want, error flag, state
-		if len(words) != 3 || words[1] == "ok" && (words[2] == "installed" || words[2] == "not-installed" || words[2] == "config-files") {
-			continue
-		}
-		if name := packageAbove(status[:at]); name != "" && len(broken) < maxBroken {
-			broken = append(broken, name)
-		}
-	}
-	slices.Sort(broken)
-	return slices.Compact(broken)
-}
-
-// packageAbove names the package whose paragraph the text ends in.
-func packageAbove(status []byte) string {
-	start := bytes.LastIndex(status, []byte("\n\n")) + 1
-	_, rest, found := bytes.Cut(append([]byte("\n"), status[start:]...), []byte("\nPackage: "))
-	if !found {
-		return ""
-	}
-	name, _, _ := bytes.Cut(rest, []byte("\n"))
-	return strings.TrimSpace(string(name))
-}
 
 // compareVersions orders kernel releases as people do: runs of digits count as
 // numbers, so that 6.1.0-9 comes before 6.1.0-37.

@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -18,8 +23,8 @@ var packageManagers = []struct{ kind, file string }{
 	{"apt", "/var/lib/dpkg/status"}, {"dnf", "/usr/bin/dnf"}, {"dnf", "/usr/bin/dnf5"}, {"zypper", "/usr/bin/zypper"},
 }
 
-func readUpdates(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("/run/reboot-required, /boot, /var/lib/dpkg")
+func readUpdates(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("/run/reboot-required, /boot, /var/lib/dpkg, /var/lib/apt, /var/log/apt")
 	u := &constatv1.Updates{Kind: set("other")}
 	for _, m := range packageManagers {
 		if _, err := r.stat(m.file); err == nil {
@@ -29,20 +34,104 @@ func readUpdates(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 	}
 	restartPending(r, u, o)
 	if u.GetKind() != "apt" {
-		gap(o, "broken_packages", fmt.Errorf("read for dpkg only: %w", errors.ErrUnsupported))
-	} else if status, err := r.file("/var/lib/dpkg/status"); err != nil {
-		gap(o, "broken_packages", err)
-	} else {
-		u.BrokenPackages = brokenPackages(append([]byte("\n"), status...))
+		for _, fact := range []string{"broken_packages", "failures", "locked", "pending", "security_pending"} {
+			gap(o, fact, fmt.Errorf("read for apt and dpkg only: %w", errors.ErrUnsupported))
+		}
+		return u, o
 	}
-	for _, name := range []string{"/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists"} {
-		if info, err := r.stat(name); err == nil && u.GetKind() == "apt" {
+	for _, name := range []string{"/var/lib/apt/periodic/update-success-stamp", aptLists} {
+		if info, err := r.stat(name); err == nil {
 			u.LastCheckAt = timestamppb.New(info.ModTime())
 			break
 		}
 	}
-	gap(o, "pending", fmt.Errorf("pending updates are not counted yet: %w", errors.ErrUnsupported))
+	d, err := r.debian(ctx)
+	if err != nil {
+		for _, fact := range []string{"broken_packages", "pending", "security_pending"} {
+			gap(o, fact, err)
+		}
+	} else {
+		u.BrokenPackages = d.broken
+		pendingUpdates(u, d, o)
+	}
+	aptLogs(r, u, o)
+	if u.Locked, err = aptLocked(r); err != nil {
+		gap(o, "locked", err)
+	}
 	return u, o
+}
+
+// pendingUpdates counts what apt would bring.
+func pendingUpdates(u *constatv1.Updates, d *debian, o *constatv1.Observation) {
+	if d.offered != nil {
+		gap(o, "pending", d.offered)
+		gap(o, "security_pending", d.offered)
+		return
+	}
+	u.Pending, u.SecurityPending = set(int32(0)), set(int32(0))
+	for _, one := range d.packages {
+		if one.available == "" || one.held {
+			continue
+		}
+		*u.Pending++
+		if one.security {
+			*u.SecurityPending++
+		}
+	}
+}
+
+// aptLogs tells what failed, and when updates last went in. apt's own log is
+// for everybody; that of unattended-upgrades, where it may be read, adds runs
+// that did not get as far as apt.
+func aptLogs(r *reader, u *constatv1.Updates, o *constatv1.Observation) {
+	log := newUpdateLog()
+	zone := r.zone()
+	f, err := os.Open(r.path("/var/log/apt/history.log"))
+	if err == nil {
+		defer f.Close()
+		err = log.history(f, zone)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // no log: rotated, nothing failed since
+		gap(o, "failures", err)
+		return
+	}
+	if content, err := r.file("/var/log/unattended-upgrades/unattended-upgrades.log"); err == nil {
+		log.unattended(content, zone)
+	}
+	u.Failures = log.sorted()
+	if !log.lastSuccess.IsZero() {
+		u.LastSuccessAt = timestamppb.New(log.lastSuccess)
+	}
+}
+
+// zone is the machine's time zone, UTC where it cannot be read.
+func (r *reader) zone() *time.Location {
+	if content, err := r.file("/etc/localtime"); err == nil {
+		if zone, err := time.LoadLocationFromTZData("", content); err == nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
+// aptLocked tells whether a package manager is at work, by the locks that the
+// kernel keeps: nothing is opened.
+func aptLocked(r *reader) (*bool, error) {
+	locks, err := r.file("/proc/locks")
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, name := range []string{"/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock"} {
+		info, err := r.stat(name)
+		if err != nil {
+			continue
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			files = append(files, fmt.Sprintf("%02x:%02x:%d", unix.Major(s.Dev), unix.Minor(s.Dev), s.Ino))
+		}
+	}
+	return set(lockHeld(locks, files)), nil
 }
 
 // restartPending tells whether something waits for a restart: a package said so

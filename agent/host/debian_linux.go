@@ -1,0 +1,196 @@
+package host
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Where dpkg and apt keep what they know.
+const (
+	dpkgStatus = "/var/lib/dpkg/status"
+	aptLists   = "/var/lib/apt/lists"
+)
+
+// debian is what dpkg and apt know of this machine. It is shared between
+// observations and must not be changed.
+type debian struct {
+	packages []dpkgPackage // sorted by name
+	broken   []string
+	// offered says why it is not known what newer versions there are; nil when
+	// it is.
+	offered error
+}
+
+// debianCache keeps the last reading of the package database with the state of
+// all files it came from: they are large, and rarely change.
+var debianCache struct {
+	sync.Mutex
+	stamp string
+	value *debian
+}
+
+// debian reads dpkg's database and apt's lists, or returns the last reading
+// when none of their files has changed since.
+func (r *reader) debian(ctx context.Context) (*debian, error) {
+	debianCache.Lock()
+	defer debianCache.Unlock()
+	status, err := r.stat(dpkgStatus)
+	if err != nil {
+		return nil, err
+	}
+	stamp := stampOf(r.path(dpkgStatus), status)
+	for _, name := range []string{"/etc/apt/preferences", "/etc/apt/preferences.d"} {
+		if info, err := r.stat(name); err == nil {
+			stamp += stampOf(name, info)
+		}
+	}
+	lists, listsErr := r.names(aptLists)
+	lists = slices.DeleteFunc(lists, func(name string) bool {
+		info, err := r.stat(aptLists + "/" + name)
+		if err != nil || !info.Mode().IsRegular() {
+			return true
+		}
+		stamp += stampOf(name, info)
+		return false
+	})
+	if stamp == debianCache.stamp {
+		return debianCache.value, nil
+	}
+	f, err := os.Open(r.path(dpkgStatus))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d := &debian{}
+	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}); err != nil {
+		return nil, fmt.Errorf("%s: %w", dpkgStatus, err)
+	}
+	for i, one := range d.packages {
+		if info, err := r.stat("/var/lib/dpkg/info/" + one.list); err == nil {
+			d.packages[i].installed = info.ModTime()
+		}
+	}
+	if d.offered = listsErr; listsErr == nil {
+		d.offered = r.offers(ctx, d.packages, lists)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // half a reading is not kept
+	}
+	debianCache.stamp, debianCache.value = stamp, d
+	return d, nil
+}
+
+func stampOf(name string, info fs.FileInfo) string {
+	return fmt.Sprintf("%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+}
+
+// offers notes in the packages what apt's lists have newer. An error says why
+// that is not known.
+func (r *reader) offers(ctx context.Context, packages []dpkgPackage, names []string) error {
+	if err := r.pins(packages); err != nil {
+		return err
+	}
+	native := ""
+	if i, found := slices.BinarySearchFunc(packages, "dpkg", func(one dpkgPackage, name string) int { return strings.Compare(one.name, name) }); found {
+		native = packages[i].architecture
+	}
+	read := 0
+	for _, name := range names {
+		stem, extension := name, path.Ext(name)
+		if strings.HasSuffix(stem, "_Packages"+extension) {
+			stem = strings.TrimSuffix(stem, extension)
+		}
+		if !strings.HasSuffix(stem, "_Packages") {
+			continue
+		}
+		var from archive
+		if release, err := r.file(aptLists + "/" + releaseOf(names, stem)); err == nil {
+			from = parseRelease(release)
+		}
+		read++
+		if from.optional {
+			continue
+		}
+		suffix := ""
+		if architecture := listArchitecture(stem); architecture != "" && architecture != "all" && architecture != native {
+			suffix = ":" + architecture
+		}
+		if err := r.offersOf(ctx, packages, name, suffix, from); err != nil {
+			return fmt.Errorf("apt's list %s: %w", name, err)
+		}
+	}
+	if read == 0 {
+		return fmt.Errorf("apt has no package lists: it has not looked for updates yet: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// pins marks the packages whose version an administrator decides on. An error
+// says why that is not known.
+func (r *reader) pins(packages []dpkgPackage) error {
+	files := []string{"/etc/apt/preferences"}
+	more, _ := r.names("/etc/apt/preferences.d")
+	for _, name := range more {
+		files = append(files, "/etc/apt/preferences.d/"+name)
+	}
+	for _, name := range files {
+		content, err := r.file(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		pinned, pattern := parsePins(content)
+		if pattern != "" {
+			return fmt.Errorf("%s pins %q, and pins of more than a name are not understood: %w", name, pattern, errors.ErrUnsupported)
+		}
+		for i, one := range packages {
+			packages[i].held = one.held || slices.Contains(pinned, one.name)
+		}
+	}
+	return nil
+}
+
+// offersOf reads one list.
+func (r *reader) offersOf(ctx context.Context, packages []dpkgPackage, name, suffix string, from archive) error {
+	f, err := os.Open(r.path(aptLists + "/" + name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var list io.Reader = stoppable{ctx, f}
+	switch path.Ext(name) {
+	case ".gz":
+		if list, err = gzip.NewReader(list); err != nil {
+			return err
+		}
+	case ".lz4":
+		list = newLZ4(list)
+	case ".xz", ".zst", ".bz2", ".lzma":
+		return fmt.Errorf("compressed in a way that is not read: %w", errors.ErrUnsupported)
+	}
+	return offer(packages, list, suffix, from)
+}
+
+// stoppable is a file whose reading ends with a context.
+type stoppable struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.in.Read(p)
+}

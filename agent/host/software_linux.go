@@ -1,0 +1,149 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// unreadDatabases are package databases that this agent knows and cannot read:
+// the file that shows one, and why.
+var unreadDatabases = []struct{ file, why string }{
+	{"/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm keeps its packages in an SQLite database, which this agent does not read"},
+	{"/var/lib/rpm/rpmdb.sqlite", "rpm keeps its packages in an SQLite database, which this agent does not read"},
+	{"/var/lib/rpm/Packages.db", "rpm's own database format (ndb) is not read"},
+	{"/var/lib/rpm/Packages", "rpm's Berkeley database is not read"},
+	{"/var/lib/pacman/local", "pacman's packages are not read"},
+	{"/lib/apk/db/installed", "apk's packages are not read"},
+}
+
+func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("/var/lib/dpkg, /var/lib/apt/lists, /var/lib/flatpak, /snap, /etc/xdg/autostart")
+	s := &constatv1.Software{}
+	sources := 0
+	switch d, err := r.debian(ctx); {
+	case err == nil:
+		sources++
+		s.Programs = d.programs()
+		if d.offered != nil {
+			gap(o, "programs.available_version", d.offered)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		gap(o, "programs", err)
+	}
+	for _, database := range unreadDatabases {
+		if _, err := r.stat(database.file); err == nil {
+			sources++
+			gap(o, "programs", fmt.Errorf("%s: %w", database.why, errors.ErrUnsupported))
+			break
+		}
+	}
+	if apps := flatpaks(r); apps != nil {
+		sources++
+		s.Programs = append(s.Programs, apps...)
+	}
+	if apps := snaps(r); apps != nil {
+		sources++
+		s.Programs = append(s.Programs, apps...)
+	}
+	if sources == 0 && len(o.Gaps) == 0 {
+		return nil, failed(o.Source, fmt.Errorf("no package database was found: %w", errors.ErrUnsupported))
+	}
+	s.Programs = sortPrograms(s.Programs)
+	items, err := startupItems(r)
+	if err != nil {
+		gap(o, "startup_items", err)
+	}
+	s.StartupItems = items
+	return s, o
+}
+
+// flatpaks are the applications that flatpak installed for all users; nil where
+// there is no flatpak.
+func flatpaks(r *reader) []*constatv1.Program {
+	const dir = "/var/lib/flatpak/app/"
+	names, err := r.names(dir)
+	if err != nil {
+		return nil
+	}
+	programs := []*constatv1.Program{}
+	for _, name := range names[:min(len(names), maxPrograms)] {
+		current, err := r.link(dir + name + "/current") // "x86_64/stable"
+		if err != nil {
+			continue
+		}
+		p := &constatv1.Program{Name: set(name), Source: set("flatpak"), Channel: filled(path.Base(current))}
+		active := dir + name + "/current/active"
+		if info, err := r.stat(active + "/deploy"); err == nil {
+			p.InstalledAt = timestamppb.New(info.ModTime())
+		}
+		for _, file := range []string{"metainfo/" + name + ".metainfo.xml", "metainfo/" + name + ".appdata.xml", "appdata/" + name + ".appdata.xml"} {
+			if content, err := r.file(active + "/files/share/" + file); err == nil {
+				p.Version = flatpakVersion(content)
+				break
+			}
+		}
+		programs = append(programs, p)
+	}
+	return programs
+}
+
+// snaps are the installed snaps; nil where there is no snapd. One that is not
+// mounted has no version.
+func snaps(r *reader) []*constatv1.Program {
+	files, err := r.names("/var/lib/snapd/snaps")
+	if err != nil {
+		return nil
+	}
+	programs := []*constatv1.Program{}
+	last := ""
+	for _, file := range files[:min(len(files), maxPrograms)] { // "firefox_4173.snap", one per revision
+		name, _, found := strings.Cut(file, "_")
+		if !found || !strings.HasSuffix(file, ".snap") || name == last {
+			continue
+		}
+		last = name
+		p := &constatv1.Program{Name: set(name), Source: set("snap")}
+		for _, dir := range []string{"/snap/", "/var/lib/snapd/snap/"} {
+			current := dir + name + "/current"
+			if meta, err := r.file(current + "/meta/snap.yaml"); err == nil {
+				p.Version = snapVersion(meta)
+				break
+			}
+		}
+		programs = append(programs, p)
+	}
+	return programs
+}
+
+// startupItems are what starts with any user's desktop, by name; what single
+// users chose is in their homes, and not looked at.
+func startupItems(r *reader) ([]string, error) {
+	const dir = "/etc/xdg/autostart"
+	names, err := r.names(dir)
+	if err != nil {
+		return nil, err
+	}
+	var items []string
+	for _, name := range names[:min(len(names), maxStartup)] {
+		if !strings.HasSuffix(name, ".desktop") {
+			continue
+		}
+		if content, err := r.file(dir + "/" + name); err == nil {
+			if item := startupItem(name, content); item != "" {
+				items = append(items, item)
+			}
+		}
+	}
+	slices.Sort(items)
+	return slices.Compact(items), nil
+}
