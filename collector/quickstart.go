@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// joinTime is how long the machine's own agent may take to connect.
-	joinTime = 30 * time.Second
 	// ticketTime is how long the first diagnosis and its ticket may take.
 	ticketTime = 90 * time.Second
 	// agentEnd is how long the agent may take to end in order.
@@ -31,6 +29,7 @@ const (
 func quickstartCommand(o *options) *cobra.Command {
 	var agent string
 	var once bool
+	var joinTime time.Duration
 	cmd := &cobra.Command{
 		Use:   "quickstart",
 		Short: "Try everything on this machine: collector, agent, diagnosis, ticket",
@@ -48,7 +47,7 @@ func quickstartCommand(o *options) *cobra.Command {
 				return err
 			}
 			s.Data = filepath.Join(dir, "collector")
-			q := &quickstart{settings: s, dir: dir, agent: agent, out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			q := &quickstart{settings: s, dir: dir, agent: agent, joinTime: joinTime, out: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			return q.run(cmd.Context(), once)
 		},
 	}
@@ -56,6 +55,7 @@ func quickstartCommand(o *options) *cobra.Command {
 	cmd.Flags().Lookup("data").DefValue = ".constat"
 	_ = cmd.Flags().Set("data", ".constat")
 	cmd.Flags().StringVar(&agent, "agent", "", "the constat-agent `PROGRAM` to enrol this machine with")
+	cmd.Flags().DurationVar(&joinTime, "join-time", 30*time.Second, "how long the agent may take to connect")
 	cmd.Flags().BoolVar(&once, "once", false, "stop after printing, instead of serving")
 	return cmd
 }
@@ -65,6 +65,7 @@ type quickstart struct {
 	settings    *settings
 	dir         string
 	agent       string
+	joinTime    time.Duration
 	out, stderr io.Writer
 }
 
@@ -153,7 +154,7 @@ func (q *quickstart) diagnose(ctx context.Context, srv *server) (stop func(), er
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- run.Wait() }()
-	stop = func() {
+	end := func() {
 		_ = run.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
@@ -163,8 +164,8 @@ func (q *quickstart) diagnose(ctx context.Context, srv *server) (stop func(), er
 	}
 	defer func() {
 		if err != nil {
-			stop()
-			err = fmt.Errorf("%w\nThe agent's own words are in %s", err, logName)
+			end()
+			err = fmt.Errorf("%w\nThe agent's own words are in %s. To start over, remove %s", err, logName, q.dir)
 		}
 	}()
 	if err := q.connected(ctx, data, ended); err != nil {
@@ -180,29 +181,31 @@ func (q *quickstart) diagnose(ctx context.Context, srv *server) (stop func(), er
 		return nil, fmt.Errorf("opening the ticket: %w", err)
 	}
 	q.say("")
-	return stop, nil
+	return end, nil
 }
 
 // connected waits until the agent says that it reached the collector.
 func (q *quickstart) connected(ctx context.Context, data string, ended <-chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	ctx, cancel := context.WithTimeout(ctx, q.joinTime)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	var said bytes.Buffer
+	var problem string
 	for {
-		said.Reset()
 		status := exec.CommandContext(ctx, q.agent, "status", "--data", data)
-		status.Stdout, status.Stderr = &said, &said
-		if status.Run() == nil {
+		said, err := status.CombinedOutput()
+		if err == nil {
 			return nil
+		}
+		if ctx.Err() == nil {
+			problem = string(bytes.TrimSpace(said))
 		}
 		select {
 		case <-tick.C:
 		case err := <-ended:
 			return fmt.Errorf("the agent ended: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("the agent did not connect within %s: %s", joinTime, bytes.TrimSpace(said.Bytes()))
+			return fmt.Errorf("the agent did not connect within %s:\n%s", q.joinTime, problem)
 		}
 	}
 }

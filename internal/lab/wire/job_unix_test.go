@@ -280,3 +280,36 @@ func TestClearRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestQuickstartTellsAForeignAgent: an agent that belongs to a collector which
+// is gone says so, and what to do, instead of waiting for ever.
+func TestQuickstartTellsAForeignAgent(t *testing.T) {
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data := filepath.Join(dir, "data")
+	grpc := freeAddress(t)
+	quickstart := func() (string, int) {
+		cmd := exec.Command(filepath.Join(bin, "constat-collector"), "quickstart", "--once", "--data", data,
+			"--agent", filepath.Join(bin, "constat-agent"), "--grpc", grpc, "--http", "127.0.0.1:0", "--join-time", "3s")
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	if said, code := quickstart(); code != 0 {
+		t.Fatalf("the first quickstart: exit code %d\n%s", code, said)
+	}
+	if err := os.RemoveAll(filepath.Join(data, "collector")); err != nil {
+		t.Fatal(err)
+	}
+	said, code := quickstart()
+	if code != 2 || !strings.Contains(said, "is not the collector this machine trusts") || !strings.Contains(said, "To start over, remove "+data) || strings.Contains(said, "goroutine") {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+}
