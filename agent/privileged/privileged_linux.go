@@ -22,10 +22,12 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
-	"neighbour":   confirmNeighbour,
-	"nvme-health": nvmeHealth,
-	"smart":       smart,
-	"smbios":      readSMBIOS,
+	"kernel-log":    readKernelLog,
+	"neighbour":     confirmNeighbour,
+	"password-days": passwordDays,
+	"nvme-health":   nvmeHealth,
+	"smart":         smart,
+	"smbios":        readSMBIOS,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length

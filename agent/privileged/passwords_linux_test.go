@@ -1,0 +1,36 @@
+package privileged
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPasswordDaysOnly(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "shadow")
+	const shadow = "root:*:19000:0:99999:7:::\n" +
+		"ann:$y$j9T$canary-salt$canary-hash:20000:0:90:7:30:20500:\n" +
+		"an:!:20001:0:99999:7:::\n" +
+		"short:$6$canary\n" +
+		"odd:x:canary:0:99999:7:::\n"
+	if err := os.WriteFile(file, []byte(shadow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]string{"ann": "20000:0:90:7:30:20500", "an": "20001:0:99999:7::", "root": "19000:0:99999:7::"} {
+		if got, err := passwordDaysIn(file, user); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", user, got, err, want)
+		}
+	}
+	for _, user := range []string{"", "-ann", "ann:", "ann:$y$j9T$canary-salt$canary-hash", "a\nnn", "../ann", "short", "odd", strings.Repeat("a", 65)} {
+		got, err := passwordDaysIn(file, user)
+		if err == nil || got != nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %q, %v", user, got, err)
+		}
+	}
+	if _, err := passwordDaysIn(file, "zoe"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nobody's days: %v", err)
+	}
+}
