@@ -79,9 +79,15 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		log.Warn("not enrolled: diagnoses stay on this machine; join it with constat-agent enroll")
 	} else {
 		part("uplink", func(ctx context.Context) error {
-			return c.link.Run(ctx, uplink.Handlers{
+			err := c.link.Run(ctx, uplink.Handlers{
 				Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: seen.catalog.Version(),
 			})
+			if errors.Is(err, uplink.ErrRevoked) {
+				// The machine's own users are still served.
+				log.Error("the collector does not want this machine any more", "error", err)
+				return nil
+			}
+			return err
 		})
 		part("snapshots", c.snapshots)
 	}

@@ -69,6 +69,7 @@ func rootCommand() *cobra.Command {
 		tokenCommand(&o),
 		userCommand(&o),
 		ticketCommand(&o),
+		endpointCommand(&o),
 		doctorCommand(&o),
 		configCommand(),
 		&cobra.Command{

@@ -177,6 +177,7 @@ func TestTheMainJob(t *testing.T) {
 	if strings.Join(procedures, " ") != "full slow" {
 		t.Errorf("the timeline holds diagnoses of %v, want full and slow", procedures)
 	}
+	revokedMachine(t, tr)
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		r, err := http.Get(tr.console + path)
 		if err != nil {
@@ -185,6 +186,36 @@ func TestTheMainJob(t *testing.T) {
 		r.Body.Close()
 		if r.StatusCode != http.StatusOK {
 			t.Errorf("%s answers %s", path, r.Status)
+		}
+	}
+}
+
+// revokedMachine ends the machine's trust and waits for its agent to say so.
+func revokedMachine(t *testing.T, tr *trial) {
+	t.Helper()
+	var machines struct {
+		Endpoints []struct {
+			ID     string
+			Online bool
+		}
+	}
+	tr.collector(t, &machines, "endpoint", "list")
+	if len(machines.Endpoints) != 1 || !machines.Endpoints[0].Online {
+		t.Fatalf("machines: %+v, want one, online", machines.Endpoints)
+	}
+	var none struct{}
+	tr.collector(t, &none, "endpoint", "revoke", machines.Endpoints[0].ID, "--reason", "sold")
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		out, _ := tr.command("constat-agent", "status", "--data", filepath.Join(tr.data, "agent")).CombinedOutput()
+		if strings.Contains(string(out), "revoked") {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatalf("the agent was never told: %s", out)
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func endpointCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "endpoint",
+		Short: "Look at the machines of a running collector, and end their trust",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	list := remote(o, "list [PART OF A NAME OR SERIAL]", "List machines by name", cobra.MaximumNArgs(1),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			r := &constatv1.ListEndpointsRequest{}
+			if len(args) > 0 {
+				r.Query = args[0]
+			}
+			return desk.ListEndpoints(ctx, r)
+		}, writeEndpoints)
+	var reason string
+	revoke := remote(o, "revoke ID", "End a machine's certificate: it must enrol again", cobra.ExactArgs(1),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.RevokeEndpoint(ctx, &constatv1.RevokeEndpointRequest{EndpointId: args[0], Reason: reason})
+		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Revoked; its next call is refused.") })
+	revoke.Flags().StringVar(&reason, "reason", "", "why, for the record and for the machine's user")
+	cmd.AddCommand(list, revoke)
+	return cmd
+}
+
+func writeEndpoints(w io.Writer, m proto.Message) {
+	r := m.(*constatv1.ListEndpointsResponse)
+	if len(r.GetEndpoints()) == 0 {
+		fmt.Fprintln(w, "No machines.")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tSYSTEM\tMODEL\tLAST SEEN\tSTATE\tID")
+	for _, e := range r.GetEndpoints() {
+		state := "offline"
+		switch {
+		case e.GetRevoked():
+			state = "revoked"
+		case e.GetOnline():
+			state = "online"
+		}
+		seen := "never"
+		if e.GetLastSeenAt() != nil {
+			seen = e.GetLastSeenAt().AsTime().Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s %s\t%s\t%s\t%s\n", e.GetHostname(), e.GetOsName(), e.GetManufacturer(), e.GetModel(), seen, state, e.GetId())
+	}
+	_ = t.Flush()
+	if r.GetNext() != "" {
+		fmt.Fprintln(w, "There are more: name a part of what you look for.")
+	}
+}
