@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -230,6 +231,9 @@ func checkName(name string) error {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {
 			return invalid("a user's name cannot hold the character %U", r)
 		}
+	}
+	if !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return invalid("a user's name has at least one letter or digit")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func TestWhoMayCall(t *testing.T) {
 	client, _, technician, _ := serve(t)
 	for header, want := range map[string]string{
-		"": "carries no token", "Basic eA==": "not of the form", "Bearer ": "not of the form", "Bearer wrong": "not valid",
+		"": "constat-collector user token", "Basic eA==": "not of the form", "Bearer ": "not of the form", "Bearer wrong": "not valid",
 	} {
 		ctx := t.Context()
 		if header != "" {
@@ -139,6 +139,14 @@ func TestCalls(t *testing.T) {
 		t.Errorf("diagnosing an endpoint that is offline: %v (%v)", event, err)
 	}
 
+	if _, err := client.CreateTicket(technician, &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{Id: newID(), Text: "Still"}}); err != nil {
+		t.Fatal(err)
+	}
+	merged, err := client.MergeTicket(technician, &constatv1.MergeTicketRequest{Number: 2, Version: 1, Into: 1})
+	if err != nil || merged.Ticket.Number != 1 {
+		t.Errorf("merged %v (%v)", merged, err)
+	}
+	_, errSelf := client.MergeTicket(technician, &constatv1.MergeTicketRequest{Number: 1, Into: 1})
 	_, errConflict := client.UpdateTicket(technician, &constatv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("low")})
 	_, errMissing := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 7})
 	_, errSnapshot := client.GetSnapshot(technician, &constatv1.GetSnapshotRequest{Id: newID()})
@@ -149,7 +157,7 @@ func TestCalls(t *testing.T) {
 		err  error
 		code codes.Code
 	}{
-		{errConflict, codes.Aborted}, {errMissing, codes.NotFound}, {errSnapshot, codes.NotFound},
+		{errConflict, codes.Aborted}, {errSelf, codes.InvalidArgument}, {errMissing, codes.NotFound}, {errSnapshot, codes.NotFound},
 		{errInvalid, codes.InvalidArgument}, {errRole, codes.PermissionDenied}, {errNone, codes.OK},
 	} {
 		if status.Code(answer.err) != answer.code {

@@ -47,12 +47,14 @@ type endpointView struct {
 	Groups     []factGroup
 	TakenAt    *timestamppb.Timestamp
 	Changes    []*constatv1.Change
+	Diagnoses  []*constatv1.Diagnosis
 	Tickets    []*constatv1.Ticket
 	Procedures []*diagnosis.Procedure
 	live
 }
 
-// endpoint shows one machine: its facts, what changed, its tickets.
+// endpoint shows one machine: its facts, what changed, what was found
+// wrong, its tickets.
 func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 	found, err := c.desk.Endpoint(v.Context(), v.PathValue("id"))
 	if err != nil {
@@ -66,7 +68,8 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 	view := endpointView{
 		Endpoint: endpoint, Groups: v.speech.factGroups(found.GetSnapshot()),
 		TakenAt: found.GetSnapshot().GetManifest().GetTakenAt(), Changes: found.GetChanges(),
-		Tickets: list.GetTickets(), Procedures: diagnosis.Procedures(),
+		Diagnoses: found.GetDiagnoses(),
+		Tickets:   list.GetTickets(), Procedures: diagnosis.Procedures(),
 	}
 	view.live = liveOf("/endpoints/"+url.PathEscape(endpoint.GetId()), v.URL.Query().Get("run"))
 	return c.render(w, v, http.StatusOK, "endpoint", "endpoints", view)

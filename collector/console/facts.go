@@ -274,8 +274,10 @@ func (s *speech) changeLabel(c *constatv1.Change) string {
 // pathSegment is one step of a fact's path, with the key of a list's element.
 type pathSegment struct{ name, key string }
 
-// splitPath cuts a path at the dots outside of brackets. A path that breaks the
-// rules is cut as far as it keeps them; the result is never empty.
+// splitPath cuts a path at the dots outside of brackets. A key ends at the
+// bracket that a dot or the end follows: "tcp[[2001:db8::1]:443].result". A path
+// that breaks the rules is cut as far as it keeps them; the result is never
+// empty.
 func splitPath(path string) []pathSegment {
 	var segments []pathSegment
 	for {
@@ -287,7 +289,10 @@ func splitPath(path string) []pathSegment {
 		segment.name = path[:end]
 		rest := path[end:]
 		if rest[0] == '[' {
-			closing := strings.Index(rest, "]")
+			closing := strings.Index(rest, "].")
+			if closing < 0 && strings.HasSuffix(rest, "]") {
+				closing = len(rest) - 1
+			}
 			if closing < 0 {
 				return append(segments, pathSegment{name: path})
 			}

@@ -67,6 +67,7 @@ func TestFactLabel(t *testing.T) {
 		{"en", "probes.dns[192.0.2.53].rcode", "DNS questions 192.0.2.53 › DNS answer code"},
 		{"fr", "space.filesystems[/home/a.b].used_percent", "Systèmes de fichiers /home/a.b › Part utilisée"},
 		{"en", "system.serial", "System › Serial"},
+		{"en", "probes.tcp[[2001:db8::1]:443].result", "TCP connections [2001:db8::1]:443 › Result"},
 		{"en", "services[intranet].result", "Services intranet › Result"},
 		{"en", "load", "load"},
 		{"en", "", ""},

@@ -16,13 +16,22 @@ const ticketsPerPage = 50
 // done by setting a status.
 var statuses = []string{"new", "open", "pending", "solved", "closed"}
 
+// What the filters say besides a status and a name. No status: those still to be
+// worked on. No user is called by a sign alone.
+const (
+	anyStatus = "any"
+	nobody    = "-"
+)
+
 // queueView is the list of tickets.
 type queueView struct {
 	Views                   []view
 	Query, Status, Assignee string
 	Statuses, Assignees     []string
 	Filtered                bool
-	Tickets                 []*constatv1.Ticket
+	// Everywhere is the same search in tickets of any status; empty: this is it.
+	Everywhere string
+	Tickets    []*constatv1.Ticket
 	// Older is the address of the next page; empty: this is the last.
 	Older string
 }
@@ -37,20 +46,32 @@ type view struct {
 func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
 	before, _ := strconv.ParseInt(form.Get("before"), 10, 32)
-	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{
+	q := queueView{
 		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
+		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
+	}
+	request := &constatv1.ListTicketsRequest{
+		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "",
 		Limit: ticketsPerPage + 1, Before: int32(before),
-	})
+	}
+	if q.Status == anyStatus {
+		request.Status = ""
+	}
+	colleague := q.Assignee
+	if q.Assignee == nobody {
+		request.Assignee, request.Unassigned, colleague = "", true, ""
+	}
+	list, err := c.desk.Tickets(v.Context(), request)
 	if err != nil {
 		return err
 	}
-	q := queueView{
-		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
-		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"), Tickets: list.GetTickets(),
-	}
+	q.Tickets = list.GetTickets()
 	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee) != ""
+	if q.Status != anyStatus {
+		q.Everywhere = "/tickets?" + url.Values{"status": {anyStatus}, "q": {q.Query}}.Encode()
+	}
 	q.Views = c.views(v, q)
-	if q.Assignees, err = c.assignees(v, q.Assignee); err != nil {
+	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
 	}
 	if len(q.Tickets) > ticketsPerPage {
@@ -68,10 +89,12 @@ func (c *console) views(v *visit, q queueView) []view {
 		return q.Query == "" && q.Status == status && q.Assignee == assignee
 	}
 	return []view{
-		{Label: "queue.view.all", Address: "/tickets", Current: only("", "")},
+		{Label: "queue.view.active", Address: "/tickets", Current: only("", "")},
 		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
+		{Label: "queue.view.unassigned", Address: "/tickets?assignee=" + nobody, Current: only("", nobody)},
 		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
 		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},
 		{Label: "queue.view.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
+		{Label: "queue.view.all", Address: "/tickets?status=" + anyStatus, Current: only(anyStatus, "")},
 	}
 }

@@ -50,6 +50,8 @@ func newPages(c *console) map[string]pageSet {
 
 // page is what every template gets.
 type page struct {
+	// Alone: it has no navigation.
+	Alone bool
 	// Path to come back to, with its query.
 	Path string
 	User account.User
@@ -74,7 +76,7 @@ func (c *console) render(w http.ResponseWriter, v *visit, status int, name, nav 
 		p.Flash = &flash{Message: message, Draft: c.sessions.PopString(v.Context(), keyDone)}
 	}
 	frame := "framed"
-	if alonePages[name] || v.user.ID == "" {
+	if p.Alone = alonePages[name] || v.user.ID == ""; p.Alone {
 		frame = "alone"
 	}
 	var out bytes.Buffer

@@ -32,6 +32,7 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /tickets/{number}", c.signedIn(c.ticket))
 	pages.Handle("POST /tickets/{number}", c.signedIn(c.work))
 	pages.Handle("POST /tickets/{number}/diagnose", c.signedIn(c.diagnoseTicket))
+	pages.Handle("POST /tickets/{number}/merge", c.signedIn(c.merge))
 	pages.Handle("GET /tickets/{number}/events", c.signedIn(c.ticketEvents))
 
 	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))

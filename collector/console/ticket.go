@@ -38,6 +38,9 @@ type reply struct {
 	Entry, Kind, Text string
 	// Problem says what is missing.
 	Problem string
+	// Into is the number typed into the form that merges, and MergeProblem why
+	// that did not work.
+	Into, MergeProblem string
 }
 
 // ticketNumber reads the number in the address. What is no number names no

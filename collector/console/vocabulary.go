@@ -62,6 +62,8 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"factValue":   s.factValue,
 		"changeLabel": s.changeLabel,
 		"fieldChange": func(change *constatv1.FieldChange) string { return c.fieldChange(s, change) },
+		"nextStep":    nextStep,
+		"unobserved":  unobserved,
 		"checkOf":     func(h *constatv1.Hypothesis) string { return c.check(s, h) },
 		"model":       model,
 		"actor": func(e *constatv1.TicketEntry) string {
@@ -131,6 +133,28 @@ func (c *console) check(s *speech, h *constatv1.Hypothesis) string {
 	return h.GetCheck()
 }
 
+// nextStep is what to do next, unless a root cause has said it as its advice.
+func nextStep(d *constatv1.Diagnosis) string {
+	for _, cause := range d.GetRootCauses() {
+		if advice := cause.GetAdvice(); d.GetNextStep() == advice.GetUser() || d.GetNextStep() == advice.GetTechnician() {
+			return ""
+		}
+	}
+	return d.GetNextStep()
+}
+
+// unobserved gives the groups that this kind of machine does not offer, or the
+// others: those that somebody can do something about.
+func unobserved(d *constatv1.Diagnosis, unsupported bool) []*constatv1.Unobserved {
+	var groups []*constatv1.Unobserved
+	for _, group := range d.GetUnobserved() {
+		if unsupported == (group.GetObservation().GetStatus() == "unsupported") {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
 // fieldChange says what became of a ticket's field.
 func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	field := change.GetField()
@@ -142,6 +166,9 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 			return c.faultTitle(s, text, "", "")
 		}
 		return text
+	}
+	if field == "merged" {
+		return s.say("change.merged", "Ticket", change.GetAfter())
 	}
 	before, after := value(change.GetBefore()), value(change.GetAfter())
 	name := s.word("field", field)
