@@ -10,6 +10,7 @@ var sources = []source{
 	{"host", 2 * time.Second, readHost},
 	{"load", 3 * time.Second, readLoad},
 	{"network", networkLimit, sharedNetwork},
+	{"power", 3 * time.Second, readPower},
 	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
 	{"services", 3 * time.Second, readServices},
