@@ -130,9 +130,14 @@ func (c *counter) find(user local.User, id string) (kept, bool) {
 // SubmitTicket makes a ticket durable, and waits for its number if asked.
 func (c *counter) SubmitTicket(ctx context.Context, r *constatv1.SubmitTicketRequest) (*constatv1.SubmitTicketResponse, error) {
 	user, ok := local.Peer(ctx)
-	switch {
-	case !ok:
+	if !ok {
 		return nil, status.Error(codes.PermissionDenied, "who is asking is unknown")
+	}
+	return c.submitFor(ctx, user, r)
+}
+
+func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.SubmitTicketRequest) (*constatv1.SubmitTicketResponse, error) {
+	switch {
 	case c.link == nil:
 		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so there is nobody to send a ticket to: ask your administrator for an enrolment token and run \"constat-agent enroll\"")
 	case !slices.Contains(complaints(), r.Complaint):

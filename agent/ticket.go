@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"constat/agent/local"
+	"constat/agent/uplink"
 	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -48,27 +54,23 @@ func ticketNewCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			conn, err := local.Dial(cmd.Context(), local.Socket(s.Data))
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-			agent := constatv1.NewLocalServiceClient(conn)
-
 			request := &constatv1.SubmitTicketRequest{
 				Complaint: complaint, Text: text, Language: o.lang(), WaitSeconds: int32(wait.Seconds()),
 			}
-			var d *constatv1.Diagnosis
-			if complaint != "other" {
-				show, end := showProgress(cmd.ErrOrStderr(), o.lang())
-				d, err = follow(cmd, agent, &constatv1.RunDiagnosisRequest{Procedure: complaint, Language: o.lang()}, show)
-				end()
-				if err != nil {
-					return err
-				}
-				request.DiagnosisId = d.Id
+			show, end := showProgress(cmd.ErrOrStderr(), o.lang())
+			conn, err := local.Dial(cmd.Context(), local.Socket(s.Data))
+			if err != nil && !errors.Is(err, local.ErrNotRunning) {
+				return err
 			}
-			answer, err := agent.SubmitTicket(cmd.Context(), request)
+			var d *constatv1.Diagnosis
+			var answer *constatv1.SubmitTicketResponse
+			if err == nil {
+				defer conn.Close()
+				d, answer, err = askService(cmd.Context(), constatv1.NewLocalServiceClient(conn), request, show)
+			} else {
+				d, answer, err = askAlone(cmd.Context(), s, request, show)
+			}
+			end()
 			if err != nil {
 				return plain(err)
 			}
@@ -111,16 +113,76 @@ var ticketWords = map[string]struct{ open, waits string }{
 	},
 }
 
-// follow runs a diagnosis in the agent's service and waits for its end.
-func follow(cmd *cobra.Command, agent constatv1.LocalServiceClient, r *constatv1.RunDiagnosisRequest, show func(*constatv1.Progress)) (*constatv1.Diagnosis, error) {
-	stream, err := agent.RunDiagnosis(cmd.Context(), r)
+// askService has the agent's service diagnose and submit.
+func askService(ctx context.Context, agent constatv1.LocalServiceClient, r *constatv1.SubmitTicketRequest, show func(*constatv1.Progress)) (d *constatv1.Diagnosis, answer *constatv1.SubmitTicketResponse, err error) {
+	if r.Complaint != "other" {
+		if d, err = follow(ctx, agent, &constatv1.RunDiagnosisRequest{Procedure: r.Complaint, Language: r.Language}, show); err != nil {
+			return nil, nil, err
+		}
+		r.DiagnosisId = d.Id
+	}
+	answer, err = agent.SubmitTicket(ctx, r)
+	return d, answer, err
+}
+
+// askAlone does what the service would, where none runs: the ticket goes into
+// the spool of this machine's identity and from there to the collector, now or
+// when an agent runs again.
+func askAlone(ctx context.Context, s *settings, r *constatv1.SubmitTicketRequest, show func(*constatv1.Progress)) (d *constatv1.Diagnosis, answer *constatv1.SubmitTicketResponse, err error) {
+	if _, err := os.Stat(s.Data); err != nil {
+		return nil, nil, local.ErrNotRunning
+	}
+	me, err := user.Current()
 	if err != nil {
-		return nil, plain(err)
+		return nil, nil, err
+	}
+	asker := local.User{ID: me.Uid, Name: me.Username}
+	seen, err := newObserver(ctx, s, s.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer seen.close()
+	link, err := uplink.Open(seen.dir, uplink.Proxy(s.Proxy), uplink.Logger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w; and %w", local.ErrNotRunning, err)
+	}
+	seen.config.EndpointID = link.EndpointID()
+	c := &counter{observer: seen, link: link, ownProbes: s.Probes != nil}
+	c.adopt(link.Policy())
+	sending, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = link.Run(sending, uplink.Handlers{Diagnose: c.commanded})
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	if r.Complaint != "other" {
+		p, err := procedureByName(r.Complaint)
+		if err != nil {
+			return nil, nil, err
+		}
+		var snapshot *constatv1.Snapshot
+		d, snapshot = c.run(ctx, p, r.Language, "user", show)
+		c.keep(kept{asker, d, snapshot})
+		r.DiagnosisId = d.Id
+	}
+	answer, err = c.submitFor(ctx, asker, r)
+	return d, answer, err
+}
+
+// follow runs a diagnosis in the agent's service and waits for its end.
+func follow(ctx context.Context, agent constatv1.LocalServiceClient, r *constatv1.RunDiagnosisRequest, show func(*constatv1.Progress)) (*constatv1.Diagnosis, error) {
+	stream, err := agent.RunDiagnosis(ctx, r)
+	if err != nil {
+		return nil, err
 	}
 	for {
 		m, err := stream.Recv()
 		if err != nil {
-			return nil, plain(err)
+			return nil, err
 		}
 		if d := m.GetDiagnosis(); d != nil {
 			return d, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"constat/collector/desk"
@@ -29,7 +30,9 @@ func OpenAuthority(ctx context.Context, s *store.Store, keyFile string, now time
 		if !first {
 			return nil, nil, fmt.Errorf("the CA in this database is sealed and its key file %s is not there: put it back, or name the right one with --key-file", keyFile)
 		}
-		key, err = identity.NewKeyFile(keyFile)
+		if key, err = identity.NewKeyFile(keyFile); errors.Is(err, fs.ErrExist) {
+			key, err = identity.OpenKeyFile(keyFile)
+		}
 	}
 	if err != nil {
 		return nil, nil, err

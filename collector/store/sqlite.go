@@ -33,7 +33,8 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	writes.SetMaxOpenConns(1)
-	if err := migrate(ctx, writes, goose.DialectSQLite3); err != nil {
+	err = alone(ctx, path, func() error { return migrate(ctx, writes, goose.DialectSQLite3) })
+	if err != nil {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", path, explain(err))
 	}
@@ -52,6 +53,25 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	go s.runWriter(running)
 	return s, nil
+}
+
+// alone runs f while no other process that asks does: a command beside a server
+// that starts for the first time would otherwise make the tables twice. The lock
+// is an empty SQLite file beside the database, held by an exclusive transaction,
+// which the system ends with the process.
+func alone(ctx context.Context, path string, f func() error) error {
+	guard, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path + "-guard"}).EscapedPath()+
+		"?_pragma=busy_timeout(60000)&_txlock=exclusive")
+	if err != nil {
+		return err
+	}
+	defer guard.Close()
+	held, err := guard.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer held.Rollback()
+	return f()
 }
 
 // preparePath refuses what SQLite would only call "unable to open database file".

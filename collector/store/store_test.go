@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -64,4 +65,24 @@ func TestWritesAreAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestFirstStartsAtOnce opens a database that is not there yet several times at
+// once, as a command beside a server that just starts does.
+func TestFirstStartsAtOnce(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "constat.db")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s, err := store.Open(t.Context(), url)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -9,11 +9,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -423,5 +426,29 @@ func TestSkew(t *testing.T) {
 		if got := Skew(off); got != want {
 			t.Errorf("Skew(%v) = %q, want %q", off, got, want)
 		}
+	}
+}
+
+// TestOneKeyOfManyStarts: of collectors that start at once, one makes the key.
+func TestOneKeyOfManyStarts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sealing.key")
+	var made atomic.Int32
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			switch _, err := NewKeyFile(path); {
+			case err == nil:
+				made.Add(1)
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+			if _, err := OpenKeyFile(path); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d keys were made", made.Load())
 	}
 }

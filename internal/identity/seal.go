@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -48,18 +49,28 @@ const keyFileComment = `# Sealing key of a Constat collector. With it and the da
 `
 
 // NewKeyFile draws a key and writes it to path, readable by its owner only. A
-// file that is there already is never replaced: whatever was sealed with it
-// would be lost.
+// file that is there already is never replaced, whatever was sealed with it
+// would be lost: the error is fs.ErrExist.
 func NewKeyFile(path string) (*SealingKey, error) {
 	var key [32]byte
 	if _, err := rand.Read(key[:]); err != nil {
 		return nil, fmt.Errorf("cannot draw a sealing key: %w", err)
 	}
-	if _, err := os.Lstat(path); err == nil {
-		return nil, fmt.Errorf("the key file %s exists already and is not replaced", path)
-	}
 	text := keyFileComment + keyFilePrefix + base64.StdEncoding.EncodeToString(key[:]) + "\n"
-	if err := durable.Write(path, []byte(text), 0o600); err != nil {
+	// Written aside and linked into place: of two collectors that start at once,
+	// one link succeeds, and nobody ever sees half a key.
+	aside := path + "." + rand.Text()
+	if err := durable.Write(aside, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	defer os.Remove(aside)
+	if err := os.Link(aside, path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("the key file %s exists already and is not replaced: %w", path, fs.ErrExist)
+		}
+		return nil, fmt.Errorf("cannot make the key file: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	return newSealingKey(key[:])

@@ -93,7 +93,8 @@ func ParseToken(text string) (Token, error) {
 		return Token{}, errors.New("the enrolment token was mistyped: after its prefix only the letters a to z and the digits 2 to 7 occur; copy it again")
 	}
 	body := raw[:secretBytes+hashBytes]
-	if string(tokenChecksum(body)) != string(raw[len(body):]) {
+	// The last letter has bits to spare: only one spelling is the token's.
+	if string(tokenChecksum(body)) != string(raw[len(body):]) || tokenEncoding.EncodeToString(raw) != text[len(tokenPrefix):] {
 		return Token{}, errors.New("the enrolment token was mistyped: its checksum is wrong; copy it again")
 	}
 	var t Token

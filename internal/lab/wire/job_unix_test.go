@@ -344,3 +344,86 @@ func TestQuickstartTellsAForeignAgent(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, said)
 	}
 }
+
+// TestTicketsWithoutAService enrols as an administrator does by hand, and asks
+// for help with no agent at work: with the collector there, while it is gone,
+// and after it came back.
+func TestTicketsWithoutAService(t *testing.T) {
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr := &trial{bin: bin, data: dir, grpc: freeAddress(t)}
+	data, agentData := filepath.Join(dir, "collector"), filepath.Join(dir, "agent")
+	serve := func() (stop func()) {
+		cmd := tr.command("constat-collector", "serve", "--data", data, "--grpc", tr.grpc, "--http", "127.0.0.1:0")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			c, err := net.Dial("tcp", tr.grpc)
+			if err == nil {
+				c.Close()
+				break
+			}
+			if t.Context().Err() != nil {
+				t.Fatal(err)
+			}
+		}
+		return func() {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Wait()
+		}
+	}
+	ask := func() int {
+		cmd := tr.command("constat-agent", "ticket", "new", "--data", agentData, "--complaint", "slow", "--text", "it crawls", "--wait", "3s", "--json")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("ticket new: %v\n%s", err, stderr.String())
+		}
+		var answer struct {
+			ID, DiagnosisID string
+			Number          int
+		}
+		if err := json.Unmarshal(out, &answer); err != nil || answer.ID == "" || answer.DiagnosisID == "" {
+			t.Fatalf("ticket new printed %s (%v)", out, err)
+		}
+		return answer.Number
+	}
+	stop := serve()
+	token, err := tr.command("constat-collector", "token", "create", "--data", data).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	enroll := tr.command("constat-agent", "enroll", "--data", agentData, "--collector", tr.grpc, "--token-file", "-")
+	enroll.Stdin = bytes.NewReader(token)
+	if out, err := enroll.CombinedOutput(); err != nil {
+		t.Fatalf("enroll: %v\n%s", err, out)
+	}
+	if n := ask(); n != 1 {
+		t.Errorf("the first ticket has number %d", n)
+	}
+	stop()
+	if n := ask(); n != 0 {
+		t.Errorf("a ticket got number %d from a collector that is gone", n)
+	}
+	defer serve()()
+	if n := ask(); n != 2 && n != 3 {
+		t.Errorf("the third ticket has number %d", n)
+	}
+	var list struct {
+		Tickets []struct{ Number int }
+	}
+	tr.collector(t, &list, "ticket", "list")
+	if len(list.Tickets) != 3 {
+		t.Errorf("%d tickets, want three: %v", len(list.Tickets), list.Tickets)
+	}
+}
