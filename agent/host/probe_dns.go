@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -60,28 +61,84 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 		Server: q.server.Address, Name: set(q.name), Type: set("a"),
 		NonexistentName: set(q.lie), Link: q.server.Link,
 	}
+	sent := sync.OnceFunc(p.asked.Done)
+	defer sent()
 	kind := dnsmessage.TypeA
 	if len(q.expect) > 0 && !slices.ContainsFunc(q.expect, func(e string) bool { return strings.Contains(e, ".") }) {
 		kind, d.Type = dnsmessage.TypeAAAA, set("aaaa")
 	}
-	id := uint16(rand.Uint32())
-	message, err := packQuestion(id, q.name, kind)
+	message, err := packQuestion(uint16(rand.Uint32()), q.name, kind)
 	if err != nil {
 		d.Result = set("error")
 		return d
 	}
 	ctx, cancel := p.patience.within(p.ctx, answerLimit)
 	defer cancel()
+	server := p.nameServer(net.JoinHostPort(q.server.GetAddress(), "53"))
+	defer context.AfterFunc(server.refused, cancel)()
+	doubt := time.AfterFunc(repeats[0], func() { server.doubt.Do(func() { p.doubt(server, message) }) })
+	defer doubt.Stop()
 	start := time.Now()
-	a, transport, err := exchange(ctx, net.JoinHostPort(q.server.GetAddress(), "53"), message, id)
+	a, transport, took, err := exchange(ctx, server.address, message, sent)
+	if resultOf(err) == "refused" {
+		server.refuse()
+	}
 	d.Result, d.Transport, d.Ms = set(resultOf(err)), &transport, milliseconds(start)
 	if err != nil {
+		if server.refused.Err() != nil {
+			d.Result = set("refused")
+		}
 		return d
 	}
-	p.patience.answered(time.Since(start))
+	p.patience.answered(took)
+	d.Ms = set(float64(took.Microseconds()) / 1000)
 	d.Rcode = set(a.rcode)
 	d.Answers, d.Expected = answers(a.addresses, q.expect)
 	return d
+}
+
+// nameServer is what the questions to one server know together.
+type nameServer struct {
+	address string
+	// refused ends when a question was refused: systems say so of few
+	// datagrams a second only, so it goes for the others as well.
+	refused context.Context
+	refuse  context.CancelFunc
+	doubt   sync.Once
+}
+
+func (p *prober) nameServer(address string) *nameServer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.servers[address]
+	if s == nil {
+		s = &nameServer{address: address}
+		s.refused, s.refuse = context.WithCancel(p.ctx)
+		p.servers[address] = s
+	}
+	return s
+}
+
+// doubt looks whether a server that is silent so far may be merely slow: asked
+// by TCP, its machine answers the connection but the question neither. Then
+// everything waits longer. A server that answers by TCP at once is not slow:
+// UDP does not pass.
+func (p *prober) doubt(server *nameServer, message []byte) {
+	ctx, cancel := context.WithTimeout(p.ctx, answerLimit-repeats[0]-100*time.Millisecond)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", server.address)
+	if err == nil {
+		defer conn.Close()
+		_, err = askConnection(ctx, conn, message)
+		if err != nil {
+			p.patience.slow.Store(true)
+		}
+		return
+	}
+	if resultOf(err) == "refused" && server.refused.Err() == nil {
+		p.patience.slow.Store(true)
+	}
 }
 
 // packQuestion writes a recursive query without EDNS, which every server takes.
@@ -98,54 +155,71 @@ func packQuestion(id uint16, name string, kind dnsmessage.Type) ([]byte, error) 
 }
 
 // exchange asks by UDP, and by TCP when the answer was cut; transport is the
-// one that was used last.
-func exchange(ctx context.Context, server string, message []byte, id uint16) (a answer, transport string, err error) {
-	a, err = exchangeUDP(ctx, server, message, id)
+// one that was used last, took is the time between a question and its own
+// answer. It calls sent once the question is on its way.
+func exchange(ctx context.Context, server string, message []byte, sent func()) (a answer, transport string, took time.Duration, err error) {
+	a, took, err = exchangeUDP(ctx, server, message, sent)
 	if err != nil || !a.truncated {
-		return a, "udp", err
+		return a, "udp", took, err
 	}
-	a, err = exchangeTCP(ctx, server, message, id)
-	return a, "tcp", err
+	a, err = exchangeTCP(ctx, server, message)
+	return a, "tcp", took, err
 }
 
 // exchangeUDP sends the question, repeats it while there is no answer, and passes
-// over datagrams that do not belong to it.
-func exchangeUDP(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
+// over datagrams that do not belong to it. Repetitions have ids of their own,
+// so that an answer to one is not taken for a late answer to the first.
+func exchangeUDP(ctx context.Context, server string, message []byte, sent func()) (a answer, took time.Duration, err error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "udp", server)
 	if err != nil {
-		return answer{}, err
+		return answer{}, 0, err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	start := time.Now()
 	if _, err := conn.Write(message); err != nil {
-		return answer{}, err
+		return answer{}, 0, err
 	}
+	sent()
+	id := binary.BigEndian.Uint16(message)
+	times := []time.Duration{0}
 	for _, at := range repeats {
-		again := time.AfterFunc(at, func() { conn.Write(message) })
+		next := slices.Clone(message)
+		binary.BigEndian.PutUint16(next, id+uint16(len(times)))
+		times = append(times, at)
+		again := time.AfterFunc(at, func() { conn.Write(next) })
 		defer again.Stop()
 	}
 	buffer := make([]byte, 4096)
 	for {
 		n, err := conn.Read(buffer)
 		if err != nil {
-			return answer{}, err
+			return answer{}, 0, err
 		}
-		if a, err := parseAnswer(buffer[:n], id); err == nil {
-			return a, nil
+		for i, at := range times {
+			if a, err := parseAnswer(buffer[:n], id+uint16(i)); err == nil {
+				return a, max(time.Since(start)-at, 0), nil
+			}
 		}
 	}
 }
 
 // exchangeTCP asks by TCP (RFC 7766).
-func exchangeTCP(ctx context.Context, server string, message []byte, id uint16) (answer, error) {
+func exchangeTCP(ctx context.Context, server string, message []byte) (answer, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", server)
 	if err != nil {
 		return answer{}, err
 	}
 	defer conn.Close()
+	return askConnection(ctx, conn, message)
+}
+
+// askConnection asks over a connection, where messages have their length in
+// front.
+func askConnection(ctx context.Context, conn net.Conn, message []byte) (answer, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)); err != nil {
@@ -159,7 +233,7 @@ func exchangeTCP(ctx context.Context, server string, message []byte, id uint16) 
 	if _, err := io.ReadFull(conn, reply); err != nil {
 		return answer{}, err
 	}
-	return parseAnswer(reply, id)
+	return parseAnswer(reply, binary.BigEndian.Uint16(message))
 }
 
 // answer is what a server said.

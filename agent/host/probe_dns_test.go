@@ -127,7 +127,7 @@ func TestExchange(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			a, transport, err := exchange(ctx, serveDNS(t, c.udp, c.tcp), query, id)
+			a, transport, _, err := exchange(ctx, serveDNS(t, c.udp, c.tcp), query, func() {})
 			if transport != c.transport || resultOf(err) != c.result || a.rcode != c.rcode && err == nil || len(a.addresses) != c.addresses {
 				t.Errorf("got %s, %v, %v", transport, a, err)
 			}
@@ -142,7 +142,7 @@ func TestExchangeSilence(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	silent := serveDNS(t, func([]byte) [][]byte { cancel(); return nil }, func([]byte) [][]byte { return nil })
-	if _, _, err := exchange(ctx, silent, query, 1); resultOf(err) != "timeout" {
+	if _, _, _, err := exchange(ctx, silent, query, func() {}); resultOf(err) != "timeout" {
 		t.Errorf("silence: %v", err)
 	}
 	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -150,7 +150,7 @@ func TestExchangeSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	if _, _, err := exchange(t.Context(), closed.LocalAddr().String(), query, 1); resultOf(err) != "refused" {
+	if _, _, _, err := exchange(t.Context(), closed.LocalAddr().String(), query, func() {}); resultOf(err) != "refused" {
 		t.Errorf("a closed port: %v", err)
 	}
 }

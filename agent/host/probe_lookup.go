@@ -44,16 +44,18 @@ func (p *prober) resolve(name string) *lookup {
 	p.lookups[name] = l
 	go func() {
 		defer close(l.done)
+		p.asked.Wait()
 		ctx, cancel := p.patience.within(p.ctx, lookupLimit)
 		defer cancel()
 		start := time.Now()
-		l.addresses, l.err = repeatLookup(ctx, name)
+		var took time.Duration
+		l.addresses, took, l.err = repeatLookup(ctx, name)
 		l.took = time.Since(start)
 		if l.err != nil && ctx.Err() != nil {
 			l.err = &net.DNSError{Err: "given up", Name: name, IsTimeout: true}
 		}
 		if l.err == nil {
-			p.patience.answered(l.took)
+			p.patience.answered(took)
 		}
 		for i, a := range l.addresses {
 			l.addresses[i] = a.Unmap()
@@ -63,17 +65,20 @@ func (p *prober) resolve(name string) *lookup {
 }
 
 // repeatLookup asks the system's resolver, and asks again while there is no
-// answer: it waits seconds itself before it repeats a lost question.
-func repeatLookup(ctx context.Context, name string) ([]netip.Addr, error) {
+// answer: it waits seconds itself before it repeats a lost question. took is
+// the time of the question that was answered, without those lost before it.
+func repeatLookup(ctx context.Context, name string) (addresses []netip.Addr, took time.Duration, err error) {
 	type outcome struct {
 		addresses []netip.Addr
+		took      time.Duration
 		err       error
 	}
 	done := make(chan outcome, 1+len(repeats))
 	ask := func() {
+		start := time.Now()
 		// A resolver of its own: one alone would join equal questions.
 		addresses, err := newResolver().LookupNetIP(ctx, "ip", name)
-		done <- outcome{addresses, err}
+		done <- outcome{addresses, time.Since(start), err}
 	}
 	go ask()
 	for _, at := range repeats {
@@ -81,7 +86,7 @@ func repeatLookup(ctx context.Context, name string) ([]netip.Addr, error) {
 		defer again.Stop()
 	}
 	first := <-done
-	return first.addresses, first.err
+	return first.addresses, first.took, first.err
 }
 
 // lookup waits for the addresses of a name; there is at least one, or an error.

@@ -83,14 +83,19 @@ type prober struct {
 	patience patience
 	// passed happens, by family, when something beyond the gateway answers.
 	passed map[int32]*event
+	// asked is done when every direct question is on its way. Look-ups wait for
+	// it: where a server is gone, its machine says so of a few datagrams only,
+	// and those should be ours.
+	asked sync.WaitGroup
 
 	mu      sync.Mutex
 	lookups map[string]*lookup
+	servers map[string]*nameServer
 }
 
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	return &prober{
-		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{},
+		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{},
 		passed:  map[int32]*event{4: newEvent(), 6: newEvent()},
 		confirm: func(context.Context, string) bool { return false },
 	}
@@ -102,7 +107,9 @@ func (p *prober) run() *constatv1.Probes {
 	result := &constatv1.Probes{}
 	result.Gateways = each(&wg, p.gateways(), p.askGateway)
 	names := p.names()
-	result.Dns = each(&wg, p.questions(names), p.askDNS)
+	questions := p.questions(names)
+	p.asked.Add(len(questions))
+	result.Dns = each(&wg, questions, p.askDNS)
 	result.Lookups = each(&wg, names, p.askLookup)
 	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
 	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)

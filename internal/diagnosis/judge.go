@@ -144,9 +144,11 @@ func score(f *finding) float64 {
 	if f.Contradicted == fault.Unknown {
 		s -= evidenceWeight
 	}
-	// Two decimals: no more is meant.
-	return float64(int(max(s, 0)*100+0.5)) / 100
+	return twoDecimals(max(s, 0))
 }
+
+// twoDecimals rounds a score, half up: no more is meant.
+func twoDecimals(s float64) float64 { return float64(int(s*100+0.5)) / 100 }
 
 // explain takes the symptoms away: a true fault that another true one brings
 // about, over any number of steps, is no cause. What is only possible explains
@@ -164,7 +166,7 @@ func (j *judgement) explain() {
 			}
 		}
 		// One more explained finding is one more reason to believe.
-		cause.score = min(1, cause.score+evidenceWeight*float64(min(len(cause.explains), 4)))
+		cause.score = twoDecimals(min(1, cause.score+evidenceWeight*float64(min(len(cause.explains), 4))))
 	}
 }
 

@@ -34,7 +34,8 @@ type scene struct {
 }
 
 // faultRow is one fault: how it is put into a healthy scene, and what must be
-// named. An empty fault is a healthy variation: no finding at all.
+// named. An empty fault is a healthy variation: no finding at all; abstain,
+// one that cannot be proved.
 type faultRow struct {
 	fault  string
 	how    string
@@ -47,7 +48,7 @@ func (r faultRow) id() string { return cmp.Or(r.fault, "healthy") }
 // rowIDs are all of them, sorted.
 func rowIDs() []string {
 	var ids []string
-	for _, r := range faultRows {
+	for _, r := range slices.Concat(faultRows, otherWorlds) {
 		ids = append(ids, r.id())
 	}
 	slices.Sort(ids)
@@ -299,7 +300,7 @@ func TestLab(t *testing.T) {
 	agent := buildAgent(t)
 	only := os.Getenv("FAULT")
 	var results []result
-	for _, row := range faultRows {
+	for _, row := range slices.Concat(faultRows, otherWorlds) {
 		id := row.id()
 		if only != "" && only != id {
 			continue
@@ -312,6 +313,10 @@ func TestLab(t *testing.T) {
 			switch {
 			case row.fault == "" && (r.Verdict != "healthy" || len(r.named()) > 0):
 				t.Errorf("verdict %s, root causes %v in a healthy world", r.Verdict, r.named())
+			case row.fault == abstain:
+				if r.Verdict != abstain {
+					t.Errorf("verdict %s, root causes %v where none can be proved", r.Verdict, r.named())
+				}
 			case row.fault != "" && (len(r.RootCauses) == 0 || r.RootCauses[0].Fault != row.fault):
 				t.Errorf("root causes %v, want %s first", r.named(), row.fault)
 			}
@@ -332,7 +337,7 @@ func TestLab(t *testing.T) {
 // report writes the results as Markdown.
 func report(results []result) string {
 	var b strings.Builder
-	var faults, first, three, missed, healthy, alarms int
+	var faults, first, three, missed, healthy, alarms, unprovable, abstained int
 	b.WriteString("# What the lab injects, and what the agent says\n\n" +
 		"Written by `make lab-report`; each row is a fault put into a real network of namespaces, and the real agent's answer.\n\n" +
 		"| fault | injected by | named first | certainty | also named | time |\n|---|---|---|---|---|---|\n")
@@ -343,13 +348,20 @@ func report(results []result) string {
 			top, certainty, also = named[0], r.RootCauses[0].Certainty, strings.Join(named[1:], ", ")
 		}
 		want := r.fault
-		if want == "" {
+		switch want {
+		case "":
 			want = "none (healthy)"
 			healthy++
 			if len(named) > 0 || r.Verdict != "healthy" {
 				alarms++
 			}
-		} else {
+		case abstain:
+			want = "none that can be proved"
+			unprovable++
+			if r.Verdict == abstain {
+				abstained++
+			}
+		default:
 			faults++
 			switch i := slices.Index(named, want); {
 			case i == 0:
@@ -363,6 +375,7 @@ func report(results []result) string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d ms |\n", want, r.how, top, certainty, also, r.ElapsedMs)
 	}
 	fmt.Fprintf(&b, "\nFaults injected live: %d. Named first: %d. Among the first three: %d. Missed: %d. "+
-		"Healthy worlds: %d, false alarms: %d.\n", faults, first, three, missed, healthy, alarms)
+		"Healthy worlds: %d, false alarms: %d. Worlds whose cause cannot be proved from the pc: %d, left undetermined: %d.\n",
+		faults, first, three, missed, healthy, alarms, unprovable, abstained)
 	return b.String()
 }
