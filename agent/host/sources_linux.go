@@ -11,6 +11,7 @@ var sources = []source{
 	{"load", 3 * time.Second, readLoad},
 	{"network", networkLimit, sharedNetwork},
 	{"power", 3 * time.Second, readPower},
+	{"peripherals", 6 * time.Second, readPeripherals},
 	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
 	{"services", 3 * time.Second, readServices},

@@ -22,6 +22,7 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
+	"hidpp":         askReceiver,
 	"kernel-log":    readKernelLog,
 	"neighbour":     confirmNeighbour,
 	"password-days": passwordDays,

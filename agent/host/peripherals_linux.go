@@ -1,0 +1,255 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/agent/hidpp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	inputsFile = "/proc/bus/input/devices"
+	hidrawDir  = "/sys/class/hidraw"
+	supplyDir  = "/sys/class/power_supply"
+)
+
+// receiversLimit is how long all receivers together may take, so that what else
+// there is to say is said.
+const receiversLimit = 4 * time.Second
+
+func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed(inputsFile + ", /sys/bus/usb, " + supplyDir + ", HID++, BlueZ, ALSA")
+	p := &constatv1.Peripherals{}
+	var b belongings
+	inputs, inputsErr := r.file(inputsFile)
+	b.inputs = parseInputDevices(inputs)
+	var usbErr error
+	b.usb, usbErr = usbDevices(r)
+	if inputsErr != nil && usbErr != nil {
+		gap(o, "devices", inputsErr)
+	}
+	b.functions = map[string]usbFunctions{}
+	for _, d := range b.usb {
+		if raw, err := r.file(usbDir + "/" + d.GetPath() + "/descriptors"); err == nil {
+			b.functions[d.GetPath()] = parseUSBFunctions(raw)
+		}
+	}
+	b.batteries = hidBatteries(r)
+	b.receivers = readReceivers(ctx, r, o)
+	p.Devices = b.peripherals()
+	readBluetooth(ctx, r, p, o)
+	readAudio(r, b.functions, p, o)
+	readCameras(r, p, o)
+	gap(o, "absent", errNotRead)
+	return p, o
+}
+
+// hidBatteries reads the power supplies that are batteries of devices, not of
+// the machine.
+func hidBatteries(r *reader) []hidBattery {
+	var list []hidBattery
+	names, _ := r.names(supplyDir)
+	for _, name := range names[:min(len(names), maxInputs)] {
+		dir := supplyDir + "/" + name
+		if r.value(dir+"/scope") != "Device" {
+			continue
+		}
+		b := hidBattery{
+			name: r.value(dir + "/model_name"), maker: r.value(dir + "/manufacturer"), serial: r.value(dir + "/serial_number"),
+			status: r.value(dir + "/status"), level: r.value(dir + "/capacity_level"), online: r.flag(dir + "/online"),
+		}
+		if n := r.number(dir + "/capacity"); n != nil && *n >= 0 && *n <= 100 {
+			b.percent = set(int32(*n))
+		}
+		if target, err := r.link(dir); err == nil {
+			b.place = placeOf(target)
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// readReceivers asks Logitech's receivers, by the process that holds the rights,
+// and returns what they told by their USB path.
+func readReceivers(ctx context.Context, r *reader, o *constatv1.Observation) map[string][]*constatv1.Peripheral {
+	names, err := r.names(hidrawDir)
+	if err != nil {
+		return nil // no HID at all
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiversLimit)
+	defer cancel()
+	told := map[string][]*constatv1.Peripheral{}
+	for _, name := range names[:min(len(names), maxInputs)] {
+		dir := hidrawDir + "/" + name
+		usb, isReceiver := receiverAt(r, dir)
+		if !isReceiver || told[usb] != nil {
+			continue
+		}
+		devices, err := askReceiver(ctx, r, name)
+		if err != nil {
+			gap(o, "devices", fmt.Errorf("what is paired with the receiver at %s: %w", usb, err))
+			continue
+		}
+		told[usb] = devices
+	}
+	return told
+}
+
+// receiverAt tells whether a hidraw node is where a receiver speaks HID++, and
+// on which USB device.
+func receiverAt(r *reader, dir string) (usb string, ok bool) {
+	target, err := r.link(dir)
+	if err != nil {
+		return "", false
+	}
+	where := placeOf(target)
+	product, logitech := strings.CutPrefix(hidID(where.hid), "046d:")
+	if _, known := hidpp.ReceiverName(product); !logitech || !known || where.paired || where.bluetooth {
+		return "", false
+	}
+	descriptor, err := r.file(dir + "/device/report_descriptor")
+	if err != nil {
+		return "", false
+	}
+	const short, long = 0x10, 0x11
+	reports := vendorReports(descriptor)
+	return where.usb, reports[short] && reports[long]
+}
+
+// askReceiver has one receiver asked.
+func askReceiver(ctx context.Context, r *reader, name string) ([]*constatv1.Peripheral, error) {
+	if r.Privileged == nil {
+		return nil, fmt.Errorf("asking it needs rights: %w", fs.ErrPermission)
+	}
+	content, err := r.Privileged(ctx, "hidpp", name)
+	if err != nil {
+		return nil, err
+	}
+	var answer constatv1.Peripherals
+	if err := proto.Unmarshal(content, &answer); err != nil {
+		return nil, fmt.Errorf("the answer makes no sense: %w", err)
+	}
+	return answer.Devices, nil
+}
+
+const soundDir = "/proc/asound"
+
+// readAudio lists where sound can go to and come from. Which of them a person
+// has chosen, and how loud, is kept by the sound server of each session.
+func readAudio(r *reader, functions map[string]usbFunctions, p *constatv1.Peripherals, o *constatv1.Observation) {
+	devices, err := r.file(soundDir + "/pcm")
+	if err != nil {
+		gap(o, "audio", fmt.Errorf("this kernel shows no sound devices: %w", err))
+		return
+	}
+	cards, _ := r.file(soundDir + "/cards")
+	names := parseSoundCards(cards)
+	for _, s := range parseSoundDevices(devices) {
+		var usb usbFunctions
+		if target, err := r.link(fmt.Sprintf("/sys/class/sound/card%d", s.card)); err == nil {
+			usb = functions[placeOf(target).usb]
+		}
+		inUse := func(letter string) *bool {
+			return soundInUse(r, fmt.Sprintf("%s/card%d/pcm%d%s", soundDir, s.card, s.device, letter))
+		}
+		p.Audio = append(p.Audio, s.audioEndpoints(names[s.card], usb, inUse)...)
+	}
+	perSession := fmt.Errorf("each session's sound server keeps it: %w", errors.ErrUnsupported)
+	for _, fact := range []string{"audio.default_endpoint", "audio.muted", "audio.volume_percent"} {
+		gap(o, fact, perSession)
+	}
+}
+
+// soundInUse tells whether a program has a device open: then one of its streams
+// is not "closed".
+func soundInUse(r *reader, dir string) *bool {
+	names, err := r.names(dir)
+	if err != nil {
+		return nil
+	}
+	var inUse *bool
+	for _, name := range names {
+		if !strings.HasPrefix(name, "sub") {
+			continue
+		}
+		status, err := r.text(dir + "/" + name + "/status")
+		if err != nil {
+			return nil
+		}
+		inUse = set(status != "closed" || inUse != nil && *inUse)
+	}
+	return inUse
+}
+
+const videoDir = "/sys/class/video4linux"
+
+// readCameras lists video sources, one a camera: its further nodes carry
+// metadata.
+func readCameras(r *reader, p *constatv1.Peripherals, o *constatv1.Observation) {
+	nodes, err := r.names(videoDir)
+	if err != nil {
+		return // no driver of a camera is loaded, so there is none
+	}
+	users, usersErr := map[string]string{}, error(nil)
+	if len(nodes) > 0 {
+		users, usersErr = holders(r, "/dev/video")
+	}
+	for _, node := range nodes[:min(len(nodes), maxInputs)] {
+		if index := r.number(videoDir + "/" + node + "/index"); index != nil && *index != 0 {
+			continue
+		}
+		c := &constatv1.Camera{Name: r.word(videoDir + "/" + node + "/name")}
+		if user, found := users["/dev/"+node]; found {
+			c.UsedBy = &user
+		} else if usersErr == nil {
+			c.UsedBy = set("")
+		}
+		p.Cameras = append(p.Cameras, c)
+	}
+	if usersErr != nil && len(p.Cameras) > 0 {
+		gap(o, "cameras.used_by", usersErr)
+	}
+}
+
+// Bounds of a look at who has a file open.
+const (
+	maxHolders   = 8192
+	maxOpenFiles = 4096
+)
+
+// holders finds which programs have files open whose names begin with prefix:
+// program by file. The error says that some programs could not be looked at.
+func holders(r *reader, prefix string) (map[string]string, error) {
+	found := map[string]string{}
+	names, err := r.names("/proc")
+	if err != nil {
+		return found, err
+	}
+	var hidden error
+	for _, name := range names[:min(len(names), maxHolders)] {
+		if _, err := strconv.Atoi(name); err != nil {
+			continue
+		}
+		dir := "/proc/" + name + "/fd"
+		open, err := r.names(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			hidden = cmp.Or(hidden, fmt.Errorf("other people's programs can't be looked at: %w", fs.ErrPermission))
+		}
+		for _, fd := range open[:min(len(open), maxOpenFiles)] {
+			target, err := r.link(dir + "/" + fd)
+			if err == nil && strings.HasPrefix(target, prefix) {
+				found[target] = r.value("/proc/" + name + "/comm")
+			}
+		}
+	}
+	return found, hidden
+}
