@@ -12,7 +12,7 @@ import (
 // Limits of what a snapshot tells of a package database.
 const (
 	maxBroken   = 200
-	maxPrograms = 20000
+	maxPackages = 20000
 )
 
 // dpkgPackage is an installed package of dpkg's status file.
@@ -58,7 +58,7 @@ func parseDpkg(status io.Reader) (packages []dpkgPackage, broken []string, err e
 		if (string(words[1]) != "ok" || !settled[state]) && len(broken) < maxBroken {
 			broken = append(broken, name)
 		}
-		if state == "not-installed" || state == "config-files" || len(packages) == maxPrograms {
+		if state == "not-installed" || state == "config-files" || len(packages) == maxPackages {
 			return nil
 		}
 		architecture := intern(fieldOf(p, "Architecture: "))

@@ -47,6 +47,7 @@ func readHardware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	if err := pciDevices(r, h); err != nil {
 		gap(o, "bus_devices", err)
 	}
+	missingFirmware(ctx, r, h.BusDevices)
 	readMonitors(r, h, o)
 	h.Tpm = tpm(r)
 	return h, o

@@ -37,7 +37,7 @@ func sortPrograms(programs []*constatv1.Program) []*constatv1.Program {
 	slices.SortFunc(programs, func(a, b *constatv1.Program) int {
 		return cmp.Or(strings.Compare(a.GetName(), b.GetName()), strings.Compare(a.GetSource(), b.GetSource()))
 	})
-	return programs[:min(len(programs), maxPrograms)]
+	return programs[:min(len(programs), maxPackages)]
 }
 
 // snapVersion reads the version out of a snap's meta/snap.yaml: a line at the

@@ -76,7 +76,7 @@ func flatpaks(r *reader) []*constatv1.Program {
 		return nil
 	}
 	programs := []*constatv1.Program{}
-	for _, name := range names[:min(len(names), maxPrograms)] {
+	for _, name := range names[:min(len(names), maxPackages)] {
 		current, err := r.link(dir + name + "/current") // "x86_64/stable"
 		if err != nil {
 			continue
@@ -106,7 +106,7 @@ func snaps(r *reader) []*constatv1.Program {
 	}
 	programs := []*constatv1.Program{}
 	last := ""
-	for _, file := range files[:min(len(files), maxPrograms)] { // "firefox_4173.snap", one per revision
+	for _, file := range files[:min(len(files), maxPackages)] { // "firefox_4173.snap", one per revision
 		name, _, found := strings.Cut(file, "_")
 		if !found || !strings.HasSuffix(file, ".snap") || name == last {
 			continue

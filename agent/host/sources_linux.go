@@ -6,6 +6,7 @@ import "time"
 var sources = []source{
 	{"clock", 2 * time.Second, readClock},
 	{"counters", 3 * time.Second, readCounters},
+	{"crashes", 3 * time.Second, readCrashes},
 	{"hardware", 3 * time.Second, readHardware},
 	{"host", 2 * time.Second, readHost},
 	{"load", 3 * time.Second, readLoad},
@@ -14,7 +15,9 @@ var sources = []source{
 	{"peripherals", 6 * time.Second, readPeripherals},
 	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
+	{"security", 3 * time.Second, readSecurity},
 	{"services", 3 * time.Second, readServices},
+	{"sign_in", 3 * time.Second, readSignIn},
 	{"software", 5 * time.Second, readSoftware},
 	{"space", 2 * time.Second, readSpace},
 	{"storage", 6 * time.Second, readStorage},

@@ -24,6 +24,7 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 			}
 		}
 		readHealth(ctx, r, s.Disks, o)
+		loggedErrors(ctx, r, s.Disks)
 	}
 
 	mounts, err := r.mounts()

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -148,4 +149,36 @@ func hasDriver(aliases []byte, modalias string) bool {
 		}
 	}
 	return false
+}
+
+// usbFailures adds what the kernel's log tells to the failures already counted
+// for a port. A device that was accepted in the end is no failure: the kernel
+// tries more than once.
+func usbFailures(counted []*constatv1.UsbPortFailure, events []kernelEvent, devices []*constatv1.UsbDevice) []*constatv1.UsbPortFailure {
+	find := func(failures []*constatv1.UsbPortFailure, path, kind string) int {
+		return slices.IndexFunc(failures, func(f *constatv1.UsbPortFailure) bool { return f.GetPath() == path && f.GetKind() == kind })
+	}
+	failures := slices.Clone(counted)
+	for _, e := range events {
+		path := usbPortOf(e.subject)
+		if e.kind != kernelUSB || find(counted, path, e.detail) >= 0 {
+			continue
+		}
+		if e.detail == "enumeration" && slices.ContainsFunc(devices, func(d *constatv1.UsbDevice) bool { return d.GetPath() == path }) {
+			continue
+		}
+		i := find(failures, path, e.detail)
+		if i < 0 {
+			i = len(failures)
+			failures = append(failures, &constatv1.UsbPortFailure{Path: set(path), Kind: set(e.detail), Count: set(int32(0))})
+		}
+		*failures[i].Count++
+		if e.code != 0 {
+			failures[i].Error = set(e.code)
+		}
+	}
+	slices.SortFunc(failures, func(a, b *constatv1.UsbPortFailure) int {
+		return cmp.Or(strings.Compare(a.GetPath(), b.GetPath()), strings.Compare(a.GetKind(), b.GetKind()))
+	})
+	return failures
 }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,7 +18,7 @@ const usbDir = "/sys/bus/usb/devices"
 // few buses.
 const maxUSB = 2048
 
-func readUSB(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed(usbDir)
 	devices, err := usbDevices(r)
 	if err != nil && r.Root == "" && readLibusb != nil {
@@ -30,7 +29,11 @@ func readUSB(_ context.Context, r *reader) (proto.Message, *constatv1.Observatio
 		return nil, failed(usbDir, fmt.Errorf("this kernel shows no USB: %w", err))
 	}
 	u := &constatv1.Usb{Devices: devices, Failures: portFailures(r), PolicyActive: usbPolicy(r)}
-	gap(o, "failures", fmt.Errorf("failed enumerations are in the kernel's log, which is not read yet; over-currents are: %w", errors.ErrUnsupported))
+	if events, err := r.kernelLog(ctx); err != nil {
+		gap(o, "failures", fmt.Errorf("failed enumerations, which only the log tells; over-currents are known: %w", err))
+	} else {
+		u.Failures = usbFailures(u.Failures, events, u.Devices)
+	}
 	return u, o
 }
 

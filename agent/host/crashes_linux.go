@@ -1,0 +1,129 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// maxReports is how many dumps and reports are looked at in one directory.
+const maxReports = 5000
+
+func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("kernel log, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore")
+	c := &constatv1.Crashes{}
+	var l crashLog
+	events, err := r.kernelLog(ctx)
+	if err != nil {
+		gap(o, "oom_kills", err)
+	}
+	l.kernel(events)
+
+	dumps, dumpsErr := r.names("/var/lib/systemd/coredump")
+	for _, name := range dumps[:min(len(dumps), maxReports)] {
+		if crash := parseCoredumpName(name); crash != nil {
+			l.programs = append(l.programs, crash)
+		}
+	}
+	reports, reportsErr := r.names("/var/crash")
+	zone := r.zone()
+	for _, name := range reports[:min(len(reports), maxReports)] {
+		if strings.HasSuffix(name, ".crash") {
+			l.report(apport(r, "/var/crash/"+name, zone))
+		}
+	}
+	// One place that keeps dumps is enough; the kernel's log knows of faults
+	// without a dump.
+	if dumpsErr != nil && reportsErr != nil && err != nil {
+		if !errors.Is(dumpsErr, fs.ErrNotExist) {
+			err = dumpsErr
+		}
+		gap(o, "programs", err)
+	}
+	if err := lastWords(r, &l); err != nil {
+		gap(o, "system", err)
+	}
+	l.fill(c, time.Now())
+	gap(o, "refusals", fmt.Errorf("what security layers refuse is not read yet: %w", errors.ErrUnsupported))
+	gap(o, "launch_failures", fmt.Errorf("the system does not note why a program did not start: %w", errors.ErrUnsupported))
+	return c, o
+}
+
+// apport reads the head of a report, as much of it as this process may.
+func apport(r *reader, name string, zone *time.Location) apportReport {
+	base := name[strings.LastIndex(name, "/")+1:]
+	a := apportReport{problem: "Crash", program: apportProgram(base)}
+	if info, err := r.stat(name); err == nil {
+		a.at = info.ModTime()
+	}
+	// Everybody may put files there: no links, and no pipes that nobody feeds.
+	f, err := os.OpenFile(r.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return a
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, maxApportHeader))
+	if err != nil {
+		return a
+	}
+	read := parseApport(head, zone)
+	if read.problem == "" {
+		return a
+	}
+	if read.at.IsZero() {
+		read.at = a.at
+	}
+	return read
+}
+
+// lastWords adds the crashes of the whole machine that the kernel kept a record
+// of, over the restart, in the firmware's or in reserved memory. Where systemd
+// has put the records away, their directories are named by their time.
+func lastWords(r *reader, l *crashLog) error {
+	const kept = "/sys/fs/pstore"
+	names, err := r.names(kept)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("this kernel keeps no record of its crashes: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	seen := map[int64]bool{} // one crash has many parts
+	add := func(at time.Time) {
+		if !seen[at.Unix()/60] {
+			seen[at.Unix()/60] = true
+			l.system = append(l.system, &constatv1.SystemCrash{Kind: set("panic"), At: timestamppb.New(at)})
+		}
+	}
+	away, _ := r.names("/var/lib/systemd/pstore")
+	for _, name := range away {
+		if seconds, err := strconv.ParseInt(name, 10, 64); err == nil && seconds > 1e9 {
+			add(time.Unix(seconds, 0))
+		}
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "dmesg-") {
+			continue
+		}
+		at := pstoreTime(name)
+		if info, err := r.stat(kept + "/" + name); at.IsZero() && err == nil {
+			at = info.ModTime()
+		}
+		if !at.IsZero() {
+			add(at)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package host
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kinds of kernelEvent.
+const (
+	kernelOOM      = "oomKill"      // subject: program; detail: system or cgroup
+	kernelFault    = "fault"        // subject: program; module; detail: signal
+	kernelIO       = "ioError"      // subject: block device
+	kernelFS       = "fsError"      // subject: block device
+	kernelFirmware = "firmware"     // subject: bus address; detail: file
+	kernelUSB      = "usb"          // subject: port; detail: kind of failure; code: errno
+	kernelGPU      = "gpuReset"     // subject: driver; detail: code
+	kernelCheck    = "machineCheck" // no subject
+	kernelStuck    = "watchdog"     // detail: the watchdog's word
+)
+
+// kernelEvent is a line of the kernel's log that means something here. All
+// others are passed over unread: they may tell what is nobody's business.
+type kernelEvent struct {
+	kind, subject, module, detail string
+	code                          int32
+	at                            time.Time
+}
+
+// maxKernelEvents is how many events are kept, the newest ones.
+const maxKernelEvents = 2000
+
+// kernelPatterns are the messages that are understood. Each has a word that it
+// must contain, because looking for a word is cheap, and groups by the name of
+// kernelEvent's fields. Texts are those of Linux 3 to 6; the file of the kernel
+// that writes them stands beside.
+var kernelPatterns = []struct {
+	kind, word string
+	form       *regexp.Regexp
+	fixed      kernelEvent
+}{
+	// mm/oom_kill.c
+	{kernelOOM, "emory", regexp.MustCompile(`^Out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "system"}},
+	{kernelOOM, "emory", regexp.MustCompile(`^Memory cgroup out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "cgroup"}},
+	// arch/x86/mm/fault.c, arch/x86/kernel/traps.c
+	{kernelFault, "segfault", regexp.MustCompile(`^(?P<subject>.{1,16})\[\d+\]: segfault at [0-9a-f]+ ip [0-9a-f]+ sp [0-9a-f]+ error [0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{detail: "SIGSEGV"}},
+	{kernelFault, "traps:", regexp.MustCompile(`^traps: (?P<subject>.{1,16})\[\d+\] (?:trap )?(?P<detail>invalid opcode|divide error|general protection(?: fault)?|int3) ip:[0-9a-f]+ sp:[0-9a-f]+ error:[0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{}},
+	// block/blk-core.c; the second form is of before Linux 5.
+	{kernelIO, "dev ", regexp.MustCompile(`^(?:blk_update_request: |print_req_error: )?(?:I/O|critical medium|critical target) error, dev (?P<subject>[\w!-]{1,32}), sector`), kernelEvent{}},
+	// fs/ext4/super.c, fs/xfs/xfs_message.c, fs/btrfs/super.c
+	{kernelFS, "EXT4-fs error", regexp.MustCompile(`^EXT4-fs error \(device (?P<subject>[\w!-]{1,32})\)`), kernelEvent{}},
+	{kernelFS, "XFS (", regexp.MustCompile(`^XFS \((?P<subject>[\w!-]{1,32})\): (?:Corruption|Metadata corruption|Metadata CRC error|Internal error)`), kernelEvent{}},
+	{kernelFS, "BTRFS", regexp.MustCompile(`^BTRFS (?:error|critical) \(device (?P<subject>[\w!-]{1,32})(?: state \w+)?\)`), kernelEvent{}},
+	// drivers/base/firmware_loader/main.c
+	{kernelFirmware, "irmware load", regexp.MustCompile(`^\S+ (?P<subject>[\w:.-]{1,64}): Direct firmware load for (?P<detail>[\w./+-]{1,128}) failed with error -?(?P<code>\d+)`), kernelEvent{}},
+	// drivers/usb/core/hub.c, message.c
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): (?:device descriptor read/\S+|device not accepting address \d+|can't read configurations?|unable to read config index \d+ descriptor\S*|unable to get BOS descriptor\S*|can't set config #\d+), error (?P<code>-\d+)`), kernelEvent{detail: "enumeration"}},
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>[\w.-]+-port\d+): unable to enumerate USB device`), kernelEvent{detail: "enumeration"}},
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>[\w.-]+-port\d+): over-current (?:condition|change)`), kernelEvent{detail: "overcurrent"}},
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): rejected \d+ configurations? due to insufficient available bus power`), kernelEvent{detail: "power"}},
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): Not enough bandwidth`), kernelEvent{detail: "bandwidth"}},
+	// drivers/gpu/drm: i915, amdgpu, nouveau; and NVIDIA's own driver
+	{kernelGPU, "GPU HANG", regexp.MustCompile(`^i915 \S+: (?:\[drm\] )?GPU HANG: ecode (?P<detail>[\w:]{1,40})`), kernelEvent{subject: "i915"}},
+	{kernelGPU, "GPU reset begin", regexp.MustCompile(`^amdgpu \S+: amdgpu: GPU reset begin`), kernelEvent{subject: "amdgpu"}},
+	{kernelGPU, "NVRM: Xid", regexp.MustCompile(`^NVRM: Xid \([^)]{1,40}\): (?P<detail>\d+)`), kernelEvent{subject: "nvidia"}},
+	// arch/x86/kernel/cpu/mce, kernel/watchdog.c
+	{kernelCheck, "Machine", regexp.MustCompile(`^(?:mce: )?\[Hardware Error\]: (?:CPU \d+: )?Machine [Cc]heck`), kernelEvent{}},
+	{kernelStuck, "lockup", regexp.MustCompile(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
+	{kernelStuck, "LOCKUP", regexp.MustCompile(`^(?:NMI )?watchdog: Watchdog detected (?P<detail>hard LOCKUP)`), kernelEvent{}},
+}
+
+// trapSignals are the signals that go with a processor's traps.
+var trapSignals = map[string]string{
+	"invalid opcode": "SIGILL", "divide error": "SIGFPE", "general protection": "SIGSEGV", "general protection fault": "SIGSEGV", "int3": "SIGTRAP",
+}
+
+// parseKernelLog picks from the records of /dev/kmsg
+// (Documentation/ABI/testing/dev-kmsg) the events it knows, oldest first. Their
+// times are microseconds of the kernel's clock; zero is when that clock stood
+// at 0. The clock rests while the machine sleeps, so events from before a sleep
+// look later than they were.
+func parseKernelLog(records []byte, zero time.Time) []kernelEvent {
+	var events []kernelEvent
+	for line := range bytes.Lines(records) {
+		if line[0] == ' ' {
+			continue // a dictionary's line
+		}
+		head, message, found := bytes.Cut(line, []byte(";"))
+		parts := bytes.Split(head, []byte(","))
+		if !found || len(parts) < 4 {
+			continue
+		}
+		// The lowest three bits are the level, the others the facility: 0 is the
+		// kernel itself. Programs write here too, and are not believed.
+		priority, err := strconv.ParseUint(string(parts[0]), 10, 32)
+		if err != nil || priority>>3 != 0 {
+			continue
+		}
+		micros, err := strconv.ParseInt(string(parts[2]), 10, 64)
+		if err != nil || micros < 0 || micros > 1<<53 {
+			continue
+		}
+		event, known := kernelEventOf(bytes.TrimSpace(message))
+		if !known {
+			continue
+		}
+		event.at = zero.Add(time.Duration(micros) * time.Microsecond)
+		if len(events) == maxKernelEvents {
+			events = events[:copy(events, events[1:])]
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+// kernelEventOf understands one message.
+func kernelEventOf(message []byte) (kernelEvent, bool) {
+	for _, pattern := range kernelPatterns {
+		if !bytes.Contains(message, []byte(pattern.word)) {
+			continue
+		}
+		values := pattern.form.FindSubmatch(message)
+		if values == nil {
+			continue
+		}
+		event := pattern.fixed
+		event.kind = pattern.kind
+		for i, name := range pattern.form.SubexpNames() {
+			value := string(values[i])
+			switch name {
+			case "subject":
+				event.subject = value
+			case "module":
+				event.module = path.Base(value)
+				if value == "" {
+					event.module = ""
+				}
+			case "detail":
+				event.detail = value
+			case "code":
+				code, _ := strconv.ParseInt(value, 10, 32) // too long: 0, as for none
+				event.code = int32(code)
+			}
+		}
+		if signal := trapSignals[event.detail]; event.kind == kernelFault && signal != "" {
+			event.detail = signal
+		}
+		return event, true
+	}
+	return kernelEvent{}, false
+}
+
+// usbPortOf turns the kernel's name of a port into the path of a device on it:
+// "usb1-port3" into "1-3", "1-2-port4" into "1-2.4". A device's own path stays.
+func usbPortOf(name string) string {
+	hub, port, found := strings.Cut(name, "-port")
+	if !found {
+		return name
+	}
+	if bus, root := strings.CutPrefix(hub, "usb"); root {
+		return bus + "-" + port
+	}
+	if bus, root := strings.CutSuffix(hub, "-0"); root {
+		return bus + "-" + port
+	}
+	return hub + "." + port
+}

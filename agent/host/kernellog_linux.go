@@ -1,0 +1,92 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// kernelLog returns the events of the kernel's log since the machine started,
+// as far back as the kernel keeps them, oldest first. It is read once for one
+// observation. Most systems give the log to root only.
+func (r *reader) kernelLog(ctx context.Context) ([]kernelEvent, error) {
+	r.kernel.Do(func() {
+		var records []byte
+		switch {
+		case r.Root != "":
+			records, r.kernel.err = r.file("/dev/kmsg")
+		case r.Privileged != nil:
+			records, r.kernel.err = r.Privileged(ctx, "kernel-log", "")
+		default:
+			r.kernel.err = fs.ErrPermission
+		}
+		if r.kernel.err != nil {
+			r.kernel.err = fmt.Errorf("the kernel's log: %w", r.kernel.err)
+			return
+		}
+		r.kernel.events = parseKernelLog(records, r.kernelClockZero())
+	})
+	return r.kernel.events, r.kernel.err
+}
+
+// kernelClockZero is when the clock of the kernel's log would have stood at
+// zero, had the machine never slept.
+func (r *reader) kernelClockZero() time.Time {
+	var up unix.Timespec
+	if r.Root == "" && unix.ClockGettime(unix.CLOCK_MONOTONIC, &up) == nil {
+		return time.Now().Add(-time.Duration(up.Nano()))
+	}
+	stat, _ := r.file("/proc/stat")
+	boot, _ := parseBootTime(stat)
+	return boot.AsTime()
+}
+
+// loggedErrors counts the errors that the kernel logged of disks whose driver
+// counts none itself, as NVMe's. None in the log says nothing: an old log is
+// cut.
+func loggedErrors(ctx context.Context, r *reader, disks []*constatv1.Disk) {
+	events, _ := r.kernelLog(ctx) // denied: the facts stay unknown
+	logged := map[string]int64{}
+	for _, e := range events {
+		if e.kind == kernelIO {
+			logged[e.subject]++
+		}
+	}
+	for _, d := range disks {
+		if count := logged[d.GetName()]; d.IoErrors == nil && count > 0 {
+			d.IoErrors = set(count)
+		}
+	}
+}
+
+// missingFirmware notes which devices do not work for want of a file: their
+// driver asked for it in vain, and they have no driver or, where their driver
+// stays all the same, no network interface. Drivers ask for several versions,
+// so asking in vain alone means nothing.
+func missingFirmware(ctx context.Context, r *reader, devices []*constatv1.BusDevice) {
+	events, _ := r.kernelLog(ctx) // denied: the facts stay unknown
+	for _, e := range events {
+		if e.kind != kernelFirmware {
+			continue
+		}
+		for _, d := range devices {
+			if d.GetAddress() != e.subject {
+				continue
+			}
+			dead := d.Driver != nil && *d.Driver == ""
+			if d.GetClass() == "network" || d.GetClass() == "wireless" {
+				_, err := r.stat("/sys/bus/pci/devices/" + e.subject + "/net")
+				dead = dead || errors.Is(err, fs.ErrNotExist)
+			}
+			if dead {
+				d.MissingFirmware = set(e.detail)
+			}
+		}
+	}
+}

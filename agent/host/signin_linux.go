@@ -1,0 +1,141 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("org.freedesktop.login1, /etc/passwd, faillock, days of /etc/shadow, /etc/krb5.conf, /etc/sssd")
+	s := &constatv1.SignIn{}
+	now := time.Now()
+	local, err := r.file("/etc/passwd")
+	if err != nil {
+		return nil, failed(o.Source, err)
+	}
+	known := parsePasswd(local)
+	limits, usesFaillock := faillockLimits(r)
+
+	// Whoever is signed in, and whoever failed to.
+	var users []string
+	sessions, err := sessions(ctx, r)
+	if err != nil {
+		gap(o, "accounts", err)
+	}
+	for _, session := range sessions {
+		users = append(users, session.GetUser())
+	}
+	tallies, tallyErr := r.names(limits.dir)
+	for _, name := range tallies {
+		if info, err := r.stat(limits.dir + "/" + name); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+			users = append(users, name)
+		}
+	}
+	slices.Sort(users)
+	users = slices.DeleteFunc(slices.Compact(users), func(name string) bool { return name == "" })
+	for _, user := range users[:min(len(users), maxAccounts)] {
+		a := &constatv1.Account{User: set(user), Kind: set("domain")}
+		if entry, isLocal := known[user]; isLocal {
+			a.Kind = set("local")
+			passwordFacts(ctx, r, a, o, now)
+			a.TemporaryProfile = homeMissing(r, entry)
+		}
+		if usesFaillock && (tallyErr == nil || errors.Is(tallyErr, fs.ErrNotExist)) {
+			a.Locked = lockedOut(r, limits, user, o, now)
+		}
+		s.Accounts = append(s.Accounts, a)
+	}
+	if !usesFaillock {
+		gap(o, "accounts.locked", fmt.Errorf("failed sign-ins are not counted here (pam_faillock is not in use): %w", errors.ErrUnsupported))
+	}
+
+	config := func(name string) []byte {
+		content, _ := r.file(name)
+		return content
+	}
+	member := false
+	for _, name := range []string{"/etc/krb5.keytab", "/etc/sssd/sssd.conf"} {
+		_, err := r.stat(name)
+		member = member || err == nil
+	}
+	s.Directory = directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
+	if s.Directory != nil {
+		gap(o, "directory.state", fmt.Errorf("whether the domain answers is not asked: %w", errors.ErrUnsupported))
+	}
+	gap(o, "accounts.last_refusal", fmt.Errorf("the log of sign-ins is not read: %w", errors.ErrUnsupported))
+	gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets belong to their users, and are not read: %w", errors.ErrUnsupported))
+	return s, o
+}
+
+// faillockLimits reads how sign-ins are limited, and whether they are at all.
+func faillockLimits(r *reader) (limits faillock, used bool) {
+	content, _ := r.file("/etc/security/faillock.conf")
+	limits = parseFaillock(content)
+	for _, name := range []string{"/etc/pam.d/common-auth", "/etc/pam.d/system-auth", "/etc/pam.d/password-auth"} {
+		stack, _ := r.file(name)
+		used = used || mentionsFaillock(stack)
+	}
+	return limits, used
+}
+
+// lockedOut tells whether too many wrong passwords locked an account. Its tally
+// is for root and the user; its size alone still tells that there are too few.
+func lockedOut(r *reader, limits faillock, user string, o *constatv1.Observation, now time.Time) *bool {
+	name := limits.dir + "/" + user
+	tally, err := r.file(name)
+	switch {
+	case err == nil:
+		return set(limits.locked(tally, now))
+	case errors.Is(err, fs.ErrNotExist):
+		return set(false)
+	}
+	if info, statErr := r.stat(name); statErr == nil && (info.Size() < int64(limits.deny)*tallySize || limits.deny == 0) {
+		return set(false)
+	}
+	gap(o, "accounts.locked", err)
+	return nil
+}
+
+// passwordFacts asks the process with the rights for the days of a password.
+func passwordFacts(ctx context.Context, r *reader, a *constatv1.Account, o *constatv1.Observation, now time.Time) {
+	err := fs.ErrPermission
+	var days []byte
+	if r.Privileged != nil {
+		days, err = r.Privileged(ctx, "password-days", a.GetUser())
+	}
+	var expires time.Time
+	var mustChange bool
+	if err == nil {
+		expires, mustChange, err = passwordAge(string(days))
+	}
+	if err != nil {
+		gap(o, "accounts.password_expired", fmt.Errorf("the days of a password: %w", err))
+		return
+	}
+	a.PasswordExpired = set(mustChange || !expires.IsZero() && !now.Before(expires))
+	if !expires.IsZero() {
+		a.PasswordExpiresAt = timestamppb.New(expires)
+	}
+}
+
+// homeMissing tells whether a user's home is not there; nil where this process
+// may not look, as a service may not.
+func homeMissing(r *reader, entry passwdEntry) *bool {
+	_, err := r.stat(entry.home)
+	switch {
+	case err == nil:
+		return set(false)
+	case errors.Is(err, fs.ErrNotExist):
+		return set(true)
+	}
+	return nil
+}
