@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,6 +54,9 @@ type User struct {
 	Role string
 	// Language is the BCP 47 tag they read in; empty: as their browser says.
 	Language string
+	// Credential is another one after each change of the password, so that a
+	// session can end with the password it began by. It tells nothing of it.
+	Credential string
 }
 
 // Accounts is the register of users. It is safe for use by many goroutines.
@@ -104,7 +108,7 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if err != nil {
 		return User{}, err
 	}
-	return User{ID: id.String(), Name: name, Mail: mail, Role: role}, nil
+	return User{ID: id.String(), Name: name, Mail: mail, Role: role, Credential: credential(hash)}, nil
 }
 
 // User gives the user with the id, ErrNotFound when there is none or they are
@@ -219,7 +223,16 @@ func one(row query.User, err error) (User, error) {
 }
 
 func user(row query.User) User {
-	return User{ID: row.ID, Name: row.Name, Mail: row.Mail, Role: row.Role, Language: row.Language}
+	return User{
+		ID: row.ID, Name: row.Name, Mail: row.Mail, Role: row.Role, Language: row.Language,
+		Credential: credential(row.Password),
+	}
+}
+
+// credential marks a stored password without telling it.
+func credential(stored string) string {
+	sum := sha256.Sum256([]byte("credential " + stored))
+	return hex.EncodeToString(sum[:16])
 }
 
 // checkName keeps names short enough to show and free of what cannot be typed.

@@ -50,7 +50,7 @@ func TestSignIn(t *testing.T) {
 		wantKind(t, a.SetPassword(t.Context(), created.ID, "short"), ErrInvalid)
 		wantKind(t, a.SetPassword(t.Context(), "no such id", "long enough"), ErrNotFound)
 		users, err := a.Users(t.Context())
-		if err != nil || len(users) != 2 || users[0] != created {
+		if err != nil || len(users) != 2 || users[0].ID != created.ID {
 			t.Errorf("users: %v (%v)", users, err)
 		}
 	})
@@ -68,6 +68,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"léa", "", "lead", "", ErrExists},
 		{" ", "", "lead", "", ErrInvalid},
 		{"a\nb", "", "lead", "", ErrInvalid},
+		{"-", "", "lead", "", ErrInvalid},
 		{strings.Repeat("x", 65), "", "lead", "", ErrInvalid},
 		{"b", "nomail", "lead", "", ErrInvalid},
 		{"b", "", "king", "", ErrInvalid},
@@ -184,11 +185,68 @@ func TestThrottle(t *testing.T) {
 func TestThrottleMemory(t *testing.T) {
 	th, now := newThrottle(), time.Now()
 	for i := range 3 * maxRemembered {
-		th.failed(attempt{name: strings.Repeat("x", i%7), address: time.Duration(i).String()}, now)
+		_ = th.begin(attempt{name: strings.Repeat("x", i%7), address: time.Duration(i).String()}, now)
 	}
 	if n := len(th.byWho); n > maxRemembered {
 		t.Errorf("%d are remembered", n)
 	}
+	a := New(storetest.SQLite(t))
+	for i := range 3 {
+		_, err := a.Authenticate(t.Context(), strings.Repeat("x", 1<<20+i), "wrong")
+		wantKind(t, err, ErrBadCredentials)
+	}
+	for who := range a.throttle.byWho {
+		if len(who.name) > 64 {
+			t.Errorf("a name of %d bytes is remembered", len(who.name))
+		}
+	}
+}
+
+// Who tries many passwords at once gets no more answers than one by one.
+func TestThrottleAtOnce(t *testing.T) {
+	a := New(storetest.SQLite(t))
+	now := time.Now()
+	a.now = func() time.Time { return now }
+	var all sync.WaitGroup
+	var tried atomic.Int32
+	for range 10 * freeFailures {
+		all.Go(func() {
+			_, err := a.Authenticate(t.Context(), "Léa", "wrong")
+			if errors.Is(err, ErrBadCredentials) {
+				tried.Add(1)
+			} else if !errors.Is(err, ErrThrottled) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if tried.Load() != freeFailures {
+		t.Errorf("%d passwords were tried at once, want %d", tried.Load(), freeFailures)
+	}
+}
+
+// A new password ends the links made before it, and marks the sessions.
+func TestNewPasswordEndsTheOld(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		a := New(s)
+		lea, err := a.Create(t.Context(), "Léa", "", "lead", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		link, err := a.OneTimeLink(t.Context(), "Léa", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.SetPassword(t.Context(), lea.ID, "correct horse"); err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.RedeemLink(t.Context(), link)
+		wantKind(t, err, ErrLink)
+		after, err := a.User(t.Context(), lea.ID)
+		if err != nil || after.Credential == lea.Credential {
+			t.Errorf("the credential stayed %q (%v)", after.Credential, err)
+		}
+	})
 }
 
 // A stored password that this version cannot have written is an error, not a

@@ -44,7 +44,8 @@ var hashing = make(chan struct{}, max(2, runtime.NumCPU()))
 // long as a wrong password.
 const unknown = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// SetPassword gives the user a new password.
+// SetPassword gives the user a new password. It ends their one-time links, and by
+// User.Credential their sessions.
 func (a *Accounts) SetPassword(ctx context.Context, userID, password string) error {
 	hash, err := a.hashPassword(ctx, password)
 	if err != nil {
@@ -55,7 +56,10 @@ func (a *Accounts) SetPassword(ctx context.Context, userID, password string) err
 		if err == nil && changed == 0 {
 			return ErrNotFound
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return q.DeleteLinksOf(ctx, userID)
 	})
 }
 
@@ -64,8 +68,11 @@ func (a *Accounts) SetPassword(ctx context.Context, userID, password string) err
 // five failures of one name from one address (see From) each next one makes both
 // wait, with ErrThrottled, from a second up to 15 minutes.
 func (a *Accounts) Authenticate(ctx context.Context, name, password string) (User, error) {
-	who := attempt{name: nameKey(name), address: address(ctx)}
-	if err := a.throttle.allow(who, a.now()); err != nil {
+	who := attempt{address: address(ctx)}
+	if checkName(strings.TrimSpace(name)) == nil { // the others are nobody's, and of any length
+		who.name = nameKey(name)
+	}
+	if err := a.throttle.begin(who, a.now()); err != nil {
 		return User{}, err
 	}
 	u, err := a.Named(ctx, name)
@@ -85,7 +92,6 @@ func (a *Accounts) Authenticate(ctx context.Context, name, password string) (Use
 		return User{}, err
 	}
 	if !right || hash == unknown {
-		a.throttle.failed(who, a.now())
 		return User{}, ErrBadCredentials
 	}
 	a.throttle.succeeded(who)

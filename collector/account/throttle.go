@@ -38,22 +38,17 @@ type throttle struct {
 
 func newThrottle() *throttle { return &throttle{byWho: map[attempt]failures{}} }
 
-// allow refuses an attempt that has to wait.
-func (t *throttle) allow(who attempt, now time.Time) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if f := t.byWho[who]; now.Before(f.until) {
-		wait := f.until.Sub(now).Round(time.Second)
-		return &sentence{ErrThrottled, fmt.Sprintf("too many wrong passwords: wait %s and try again", max(wait, time.Second))}
-	}
-	return nil
-}
-
-// failed counts a failure; the sixth in a row waits 1 s, each next twice as long.
-func (t *throttle) failed(who attempt, now time.Time) {
+// begin refuses an attempt that has to wait, and counts any other as failed until
+// it has succeeded: of a thousand at once, no more are tried than one after the
+// other. The sixth in a row waits 1 s, each next twice as long.
+func (t *throttle) begin(who attempt, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.byWho[who]
+	if now.Before(f.until) {
+		wait := f.until.Sub(now).Round(time.Second)
+		return &sentence{ErrThrottled, fmt.Sprintf("too many wrong passwords: wait %s and try again", max(wait, time.Second))}
+	}
 	if now.Sub(f.last) > forgetAfter {
 		f = failures{}
 	}
@@ -65,6 +60,7 @@ func (t *throttle) failed(who attempt, now time.Time) {
 		f.until = now.Add(min(longestWait, time.Second<<min(over, 20)))
 	}
 	t.byWho[who] = f
+	return nil
 }
 
 // forget makes room: what no longer counts goes, and of the rest any.
@@ -76,6 +72,7 @@ func (t *throttle) forget(now time.Time) {
 	}
 }
 
+// succeeded forgets the failures.
 func (t *throttle) succeeded(who attempt) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

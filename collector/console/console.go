@@ -71,7 +71,7 @@ func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) h
 	c.pages = newPages(c)
 
 	c.sessions = scs.New()
-	c.sessions.Store = sessionStore{o.Store}
+	c.sessions.Store = o.Store.Sessions()
 	c.sessions.Lifetime = sessionLifetime
 	// A copy of the database must not be a bunch of valid cookies.
 	c.sessions.HashTokenInStore = true
@@ -102,13 +102,14 @@ func (v *visit) actor() desk.Actor {
 
 // visit makes a visit of a request that nobody may have signed in for.
 func (c *console) visit(r *http.Request) *visit {
-	return &visit{Request: r, speech: c.speeches[pickLanguage("", "", r)]}
+	return &visit{Request: r, speech: c.speeches[pickLanguage(chosenLanguage(r), "", r)]}
 }
 
 // Keys of the session.
 const (
-	keyUser     = "user"
-	keyLanguage = "language"
+	keyUser = "user"
+	// account.User.Credential when the session began.
+	keyCredential = "credential"
 	// The visitor came by a one-time link and has not chosen a password yet.
 	keyByLink = "byLink"
 	// What to say on the next page, and which draft it has done with.
@@ -148,20 +149,21 @@ func (c *console) signedIn(h handler) http.Handler {
 	})
 }
 
-// identify finds out who visits. A session whose account is gone counts as
-// none.
+// identify finds out who visits. A session whose account is gone, or whose
+// password is another one by now, counts as none.
 func (c *console) identify(r *http.Request) (*visit, error) {
 	v := c.visit(r)
 	ctx := r.Context()
 	if id := c.sessions.GetString(ctx, keyUser); id != "" {
 		user, err := c.accounts.User(ctx, id)
 		switch {
-		case err == nil:
+		case err == nil && user.Credential == c.sessions.GetString(ctx, keyCredential):
 			v.user = user
+		case err == nil:
 		case !errors.Is(err, account.ErrNotFound):
 			return v, err
 		}
 	}
-	v.speech = c.speeches[pickLanguage(c.sessions.GetString(ctx, keyLanguage), v.user.Language, r)]
+	v.speech = c.speeches[pickLanguage(chosenLanguage(r), v.user.Language, r)]
 	return v, nil
 }

@@ -282,7 +282,7 @@ func (v values) with(pairs ...string) values {
 func TestMergeTickets(t *testing.T) {
 	b := newBench(t)
 	_, first := b.machineAsks("compta-07", "Claire", "no internet", "internet", dnsDiagnosis)
-	_, second := b.machineAsks("compta-08", "Paul", "<b>no internet either</b>", "internet", dnsDiagnosis)
+	_, second := b.machineAsks("compta-08", "Paul", "<b>no internet either</b>", "printing", printerDiagnosis)
 	w := b.as("lea")
 	at := fmt.Sprintf("/tickets/%d", second)
 	version := func() string {
@@ -302,6 +302,10 @@ func TestMergeTickets(t *testing.T) {
 	w.wants(p, http.StatusOK, "The tickets are one now", fmt.Sprintf("merged ticket #%d", second), "no internet</p>", "&lt;b&gt;no internet either")
 	if p.path != fmt.Sprintf("/tickets/%d", first) {
 		t.Errorf("merging led to %s", p.path)
+	}
+	// The diagnosis that is read first stays the one of this ticket's machine.
+	if head, _, _ := strings.Cut(p.body, "timeline-title"); strings.Contains(head, "Accounting-2") || !strings.Contains(head, "192.0.2.53") {
+		t.Error("the page begins with the other machine's diagnosis")
 	}
 	w.wants(w.get(at), http.StatusOK, fmt.Sprintf("Ticket %d was merged into this one", second))
 }

@@ -77,6 +77,18 @@ func (s *speech) word(kind, word string) string {
 	return word
 }
 
+// languageCookie holds the language that was chosen in this browser.
+const languageCookie = "constat-language"
+
+// chosenLanguage is the language chosen in the browser; empty: none was.
+func chosenLanguage(r *http.Request) string {
+	cookie, err := r.Cookie(languageCookie)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
 // pickLanguage chooses what the person asked for: by the toggle, else in their
 // account, else in the browser.
 func pickLanguage(chosen, account string, r *http.Request) string {

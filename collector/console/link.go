@@ -77,10 +77,14 @@ func (c *console) setPassword(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := c.begin(v, v.user); err != nil {
+	// The other sessions end with the old password, this one goes on.
+	user, err := c.accounts.User(v.Context(), v.user.ID)
+	if err != nil {
 		return err
 	}
-	c.sessions.Remove(v.Context(), keyByLink)
+	if err := c.begin(v, user); err != nil {
+		return err
+	}
 	return c.back(w, v, "/tickets", "flash.password", "")
 }
 

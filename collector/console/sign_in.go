@@ -104,30 +104,38 @@ func (v *visit) address() string {
 }
 
 // begin makes the session that of a user. Its token is renewed, so that one
-// planted before the sign-in is worth nothing after it.
+// planted before the sign-in is worth nothing after it, and nothing stays of
+// whoever was signed in before.
 func (c *console) begin(v *visit, user account.User) error {
 	if err := c.sessions.RenewToken(v.Context()); err != nil {
 		return err
 	}
+	for _, key := range []string{keyByLink, keyFlash, keyDone, keyKept} {
+		c.sessions.Remove(v.Context(), key)
+	}
 	c.sessions.Put(v.Context(), keyUser, user.ID)
+	c.sessions.Put(v.Context(), keyCredential, user.Credential)
 	v.user = user
 	return nil
 }
 
-// signOut ends the session; the language stays.
+// signOut ends the session.
 func (c *console) signOut(w http.ResponseWriter, v *visit) error {
 	if err := c.sessions.Destroy(v.Context()); err != nil {
 		return err
 	}
-	c.sessions.Put(v.Context(), keyLanguage, v.speech.language)
 	http.Redirect(w, v.Request, "/sign-in", http.StatusSeeOther)
 	return nil
 }
 
-// setLanguage chooses the language of this session.
+// setLanguage chooses the language of this browser. It is a cookie of its own and
+// not in the session: strangers may choose too, and must not fill the database.
 func (c *console) setLanguage(w http.ResponseWriter, v *visit) error {
-	if _, known := c.speeches[v.PostFormValue("language")]; known {
-		c.sessions.Put(v.Context(), keyLanguage, v.PostFormValue("language"))
+	if chosen := v.PostFormValue("language"); c.speeches[chosen] != nil {
+		http.SetCookie(w, &http.Cookie{
+			Name: languageCookie, Value: chosen, Path: "/", MaxAge: 365 * 24 * 60 * 60,
+			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.sessions.Cookie.Secure,
+		})
 	}
 	http.Redirect(w, v.Request, inside(v.PostFormValue("back")), http.StatusSeeOther)
 	return nil

@@ -18,7 +18,7 @@ type ticketView struct {
 	Ticket *constatv1.Ticket
 	// Timeline is oldest first.
 	Timeline []*constatv1.TicketEntry
-	// Diagnosis is the latest in the timeline; nil: none yet.
+	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
 	// From is the number that was asked for, when it was merged into this one.
 	From       int32
@@ -74,7 +74,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		written.Entry = uuid.Must(uuid.NewV7()).String()
 	}
 	page := ticketView{
-		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline()),
+		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
@@ -109,10 +109,11 @@ func (c *console) assignees(v *visit, present string) ([]string, error) {
 	return names, nil
 }
 
-// latest gives the newest diagnosis of a timeline, nil when it has none.
-func latest(timeline []*constatv1.TicketEntry) *constatv1.Diagnosis {
-	for i := len(timeline) - 1; i >= 0; i-- {
-		if d := timeline[i].GetDiagnosis(); d != nil {
+// latest gives the newest diagnosis of a machine in a timeline, nil when it has
+// none. A ticket merged from another machine's brought that one's along.
+func latest(timeline []*constatv1.TicketEntry, endpointID string) *constatv1.Diagnosis {
+	for _, entry := range slices.Backward(timeline) {
+		if d := entry.GetDiagnosis(); d != nil && d.GetEndpointId() == endpointID {
 			return d
 		}
 	}

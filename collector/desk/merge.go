@@ -87,8 +87,8 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 		return err
 	}
 	grown := into
-	if into.EndpointID == "" || into.EndpointID == from.EndpointID && into.RootCause == "" {
-		// It is the machine, and the cause, that the other did not know.
+	if into.EndpointID == "" || into.EndpointID == from.EndpointID && into.DiagnosedAt < from.DiagnosedAt {
+		// A machine that the other ticket did not know, or the newer diagnosis.
 		grown.EndpointID = from.EndpointID
 		grown.DiagnosedAt, grown.RootCause, grown.Certainty = from.DiagnosedAt, from.RootCause, from.Certainty
 		if grown.UrgencySet == 0 {

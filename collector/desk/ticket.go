@@ -25,27 +25,34 @@ const maxMerges = 16
 // gives the one it was merged into.
 func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketResponse, error) {
 	q := d.store.Read()
-	number, err := target(ctx, q, number)
-	if err != nil {
-		return nil, err
-	}
-	ticket, err := view(ctx, q, number)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := q.Entries(ctx, number)
-	if err != nil {
-		return nil, err
-	}
-	answer := &constatv1.GetTicketResponse{Ticket: ticket}
-	for _, row := range rows {
-		entry, err := entryMessage(row)
+	for range maxMerges {
+		number, err := target(ctx, q, number)
 		if err != nil {
 			return nil, err
 		}
-		answer.Timeline = append(answer.Timeline, entry)
+		// In this order: a merge in between shows in the ticket then.
+		rows, err := q.Entries(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		ticket, err := view(ctx, q, number)
+		if err != nil {
+			return nil, err
+		}
+		if ticket.GetMergedInto() != 0 {
+			continue
+		}
+		answer := &constatv1.GetTicketResponse{Ticket: ticket}
+		for _, row := range rows {
+			entry, err := entryMessage(row)
+			if err != nil {
+				return nil, err
+			}
+			answer.Timeline = append(answer.Timeline, entry)
+		}
+		return answer, nil
 	}
-	return answer, nil
+	return nil, problem(ErrNotFound, "ticket %d is being merged again and again: try later", number)
 }
 
 // Tickets lists tickets, newest first, at most 200 at a time. Of the words of a

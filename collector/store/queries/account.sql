@@ -25,6 +25,9 @@ DELETE FROM one_time_links WHERE secret_hash = $1 RETURNING user_id, expires_at;
 -- name: DeleteExpiredLinks :exec
 DELETE FROM one_time_links WHERE expires_at <= $1;
 
+-- name: DeleteLinksOf :exec
+DELETE FROM one_time_links WHERE user_id = $1;
+
 -- name: AddAPIToken :exec
 INSERT INTO api_tokens (secret_hash, user_id, label, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
 

@@ -120,6 +120,15 @@ func (q *Queries) DeleteExpiredSessions(ctx context.Context, expiresAt int64) er
 	return err
 }
 
+const deleteLinksOf = `-- name: DeleteLinksOf :exec
+DELETE FROM one_time_links WHERE user_id = $1
+`
+
+func (q *Queries) DeleteLinksOf(ctx context.Context, userID string) error {
+	_, err := q.db.ExecContext(ctx, deleteLinksOf, userID)
+	return err
+}
+
 const deleteSession = `-- name: DeleteSession :exec
 DELETE FROM sessions WHERE token = $1
 `
