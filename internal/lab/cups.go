@@ -107,13 +107,13 @@ func (c *CUPS) run(t testing.TB, program string, arguments ...string) {
 
 // answers waits up to ten seconds for an address to accept connections.
 func answers(network, address string) bool {
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-again.C {
 		if conn, err := net.Dial(network, address); err == nil {
 			_ = conn.Close()
 			return true
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return false
 }
