@@ -23,8 +23,11 @@ import (
 	"constat/collector/console"
 	"constat/collector/intake"
 	"constat/internal/version"
-	constatv1 "constat/proto/constat/v1"
 )
+
+// requestTime is how long a request to the console may take to come in, and its
+// answer to go out.
+const requestTime = time.Minute
 
 // shutdownTime is how long open requests may take to end.
 const shutdownTime = 10 * time.Second
@@ -112,22 +115,22 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	agents := intake.New(srv.desk, srv.authority, intake.Options{Names: srv.settings.names(), Log: srv.log})
 	technicians := api.New(srv.desk, srv.accounts)
 	var err error
-	srv.grpc, err = agents.Server(
-		grpc.ChainUnaryInterceptor(technicians.Unary),
-		grpc.ChainStreamInterceptor(technicians.Stream),
-	)
-	if err != nil {
+	if srv.grpc, err = agents.Server(); err != nil {
 		return err
 	}
-	constatv1.RegisterDeskServiceServer(srv.grpc, technicians)
+	technicians.Register(srv.grpc)
 	healthv1.RegisterHealthServer(srv.grpc, health.NewServer())
 
 	srv.http = &http.Server{
 		Handler:           srv.routes(ctx),
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
+		// Who sends or takes a page more slowly than this is no browser. Live
+		// streams lift both for themselves.
+		ReadTimeout:    requestTime,
+		WriteTimeout:   requestTime,
+		IdleTimeout:    2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
 	}
 	if !loopback(forPeople.Addr()) {
 		config, err := srv.consoleTLS()

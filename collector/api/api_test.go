@@ -52,8 +52,8 @@ func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, tech
 	}
 	d = desk.New(s, b, catalog)
 	service := api.New(d, accounts)
-	server := grpc.NewServer(grpc.UnaryInterceptor(service.Unary), grpc.StreamInterceptor(service.Stream))
-	constatv1.RegisterDeskServiceServer(server, service)
+	server := grpc.NewServer()
+	service.Register(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +93,15 @@ func TestWhoMayCall(t *testing.T) {
 	}
 	if _, err := client.ListTickets(technician, &constatv1.ListTicketsRequest{}); err != nil {
 		t.Error(err)
+	}
+	// A stranger's message is not even read: one that is far too large is refused
+	// for want of a token.
+	huge := &constatv1.ListTicketsRequest{Query: strings.Repeat("x", 100<<20)}
+	if _, err := client.ListTickets(t.Context(), huge); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("a stranger's 100 MB: %v", err)
+	}
+	if _, err := client.ListTickets(technician, huge); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a technician's 100 MB: %v", err)
 	}
 }
 

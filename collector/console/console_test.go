@@ -122,6 +122,46 @@ func TestOneTimeLinkWorksOnce(t *testing.T) {
 	}
 }
 
+// A password that is changed ends the sessions it began elsewhere, and only those.
+func TestNewPasswordEndsOtherSessions(t *testing.T) {
+	b := newBench(t)
+	here, elsewhere, colleague := b.as("lea"), b.as("lea"), b.as("marc")
+	here.wants(here.post("/password", "current", password, "new", "four words in rows", "again", "four words in rows"), http.StatusOK, "new password is saved")
+	if p := here.get("/tickets"); p.path != "/tickets" {
+		t.Error("the session that changed the password ended")
+	}
+	if p := colleague.get("/tickets"); p.path != "/tickets" {
+		t.Error("a colleague's session ended")
+	}
+	if p := elsewhere.get("/tickets"); !strings.HasPrefix(p.path, "/sign-in") {
+		t.Error("the other session goes on with the old password")
+	}
+}
+
+// Whoever signs in next in the same browser needs the password to change it.
+func TestNothingStaysOfWhoWasHere(t *testing.T) {
+	b := newBench(t)
+	token, err := b.accounts.OneTimeLink(t.Context(), "lea", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := b.browser()
+	w.post("/sign-in/link/" + token)
+	w.post("/sign-in", "name", "marc", "password", password)
+	w.wants(w.get("/password"), http.StatusOK, `name="current"`)
+}
+
+// Strangers choose their language without a row in the database each.
+func TestLanguageOfStrangers(t *testing.T) {
+	w := newBench(t).browser()
+	w.wants(w.post("/language", "language", "fr", "back", "/sign-in"), http.StatusOK, "Se connecter")
+	w.post("/language", "language", "tlh", "back", "/sign-in")
+	w.wants(w.get("/sign-in"), http.StatusOK, "Se connecter")
+	if w.cookie() != "" {
+		t.Error("a session began")
+	}
+}
+
 func TestCrossOriginIsRefused(t *testing.T) {
 	b := newBench(t)
 	w := b.as("lea")

@@ -159,6 +159,7 @@ func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch fun
 	}
 
 	out := http.NewResponseController(w)
+	out.SetReadDeadline(time.Time{})
 	out.SetWriteDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
