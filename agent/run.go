@@ -146,7 +146,7 @@ func (c *counter) adopt(p *constatv1.Policy) {
 	}
 	c.one.Lock()
 	defer c.one.Unlock()
-	c.observer.config.Probes = p.GetProbes()
+	c.observer.config.Probes, c.observer.config.PolicyProbes = p.GetProbes(), true
 }
 
 // commanded runs a diagnosis that a technician asked for.

@@ -36,6 +36,10 @@ type Config struct {
 	// Probes are the targets that may be asked over the network; nil:
 	// DefaultProbes.
 	Probes *constatv1.ProbePolicy
+	// PolicyProbes: Probes come from a collector, not from this machine's own
+	// configuration. They can't reach this machine, its own link or a cloud's
+	// metadata service, and are bounded in number.
+	PolicyProbes bool
 	// CUPS is the print server: a socket's path or host:port. "": the
 	// environment's CUPS_SERVER, else /run/cups/cups.sock, else localhost:631.
 	CUPS string

@@ -23,7 +23,7 @@ const maxPage = 64 << 10
 
 // askPage fetches the connectivity page without TLS, by the configured proxy
 // as programs would, and compares it. Redirects are not followed: where one
-// leads is the finding.
+// leads is the finding. A page that must not be probed has no answer.
 func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 	h := &constatv1.HttpProbe{Url: set(page.GetUrl()), ViaProxy: set(false)}
 	u, err := url.Parse(page.GetUrl())
@@ -37,6 +37,10 @@ func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 	}
 	start := time.Now()
 	response, body, err := p.fetch(u, proxy)
+	if errors.Is(err, errForbidden) {
+		p.withhold("http", u.Hostname(), err)
+		return nil
+	}
 	h.Ms = milliseconds(start)
 	if err != nil {
 		h.Result = set(resultOf(err))
@@ -87,6 +91,9 @@ func judgePage(status int, location, body string, page *constatv1.ProbeHttp) (re
 // fetch sends one GET and returns the answer with the first maxPage bytes of
 // its body.
 func (p *prober) fetch(u, proxy *url.URL) (*http.Response, string, error) {
+	if err := p.permit(p.ctx, u.Hostname()); err != nil {
+		return nil, "", err
+	}
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	transport := &http.Transport{

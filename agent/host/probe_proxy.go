@@ -43,11 +43,14 @@ func (p *prober) askProxy(address string) *constatv1.ProxyProbe {
 
 // tunnelTarget is what a proxy is asked for: something policy names anyway.
 func (p *prober) tunnelTarget() string {
+	var targets []string
 	for _, t := range p.policy.GetTls() {
-		return withPort(t.GetAddress(), "443")
+		targets = append(targets, withPort(t.GetAddress(), "443"))
 	}
-	for _, t := range p.policy.GetTcp() {
-		return t
+	for _, t := range append(targets, p.policy.GetTcp()...) {
+		if p.permit(p.ctx, hostOf(t)) == nil {
+			return t
+		}
 	}
 	return "example.com:443"
 }

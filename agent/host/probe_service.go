@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -17,7 +18,7 @@ const (
 )
 
 // askService asks one of the organisation's services: a page by GET, the rest
-// by a connection.
+// by a connection. A target that must not be probed has no answer.
 func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceProbe {
 	s := &constatv1.ServiceProbe{Name: set(service.GetName())}
 	target := ""
@@ -38,7 +39,11 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 		s.Kind, target = set("mail"), withPort(service.GetMail(), mailPort)
 	}
 	start := time.Now()
-	conn, attempts, err := p.dial(p.ctx, target)
+	conn, attempts, err := p.reach(p.ctx, target)
+	if errors.Is(err, errForbidden) {
+		p.withhold("services", hostOf(target), err)
+		return nil
+	}
 	s.Result, s.Ms = set(resultOf(err)), milliseconds(start)
 	s.NameResolved, s.Connected = set(attempts > 0), set(err == nil)
 	if err == nil {
@@ -55,6 +60,10 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 	}
 	start := time.Now()
 	response, _, err := p.fetch(u, proxy)
+	if errors.Is(err, errForbidden) {
+		p.withhold("services", u.Hostname(), err)
+		return nil
+	}
 	s.Ms = milliseconds(start)
 	if err != nil {
 		s.Result = set(cmp.Or(tlsResult(err, leafOf(err), time.Now()), resultOf(err)))

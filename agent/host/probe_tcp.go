@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -8,14 +9,19 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// askTCP connects to an address literal: no name is needed.
+// askTCP connects to an address literal: no name is needed. A target that must
+// not be probed has no answer.
 func (p *prober) askTCP(target string) *constatv1.TcpProbe {
 	t := &constatv1.TcpProbe{Address: &target}
 	if a, err := netip.ParseAddrPort(target); err == nil {
 		t.Family = set(familyOf(a.Addr()))
 	}
 	start := time.Now()
-	conn, attempts, err := p.dial(p.ctx, target)
+	conn, attempts, err := p.reach(p.ctx, target)
+	if errors.Is(err, errForbidden) {
+		p.withhold("tcp", hostOf(target), err)
+		return nil
+	}
 	t.Result, t.Ms, t.Attempts = set(resultOf(err)), milliseconds(start), set(int32(attempts))
 	if err == nil {
 		conn.Close()

@@ -37,12 +37,17 @@ var checkStore = sync.OnceValue(func() error {
 })
 
 // askTLS makes a handshake and verifies the certificate as a browser would: by
-// the system's store, this machine's clock and the server's name.
+// the system's store, this machine's clock and the server's name. A target that
+// must not be probed has no answer.
 func (p *prober) askTLS(target *constatv1.ProbeTls) *constatv1.TlsProbe {
 	address := withPort(target.GetAddress(), "443")
 	t := &constatv1.TlsProbe{Address: &address, ServerName: set(hostOf(address)), Connected: set(false)}
 	start := time.Now()
-	conn, _, err := p.dial(p.ctx, address)
+	conn, _, err := p.reach(p.ctx, address)
+	if errors.Is(err, errForbidden) {
+		p.withhold("tls", t.GetServerName(), err)
+		return nil
+	}
 	if err != nil {
 		t.Result = set(resultOf(err))
 		return t

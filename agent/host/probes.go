@@ -65,20 +65,27 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(result, fact, errNotRead)
 	}
 	p := newProber(ctx, network, policy)
+	if p.guarded = r.PolicyProbes; p.guarded {
+		p.policy = p.admit(policy)
+	}
 	if r.Privileged != nil {
 		p.confirm = func(ctx context.Context, neighbour string) bool {
 			_, err := r.Privileged(ctx, "neighbour", neighbour)
 			return err == nil
 		}
 	}
-	return p.run(), result
+	probes := p.run()
+	result.Gaps = append(result.Gaps, p.gaps...)
+	return probes, result
 }
 
 // prober is one run of all probes.
 type prober struct {
-	ctx      context.Context
-	network  *constatv1.Network
-	policy   *constatv1.ProbePolicy
+	ctx     context.Context
+	network *constatv1.Network
+	policy  *constatv1.ProbePolicy
+	// guarded: the policy is somebody else's, see permit.
+	guarded  bool
 	confirm  confirmation
 	patience patience
 	// passed happens, by family, when something beyond the gateway answers.
@@ -91,6 +98,7 @@ type prober struct {
 	mu      sync.Mutex
 	lookups map[string]*lookup
 	servers map[string]*nameServer
+	gaps    []*constatv1.Gap
 }
 
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
@@ -121,6 +129,7 @@ func (p *prober) run() *constatv1.Probes {
 		wg.Go(func() { result.Proxy = p.askProxy(address) })
 	}
 	wg.Wait()
+	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
 	if result.Proxy != nil {
 		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
 	}
@@ -135,6 +144,11 @@ func each[T, R any](wg *sync.WaitGroup, targets []T, ask func(T) R) []R {
 		wg.Go(func() { answers[i] = ask(t) })
 	}
 	return answers
+}
+
+// answered are the answers without those that were withheld.
+func answered[R any](answers []*R) []*R {
+	return slices.DeleteFunc(answers, func(a *R) bool { return a == nil })
 }
 
 // names are all names that the policy's targets need, with what their answers
@@ -153,7 +167,7 @@ func (p *prober) names() []*constatv1.ProbeName {
 		add(hostOf(t.GetAddress()))
 	}
 	for _, s := range p.policy.GetServices() {
-		add(hostOf(s.GetUrl() + s.GetTcp() + s.GetVpn() + s.GetMail()))
+		add(hostOfService(s))
 	}
 	return names[:min(len(names), maxNames)]
 }
