@@ -23,4 +23,5 @@ var sources = []source{
 	{"storage", 6 * time.Second, readStorage},
 	{"updates", 5 * time.Second, readUpdates},
 	{"usb", 3 * time.Second, readUSB},
+	{"wifi", 3 * time.Second, readWifi},
 }

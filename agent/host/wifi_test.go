@@ -1,0 +1,190 @@
+package host
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func TestBandOf(t *testing.T) {
+	for mhz, want := range map[uint32]struct {
+		ghz     float64
+		channel int32
+	}{
+		2412: {2.4, 1}, 2472: {2.4, 13}, 2484: {2.4, 14}, 5180: {5, 36}, 5885: {5, 177}, 5955: {6, 1}, 7115: {6, 233}, 5935: {6, 2}, 0: {}, 58320: {}, 3650: {},
+	} {
+		ghz, channel := bandOf(mhz)
+		if (ghz == nil) != (want.ghz == 0) || ghz != nil && (*ghz != want.ghz || *channel != want.channel) {
+			t.Errorf("%d MHz: band %v, channel %v; want %v", mhz, ghz, channel, want)
+		}
+	}
+}
+
+func TestSecurityOf(t *testing.T) {
+	const private = 0x10
+	wpa1 := []byte{elementVendor, 6, 0x00, 0x50, 0xf2, 1, 1, 0}
+	for name, test := range map[string]struct {
+		capability uint16
+		elements   []byte
+		protected  *bool
+		want       string
+	}{
+		"open":                      {0x01, ssidElement("Guest"), nil, "open"},
+		"wep":                       {private, nil, nil, "wep"},
+		"first WPA":                 {private, wpa1, nil, ""},
+		"wpa2":                      {private, rsnElement(0, 2), set(false), "wpa2"},
+		"wpa2 and the first WPA":    {private, slices.Concat(wpa1, rsnElement(0, 2)), nil, "wpa2"},
+		"wpa3":                      {private, rsnElement(0xc0, 8), nil, "wpa3"},
+		"both, joined with wpa3":    {private, rsnElement(0x80, 2, 8), set(true), "wpa3"},
+		"both, joined with wpa2":    {private, rsnElement(0x80, 2, 8), set(false), "wpa2"},
+		"both, not told which":      {private, rsnElement(0x80, 2, 8), nil, ""},
+		"enterprise":                {private, rsnElement(0x80, 1, 5), set(true), "wpa2Enterprise"},
+		"enterprise, wpa3 only":     {private, rsnElement(0xc0, 5), set(true), "wpa3Enterprise"},
+		"enterprise with 192 bits":  {private, rsnElement(0xc0, 12), nil, "wpa3Enterprise"},
+		"owe":                       {private, rsnElement(0xc0, 18), nil, "owe"},
+		"a method from the future":  {private, rsnElement(0xc0, 99), nil, ""},
+		"cut off before its method": {private, []byte{elementRSN, 8, 1, 0, 0, 0x0f, 0xac, 4, 9, 0}, nil, ""},
+	} {
+		got := securityOf(&bss{capability: test.capability, elements: test.elements}, test.protected)
+		if (got == nil) != (test.want == "") || got != nil && *got != test.want {
+			t.Errorf("%s: %v, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestAddHeard(t *testing.T) {
+	corp := slices.Concat(ssidElement("Corp"), []byte{elementBSSLoad, 5, 12, 0, 204, 0, 0}, rsnElement(0, 2))
+	heard := []bss{
+		{bssid: ourAP, frequency: 2437, signalDBm: set(int32(-82)), status: set(uint32(bssAssociated)), capability: 0x11, elements: corp},
+		{bssid: otherAP, frequency: 5180, signalDBm: set(int32(-60)), elements: corp},
+		{bssid: stranger, frequency: 2437, signalDBm: set(int32(-40)), elements: ssidElement("CANARY the neighbours")},
+		{bssid: [6]byte{9}, frequency: 2437, seenMsAgo: maxSeen + 1, elements: ssidElement("CANARY gone")},
+	}
+	got := &constatv1.Radio{}
+	addHeard(got, heard, set(false), []string{"Corp", "CANARY at home"})
+	want := &constatv1.Radio{
+		Ssid: set("Corp"), Bssid: set("02:00:00:00:00:01"), SignalDbm: set(int32(-82)), BandGhz: set(2.4), Channel: set(int32(6)),
+		Security: set("wpa2"), ChannelBusyPercent: set(80.0), NetworksHeard: set(int32(3)), NetworksOnChannel: set(int32(2)),
+		BetterAccessPoints: set(int32(1)), SsidHeard: set(true),
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("radio (-want +got):\n%s", diff)
+	}
+	if strings.Contains(prototext.Format(got), "CANARY") {
+		t.Errorf("other people's networks are told of: %v", got)
+	}
+
+	got = &constatv1.Radio{}
+	addHeard(got, heard[2:], nil, []string{"Corp"})
+	want = &constatv1.Radio{NetworksHeard: set(int32(1)), SsidHeard: set(false)}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("the wanted network is not there (-want +got):\n%s", diff)
+	}
+	got = &constatv1.Radio{}
+	addHeard(got, nil, nil, []string{"Corp"})
+	if got.SsidHeard != nil || got.NetworksHeard == nil || got.NetworksOnChannel != nil {
+		t.Errorf("a radio that may not have listened: %v", got)
+	}
+}
+
+func TestRadioState(t *testing.T) {
+	joined := func(status uint32) []bss { return []bss{{}, {status: &status}} }
+	for want, test := range map[string]struct {
+		heard []bss
+		ap    *station
+	}{
+		"disconnected": {[]bss{{}}, nil}, "connected": {joined(bssAssociated), &station{authorized: set(true)}},
+		"authenticating": {joined(bssAssociated), &station{authorized: set(false)}}, "associating": {joined(bssAuthenticated), nil},
+	} {
+		if got := radioState(test.heard, test.ap); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestRandomAddress(t *testing.T) {
+	for _, test := range []struct {
+		mac       [6]byte
+		permanent string
+		want      *bool
+	}{
+		{[6]byte{0x3e, 1}, "80:45:dd:00:00:00", set(true)}, {[6]byte{0x80, 1}, "80:45:dd:00:00:00", set(false)},
+		{[6]byte{2}, "02:00:00:00:00:00", set(false)}, {[6]byte{2}, "", nil}, {[6]byte{}, "80:45:dd:00:00:00", nil},
+	} {
+		if got := randomAddress(test.mac, test.permanent); (got == nil) != (test.want == nil) || got != nil && *got != *test.want {
+			t.Errorf("%x of %s: %v", test.mac, test.permanent, got)
+		}
+	}
+}
+
+func TestWifiServiceState(t *testing.T) {
+	manager := func(load, active string) []unit {
+		return []unit{{name: "NetworkManager.service", load: load, active: active}, {name: "iwd.service", load: "not-found", active: "inactive"}}
+	}
+	for want, units := range map[string][]unit{
+		"running": manager("loaded", "active"), "stopped": manager("masked", "inactive"), "failed": manager("loaded", "failed"), "absent": manager("not-found", "inactive"),
+	} {
+		if got := wifiServiceState(units, 0); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := wifiServiceState(nil, 1); got != "running" {
+		t.Errorf("a service that answers without systemd is %s", got)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, test := range []struct {
+		state, reason uint32
+		enterprise    bool
+		want          string
+	}{
+		{managerFailed, reasonNoSecrets, false, "wrongKey"}, {managerNeedAuth, reasonSupplicantGone, false, "wrongKey"},
+		{managerNeedAuth, reasonSupplicantGone, true, "eapRejected"}, {managerFailed, 53, false, "ssidNotFound"},
+		{managerFailed, reasonSupplicantTimeout, false, "timeout"}, {100, 0, false, ""}, {managerDisconnected, 0, false, ""}, {managerFailed, 9999, false, ""},
+		{managerFailed, reasonSupplicantGone, false, "other"},
+	} {
+		if got := managerFailure(test.state, test.reason, test.enterprise); (got == nil) != (test.want == "") || got != nil && *got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+	for _, test := range []struct {
+		state                               string
+		reason, authentication, association int32
+		want                                *constatv1.Radio
+	}{
+		{"disconnected", 15, 0, 0, &constatv1.Radio{LastReason: set(int32(15)), LastReasonByAp: set(true), LastFailure: set("wrongKey")}},
+		{"disconnected", -3, 0, 17, &constatv1.Radio{LastReason: set(int32(3)), LastReasonByAp: set(false), LastStatus: set(int32(17)), LastFailure: set("associationRejected")}},
+		{"disconnected", 23, 0, 0, &constatv1.Radio{LastReason: set(int32(23)), LastReasonByAp: set(true), LastFailure: set("eapRejected")}},
+		{"disconnected", 0, 15, 0, &constatv1.Radio{LastStatus: set(int32(15)), LastFailure: set("wrongKey")}},
+		{"connected", 15, 0, 0, &constatv1.Radio{LastReason: set(int32(15)), LastReasonByAp: set(true)}},
+		{"disconnected", -1 << 31, 0, 0, &constatv1.Radio{}},
+	} {
+		got := &constatv1.Radio{State: set(test.state)}
+		supplicantFailure(got, test.reason, test.authentication, test.association)
+		test.want.State = got.State
+		if diff := cmp.Diff(test.want, got, protocmp.Transform()); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", test, diff)
+		}
+	}
+}
+
+// FuzzElements reads beacons as hostile access points send them.
+func FuzzElements(f *testing.F) {
+	f.Add(slices.Concat(ssidElement("Corp"), rsnElement(0xc0, 8)), uint16(0x11))
+	f.Add([]byte{elementRSN, 255, 1}, uint16(0x10))
+	f.Fuzz(func(t *testing.T, elements []byte, capability uint16) {
+		b := bss{elements: elements, capability: capability, status: set(uint32(1)), frequency: 2437}
+		r := &constatv1.Radio{}
+		addHeard(r, []bss{b, {elements: elements}}, nil, []string{"Corp"})
+		if r.ChannelBusyPercent != nil && !(*r.ChannelBusyPercent >= 0 && *r.ChannelBusyPercent <= 100) {
+			t.Errorf("impossible: %v", r)
+		}
+	})
+}
