@@ -140,7 +140,10 @@ func openData(ctx context.Context, s *settings, now time.Time) (database, author
 		return bad(dbName, err), unknown(caName, "the database can't be opened")
 	}
 	defer st.Close()
-	database = fine(dbName, "%s opens and is up to date", st.Engine())
+	database = fine(dbName, "%s opens, is whole, and is up to date", st.Engine())
+	if err := st.Check(ctx); err != nil {
+		database = bad(dbName, err)
+	}
 	ca, _, err := intake.OpenAuthority(ctx, st, s.keyFile(), now)
 	if err != nil {
 		return database, bad(caName, err)

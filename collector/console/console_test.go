@@ -209,7 +209,7 @@ func TestTheDiagnosisIsOnTheTicket(t *testing.T) {
 	w.wants(w.get("/style"), http.StatusOK, "--accent")
 
 	w.post("/language", "language", "fr", "back", "/tickets")
-	w.wants(w.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, `<html lang="fr">`, "Preuves", "Que faire", "Questions DNS 192.0.2.53")
+	w.wants(w.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, `<html lang="fr">`, "Preuves", "Que faire", "Question DNS 192.0.2.53")
 }
 
 func TestFaultPages(t *testing.T) {

@@ -64,11 +64,11 @@ func TestNestedListsBecomeRecords(t *testing.T) {
 
 func TestFactLabel(t *testing.T) {
 	for _, test := range []struct{ lang, path, want string }{
-		{"en", "probes.dns[192.0.2.53].rcode", "DNS questions 192.0.2.53 › DNS answer code"},
-		{"fr", "space.filesystems[/home/a.b].used_percent", "Systèmes de fichiers /home/a.b › Part utilisée"},
+		{"en", "probes.dns[192.0.2.53].rcode", "DNS question 192.0.2.53 › DNS answer code"},
+		{"fr", "space.filesystems[/home/a.b].used_percent", "Système de fichiers /home/a.b › Part utilisée"},
 		{"en", "system.serial", "System › Serial"},
-		{"en", "probes.tcp[[2001:db8::1]:443].result", "TCP connections [2001:db8::1]:443 › Result"},
-		{"en", "services[intranet].result", "Services intranet › Result"},
+		{"en", "probes.tcp[[2001:db8::1]:443].result", "TCP connection [2001:db8::1]:443 › Result"},
+		{"en", "services[intranet].result", "Service intranet › Result"},
 		{"en", "load", "load"},
 		{"en", "", ""},
 		{"en", "a[b", "a[b"},

@@ -30,3 +30,12 @@ func (s *speech) label(field string) string {
 	}
 	return strings.ReplaceAll(field, "_", " ")
 }
+
+// elementLabel names one element of a list: as `field[]` is labelled, else as the
+// list is.
+func (s *speech) elementLabel(field string) string {
+	if label := labels[s.language][field+"[]"]; label != "" {
+		return label
+	}
+	return s.label(field)
+}

@@ -82,6 +82,40 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
+// Damage in a page that opening does not read is found by Check.
+func TestCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "constat.db")
+	s, err := store.Open(t.Context(), "sqlite:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Check(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The last pages are those of the newest tables' indexes, all empty.
+	if _, err := file.WriteAt([]byte(strings.Repeat("\xff", 4096)), info.Size()-2*4096); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(t.Context(), "sqlite:"+path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "restore the last backup") {
+		t.Error(err)
+	}
+}
+
 func TestNewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "constat.db")
 	for driver, url := range map[string]string{"sqlite": "sqlite:" + path, "pgx": lab.Postgres(t)} {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"constat/collector/store/query"
 )
 
@@ -64,6 +66,22 @@ func (s *Store) Read() *query.Queries { return s.query }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return explain(s.reads.PingContext(ctx)) }
+
+// Check looks for damage in the database's file, which it reads whole. A server
+// looks after its own files, so that on PostgreSQL this is Ping.
+func (s *Store) Check(ctx context.Context) error {
+	if s.queue == nil {
+		return s.Ping(ctx)
+	}
+	var found string
+	if err := s.reads.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return explain(err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("%s (%s)", sqliteAdvice[sqlite3.SQLITE_CORRUPT], found)
+	}
+	return nil
+}
 
 // Engine is the kind of database: "sqlite" or "postgresql".
 func (s *Store) Engine() string {
