@@ -46,6 +46,8 @@ type counter struct {
 	// one keeps diagnoses from running side by side, which would measure each
 	// other, and guards the observer's configuration.
 	one sync.Mutex
+	// pace keeps what the collector commands apart.
+	pace pace
 
 	mu   sync.Mutex
 	kept []kept

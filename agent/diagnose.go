@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,33 +87,33 @@ type words struct {
 	verdicts                                         map[string]string
 	certainties                                      map[string]string
 	proof, explains, doNow, technician, other, apart string
-	unseen, unrelated, unknown, next, took           string
+	unseen, unrelated, unknown, next, took, likely   string
 	statuses                                         map[string]string
 }
 
 var diagnosisWords = map[string]words{
 	"en": {
 		verdicts: map[string]string{
-			"healthy":      "Nothing is wrong here.",
+			"healthy":      "No fault was found: what was checked works.",
 			"fault":        "The cause was found.",
-			"undetermined": "No cause can be named: facts are missing.",
+			"undetermined": "No cause can be named yet.",
 		},
 		certainties: map[string]string{"confirmed": "confirmed", "probable": "probable", "possible": "possible"},
 		proof:       "Proof", explains: "This explains", doNow: "What to do", technician: "For the technician",
 		other: "It could also be", apart: "told apart by", unseen: "Could not be seen", unrelated: "Found as well, and not about this",
-		unknown: "Could not be judged", next: "Next", took: "%s, %s, in %s",
+		unknown: "Could not be judged", next: "Next", took: "%s, %s, in %s", likely: "A probable cause was found.",
 		statuses: map[string]string{"unsupported": "not available here", "denied": "no permission", "failed": "failed"},
 	},
 	"fr": {
 		verdicts: map[string]string{
-			"healthy":      "Tout va bien de ce côté.",
+			"healthy":      "Aucune panne trouvée : tout ce qui a été contrôlé fonctionne.",
 			"fault":        "La cause est trouvée.",
-			"undetermined": "Impossible de nommer la cause : il manque des observations.",
+			"undetermined": "Impossible de nommer une cause pour l’instant.",
 		},
 		certainties: map[string]string{"confirmed": "confirmé", "probable": "probable", "possible": "possible"},
 		proof:       "Preuves", explains: "Ce qui en découle", doNow: "Que faire", technician: "Pour le technicien",
-		other: "Autre piste", apart: "pour trancher", unseen: "N'a pas pu être observé", unrelated: "Constaté aussi, sans lien avec le problème",
-		unknown: "N'a pas pu être jugé", next: "Ensuite", took: "%s, %s, en %s",
+		other: "Autre piste", apart: "pour trancher", unseen: "N’a pas pu être observé", unrelated: "Constaté aussi, sans lien avec le problème",
+		unknown: "N’a pas pu être jugé", next: "Ensuite", took: "%s, %s, en %s", likely: "Une cause probable est trouvée.",
 		statuses: map[string]string{"unsupported": "non disponible ici", "denied": "accès refusé", "failed": "échec"},
 	},
 }
@@ -127,8 +126,15 @@ func writeDiagnosis(out io.Writer, d *constatv1.Diagnosis, c *fault.Catalog, lan
 	if language == "fr" {
 		colon = " :"
 	}
-	took := (time.Duration(d.ElapsedMs) * time.Millisecond).Round(10 * time.Millisecond)
-	r.line("%s", w.verdicts[d.Verdict])
+	took := fmt.Sprintf("%.1f s", float64(d.ElapsedMs)/1000)
+	if language == "fr" {
+		took = strings.Replace(took, ".", ",", 1)
+	}
+	verdict := w.verdicts[d.Verdict]
+	if d.Verdict == "fault" && d.RootCauses[0].GetCertainty() != "confirmed" {
+		verdict = w.likely
+	}
+	r.line("%s", verdict)
 	r.line(w.took, d.Procedure, d.GetStartedAt().AsTime().Local().Format("2006-01-02 15:04:05"), took)
 	for _, cause := range d.RootCauses {
 		r.cause(w, colon, cause, c, language)
@@ -177,10 +183,12 @@ func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c
 	if f := c.Lookup(cause.Fault); f != nil {
 		r.wrap("  ", f.Explanation.In(language))
 	}
+	if text := cause.GetAdvice().GetUser(); text != "" {
+		r.wrap("  ", w.doNow+colon+" "+text)
+	}
 	r.line("")
-	r.line("  %s%s", w.proof, colon)
-	for _, e := range cause.Evidence {
-		r.wrap("    ", fmt.Sprintf("%s = %s  (%s, %s)", e.Fact, e.Value, e.Source, e.GetAt().AsTime().Local().Format("15:04:05")))
+	if text := cause.GetAdvice().GetTechnician(); text != "" {
+		r.wrap("  ", w.technician+colon+" "+text)
 	}
 	if len(cause.Explains) > 0 {
 		var names []string
@@ -189,11 +197,18 @@ func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c
 		}
 		r.wrap("  ", w.explains+colon+" "+strings.Join(names, "; "))
 	}
-	if text := cause.GetAdvice().GetUser(); text != "" {
-		r.wrap("  ", w.doNow+colon+" "+text)
-	}
-	if text := cause.GetAdvice().GetTechnician(); text != "" {
-		r.wrap("  ", w.technician+colon+" "+text)
+	r.proof(w, colon, cause.Evidence)
+}
+
+// proof prints the evidence, where it is from once for all that is from there.
+func (r reportWriter) proof(w words, colon string, evidence []*constatv1.Evidence) {
+	from := ""
+	for _, e := range evidence {
+		if here := fmt.Sprintf("%s, %s", e.Source, e.GetAt().AsTime().Local().Format("15:04:05")); here != from {
+			from = here
+			r.line("  %s (%s)%s", w.proof, from, colon)
+		}
+		r.wrap("    ", e.Fact+" = "+e.Value)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -66,6 +67,12 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{"", "en", "fr"}, o.language) {
+				return fmt.Errorf("there are no texts in %q; --lang is en or fr", o.language)
+			}
+			return nil
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&o.configFile, "config", "", "configuration `FILE` (YAML)")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/host"
 	"constat/agent/privileged"
@@ -79,6 +80,7 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 	d.Id = uuid.Must(uuid.NewV7()).String()
 	d.EndpointId = c.EndpointID
 	d.Trigger = trigger
+	d.StartedAt = timestamppb.New(start)
 	d.ElapsedMs = int32(time.Since(start).Milliseconds())
 	return d, s
 }

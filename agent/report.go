@@ -52,7 +52,7 @@ const width = 78
 // wrap prints text indented, cut between words.
 func (r reportWriter) wrap(indent, text string) {
 	line := indent
-	for _, word := range strings.Fields(text) {
+	for _, word := range unbroken(text) {
 		if len([]rune(line))+1+len([]rune(word)) > width && strings.TrimSpace(line) != "" {
 			r.line("%s", line)
 			line = indent
@@ -65,6 +65,20 @@ func (r reportWriter) wrap(indent, text string) {
 	if strings.TrimSpace(line) != "" {
 		r.line("%s", line)
 	}
+}
+
+// unbroken are the words of a text; French has a space before some marks, and
+// those stay with their word.
+func unbroken(text string) []string {
+	var words []string
+	for _, word := range strings.Fields(text) {
+		if len(words) > 0 && strings.Contains(": ; ! ? »", word) {
+			words[len(words)-1] += " " + word
+		} else {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // group prints one group of a snapshot as an outline.

@@ -155,6 +155,9 @@ func (c *counter) commanded(ctx context.Context, command *constatv1.Command, pro
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := c.pace.wait(ctx); err != nil {
+		return nil, nil, err
+	}
 	d, s := c.run(ctx, p, (&options{}).lang(), "technician", progress)
 	return d, s, ctx.Err()
 }
