@@ -50,6 +50,8 @@ func newObserver(ctx context.Context, s *settings, dir string) (*observer, error
 		// Fixtures, not this machine: no right of ours is used on them.
 		return o, nil
 	}
+	// Read before the cut: the directory may be the service's alone.
+	o.config.Announced = host.OpenAnnouncements(s.Data)
 	if o.helper, o.dir, err = privileged.Split(ctx, dir); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	}
 	defer seen.close()
 	log.Info("agent starts", "version", version.String())
+	seen.config.Announced = host.OpenAnnouncements(seen.dir) // by the name it has after the cut
 	c := &counter{observer: seen, ownProbes: s.Probes != nil}
 	if c.link, err = openLink(ctx, seen, s, token, log); err != nil {
 		return err
@@ -71,6 +72,10 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 			}
 		})
 	}
+	part("neighbours", func(ctx context.Context) error {
+		seen.config.Announced.Listen(ctx, seen.config)
+		return nil
+	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })
 	if c.link != nil {
 		c.adopt(c.link.Policy())

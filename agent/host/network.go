@@ -30,7 +30,8 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	readResolvers(r, n, o)
 	readHosts(r, n, o)
 	n.Proxy = readProxy(r)
-	for _, fact := range []string{"vpns", "firewall", "neighbours", "os_connectivity", "networking_enabled"} {
+	readNeighbours(r, n, o)
+	for _, fact := range []string{"vpns", "firewall", "os_connectivity", "networking_enabled"} {
 		gap(o, fact, errNotRead)
 	}
 	return n, o

@@ -46,6 +46,9 @@ type Config struct {
 	// Privileged asks the process that holds the rights for one fixed verb
 	// ("smbios"). nil: facts that need rights are reported as denied.
 	Privileged func(ctx context.Context, verb, arg string) ([]byte, error)
+	// Announced is what switches said of themselves, see OpenAnnouncements; nil:
+	// the network group has no neighbours, and says why.
+	Announced *Announcements
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
 	// Progress is told when a group is done; calls never overlap. It may be nil.

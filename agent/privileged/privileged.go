@@ -3,8 +3,10 @@
 // What talks to the network and parses its answers runs as an ordinary user.
 // The little that needs rights (the raw firmware tables, disk health, later
 // remedies) is done by a second process of the same binary that knows a fixed
-// list of verbs, takes no command lines, listens to no network, and parses
-// nothing that comes from outside: it returns raw bytes.
+// list of verbs, takes no command lines, opens no port, and parses nothing that
+// comes from outside: it returns raw bytes. The one exception is the dialogue
+// with a wireless receiver, whose next question depends on the last answer; see
+// package hidpp.
 //
 // It comes to life in one of two ways. Under systemd a socket unit starts it on
 // demand and it ends when idle. Started as root by hand, [Split] makes it a

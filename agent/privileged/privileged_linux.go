@@ -24,6 +24,7 @@ import (
 var verbs = map[string]verb{
 	"hidpp":         askReceiver,
 	"kernel-log":    readKernelLog,
+	"lldp":          hearNeighbours,
 	"neighbour":     confirmNeighbour,
 	"password-days": passwordDays,
 	"nvme-health":   nvmeHealth,

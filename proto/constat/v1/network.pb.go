@@ -1148,8 +1148,13 @@ type LinkNeighbour struct {
 	Platform          *string `protobuf:"bytes,8,opt,name=platform,proto3,oneof" json:"platform,omitempty"`
 	ManagementAddress *string `protobuf:"bytes,9,opt,name=management_address,json=managementAddress,proto3,oneof" json:"management_address,omitempty"`
 	// full | half.
-	Duplex        *string                `protobuf:"bytes,10,opt,name=duplex,proto3,oneof" json:"duplex,omitempty"`
-	HeardAt       *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=heard_at,json=heardAt,proto3,oneof" json:"heard_at,omitempty"`
+	Duplex *string `protobuf:"bytes,10,opt,name=duplex,proto3,oneof" json:"duplex,omitempty"`
+	// When it was heard last, to the hour where an earlier run of the agent heard
+	// it; unset while its announcement is current.
+	HeardAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=heard_at,json=heardAt,proto3,oneof" json:"heard_at,omitempty"`
+	// Its last announcement still holds, by the time to live in it; unset: this
+	// run of the agent has not heard it.
+	Current       *bool `protobuf:"varint,12,opt,name=current,proto3,oneof" json:"current,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1259,6 +1264,13 @@ func (x *LinkNeighbour) GetHeardAt() *timestamppb.Timestamp {
 		return x.HeardAt
 	}
 	return nil
+}
+
+func (x *LinkNeighbour) GetCurrent() bool {
+	if x != nil && x.Current != nil {
+		return *x.Current
+	}
+	return false
 }
 
 // Counters are the links' numbers since boot, with what changed while this
@@ -1635,7 +1647,7 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x05_nameB\n" +
 	"\n" +
 	"\b_addressB\a\n" +
-	"\x05_line\"\xc3\x04\n" +
+	"\x05_line\"\xee\x04\n" +
 	"\rLinkNeighbour\x12\x17\n" +
 	"\x04link\x18\x01 \x01(\tH\x00R\x04link\x88\x01\x01\x12\x1f\n" +
 	"\bprotocol\x18\x02 \x01(\tH\x01R\bprotocol\x88\x01\x01\x12$\n" +
@@ -1651,7 +1663,8 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x06duplex\x18\n" +
 	" \x01(\tH\tR\x06duplex\x88\x01\x01\x12:\n" +
 	"\bheard_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampH\n" +
-	"R\aheardAt\x88\x01\x01B\a\n" +
+	"R\aheardAt\x88\x01\x01\x12\x1d\n" +
+	"\acurrent\x18\f \x01(\bH\vR\acurrent\x88\x01\x01B\a\n" +
 	"\x05_linkB\v\n" +
 	"\t_protocolB\x0e\n" +
 	"\f_system_nameB\r\n" +
@@ -1663,7 +1676,9 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\t_platformB\x15\n" +
 	"\x13_management_addressB\t\n" +
 	"\a_duplexB\v\n" +
-	"\t_heard_at\":\n" +
+	"\t_heard_atB\n" +
+	"\n" +
+	"\b_current\":\n" +
 	"\bCounters\x12.\n" +
 	"\x05links\x18\x01 \x03(\v2\x18.constat.v1.LinkCountersR\x05links\"\xf1\x04\n" +
 	"\fLinkCounters\x12\x17\n" +

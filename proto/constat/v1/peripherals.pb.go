@@ -116,11 +116,12 @@ type Peripheral struct {
 	Id    *string                `protobuf:"bytes,1,opt,name=id,proto3,oneof" json:"id,omitempty"`
 	Brand *string                `protobuf:"bytes,2,opt,name=brand,proto3,oneof" json:"brand,omitempty"`
 	Model *string                `protobuf:"bytes,3,opt,name=model,proto3,oneof" json:"model,omitempty"`
-	// keyboard | mouse | receiver | headset | webcam | dock | gamepad | other.
+	// keyboard | mouse | touchpad | receiver | headset | webcam | dock | gamepad |
+	// other.
 	Kind     *string `protobuf:"bytes,4,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	Serial   *string `protobuf:"bytes,5,opt,name=serial,proto3,oneof" json:"serial,omitempty"`
 	Firmware *string `protobuf:"bytes,6,opt,name=firmware,proto3,oneof" json:"firmware,omitempty"`
-	// usb | bluetooth | receiver.
+	// usb | bluetooth | receiver | internal (part of the machine).
 	Connection *string `protobuf:"bytes,7,opt,name=connection,proto3,oneof" json:"connection,omitempty"`
 	// For a device behind a receiver: the radio link is up.
 	Linked         *bool  `protobuf:"varint,8,opt,name=linked,proto3,oneof" json:"linked,omitempty"`
@@ -312,12 +313,15 @@ func (x *BluetoothAdapter) GetServiceState() string {
 
 // BluetoothDevice is a known device.
 type BluetoothDevice struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Name           *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Kind           *string                `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
-	Paired         *bool                  `protobuf:"varint,3,opt,name=paired,proto3,oneof" json:"paired,omitempty"`
-	Connected      *bool                  `protobuf:"varint,4,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
-	BatteryPercent *int32                 `protobuf:"varint,5,opt,name=battery_percent,json=batteryPercent,proto3,oneof" json:"battery_percent,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unset where people choose it, as for phones.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// keyboard | mouse | gamepad | headset | speakers | webcam | printer | phone |
+	// computer | other.
+	Kind           *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	Paired         *bool   `protobuf:"varint,3,opt,name=paired,proto3,oneof" json:"paired,omitempty"`
+	Connected      *bool   `protobuf:"varint,4,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	BatteryPercent *int32  `protobuf:"varint,5,opt,name=battery_percent,json=batteryPercent,proto3,oneof" json:"battery_percent,omitempty"`
 	// keyMissing | pageTimeout | other.
 	LastFailure   *string `protobuf:"bytes,6,opt,name=last_failure,json=lastFailure,proto3,oneof" json:"last_failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -505,7 +509,7 @@ func (x *AudioEndpoint) GetPermission() string {
 type Camera struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Name of the program that holds it.
+	// Name of the program that holds it; empty: none does.
 	UsedBy *string `protobuf:"bytes,2,opt,name=used_by,json=usedBy,proto3,oneof" json:"used_by,omitempty"`
 	// allowed | denied.
 	Permission *string `protobuf:"bytes,3,opt,name=permission,proto3,oneof" json:"permission,omitempty"`
