@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -60,45 +59,32 @@ func listArchitecture(list string) string {
 	return architecture
 }
 
-// offer notes in the installed packages, sorted by name, what a package list
-// has newer. A package that only a part of the machines is given yet
+// offer notes in the installed packages what a package list has newer; at is
+// their place by name. A package that only a part of the machines is given yet
 // (Phased-Update-Percentage) is not counted as offered. suffix is ":arch" where
 // the list is of another architecture than the machine's own.
-func offer(packages []dpkgPackage, list io.Reader, suffix string, from archive) error {
+func offer(packages []dpkgPackage, at map[string]int, list io.Reader, suffix string, from archive) error {
 	var name []byte
 	return eachParagraph(list, func(p []byte) error {
 		name = append(append(name[:0], fieldOf(p, "Package: ")...), suffix...)
-		i, installed := slices.BinarySearchFunc(packages, name, func(one dpkgPackage, name []byte) int {
-			return compareText(one.name, name)
-		})
+		i, installed := at[string(name)]
 		if !installed {
 			return nil
 		}
 		if phase := fieldOf(p, "Phased-Update-Percentage: "); phase != nil && string(phase) != "100" {
 			return nil
 		}
-		version := fieldOf(p, "Version: ")
+		version := string(fieldOf(p, "Version: "))
 		one := &packages[i]
-		if compareDebian(string(version), one.version) <= 0 {
+		if compareDebian(version, one.version) <= 0 {
 			return nil
 		}
 		one.security = one.security || from.security
-		if one.available == "" || compareDebian(string(version), one.available) > 0 {
-			one.available = string(version)
+		if one.available == "" || compareDebian(version, one.available) > 0 {
+			one.available = version
 		}
 		return nil
 	})
-}
-
-// compareText is strings.Compare without a copy of the bytes.
-func compareText(a string, b []byte) int {
-	switch {
-	case a == string(b):
-		return 0
-	case a < string(b):
-		return -1
-	}
-	return 1
 }
 
 // parsePins reads a preferences file (apt_preferences(5)): the packages whose

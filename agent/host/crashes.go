@@ -200,15 +200,19 @@ func (l *crashLog) report(a apportReport) {
 }
 
 // programDirectories are where apport finds programs, as it writes them in a
-// report's name.
-var programDirectories = []string{"_usr_bin_", "_usr_sbin_", "_usr_libexec_", "_usr_local_bin_", "_usr_games_", "_bin_", "_sbin_"}
+// report's name after the first "_".
+var programDirectories = []string{"usr_bin_", "usr_sbin_", "usr_libexec_", "usr_local_bin_", "usr_games_", "bin_", "sbin_"}
 
 // apportProgram takes the program out of a report's name, for reports that only
 // their owner may read: "_usr_bin_gnome-shell.1000.crash". A path becomes a
 // name with a "_" for each "/", so outside the directories of programs only
-// what follows the last one is certain to tell no directory.
+// what follows the last one is certain to tell no directory. A report whose
+// name is no path is not of a program: "".
 func apportProgram(name string) string {
-	name = strings.TrimSuffix(name, ".crash")
+	name, isPath := strings.CutPrefix(strings.TrimSuffix(name, ".crash"), "_")
+	if !isPath {
+		return ""
+	}
 	if at := strings.LastIndex(name, "."); at > 0 {
 		name = name[:at] // the user's number
 	}

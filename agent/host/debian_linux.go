@@ -99,8 +99,12 @@ func (r *reader) offers(ctx context.Context, packages []dpkgPackage, names []str
 	if err := r.pins(packages); err != nil {
 		return err
 	}
+	at := make(map[string]int, len(packages))
+	for i, one := range packages {
+		at[one.name] = i
+	}
 	native := ""
-	if i, found := slices.BinarySearchFunc(packages, "dpkg", func(one dpkgPackage, name string) int { return strings.Compare(one.name, name) }); found {
+	if i, found := at["dpkg"]; found {
 		native = packages[i].architecture
 	}
 	read := 0
@@ -124,7 +128,7 @@ func (r *reader) offers(ctx context.Context, packages []dpkgPackage, names []str
 		if architecture := listArchitecture(stem); architecture != "" && architecture != "all" && architecture != native {
 			suffix = ":" + architecture
 		}
-		if err := r.offersOf(ctx, packages, name, suffix, from); err != nil {
+		if err := r.offersOf(ctx, packages, at, name, suffix, from); err != nil {
 			return fmt.Errorf("apt's list %s: %w", name, err)
 		}
 	}
@@ -162,7 +166,7 @@ func (r *reader) pins(packages []dpkgPackage) error {
 }
 
 // offersOf reads one list.
-func (r *reader) offersOf(ctx context.Context, packages []dpkgPackage, name, suffix string, from archive) error {
+func (r *reader) offersOf(ctx context.Context, packages []dpkgPackage, at map[string]int, name, suffix string, from archive) error {
 	f, err := os.Open(r.path(aptLists + "/" + name))
 	if err != nil {
 		return err
@@ -179,7 +183,7 @@ func (r *reader) offersOf(ctx context.Context, packages []dpkgPackage, name, suf
 	case ".xz", ".zst", ".bz2", ".lzma":
 		return fmt.Errorf("compressed in a way that is not read: %w", errors.ErrUnsupported)
 	}
-	return offer(packages, list, suffix, from)
+	return offer(packages, at, list, suffix, from)
 }
 
 // stoppable is a file whose reading ends with a context.

@@ -18,7 +18,7 @@ import (
 )
 
 // fileGroups are the groups that come from files alone.
-var fileGroups = []string{"clock", "hardware", "host", "load", "services", "space", "storage", "updates", "usb"}
+var fileGroups = []string{"clock", "crashes", "hardware", "host", "load", "security", "services", "sign_in", "software", "space", "storage", "updates", "usb"}
 
 func TestLaptop(t *testing.T) {
 	s := Observe(t.Context(), Config{Root: machine(t, "laptop")}, fileGroups)

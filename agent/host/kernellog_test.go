@@ -1,0 +1,101 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// kernelSample has messages as kernels and drivers write them, and some that
+// nobody should learn of.
+const kernelSample = `6,100,5000000,-;Linux version 6.1.0-37-amd64
+3,101,10000000,-;Out of memory: Killed process 4242 (chrome) total-vm:9000000kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB, UID:1000 pgtables:1kB oom_score_adj:300
+3,102,11000000,-;Memory cgroup out of memory: Killed process 77 (java) total-vm:1kB
+6,103,12000000,-;Web Content[991]: segfault at 0 ip 00007f1c2a3b4c5d sp 00007ffd12345678 error 4 in libxul.so[7f1c2a000000+4000000] likely on CPU 1 (core 1, socket 0)
+6,104,13000000,-;traps: gimp-2.10[17] trap invalid opcode ip:55d0 sp:7ffc error:0 in gimp-2.10[55d0+1000]
+6,105,14000000,-;traps: office[18] general protection fault ip:7f sp:7ffc error:0
+3,106,15000000,-;I/O error, dev nvme0n1, sector 12345 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2
+3,107,15000001,-;blk_update_request: I/O error, dev sda, sector 5 op 0x0:(READ) flags 0x0
+2,108,16000000,-;EXT4-fs error (device sda1): ext4_find_entry:1455: inode #2: comm secret-program: reading directory lblock 0
+1,109,17000000,-;XFS (dm-0): Metadata CRC error detected at xfs_agi_read_verify
+4,110,18000000,-;iwlwifi 0000:00:14.3: Direct firmware load for iwlwifi-QuZ-a0-hr-b0-77.ucode failed with error -2
+ SUBSYSTEM=pci
+ DEVICE=+pci:0000:00:14.3
+3,111,19000000,-;usb 1-3: device descriptor read/64, error -71
+3,112,19100000,-;usb 1-3: device not accepting address 5, error -71
+3,113,19200000,-;usb usb1-port3: unable to enumerate USB device
+3,114,19300000,-;usb 2-1-port4: over-current condition
+4,115,19400000,-;usb 2-2: rejected 1 configuration due to insufficient available bus power
+6,116,20000000,-;i915 0000:00:02.0: [drm] GPU HANG: ecode 12:1:85dffffb, in Xorg [1234]
+3,117,21000000,-;NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.
+0,118,22000000,-;watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:33]
+4,119,23000000,-;audit: type=1400 apparmor="DENIED" name="/home/ann/secret.txt" comm="cat"
+12,120,24000000,-;Out of memory: Killed process 1 (a-program-that-lies) total-vm:1kB
+bad line
+6,x,y
+`
+
+func TestParseKernelLog(t *testing.T) {
+	zero := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	var got []string
+	for _, e := range parseKernelLog([]byte(kernelSample), zero) {
+		got = append(got, strings.Join(strings.Fields(fmt.Sprint(e.at.Sub(zero).Seconds(), " ", e.kind, " ", e.subject, " ", e.module, " ", e.detail, " ", e.code)), " "))
+	}
+	want := []string{
+		"10 oomKill chrome system 0", "11 oomKill java cgroup 0",
+		"12 fault Web Content libxul.so SIGSEGV 0", "13 fault gimp-2.10 gimp-2.10 SIGILL 0", "14 fault office SIGSEGV 0",
+		"15 ioError nvme0n1 0", "15.000001 ioError sda 0", "16 fsError sda1 0", "17 fsError dm-0 0",
+		"18 firmware 0000:00:14.3 iwlwifi-QuZ-a0-hr-b0-77.ucode 2",
+		"19 usb 1-3 enumeration -71", "19.1 usb 1-3 enumeration -71", "19.2 usb usb1-port3 enumeration 0",
+		"19.3 usb 2-1-port4 overcurrent 0", "19.4 usb 2-2 power 0",
+		"20 gpuReset i915 12:1:85dffffb 0", "21 gpuReset nvidia 79 0", "22 watchdog soft lockup 0",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	many := strings.Repeat("3,1,1,-;I/O error, dev sda, sector 5\n", maxKernelEvents) + "3,1,1,-;I/O error, dev sdb, sector 5\n"
+	events := parseKernelLog([]byte(many), zero)
+	if len(events) != maxKernelEvents || events[len(events)-1].subject != "sdb" {
+		t.Errorf("%d events, the last one %v; want the newest", len(events), events[len(events)-1])
+	}
+}
+
+func TestUSBFailures(t *testing.T) {
+	events := parseKernelLog([]byte(kernelSample), time.Time{})
+	counted := []*constatv1.UsbPortFailure{{Path: set("2-1.4"), Kind: set("overcurrent"), Count: set(int32(7))}}
+	devices := []*constatv1.UsbDevice{{Path: set("2-2")}}
+	var got []string
+	for _, f := range usbFailures(counted, events, devices) {
+		got = append(got, fmt.Sprint(f.GetPath(), " ", f.GetKind(), " ", f.GetCount(), " ", f.GetError()))
+	}
+	if want := []string{"1-3 enumeration 3 -71", "2-1.4 overcurrent 7 0", "2-2 power 1 0"}; !slices.Equal(got, want) {
+		t.Errorf("failures %q, want %q", got, want)
+	}
+	// The device came up in the end.
+	devices = append(devices, &constatv1.UsbDevice{Path: set("1-3")})
+	if got := usbFailures(nil, events, devices); len(got) != 2 {
+		t.Errorf("failures %v", got)
+	}
+	for name, want := range map[string]string{"usb1-port3": "1-3", "1-0-port2": "1-2", "1-2-port4": "1-2.4", "1-2.1": "1-2.1"} {
+		if got := usbPortOf(name); got != want {
+			t.Errorf("port %q is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func FuzzKernelLog(f *testing.F) {
+	for line := range strings.Lines(kernelSample) {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, log string) {
+		for _, e := range parseKernelLog([]byte(log), time.Time{}) {
+			if e.kind == "" || len(e.subject) > 64 || len(e.detail) > 128 || strings.Contains(e.module, "/") {
+				t.Errorf("%q became %+v", log, e)
+			}
+		}
+	})
+}

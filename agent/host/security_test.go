@@ -1,0 +1,64 @@
+package host
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+)
+
+// certificate makes a certificate that signs itself.
+func certificate(t testing.TB, subject pkix.Name) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: subject, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func TestRootSubjects(t *testing.T) {
+	corp, unnamed := certificate(t, pkix.Name{CommonName: "Corp Root", Organization: []string{"Corp"}}), certificate(t, pkix.Name{Organization: []string{"Only Org"}})
+	bundle := slices.Concat(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: corp}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("secret")}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: unnamed}))
+	if got := rootSubjects(bundle); !slices.Equal(got, []string{"Corp Root", "Only Org"}) {
+		t.Errorf("subjects %q", got)
+	}
+	if got := rootSubjects(corp); !slices.Equal(got, []string{"Corp Root"}) {
+		t.Errorf("subjects of a DER file %q", got)
+	}
+	if got := rootSubjects([]byte("notes")); got != nil {
+		t.Errorf("subjects out of nothing: %q", got)
+	}
+}
+
+func TestProtectionTable(t *testing.T) {
+	kinds := []string{"antivirus", "edr", "firewall"}
+	for i, p := range protections {
+		if p.unit == "" || p.name == "" || !slices.Contains(kinds, p.kind) {
+			t.Errorf("row %d: %+v", i, p)
+		}
+	}
+	if len(protections) < 10 {
+		t.Errorf("%d products", len(protections))
+	}
+	for unit, want := range map[string]string{"mdatp.service": "system.slice/mdatp.service", "clamd@scan.service": "system.slice/system-clamd.slice/clamd@scan.service"} {
+		if got := unitGroup(unit); got != want {
+			t.Errorf("%s is at %s, want %s", unit, got, want)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package host
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+func TestPasswordAge(t *testing.T) {
+	day := func(n int) time.Time { return time.Unix(0, 0).UTC().AddDate(0, 0, n) }
+	for days, want := range map[string]struct {
+		expires    time.Time
+		mustChange bool
+		wrong      bool
+	}{
+		"20000:0:90:7:30:20500": {expires: day(20090)}, "20000:0:99999:7::": {}, "20000:0::7::": {}, ":0:90:7::": {}, "0:0:90:7::": {mustChange: true},
+		"-1:0:90:7::": {}, "20000:0:90": {wrong: true}, "": {wrong: true}, "123456789:0:90:7::": {}, "x:0:90:7::": {},
+	} {
+		expires, mustChange, err := passwordAge(days)
+		if !expires.Equal(want.expires) || mustChange != want.mustChange || (err != nil) != want.wrong {
+			t.Errorf("%q: %v, %v, %v", days, expires, mustChange, err)
+		}
+	}
+}
+
+// tallyOf writes a tally of pam_faillock: valid failures at some seconds, and
+// one that was taken back.
+func tallyOf(seconds ...int64) []byte {
+	var tally []byte
+	for i, at := range append(seconds, 0) {
+		record := make([]byte, tallySize)
+		copy(record, "192.0.2.66-secret")
+		if i < len(seconds) {
+			binary.NativeEndian.PutUint16(record[tallyStatus:], tallyValid|4)
+		}
+		binary.NativeEndian.PutUint64(record[tallyTime:], uint64(at))
+		tally = append(tally, record...)
+	}
+	return tally
+}
+
+func TestFaillock(t *testing.T) {
+	defaults := parseFaillock(nil)
+	if defaults != (faillock{deny: 3, interval: 15 * time.Minute, unlock: 10 * time.Minute, dir: "/run/faillock"}) {
+		t.Errorf("defaults %+v", defaults)
+	}
+	strict := parseFaillock([]byte("# deny = 9\ndeny=5\n fail_interval = 60\nunlock_time = never\ndir = /var/lib/faillock\nsilent\ndeny = x\n"))
+	if strict != (faillock{deny: 5, interval: time.Minute, dir: "/var/lib/faillock"}) {
+		t.Errorf("strict %+v", strict)
+	}
+	now := time.Unix(10000, 0)
+	for name, test := range map[string]struct {
+		f     faillock
+		tally []byte
+		want  bool
+	}{
+		"three now": {defaults, tallyOf(9900, 9950, 9990), true}, "two": {defaults, tallyOf(9950, 9990), false}, "long ago": {defaults, tallyOf(1, 2, 3), false},
+		"spread": {defaults, tallyOf(1000, 9950, 9990), false}, "never unlocks": {strict, tallyOf(1, 2, 3, 4, 5), true}, "none": {defaults, nil, false},
+		"cut": {defaults, tallyOf(9900, 9950, 9990)[:3*tallySize-1], false}, "off": {parseFaillock([]byte("deny = 0")), tallyOf(9990), false},
+	} {
+		if got := test.f.locked(test.tally, now); got != test.want {
+			t.Errorf("%s: locked %v, want %v", name, got, test.want)
+		}
+	}
+	if mentionsFaillock([]byte("# auth required pam_faillock.so\nauth required pam_unix.so\n")) || !mentionsFaillock([]byte("auth required pam_faillock.so preauth\n")) {
+		t.Error("use of pam_faillock mistaken")
+	}
+}
+
+func TestDirectoryOf(t *testing.T) {
+	const krb5 = "[libdefaults]\n default_realm = EXAMPLE.COM\n[realms]\n default_realm = no\n"
+	const sssd = "[sssd]\ndomains = corp.example.com, other\n[domain/corp.example.com]\nid_provider = ad\nldap_default_authtok = secret\n"
+	for name, test := range map[string]struct {
+		krb5, sssd, ipa, samba string
+		member                 bool
+		domain, kind           string
+	}{
+		"nothing": {}, "realm only": {krb5: krb5}, "keytab": {krb5: krb5, member: true, domain: "example.com"},
+		"sssd":     {krb5: krb5, sssd: sssd, member: true, domain: "corp.example.com", kind: "activeDirectory"},
+		"freeipa":  {ipa: "[global]\nrealm = IPA.EXAMPLE\n", domain: "ipa.example", kind: "freeipa"},
+		"winbind":  {samba: "[global]\n security = ADS\n realm = AD.EXAMPLE\n", domain: "ad.example", kind: "activeDirectory"},
+		"not read": {member: true},
+	} {
+		d := directoryOf([]byte(test.krb5), []byte(test.sssd), []byte(test.ipa), []byte(test.samba), test.member)
+		if d.GetName() != test.domain || d.GetKind() != test.kind || d == nil && test.member {
+			t.Errorf("%s: %v, want %s %s", name, d, test.domain, test.kind)
+		}
+	}
+}
+
+func FuzzSignIn(f *testing.F) {
+	f.Add("ann:x:1000:1000:Ann,,,:/home/ann:/bin/bash\n", "20000:0:90:7:30:20500")
+	f.Add("[sssd]\ndomains = a\n", "deny = 5\nunlock_time = never")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		for name, entry := range parsePasswd([]byte(a)) {
+			if name == "" || name != entry.user {
+				t.Errorf("%q: %+v", name, entry)
+			}
+		}
+		if expires, mustChange, err := passwordAge(b); err != nil && (!expires.IsZero() || mustChange) {
+			t.Errorf("%q: %v, %v and %v", b, expires, mustChange, err)
+		}
+		limits := parseFaillock([]byte(b))
+		if limits.locked([]byte(a), time.Unix(1700000000, 0)) && len(a) < limits.deny*tallySize {
+			t.Errorf("locked by %d bytes, and %d failures are allowed", len(a), limits.deny)
+		}
+		directoryOf([]byte(a), []byte(a), []byte(b), []byte(b), true)
+		mentionsFaillock([]byte(a))
+	})
+}
