@@ -33,8 +33,12 @@ var shares = []struct {
 	{0, "low"},
 }
 
-// sharedWithin is how recent the tickets of those machines are.
-const sharedWithin = 24 * time.Hour
+// sharedWithin is how recent the tickets of those machines are, and sharedAmong
+// how many of the newest of them are looked at.
+const (
+	sharedWithin = 24 * time.Hour
+	sharedAmong  = 500
+)
 
 // prioritise derives impact and priority from evidence, with the reason in words:
 // users would all choose "critical".
@@ -43,7 +47,9 @@ func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time
 	if t.ImpactSet == 0 {
 		t.Impact, impactWhy = "low", "one machine"
 		if t.RootCause != "" {
-			others, err := q.EndpointsSharing(ctx, t.RootCause, store.Millis(now.Add(-sharedWithin)), t.EndpointID)
+			others, err := q.EndpointsSharing(ctx, query.EndpointsSharingParams{
+				RootCause: t.RootCause, Since: store.Millis(now.Add(-sharedWithin)), EndpointID: t.EndpointID, Among: sharedAmong,
+			})
 			if err != nil {
 				return err
 			}
@@ -53,7 +59,10 @@ func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time
 					break
 				}
 			}
-			if others > 0 {
+			switch {
+			case others >= sharedAmong:
+				impactWhy = fmt.Sprintf("more than %d machines with %s in 24 h", sharedAmong, t.RootCause)
+			case others > 0:
 				impactWhy = fmt.Sprintf("%d machines with %s in 24 h", others+1, t.RootCause)
 			}
 		}

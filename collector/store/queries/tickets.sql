@@ -53,12 +53,16 @@ ORDER BY number;
 
 -- name: EndpointsSharing :one
 -- How many other machines have an unsolved ticket with the same root cause, one
--- that was merged into an unsolved ticket included.
-SELECT count(DISTINCT t.endpoint_id) FROM tickets t
-LEFT JOIN tickets m ON m.number = t.merged_into
-WHERE t.root_cause = sqlc.arg(root_cause) AND t.created_at > sqlc.arg(since)
-  AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
-  AND t.endpoint_id <> sqlc.arg(endpoint_id) AND t.endpoint_id <> '';
+-- that was merged into an unsolved ticket included. It counts in the newest
+-- tickets only: when thousands fail at once, each asks this as its ticket comes.
+SELECT count(DISTINCT newest.endpoint_id) FROM (
+    SELECT t.endpoint_id FROM tickets t
+    LEFT JOIN tickets m ON m.number = t.merged_into
+    WHERE t.root_cause = sqlc.arg(root_cause) AND t.created_at > sqlc.arg(since)
+      AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
+      AND t.endpoint_id <> sqlc.arg(endpoint_id) AND t.endpoint_id <> ''
+    ORDER BY t.created_at DESC LIMIT sqlc.arg(among)
+) newest;
 
 -- name: SaveTicket :execrows
 -- Writes what may change, if the version is still the one that was read.

@@ -178,17 +178,33 @@ func (q *Queries) CountEntry(ctx context.Context, number int32, updatedAt int64)
 }
 
 const endpointsSharing = `-- name: EndpointsSharing :one
-SELECT count(DISTINCT t.endpoint_id) FROM tickets t
-LEFT JOIN tickets m ON m.number = t.merged_into
-WHERE t.root_cause = $1 AND t.created_at > $2
-  AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
-  AND t.endpoint_id <> $3 AND t.endpoint_id <> ''
+SELECT count(DISTINCT newest.endpoint_id) FROM (
+    SELECT t.endpoint_id FROM tickets t
+    LEFT JOIN tickets m ON m.number = t.merged_into
+    WHERE t.root_cause = $1 AND t.created_at > $2
+      AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
+      AND t.endpoint_id <> $3 AND t.endpoint_id <> ''
+    ORDER BY t.created_at DESC LIMIT $4
+) newest
 `
 
+type EndpointsSharingParams struct {
+	RootCause  string
+	Since      int64
+	EndpointID string
+	Among      int32
+}
+
 // How many other machines have an unsolved ticket with the same root cause, one
-// that was merged into an unsolved ticket included.
-func (q *Queries) EndpointsSharing(ctx context.Context, rootCause string, since int64, endpointID string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, endpointsSharing, rootCause, since, endpointID)
+// that was merged into an unsolved ticket included. It counts in the newest
+// tickets only: when thousands fail at once, each asks this as its ticket comes.
+func (q *Queries) EndpointsSharing(ctx context.Context, arg EndpointsSharingParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, endpointsSharing,
+		arg.RootCause,
+		arg.Since,
+		arg.EndpointID,
+		arg.Among,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
