@@ -15,11 +15,11 @@
 package privileged
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"slices"
@@ -27,9 +27,10 @@ import (
 	"time"
 )
 
-// Limits of one answer, of the time a verb may take, and of how many work at
-// the same time.
+// Limits of one request, of one answer, of the time a verb may take, and of how
+// many work at the same time.
 const (
+	maxRequest = 16 << 10
 	maxAnswer  = 4 << 20
 	verbTime   = 20 * time.Second
 	maxWorking = 8
@@ -66,12 +67,15 @@ type answer struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Serve answers requests on one connection until it closes or nothing comes
-// for the idle time (0: no limit), and what is under way is done.
+// Serve answers requests, one a line, on one connection until it closes or
+// nothing comes for the idle time (0: no limit); what is under way then is
+// cancelled and waited for. A line that is no request, or longer than one can
+// be, ends it: the other half is not trusted.
 func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	in := json.NewDecoder(io.LimitReader(c, 1<<40))
+	in := bufio.NewScanner(c)
+	in.Buffer(nil, maxRequest)
 	var (
 		working sync.WaitGroup
 		room    = make(chan struct{}, maxWorking)
@@ -79,15 +83,20 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 		out     = json.NewEncoder(c)
 	)
 	defer working.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for {
 		if idle > 0 {
 			_ = c.SetReadDeadline(time.Now().Add(idle))
 		}
-		var r request
-		if err := in.Decode(&r); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-				return nil
+		if !in.Scan() {
+			if err := in.Err(); err != nil && !errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("privileged: reading a request: %w", err)
 			}
+			return nil
+		}
+		var r request
+		if err := json.Unmarshal(in.Bytes(), &r); err != nil {
 			return fmt.Errorf("privileged: reading a request: %w", err)
 		}
 		room <- struct{}{}

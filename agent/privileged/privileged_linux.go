@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -148,20 +150,47 @@ func startHelper(ctx context.Context) (*Client, error) {
 	return client, nil
 }
 
+// shared are directories of a system (FHS 3.0) that are nobody's to have, and
+// under system those below them neither.
+var (
+	shared = []string{"/", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var", "/var/cache", "/var/lib", "/var/log", "/var/spool", "/var/tmp"}
+	system = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"}
+)
+
 // handOver gives a directory and what is in it to an account. Links are not
-// followed.
+// followed. The system's own directories are refused: they were named by
+// mistake. So is a file with several names: who had the account's rights before
+// could have linked a file of root's into it.
 func handOver(dir string, a account) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return err
+	}
+	if slices.Contains(shared, real) || filepath.Dir(real) == "/home" ||
+		slices.ContainsFunc(system, func(s string) bool { return real == s || strings.HasPrefix(real, s+"/") }) {
+		return errors.New("it belongs to the system or a person; name a directory of the agent's own with --data")
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		info, err := entry.Info()
+		if err != nil || ownedBy(info, a) {
+			return err
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || !entry.IsDir() && s.Nlink > 1 {
+			return fmt.Errorf("%s has another name elsewhere: remove it", path)
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
@@ -169,6 +198,11 @@ func handOver(dir string, a account) error {
 		}
 		return root.Lchown(name, a.uid, a.gid)
 	})
+}
+
+func ownedBy(info fs.FileInfo, a account) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(s.Uid) == a.uid && int(s.Gid) == a.gid
 }
 
 // shed gives up root for good, in every thread.
@@ -185,8 +219,8 @@ func shed(a account) error {
 	if os.Geteuid() == 0 || syscall.Setuid(0) == nil {
 		return errors.New("root could be taken back: refusing to go on")
 	}
-	// A changed user makes the process undumpable and its /proc entries root's.
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+	// The kernel made the process undumpable with that, and it stays so: others
+	// of the same account can't attach to it and speak to the helper as it does.
 	return nil
 }
 

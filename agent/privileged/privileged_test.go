@@ -113,6 +113,17 @@ func TestServeEndsWhenIdle(t *testing.T) {
 	}
 }
 
+func TestServeTakesNoEndlessRequest(t *testing.T) {
+	ours, theirs := net.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- Serve(t.Context(), theirs, 0) }()
+	go func() { _, _ = ours.Write([]byte(`{"verb":"` + strings.Repeat("a", 2*maxRequest))) }()
+	if err := <-done; err == nil {
+		t.Error("a request without an end was read")
+	}
+	ours.Close()
+}
+
 // FuzzServe sends bytes as a hostile other half would.
 func FuzzServe(f *testing.F) {
 	f.Add([]byte(`{"verb":"smbios"}`))
