@@ -72,8 +72,9 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 			}
 		})
 	}
+	listening := seen.config // a copy: policies change the other one
 	part("neighbours", func(ctx context.Context) error {
-		seen.config.Announced.Listen(ctx, seen.config)
+		listening.Announced.Listen(ctx, listening)
 		return nil
 	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })

@@ -1,6 +1,7 @@
 package privileged
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,9 +19,6 @@ const (
 	// hearTime is how long a link is listened to; switches announce themselves
 	// every 30 (LLDP) or 60 (CDP) seconds.
 	hearTime = 15 * time.Second
-	// moreTime is how long more is waited for after a frame: a switch that
-	// speaks both protocols speaks them together.
-	moreTime = time.Second
 	// maxFrames and maxFrame bound what is returned.
 	maxFrames = 16
 	maxFrame  = 1600
@@ -36,7 +34,7 @@ var announcementGroups = []net.HardwareAddr{
 // hearNeighbours listens on a link, the argument, for LLDP and CDP frames, and
 // returns them as they are, the length of each in front as two bytes, big
 // endian. Nothing else on the link gets past the kernel's filter, and nothing
-// is sent. No frame is no error.
+// is sent. It ends early when both protocols were heard. No frame is no error.
 func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 	iface, err := net.InterfaceByName(link)
 	if err != nil {
@@ -64,8 +62,9 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 		return nil, err
 	}
 	var frames []byte
+	var lldp, cdp bool
 	buffer := make([]byte, maxFrame)
-	for heard := 0; heard < maxFrames; {
+	for range maxFrames {
 		n, _, err := conn.ReadFrom(buffer)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -75,8 +74,13 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 		}
 		frames = binary.BigEndian.AppendUint16(frames, uint16(n))
 		frames = append(frames, buffer[:n]...)
-		if heard++; heard == 1 {
-			_ = conn.SetReadDeadline(time.Now().Add(moreTime))
+		if bytes.HasPrefix(buffer[:n], announcementGroups[1]) {
+			cdp = true
+		} else {
+			lldp = true
+		}
+		if lldp && cdp {
+			break
 		}
 	}
 	return frames, nil

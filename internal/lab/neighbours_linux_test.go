@@ -1,0 +1,116 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// TestSwitchPort: the agent's service hears what a switch announces over LLDP
+// and CDP, and the port is still known after the cable was pulled.
+func TestSwitchPort(t *testing.T) {
+	w := NewWorld(t)
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} { // agent and lldpcli give up root's rights
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	announce(t, w, filepath.Join(dir, "lldpd.sock"))
+
+	config := filepath.Join(dir, "agent.yaml")
+	data := filepath.Join(dir, "data")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "data: %s\n", data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	agent := buildAgent(t)
+	service := w.Command(t.Context(), PC, agent, "run", "--config", config)
+	var log bytes.Buffer
+	service.Stderr = &log
+	run(t, service)
+
+	facts := func() (*constatv1.Snapshot, error) {
+		cmd := w.Command(t.Context(), PC, agent, "facts", "--group", "network", "--json", "--config", config)
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, err
+		}
+		s := &constatv1.Snapshot{}
+		return s, protojson.Unmarshal(out, s)
+	}
+	heard := func(check func(lldp, cdp *constatv1.LinkNeighbour) bool) func() error {
+		return func() error {
+			s, err := facts()
+			if err != nil {
+				return err
+			}
+			var lldp, cdp *constatv1.LinkNeighbour
+			for _, n := range s.Network.Neighbours {
+				switch n.GetProtocol() {
+				case "lldp":
+					lldp = n
+				case "cdp":
+					cdp = n
+				}
+			}
+			if !check(lldp, cdp) {
+				return fmt.Errorf("neighbours %v, observed %v\n%s", s.Network.Neighbours, s.Manifest.Groups, &log)
+			}
+			return nil
+		}
+	}
+	w.Await("the switch's port", heard(func(lldp, cdp *constatv1.LinkNeighbour) bool {
+		return lldp.GetLink() == "eth0" && lldp.GetPortId() != "" && lldp.GetSystemName() != "" &&
+			cdp.GetLink() == "eth0" && cdp.GetPortId() == "pc0" && cdp.GetPlatform() == "cisco C9300-48P"
+	}))
+	w.IP(Switch, "link set pc0 down")
+	w.AwaitLink(PC, "eth0", "NO-CARRIER")
+	w.Await("the switch's port without a cable", heard(func(_, cdp *constatv1.LinkNeighbour) bool {
+		return cdp.GetPortId() == "pc0" && cdp.HeardAt != nil
+	}))
+}
+
+// announce starts lldpd, which makes the switch tell its port to the pc every second, forced
+// (-l, -ccc) to speak both protocols to a neighbour that speaks none.
+func announce(t *testing.T, w *World, socket string) {
+	t.Helper()
+	daemon, err := exec.LookPath("lldpd")
+	if err != nil {
+		daemon, err = exec.LookPath("/usr/sbin/lldpd")
+	}
+	Need(t, "lldpd (package lldpd)", err == nil)
+	run(t, w.Command(t.Context(), Switch, daemon, "-d", "-l", "-c", "-c", "-c", "-I", "pc0", "-P", "cisco C9300-48P", "-u", socket))
+	w.Await("lldpd", func() error {
+		out, err := w.Command(t.Context(), Switch, "lldpcli", "-u", socket, "configure", "lldp", "tx-interval", "1").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+// run starts a command and ends it with the test, by the signal that lets it
+// clean up.
+func run(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		var exit *exec.ExitError
+		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", cmd.Path, err)
+		}
+	})
+}
