@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 
@@ -50,10 +51,11 @@ const (
 	nlBitrate   = 1
 	nlBitrate32 = 5
 
-	nlSurveyNoise = 2
-	nlSurveyInUse = 3
-	nlSurveyTime  = 4
-	nlSurveyBusy  = 5
+	nlSurveyFrequency = 1
+	nlSurveyNoise     = 2
+	nlSurveyInUse     = 3
+	nlSurveyTime      = 4
+	nlSurveyBusy      = 5
 
 	// nlIftypeStation is an interface that joins networks.
 	nlIftypeStation = 2
@@ -214,11 +216,11 @@ func parseStation(content []byte) (station, error) {
 	}
 	err := nestedAttributes(content, nlStation, func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
-		case nlSignalAvg: // steadier than the last frame's
+		case nlSignal: // what other programs show
 			if dBm := decibels(float64(ad.Int8())); dBm != nil {
 				s.signalDBm = dBm
 			}
-		case nlSignal:
+		case nlSignalAvg: // some drivers tell only this
 			if s.signalDBm == nil {
 				s.signalDBm = decibels(float64(ad.Int8()))
 			}
@@ -273,6 +275,7 @@ func bitrate(ad *netlink.AttributeDecoder) *float64 {
 // survey is what the radio measured of one channel, an answer to
 // NL80211_CMD_GET_SURVEY.
 type survey struct {
+	frequency  uint32 // MHz
 	inUse      bool
 	noiseDBm   *int32
 	time, busy *uint64 // milliseconds listened, and of them busy
@@ -282,6 +285,8 @@ func parseSurvey(content []byte) (survey, error) {
 	var s survey
 	err := nestedAttributes(content, nlSurvey, func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
+		case nlSurveyFrequency:
+			s.frequency = ad.Uint32()
 		case nlSurveyInUse:
 			s.inUse = true
 		case nlSurveyNoise:
@@ -313,8 +318,17 @@ func addStation(r *constatv1.Radio, s station) {
 	}
 }
 
-// addSurvey adds what the radio measures of its channel.
-func addSurvey(r *constatv1.Radio, s survey) {
+// addSurvey adds what the radio measures of its channel: the one in use, or
+// where the driver marks none, the one of the frequency it is on.
+func addSurvey(r *constatv1.Radio, channels []survey, frequency uint32) {
+	i := slices.IndexFunc(channels, func(s survey) bool { return s.inUse })
+	if i < 0 {
+		i = slices.IndexFunc(channels, func(s survey) bool { return frequency != 0 && s.frequency == frequency })
+	}
+	if i < 0 {
+		return
+	}
+	s := channels[i]
 	r.NoiseDbm = s.noiseDBm
 	if s.time != nil && s.busy != nil && *s.time > 0 && *s.busy <= *s.time {
 		r.ChannelBusyPercent = set(tenth(100 * float64(*s.busy) / float64(*s.time)))

@@ -90,7 +90,7 @@ func encodeStation(t testing.TB) []byte {
 
 func encodeSurvey(t testing.TB) []byte {
 	return nested(t, nlSurvey, func(ae *netlink.AttributeEncoder) {
-		ae.Uint32(1, 5180)
+		ae.Uint32(nlSurveyFrequency, 5180)
 		ae.Int8(nlSurveyNoise, -92)
 		ae.Flag(nlSurveyInUse, true)
 		ae.Uint64(nlSurveyTime, 2000)
@@ -139,9 +139,9 @@ func TestStationAndSurveyAnswers(t *testing.T) {
 	}
 	got := &constatv1.Radio{}
 	addStation(got, s)
-	addSurvey(got, channel)
+	addSurvey(got, []survey{{frequency: 5180, noiseDBm: set(int32(-1))}, channel}, 5180)
 	want := &constatv1.Radio{
-		SignalDbm: set(int32(-68)), RxMbps: set(6.5), TxMbps: set(866.7), RetryPercent: set(10.0), FailedPercent: set(1.0),
+		SignalDbm: set(int32(-71)), RxMbps: set(6.5), TxMbps: set(866.7), RetryPercent: set(10.0), FailedPercent: set(1.0),
 		NoiseDbm: set(int32(-92)), ChannelBusyPercent: set(76.5),
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
@@ -150,7 +150,7 @@ func TestStationAndSurveyAnswers(t *testing.T) {
 	// A driver that measures nothing, or rubbish.
 	got = &constatv1.Radio{}
 	addStation(got, station{retries: set(uint32(3)), failures: set(uint32(3)), packets: set(uint32(0))})
-	addSurvey(got, survey{time: set(uint64(1)), busy: set(uint64(2))})
+	addSurvey(got, []survey{{frequency: 2437, time: set(uint64(1)), busy: set(uint64(2))}, {noiseDBm: set(int32(-1))}}, 2437)
 	if diff := cmp.Diff(&constatv1.Radio{}, got, protocmp.Transform()); diff != "" {
 		t.Errorf("facts out of nothing:\n%s", diff)
 	}
@@ -181,7 +181,7 @@ func FuzzNL80211(f *testing.F) {
 			addStation(r, s)
 		}
 		if s, err := parseSurvey(content); err == nil {
-			addSurvey(r, s)
+			addSurvey(r, []survey{s}, s.frequency)
 		}
 		if b, err := parseBSS(content); err == nil {
 			addHeard(r, []bss{b, b}, nil, nil)

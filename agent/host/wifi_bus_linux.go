@@ -168,12 +168,18 @@ func (b *wifiBus) askSupplicant(ctx context.Context, one *radio) error {
 	var at dbus.ObjectPath
 	err := b.conn.Object(supplicant, "/fi/w1/wpa_supplicant1").
 		CallWithContext(ctx, supplicant+".GetInterface", dbus.FlagNoAutoStart, one.GetLink()).Store(&at)
-	if err != nil {
-		return denied(err)
+	if busError(err) == supplicant+".InterfaceUnknown" {
+		return nil // it leaves this link alone
 	}
-	values, err := properties(ctx, b.conn.Object(supplicant, at), supplicant+".Interface")
-	if err != nil {
-		return denied(err)
+	var values map[string]dbus.Variant
+	if err == nil {
+		values, err = properties(ctx, b.conn.Object(supplicant, at), supplicant+".Interface")
+	}
+	switch {
+	case busError(err) == "org.freedesktop.DBus.Error.AccessDenied":
+		return fmt.Errorf("%w: %w", err, fs.ErrPermission)
+	case err != nil:
+		return err
 	}
 	code := func(name string) int32 {
 		if n := property[int32](values, name); n != nil {
@@ -185,11 +191,11 @@ func (b *wifiBus) askSupplicant(ctx context.Context, one *radio) error {
 	return nil
 }
 
-// denied makes the bus's way of saying no ours.
-func denied(err error) error {
-	var refused dbus.Error
-	if errors.As(err, &refused) && refused.Name == "org.freedesktop.DBus.Error.AccessDenied" {
-		return fmt.Errorf("%w: %w", refused, fs.ErrPermission)
+// busError is the name of an error that the other side answered with.
+func busError(err error) string {
+	var answered dbus.Error
+	if errors.As(err, &answered) {
+		return answered.Name
 	}
-	return err
+	return ""
 }

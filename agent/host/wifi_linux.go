@@ -213,6 +213,9 @@ func (n *nl80211) describe(one *radio, w wifiInterface, wanted []string) error {
 	if w.kind != nlIftypeStation {
 		return nil // an access point or a monitor joins nothing
 	}
+	if one.GetState() == "off" {
+		return nil // what it heard is of before
+	}
 	heard, err := dumpAll(n, nlGetScan, w.index, parseBSS)
 	if err != nil {
 		return err
@@ -228,16 +231,12 @@ func (n *nl80211) describe(one *radio, w wifiInterface, wanted []string) error {
 	}
 	// Drivers need not measure their channel.
 	surveys, _ := dumpAll(n, nlGetSurvey, w.index, parseSurvey)
-	if i := slices.IndexFunc(surveys, func(s survey) bool { return s.inUse }); i >= 0 {
-		addSurvey(one.Radio, surveys[i])
-	}
+	addSurvey(one.Radio, surveys, w.frequency)
 	var protected *bool
 	if ap != nil {
 		protected = ap.protected
 	}
 	addHeard(one.Radio, heard, protected, wanted)
-	if one.State == nil { // else it is off
-		one.State = set(radioState(heard, ap))
-	}
+	one.State = set(radioState(heard, ap))
 	return nil
 }

@@ -92,10 +92,13 @@ func (managerDevices) GetDeviceByIpIface(link string) (dbus.ObjectPath, *dbus.Er
 type supplicantRoot struct{}
 
 func (supplicantRoot) GetInterface(link string) (dbus.ObjectPath, *dbus.Error) {
-	if link != "wlxdc" {
+	switch link {
+	case "wlxdc":
+		return "/supplicant", nil
+	case "wlp0s20f3":
 		return "", dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", nil)
 	}
-	return "/supplicant", nil
+	return "", dbus.NewError(supplicant+".InterfaceUnknown", nil)
 }
 
 func TestWifiServicesOverBus(t *testing.T) {
@@ -138,6 +141,9 @@ func TestWifiServicesOverBus(t *testing.T) {
 		t.Error("the snapshot tells which networks people keep")
 	}
 	bus := &wifiBus{conn, map[string]bool{networkManager: true}}
+	if err := bus.askSupplicant(t.Context(), &radio{Radio: &constatv1.Radio{Link: set("wlan9")}}); err != nil {
+		t.Errorf("a link that wpa_supplicant leaves alone: %v", err)
+	}
 	if got := bus.wanted(t.Context()); !slices.Equal(got, []string{"Corp"}) {
 		t.Errorf("wanted networks %q", got)
 	}
@@ -178,6 +184,7 @@ func TestWirelessNumbers(t *testing.T) {
 		"flags":         {nlStationFlags, unix.NL80211_STA_INFO_STA_FLAGS},
 		"rate":          {nlBitrate, unix.NL80211_RATE_INFO_BITRATE},
 		"rate 32":       {nlBitrate32, unix.NL80211_RATE_INFO_BITRATE32},
+		"channel":       {nlSurveyFrequency, unix.NL80211_SURVEY_INFO_FREQUENCY},
 		"noise":         {nlSurveyNoise, unix.NL80211_SURVEY_INFO_NOISE},
 		"in use":        {nlSurveyInUse, unix.NL80211_SURVEY_INFO_IN_USE},
 		"time":          {nlSurveyTime, unix.NL80211_SURVEY_INFO_TIME},
