@@ -74,7 +74,6 @@ var arrows = map[string][]string{
 	"constat/collector/store/query":     {},
 	"constat/agent/host":                {"constat/agent/host", "constat/agent/hidpp", "constat/internal", "constat/proto"},
 	"constat/agent/hidpp":               {"constat/proto"},
-	"constat/agent/hidpp":               {"constat/proto"},
 	"constat/agent/privileged":          {"constat/agent/hidpp", "constat/proto"},
 	"constat/agent/local":               {"constat/proto"},
 	"constat/agent/tray":                {"constat/agent/local", "constat/internal", "constat/proto"},
