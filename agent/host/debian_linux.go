@@ -20,16 +20,6 @@ const (
 	aptLists   = "/var/lib/apt/lists"
 )
 
-// debian is what dpkg and apt know of this machine. It is shared between
-// observations and must not be changed.
-type debian struct {
-	packages []dpkgPackage // sorted by name
-	broken   []string
-	// offered says why it is not known what newer versions there are; nil when
-	// it is.
-	offered error
-}
-
 // debianCache keeps the last reading of the package database with the state of
 // all files it came from: they are large, and rarely change.
 var debianCache struct {

@@ -32,6 +32,16 @@ type dpkgPackage struct {
 	security  bool
 }
 
+// debian is what dpkg and apt know of this machine. It is shared between
+// observations and must not be changed.
+type debian struct {
+	packages []dpkgPackage // sorted by name
+	broken   []string
+	// offered says why it is not known what newer versions there are; nil when
+	// it is.
+	offered error
+}
+
 // settled are dpkg's states of packages that need nothing more to be done.
 var settled = map[string]bool{"installed": true, "not-installed": true, "config-files": true}
 
