@@ -226,7 +226,7 @@ func (s *speech) yesNo(b bool) string {
 func localTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
 // factLabel words a fact's path as rules write it: "probes.dns[192.0.2.53].rcode"
-// is "DNS question 192.0.2.53 › DNS answer code".
+// is "DNS question 192.0.2.53 › Answer code".
 func (s *speech) factLabel(path string) string {
 	segments := splitPath(path)
 	if len(segments) > 1 && segments[0].key == "" && s.word("group", segments[0].name) != segments[0].name {

@@ -64,7 +64,7 @@ func TestNestedListsBecomeRecords(t *testing.T) {
 
 func TestFactLabel(t *testing.T) {
 	for _, test := range []struct{ lang, path, want string }{
-		{"en", "probes.dns[192.0.2.53].rcode", "DNS question 192.0.2.53 › DNS answer code"},
+		{"en", "probes.dns[192.0.2.53].rcode", "DNS question 192.0.2.53 › Answer code"},
 		{"fr", "space.filesystems[/home/a.b].used_percent", "Système de fichiers /home/a.b › Part utilisée"},
 		{"en", "system.serial", "System › Serial"},
 		{"en", "probes.tcp[[2001:db8::1]:443].result", "TCP connection [2001:db8::1]:443 › Result"},
