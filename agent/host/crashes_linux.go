@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,12 +64,12 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 
 // apport reads the head of a report, as much of it as this process may.
 func apport(r *reader, name string, zone *time.Location) apportReport {
-	base := name[strings.LastIndex(name, "/")+1:]
-	a := apportReport{problem: "Crash", program: apportProgram(base)}
-	if info, err := r.stat(name); err == nil {
-		a.at = info.ModTime()
-	}
 	// Everybody may put files there: no links, and no pipes that nobody feeds.
+	info, err := os.Lstat(r.path(name))
+	if err != nil || !info.Mode().IsRegular() {
+		return apportReport{}
+	}
+	a := apportReport{problem: "Crash", program: apportProgram(path.Base(name)), at: info.ModTime()}
 	f, err := os.OpenFile(r.path(name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return a

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -246,5 +247,41 @@ func TestOfficeSaysWhatItDoesNotKnow(t *testing.T) {
 				t.Errorf("pending updates: %v", s.Updates.Pending)
 			}
 		})
+	}
+}
+
+// TestHostileOffice puts what nobody expects into each file in turn.
+func TestHostileOffice(t *testing.T) {
+	root := office(t)
+	if err := syscall.Mkfifo(filepath.Join(root, "var/crash/_usr_bin_pipe.0.crash"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/passwd", filepath.Join(root, "var/crash/_usr_bin_link.0.crash")); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	if err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files = append(files, name)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, hostile := range []string{"", "\x00\xff\xfe = : ;,,,\n\n\n[", strings.Repeat("Package: x\n", 20000), ";;;\n: :\n=\n.\n/\n"} {
+		for _, name := range files {
+			if err := os.WriteFile(name, []byte(hostile), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := Observe(t.Context(), Config{Root: root, Privileged: func(context.Context, string, string) ([]byte, error) { return []byte(hostile), nil }}, officeGroups)
+		for _, entry := range s.Manifest.Groups {
+			if o := entry.Observation; strings.Contains(o.Reason, "broke at") || strings.Contains(o.Reason, "timed out") {
+				t.Errorf("%.20q: %s: %v", hostile, entry.Group, o)
+			}
+		}
+		if len(s.GetSoftware().GetPrograms()) > 4 || slices.ContainsFunc(s.GetCrashes().GetPrograms(), func(c *constatv1.Crash) bool { return c.GetProgram() == "pipe" || c.GetProgram() == "link" }) {
+			t.Errorf("%.20q: programs %v, crashes %v", hostile, s.Software.Programs, s.Crashes.Programs)
+		}
 	}
 }
