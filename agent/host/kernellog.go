@@ -20,6 +20,7 @@ const (
 	kernelGPU      = "gpuReset"     // subject: driver; detail: code
 	kernelCheck    = "machineCheck" // no subject
 	kernelStuck    = "watchdog"     // detail: the watchdog's word
+	kernelRadio    = "radioCrash"   // subject: bus address, or phy
 )
 
 // kernelEvent is a line of the kernel's log that means something here. All
@@ -70,6 +71,11 @@ var kernelPatterns = []struct {
 	{kernelCheck, "Machine", regexp.MustCompile(`^(?:mce: )?\[Hardware Error\]: (?:CPU \d+: )?Machine [Cc]heck`), kernelEvent{}},
 	{kernelStuck, "lockup", regexp.MustCompile(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
 	{kernelStuck, "LOCKUP", regexp.MustCompile(`^(?:NMI )?watchdog: Watchdog detected (?P<detail>hard LOCKUP)`), kernelEvent{}},
+	// drivers/net/wireless: iwlwifi, ath10k to ath12k, rtw89, brcmfmac
+	{kernelRadio, "Microcode SW error", regexp.MustCompile(`^iwlwifi (?P<subject>[\w:.-]{1,64}): Microcode SW error detected`), kernelEvent{}},
+	{kernelRadio, "irmware crashed", regexp.MustCompile(`^ath1[0-2]k_\w+ (?P<subject>[\w:.-]{1,64}): firmware crashed`), kernelEvent{}},
+	{kernelRadio, "SER catches error", regexp.MustCompile(`^rtw89_\w+ (?P<subject>[\w:.-]{1,64}): SER catches error`), kernelEvent{}},
+	{kernelRadio, "brcmf_fw_crashed", regexp.MustCompile(`^ieee80211 (?P<subject>phy\d+): brcmf_fw_crashed: Firmware has halted or crashed`), kernelEvent{}},
 }
 
 // trapSignals are the signals that go with a processor's traps.

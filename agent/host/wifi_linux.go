@@ -64,7 +64,9 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		if err := readAir(ctx, r, all, bus); err != nil {
 			gap(o, "radios", err)
 		}
-		gap(o, "radios.firmware_crashes", fmt.Errorf("crashes of firmware are not counted: %w", errors.ErrUnsupported))
+		if err := countCrashes(ctx, r, all); err != nil {
+			gap(o, "radios.firmware_crashes", err)
+		}
 	}
 	for _, one := range all {
 		if bus != nil {
@@ -79,11 +81,16 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 // radio is a radio under way.
 type radio struct {
 	*constatv1.Radio
-	permanent string // the address it was made with
+	permanent string   // the address it was made with
+	names     []string // of its phy and its device, as the kernel's log has them
 }
 
 func newRadio(r *reader, phy string, blocks map[string]block) *radio {
 	one := &radio{Radio: &constatv1.Radio{Driver: r.driver("/sys/class/ieee80211/" + phy + "/device")}, permanent: r.value("/sys/class/ieee80211/" + phy + "/macaddress")}
+	one.names = []string{phy}
+	if target, err := r.link("/sys/class/ieee80211/" + phy + "/device"); err == nil {
+		one.names = append(one.names, path.Base(target))
+	}
 	own, platform := blocks[phy], blocks[""]
 	one.SoftBlocked, one.HardBlocked = either(own.soft, platform.soft), either(own.hard, platform.hard)
 	if one.GetSoftBlocked() || one.GetHardBlocked() {
@@ -132,6 +139,20 @@ func either(a, b *bool) *bool {
 		return b
 	}
 	return a
+}
+
+// countCrashes adds how often the kernel logged that a radio's firmware
+// crashed. None in the log says nothing: an old log is cut.
+func countCrashes(ctx context.Context, r *reader, all []*radio) error {
+	events, err := r.kernelLog(ctx)
+	for _, e := range events {
+		for _, one := range all {
+			if e.kind == kernelRadio && slices.Contains(one.names, e.subject) {
+				one.FirmwareCrashes = set(one.GetFirmwareCrashes() + 1)
+			}
+		}
+	}
+	return err
 }
 
 // readAir asks nl80211 about all radios and adds what it tells. Files below a

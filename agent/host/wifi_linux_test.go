@@ -20,7 +20,7 @@ func TestRadiosByFiles(t *testing.T) {
 	root := machine(t, "wifi")
 	s := Observe(t.Context(), Config{Root: root}, []string{"wifi"})
 	want := &constatv1.Wifi{Radios: []*constatv1.Radio{
-		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off")},
+		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2))},
 		{Link: set("wlxdc"), Driver: set("mt76x2u"), SoftBlocked: set(false), HardBlocked: set(false)},
 	}}
 	if diff := cmp.Diff(want, s.Wifi, protocmp.Transform()); diff != "" {
@@ -30,7 +30,7 @@ func TestRadiosByFiles(t *testing.T) {
 	for _, g := range s.Manifest.Groups[0].Observation.Gaps {
 		gaps = append(gaps, g.Fact+" "+g.Status)
 	}
-	if want := []string{"service_state unsupported", "radios unsupported", "radios.firmware_crashes unsupported"}; !slices.Equal(gaps, want) {
+	if want := []string{"service_state unsupported", "radios unsupported"}; !slices.Equal(gaps, want) {
 		t.Errorf("gaps %v, want %v", gaps, want)
 	}
 
@@ -124,7 +124,7 @@ func TestWifiServicesOverBus(t *testing.T) {
 	}
 	s := Observe(t.Context(), Config{Root: root}, []string{"wifi"})
 	want := &constatv1.Wifi{ServiceState: set("running"), Radios: []*constatv1.Radio{
-		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off")},
+		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2))},
 		{
 			Link: set("wlxdc"), Driver: set("mt76x2u"), SoftBlocked: set(false), HardBlocked: set(false), Ssid: set("Corp"),
 			LastFailure: set("eapRejected"), LastReason: set(int32(23)), LastReasonByAp: set(true),

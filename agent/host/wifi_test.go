@@ -175,6 +175,21 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+func TestRadioCrashes(t *testing.T) {
+	for message, want := range map[string]string{
+		"iwlwifi 0000:00:14.3: Microcode SW error detected. Restarting 0x2000000.": "0000:00:14.3",
+		"iwlwifi 0000:00:14.3: Microcode SW error detected.  Restarting 0x0.":      "0000:00:14.3",
+		"ath10k_pci 0000:02:00.0: firmware crashed! (guid 5f4e8b7a)":               "0000:02:00.0",
+		"rtw89_8852be 0000:03:00.0: SER catches error: 0x1000":                     "0000:03:00.0",
+		"ieee80211 phy0: brcmf_fw_crashed: Firmware has halted or crashed":         "phy0",
+		"somebody says: iwlwifi 0000:00:14.3: Microcode SW error detected.":        "",
+	} {
+		if e, known := kernelEventOf([]byte(message)); known != (want != "") || known && (e.kind != kernelRadio || e.subject != want) {
+			t.Errorf("%q: %+v, want %q", message, e, want)
+		}
+	}
+}
+
 // FuzzElements reads beacons as hostile access points send them.
 func FuzzElements(f *testing.F) {
 	f.Add(slices.Concat(ssidElement("Corp"), rsnElement(0xc0, 8)), uint16(0x11))
