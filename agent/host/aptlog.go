@@ -165,11 +165,17 @@ func (l *updateLog) unattended(log []byte, zone *time.Location) {
 }
 
 // lockHeld tells whether a process holds a lock on one of the files, given as
-// "08:01:1234" (device and inode), by /proc/locks (proc_locks(5)).
+// "08:01:1234" (device and inode), by /proc/locks (proc_locks(5)). File systems
+// without a device of their own (major 0), as btrfs, show files and locks under
+// different minor numbers: there the inode decides.
 func lockHeld(locks []byte, files []string) bool {
+	const anonymous = "00:"
 	for line := range bytes.Lines(locks) {
 		for _, word := range strings.Fields(string(line)) {
-			if slices.Contains(files, word) {
+			if slices.ContainsFunc(files, func(file string) bool {
+				return word == file || strings.HasPrefix(word, anonymous) && strings.HasPrefix(file, anonymous) &&
+					word[strings.LastIndex(word, ":"):] == file[strings.LastIndex(file, ":"):]
+			}) {
 				return true
 			}
 		}

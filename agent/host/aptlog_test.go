@@ -79,9 +79,16 @@ Traceback: /home/ann/secret
 }
 
 func TestLockHeld(t *testing.T) {
-	locks := []byte("1: POSIX  ADVISORY  WRITE 3568 fe:01:2531452 0 EOF\n1: -> POSIX  ADVISORY  WRITE 7 fe:01:9 0 EOF\n")
-	if !lockHeld(locks, []string{"fe:01:2531452"}) || lockHeld(locks, []string{"fe:01:253145"}) || lockHeld(locks, nil) {
-		t.Error("locks were mistaken")
+	locks := []byte("1: POSIX  ADVISORY  WRITE 3568 fe:01:2531452 0 EOF\n1: -> POSIX  ADVISORY  WRITE 7 00:1b:9 0 EOF\n")
+	for file, want := range map[string]bool{
+		"fe:01:2531452": true, "fe:01:253145": false, "fe:02:2531452": false, "00:1b:9": true, "00:2c:9": true, "00:1b:19": false,
+	} {
+		if got := lockHeld(locks, []string{file}); got != want {
+			t.Errorf("%s: %v, want %v", file, got, want)
+		}
+	}
+	if lockHeld(locks, nil) {
+		t.Error("no file is locked")
 	}
 }
 
@@ -100,6 +107,6 @@ func FuzzAptLogs(f *testing.F) {
 				t.Errorf("failure %v", failure)
 			}
 		}
-		lockHeld([]byte(log), []string{"x"})
+		lockHeld([]byte(log), []string{"00:1:2"})
 	})
 }
