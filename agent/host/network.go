@@ -31,7 +31,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	readHosts(r, n, o)
 	n.Proxy = readProxy(r)
 	readNeighbours(r, n, o)
-	for _, fact := range []string{"vpns", "firewall", "os_connectivity", "networking_enabled"} {
+	for _, fact := range []string{"vpns", "firewall"} {
 		gap(o, fact, errNotRead)
 	}
 	return n, o

@@ -37,7 +37,8 @@ func dialRoute(ctx context.Context) (*rtnetlink.Conn, error) {
 	return c, nil
 }
 
-// readStack asks the kernel for links, addresses and routes.
+// readStack asks the kernel for links, addresses and routes, and those who
+// configure them for what they know.
 func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) error {
 	c, err := dialRoute(ctx)
 	if err != nil {
@@ -80,6 +81,7 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 			n.Links[i].Addresses = append(n.Links[i].Addresses, address(a, n.Links[i].GetName(), n.Routes))
 		}
 	}
+	readManagers(ctx, r, n, o)
 	return nil
 }
 

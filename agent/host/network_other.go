@@ -47,7 +47,7 @@ func readStack(_ context.Context, _ *reader, n *constatv1.Network, o *constatv1.
 		n.Links = append(n.Links, l)
 	}
 	slices.SortFunc(n.Links, func(a, b *constatv1.Link) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
-	for _, fact := range []string{"routes", "links.oper_status", "links.physical", "links.speed_mbps", "links.duplex"} {
+	for _, fact := range []string{"routes", "links.oper_status", "links.physical", "links.speed_mbps", "links.duplex", "os_connectivity", "networking_enabled"} {
 		gap(o, fact, errNotRead)
 	}
 	return nil

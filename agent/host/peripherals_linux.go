@@ -34,8 +34,11 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	b.inputs = parseInputDevices(inputs)
 	var usbErr error
 	b.usb, usbErr = usbDevices(r)
-	if inputsErr != nil && usbErr != nil {
-		gap(o, "devices", inputsErr)
+	if inputsErr != nil {
+		gap(o, "devices", fmt.Errorf("keyboards, mice and the like: %w", inputsErr))
+	}
+	if usbErr != nil && !errors.Is(usbErr, fs.ErrNotExist) { // not there: a kernel without USB
+		gap(o, "devices", usbErr)
 	}
 	b.functions = map[string]usbFunctions{}
 	for _, d := range b.usb {
