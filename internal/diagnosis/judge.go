@@ -222,23 +222,39 @@ func better(a, b *finding) int {
 }
 
 // rivals takes from the roots those that are only possible and easily taken
-// for a surer one: they are other readings of the same evidence, not second
+// for a surer one, or for what it explains: they are other readings of the same evidence, not second
 // faults.
 func (j *judgement) rivals(roots []*finding) (kept []*finding, rivals []*constatv1.Hypothesis) {
 	for _, f := range roots {
-		surer := slices.IndexFunc(kept, func(k *finding) bool {
-			return f.certainty == possible && k.certainty != possible && separatingCheck(k, f) != nil
-		})
-		if surer < 0 {
+		var surer *finding
+		var check *fault.Text
+		for _, k := range kept {
+			if f.certainty == possible && k.certainty != possible && check == nil {
+				surer, check = k, j.separatingCheck(k, f)
+			}
+		}
+		if check == nil {
 			kept = append(kept, f)
 			continue
 		}
 		rivals = append(rivals, &constatv1.Hypothesis{
 			Fault: f.ID, Certainty: f.certainty, Score: f.score, Title: f.Title.About(j.lang, f.Component),
-			InsteadOf: kept[surer].ID, Check: separatingCheck(kept[surer], f).In(j.lang),
+			InsteadOf: surer.ID, Check: check.In(j.lang),
 		})
 	}
 	return kept, rivals
+}
+
+// separatingCheck is what tells a cause, or one of its symptoms, from another
+// fault; nil when they do not look alike.
+func (j *judgement) separatingCheck(cause, other *finding) *fault.Text {
+	check := separatingCheck(cause, other)
+	for _, id := range cause.explains {
+		if symptom := j.findings[id]; check == nil && symptom.certainty != possible {
+			check = separatingCheck(symptom, other)
+		}
+	}
+	return check
 }
 
 // separatingCheck is what either of two faults says about telling them apart;
@@ -276,7 +292,8 @@ func sortHypotheses(h []*constatv1.Hypothesis) {
 }
 
 // undetermined are the faults of the procedure that met unknown facts, but for
-// those that a root cause would explain anyway.
+// those that a root cause would explain anyway, and those that show only where
+// nobody looked.
 func (j *judgement) undetermined(roots []*finding) []*constatv1.Undetermined {
 	moot := map[string]bool{}
 	for _, r := range roots {
@@ -289,7 +306,7 @@ func (j *judgement) undetermined(roots []*finding) []*constatv1.Undetermined {
 	var open []*constatv1.Undetermined
 	for _, f := range j.catalog.Faults() { // sorted by id
 		found := j.findings[f.ID]
-		if found.Truth == fault.Unknown && j.procedure.Concerns(f) && !moot[f.ID] {
+		if found.Truth == fault.Unknown && !found.Unasked && j.procedure.Concerns(f) && !moot[f.ID] {
 			open = append(open, &constatv1.Undetermined{Fault: f.ID, Missing: found.Missing})
 		}
 	}

@@ -54,7 +54,11 @@ func cases(t testing.TB) []*fixture.Case {
 func TestRootCausesOfEveryCase(t *testing.T) {
 	c, full := builtinCatalog(t), procedure(t, "full")
 	for _, k := range cases(t) {
-		d := Judge(c, full, k.Snapshot, fixture.Now, "en")
+		p := full
+		if k.OfGear {
+			p = Gear()
+		}
+		d := Judge(c, p, k.Snapshot, fixture.Now, "en")
 		if k.Kind == fixture.NotObserved && k.Roots == nil {
 			id, _, _ := strings.Cut(k.Name, ":")
 			if slices.Contains(ids(d.RootCauses), id) {
@@ -94,20 +98,19 @@ func ids(roots []*constatv1.RootCause) []string {
 func TestJudgingIsDeterministic(t *testing.T) {
 	c := builtinCatalog(t)
 	marshal := proto.MarshalOptions{Deterministic: true}
-	all := cases(t)
-	for _, p := range Procedures() {
-		for _, k := range all {
-			first, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			again, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(first) != string(again) {
-				t.Fatalf("%s, %s: two runs differ", p.ID, k.Name)
-			}
+	procedures := append(Procedures(), Gear())
+	for i, k := range cases(t) {
+		p := procedures[i%len(procedures)]
+		first, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := marshal.Marshal(Judge(c, p, k.Snapshot, fixture.Now, "fr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(first) != string(again) {
+			t.Fatalf("%s, %s: two runs differ", p.ID, k.Name)
 		}
 	}
 }

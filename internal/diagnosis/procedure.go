@@ -13,7 +13,8 @@ type Procedure struct {
 	ID string
 	// Title is the complaint as its user puts it.
 	Title fault.Text
-	// Groups are the fact groups to observe, sorted.
+	// Groups are the fact groups to observe on the machine, sorted. What a
+	// collector adds (its switch port, the fleet) is judged where it is there.
 	Groups []string
 	// Domains are the domains whose faults concern the complaint, and Faults
 	// further ones by id; none of both: every fault does.
@@ -36,6 +37,18 @@ func (p *Procedure) Concerns(f *fault.Fault) bool {
 // for them.
 func Procedures() []*Procedure { return builtin }
 
+// Gear is how a poll of a switch, a router or an access point is judged by
+// itself. It is no complaint of a user, so Procedures does not list it.
+func Gear() *Procedure { return gear }
+
+var gear = &Procedure{
+	ID:      "gear",
+	Title:   fault.Text{EN: "A check of a network device", FR: "Un contrôle d’un équipement réseau"},
+	Groups:  []string{"gear"},
+	Domains: []string{"cisco"},
+	Works:   `gear.poll_result == "ok" && gear.interfaces.exists(p, p.oper_status == "up")`,
+}
+
 // Lookup finds a built-in procedure by id.
 func Lookup(id string) (*Procedure, bool) {
 	for _, p := range builtin {
@@ -51,7 +64,7 @@ var builtin = []*Procedure{
 		ID:      "internet",
 		Title:   fault.Text{EN: "The Internet does not work", FR: "Internet ne marche pas"},
 		Groups:  []string{"clock", "hardware", "host", "network", "probes", "wifi"},
-		Domains: []string{"network", "wifi"},
+		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   `internet_works`,
 	},
@@ -59,7 +72,7 @@ var builtin = []*Procedure{
 		ID:      "wifi",
 		Title:   fault.Text{EN: "Wi-Fi does not work", FR: "Le Wi-Fi ne marche pas"},
 		Groups:  []string{"clock", "hardware", "host", "network", "probes", "services", "wifi"},
-		Domains: []string{"network", "wifi"},
+		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   `wifi.radios.exists(r, r.state == "connected") && internet_works`,
 	},
@@ -105,7 +118,7 @@ var builtin = []*Procedure{
 		ID:      "sign-in",
 		Title:   fault.Text{EN: "I can’t sign in", FR: "Je n’arrive pas à ouvrir ma session"},
 		Groups:  []string{"clock", "hardware", "host", "network", "probes", "sign_in", "space"},
-		Domains: []string{"network"},
+		Domains: []string{"cisco", "network"},
 		Faults:  []string{"os-disk-full", "os-time-sync-stopped"},
 		Works:   `sign_in.accounts.exists(a, true) && sign_in.accounts.all(a, !a.locked && !a.password_expired)`,
 	},

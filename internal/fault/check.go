@@ -24,10 +24,12 @@ func (c *Catalog) checkRules() error {
 		asks[name] = groups
 	}
 	for _, f := range c.faults {
-		groups, err := c.groups(f.rule, asks, c.env.terms)
-		note(f.rule, err)
-		if err == nil {
-			note(f.rule, needs(f, groups))
+		for _, v := range f.views {
+			groups, err := c.groups(v.rule, asks, c.env.terms)
+			note(v.rule, err)
+			if err == nil {
+				note(v.rule, needs(f.ID, v, groups))
+			}
 		}
 		for _, e := range f.expressions() {
 			_, err := e.compile()
@@ -37,7 +39,7 @@ func (c *Catalog) checkRules() error {
 	return errors.Join(problems...)
 }
 
-// expressions lists all of an entry but its rule.
+// expressions lists all of an entry but its rules.
 func (f *Fault) expressions() []*expression {
 	all := []*expression{f.decisive, f.contradicted}
 	for _, e := range f.evidence {
@@ -71,14 +73,13 @@ func (c *Catalog) groups(e *expression, asks map[string][]string, known []string
 	return slices.Compact(groups), nil
 }
 
-// needs compares the groups that an entry says it needs with those its rule
-// asks.
-func needs(f *Fault, asked []string) error {
-	said := slices.Sorted(slices.Values(f.Needs))
+// needs compares the groups that a view says it needs with those its rule asks.
+func needs(fault string, v view, asked []string) error {
+	said := slices.Sorted(slices.Values(v.needs))
 	if slices.Equal(said, asked) {
 		return nil
 	}
-	return fmt.Errorf("fault %s: needs is [%s], but the rule asks [%s]; expected both alike", f.ID, strings.Join(said, ", "), strings.Join(asked, ", "))
+	return fmt.Errorf("fault %s: needs is [%s], but the rule asks [%s]; expected both alike", fault, strings.Join(said, ", "), strings.Join(asked, ", "))
 }
 
 // locate puts file, line and column before an error of an expression.

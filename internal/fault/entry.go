@@ -19,6 +19,7 @@ type entry struct {
 	Advice      entryAdvice     `yaml:"advice"`
 	Needs       []scalar        `yaml:"needs"`
 	Rule        scalar          `yaml:"rule"`
+	Views       []entryView     `yaml:"views"`
 	Decisive    scalar          `yaml:"decisive"`
 	Contradict  scalar          `yaml:"contradicted"`
 	Evidence    []entryEvidence `yaml:"evidence"`
@@ -26,6 +27,12 @@ type entry struct {
 	LookAlikes  []entryLook     `yaml:"look_alikes"`
 	Remedies    []scalar        `yaml:"remedies"`
 	Source      scalar          `yaml:"source"`
+}
+
+// entryView is one more side from which the fault shows.
+type entryView struct {
+	Needs []scalar `yaml:"needs"`
+	Rule  scalar   `yaml:"rule"`
 }
 
 type entryText struct {

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +18,9 @@ import (
 )
 
 // maxElements bounds every list of a snapshot. What lies beyond it counts as
-// unknown, so a hostile snapshot of a million links costs no more than this.
-const maxElements = 256
+// unknown, so a hostile snapshot of a million links costs no more than this. A
+// stack of nine switches has some 500 ports.
+const maxElements = 640
 
 // Facts is a snapshot as rules see it: groups by name, every fact with its
 // path, and what is not known as unknown instead of zero.
@@ -63,6 +65,15 @@ func (f *Facts) Observed(group string) bool {
 
 // Observation is how a group was obtained; nil when it was not asked for.
 func (f *Facts) Observation(group string) *constatv1.Observation { return f.observations[group] }
+
+// collectorGroups are what only a collector adds to a snapshot. An agent's own
+// has none of them, and that is no gap of it.
+var collectorGroups = []string{"attachment", "fleet", "gear"}
+
+// unasked tells that the group is the collector's, and that none looked for it.
+func (f *Facts) unasked(group string) bool {
+	return slices.Contains(collectorGroups, group) && f.observations[group] == nil && !f.Observed(group)
+}
 
 // ResolveName gives CEL a variable: a group, a term of the catalog, or now.
 func (f *Facts) ResolveName(name string) (any, bool) {
@@ -229,13 +240,19 @@ func (n *node) has(fd protoreflect.FieldDescriptor) bool { return n.message.Has(
 // keyFields tell the elements of a list apart, where one field of the general
 // list below does not.
 var keyFields = map[protoreflect.FullName][]protoreflect.Name{
-	"constat.v1.DnsProbe":     {"server", "name", "type"},
-	"constat.v1.TlsProbe":     {"address", "server_name"},
-	"constat.v1.Route":        {"destination", "link"},
-	"constat.v1.UsbInterface": {"number"},
-	"constat.v1.UsbDevice":    {"path"},
-	"constat.v1.Job":          {"id"},
-	"constat.v1.BusDevice":    {"address"},
+	"constat.v1.DnsProbe":      {"server", "name", "type"},
+	"constat.v1.TlsProbe":      {"address", "server_name"},
+	"constat.v1.Route":         {"destination", "link"},
+	"constat.v1.UsbInterface":  {"number"},
+	"constat.v1.UsbDevice":     {"path"},
+	"constat.v1.Job":           {"id"},
+	"constat.v1.BusDevice":     {"address"},
+	"constat.v1.GearNeighbour": {"remote_system", "remote_port"},
+	"constat.v1.Forwarding":    {"mac", "vlan"},
+	"constat.v1.StackMember":   {"number"},
+	"constat.v1.MemoryPool":    {"pool"},
+	"constat.v1.GearEvent":     {"mnemonic"},
+	"constat.v1.SharedFinding": {"fault", "scope_id"},
 }
 
 // generalKeys are tried in this order on every other message.

@@ -68,7 +68,7 @@ type Fault struct {
 	Title, Explanation Text
 	// User and Technician are what each of them can do.
 	User, Technician Text
-	// Needs are the groups that its rule asks.
+	// Needs are the groups that its rules ask, of all its views.
 	Needs []string
 	// Explains are the faults that this one brings about by itself.
 	Explains []string
@@ -81,8 +81,16 @@ type Fault struct {
 	// Origin is the entry's file and line.
 	Origin string
 
-	rule, decisive, contradicted *expression
-	evidence                     []*evidence
+	views                  []view // at least one: the entry's own rule
+	decisive, contradicted *expression
+	evidence               []*evidence
+}
+
+// view is a side from which a fault shows, the socket as the switch sees it or
+// as the computer at it does: a rule, and the groups that it asks.
+type view struct {
+	needs []string
+	rule  *expression
 }
 
 // LookAlike is a fault that shows in a similar way, and the check that tells

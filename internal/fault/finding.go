@@ -28,6 +28,9 @@ type Finding struct {
 	// is unknown.
 	Truth   Truth
 	Missing []string
+	// Unasked is set when nobody looked where the fault shows: all its views
+	// need a group of the collector that was not asked for.
+	Unasked bool
 	// Decisive is whether the evidence proves the fault by itself; Contradicted
 	// whether something speaks against it. Both are judged for true faults only.
 	Decisive, Contradicted Truth
@@ -49,11 +52,11 @@ type evidence struct {
 	component, brand, since *expression
 }
 
-// Judge evaluates the fault's rule over the facts, and gathers its proof when
+// Judge evaluates the fault's rules over the facts, and gathers its proof when
 // it is true.
 func (f *Fault) Judge(facts *Facts) Finding {
 	var found Finding
-	found.Truth, found.Missing = f.rule.truth(facts)
+	found.look(f.views, facts)
 	if found.Truth != True {
 		return found
 	}
@@ -77,6 +80,35 @@ func (f *Fault) Judge(facts *Facts) Finding {
 	}
 	found.Component, found.Brand = enumerate(components), enumerate(brands)
 	return found
+}
+
+// look evaluates the rule of every view that was asked for; one that is true
+// suffices.
+func (found *Finding) look(views []view, facts *Facts) {
+	found.Unasked = true
+	var lacking []string // by what was asked, and of what was not
+	for _, v := range views {
+		if i := slices.IndexFunc(v.needs, facts.unasked); i >= 0 {
+			lacking = append(lacking, v.needs[i])
+			continue
+		}
+		truth, missing := v.rule.truth(facts)
+		if found.Unasked {
+			found.Unasked, found.Truth = false, False
+		}
+		switch truth {
+		case True:
+			found.Truth, found.Missing = True, nil
+			return
+		case Unknown:
+			found.Truth, found.Missing = Unknown, append(found.Missing, missing...)
+		}
+	}
+	if found.Unasked {
+		found.Missing = lacking
+	}
+	slices.Sort(found.Missing)
+	found.Missing = slices.Compact(found.Missing)
 }
 
 // items are the elements that the evidence is about; without a list, one item

@@ -176,14 +176,18 @@ func (r *reader) fault(domain string, e entry) {
 		Technician:  r.text(e.ID, e.Advice.Technician, "advice.technician"),
 		Source:      r.required(e.ID, e.Source, "source").text,
 		Origin:      fmt.Sprintf("%s:%d", r.file, e.ID.line),
-		rule:        r.expression(r.required(e.ID, e.Rule, "rule"), cel.BoolType, nil),
 		decisive:    r.expression(r.required(e.ID, e.Decisive, "decisive"), cel.BoolType, nil),
 	}
 	if e.Contradict.text != "" {
 		f.contradicted = r.expression(e.Contradict, cel.BoolType, nil)
 	}
-	for _, n := range e.Needs {
-		f.Needs = append(f.Needs, r.word(e.ID, n, "group", groupNames()))
+	for _, v := range append([]entryView{{e.Needs, e.Rule}}, e.Views...) {
+		f.views = append(f.views, r.view(e.ID, v))
+		for _, group := range f.views[len(f.views)-1].needs {
+			if !slices.Contains(f.Needs, group) {
+				f.Needs = append(f.Needs, group)
+			}
+		}
 	}
 	for _, v := range e.Remedies {
 		f.Remedies = append(f.Remedies, r.word(e.ID, v, "remedy", remedies))
@@ -209,6 +213,14 @@ func (r *reader) fault(domain string, e entry) {
 	}
 	r.catalog.faults = append(r.catalog.faults, f)
 	r.catalog.byID[id] = f
+}
+
+func (r *reader) view(id scalar, e entryView) view {
+	v := view{rule: r.expression(r.required(id, e.Rule, "rule"), cel.BoolType, nil)}
+	for _, n := range e.Needs {
+		v.needs = append(v.needs, r.word(id, n, "group", groupNames()))
+	}
+	return v
 }
 
 // required refuses a missing key at the entry's place.

@@ -1,0 +1,86 @@
+package fault
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// twoViews is a fault that shows at the switch, and at the computer's socket.
+const twoViews = `- id: cisco-one
+  urgency: low
+  title: {en: One, fr: Un}
+  explanation: {en: One is wrong., fr: Un ne va pas.}
+  advice:
+    user: {en: Do it., fr: Faites-le.}
+    technician: {en: Do it well., fr: Faites-le bien.}
+  needs: [gear]
+  rule: gear.interfaces.exists(p, p.admin_status == "down")
+  views:
+    - needs: [attachment, network]
+      rule: attachment.port.admin_status == "down" && network.networking_enabled
+  decisive: "true"
+  evidence:
+    - show: [gear.poll_result, attachment.evidence]
+  source: test
+`
+
+func TestViews(t *testing.T) {
+	c, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := c.Lookup("cisco-one")
+	if want := []string{"gear", "attachment", "network"}; !slices.Equal(f.Needs, want) {
+		t.Errorf("needs %v, want %v", f.Needs, want)
+	}
+	const (
+		up   = `"interfaces": [{"name": "Gi1/0/5", "adminStatus": "up"}]`
+		down = `"interfaces": [{"name": "Gi1/0/5", "adminStatus": "down"}]`
+		shut = `"attachment": {"port": {"adminStatus": "down"}}, "network": {"networkingEnabled": true}`
+		open = `"attachment": {"port": {"adminStatus": "up"}}, "network": {"networkingEnabled": true}`
+	)
+	for _, tt := range []struct {
+		name, snapshot string
+		want           Truth
+		missing        string
+		unasked        bool
+	}{
+		{"an agent alone", `{"network": {"networkingEnabled": true}}`, Unknown, "attachment gear", true},
+		{"the switch alone", `{"gear": {` + down + `}}`, True, "", false},
+		{"the switch alone, in order", `{"gear": {` + up + `}}`, False, "", false},
+		{"the socket alone", `{` + shut + `}`, True, "", false},
+		{"the socket alone, in order", `{` + open + `}`, False, "", false},
+		{"either is enough", `{"gear": {` + up + `}, ` + shut + `}`, True, "", false},
+		{"both in order", `{"gear": {` + up + `}, ` + open + `}`, False, "", false},
+		{"asked, and no answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}}`, Unknown, "gear", false},
+		{"one in order, the other without an answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}, ` + open + `}`, Unknown, "gear", false},
+		{"the socket's port not read", `{"attachment": {}, "network": {"networkingEnabled": true}}`, Unknown, "attachment.port", false},
+	} {
+		found := f.Judge(c.Facts(snapshot(t, tt.snapshot), time.Time{}))
+		if found.Truth != tt.want || strings.Join(found.Missing, " ") != tt.missing || found.Unasked != tt.unasked {
+			t.Errorf("%s: %v, missing %v, unasked %t; want %v, %q, %t",
+				tt.name, found.Truth, found.Missing, found.Unasked, tt.want, tt.missing, tt.unasked)
+		}
+	}
+}
+
+func TestViewsAreChecked(t *testing.T) {
+	for broken, want := range map[string]string{
+		"needs: [attachment, network]": "cisco.yaml:12:13: fault cisco-one: needs is [attachment], but the rule asks [attachment, network]",
+		"attachment.port.admin_status": "cisco.yaml:12:",
+		"rule: attachment":             "cisco.yaml:1:7: fault cisco-one: expected text for rule",
+	} {
+		replacement := map[string]string{
+			"needs: [attachment, network]": "needs: [attachment]",
+			"attachment.port.admin_status": "attachment.port.colour",
+			"rule: attachment":             "# attachment",
+		}[broken]
+		_, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(strings.Replace(twoViews, broken, replacement, 1))}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", replacement, err, want)
+		}
+	}
+}
