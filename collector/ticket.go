@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -230,10 +231,14 @@ func number(text string) (int32, error) {
 
 // plain takes the transport's wrapping off an error meant for people.
 func plain(err error) error {
-	if s, ok := status.FromError(err); ok {
-		return errors.New(s.Message())
+	s, ok := status.FromError(err)
+	switch {
+	case !ok:
+		return err
+	case s.Code() == codes.Unavailable:
+		return fmt.Errorf("no collector can be reached: see that it runs, and that --grpc and --ca name the right one (%s)", s.Message())
 	}
-	return err
+	return errors.New(s.Message())
 }
 
 // writeJSON prints a message as the contracts say, every key there. protojson

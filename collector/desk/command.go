@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -27,7 +28,8 @@ const (
 	maxSteps = 200
 )
 
-// Diagnose asks an endpoint, or the endpoint of a ticket, to run a procedure. An
+// Diagnose asks an endpoint, or the endpoint of a ticket, to run a procedure: when
+// none is named, the one for the ticket's complaint, or else the full one. An
 // endpoint that is offline gets the command when it comes back within the hour.
 // The result goes to the ticket, where one is named, whether anybody follows or
 // not.
@@ -35,7 +37,8 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 	if err := a.require("ask an endpoint for a diagnosis", staff...); err != nil {
 		return "", err
 	}
-	if _, known := diagnosis.Lookup(r.GetProcedure()); !known {
+	procedure := r.GetProcedure()
+	if _, known := diagnosis.Lookup(procedure); !known && procedure != "" {
 		return "", problem(ErrInvalid, "there is no procedure %q", line(r.GetProcedure(), 64))
 	}
 	now := d.now()
@@ -44,7 +47,7 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 	}
 	var endpoint query.Endpoint
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		wanted, ticket := r.GetEndpointId(), r.GetTicket()
+		wanted, ticket, fallback := r.GetEndpointId(), r.GetTicket(), "full"
 		if ticket != 0 {
 			if ticket, err = target(ctx, q, ticket); err != nil {
 				return err
@@ -60,6 +63,9 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 				return problem(ErrInvalid, "ticket %d is about another endpoint", ticket)
 			}
 			wanted = t.EndpointID
+			if _, known := diagnosis.Lookup(t.Category); known {
+				fallback = t.Category
+			}
 		}
 		if endpoint, err = findEndpoint(ctx, q, wanted); err != nil {
 			return err
@@ -67,7 +73,7 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 		if endpoint.RevokedAt != 0 {
 			return problem(ErrInvalid, "%s was revoked and takes no commands: enrol it again", endpoint.Hostname)
 		}
-		command.Verb = &constatv1.Command_Diagnose{Diagnose: &constatv1.DiagnoseCommand{Procedure: r.GetProcedure(), Ticket: ticket}}
+		command.Verb = &constatv1.Command_Diagnose{Diagnose: &constatv1.DiagnoseCommand{Procedure: cmp.Or(procedure, fallback), Ticket: ticket}}
 		content, err := store.PackMessage(command)
 		if err != nil {
 			return err

@@ -44,6 +44,37 @@ func (h *house) follow(t *testing.T, command string) (events []*constatv1.Diagno
 	return events, err
 }
 
+// Who names no procedure gets the one for the complaint, or the full one.
+func TestDiagnoseWithoutProcedure(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		pc := h.enroll(t, "pc-1")
+		other := draft("Odd")
+		other.Complaint = "other"
+		receipts := h.ingest(t, pc, ticketReport(draft("Nothing prints")), ticketReport(other))
+		commands, hangUp := h.connect(t, pc)
+		for _, asked := range []struct {
+			request *constatv1.DiagnoseRequest
+			want    string
+		}{
+			{&constatv1.DiagnoseRequest{Ticket: receipts[0].TicketNumber}, "printing"},
+			{&constatv1.DiagnoseRequest{Ticket: receipts[1].TicketNumber}, "full"},
+			{&constatv1.DiagnoseRequest{EndpointId: pc}, "full"},
+		} {
+			if _, err := h.Diagnose(t.Context(), tech, asked.request); err != nil {
+				t.Fatal(err)
+			}
+			if got := (<-commands).GetDiagnose().GetProcedure(); got != asked.want {
+				t.Errorf("%v runs %q, want %q", asked.request, got, asked.want)
+			}
+		}
+		_, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{EndpointId: pc, Procedure: "dance"})
+		wantKind(t, err, desk.ErrInvalid)
+		if err := hangUp(); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDiagnoseNow(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,9 +60,12 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 // query the first four count, each as a part of a word; a query that is a
 // number, also with # before it, gives that ticket first.
 func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
+	if status := r.GetStatus(); status != "" && status != "merged" && !slices.Contains(settable, status) {
+		return nil, problem(ErrInvalid, "there is no status %q: it is one of %s, merged", line(status, 40), strings.Join(settable, ", "))
+	}
 	q := d.store.Read()
 	filter := query.ListTicketsParams{
-		Before: r.GetBefore(), Status: line(r.GetStatus(), 40), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
+		Before: r.GetBefore(), Status: r.GetStatus(), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
 		Active: flag(r.GetActive()), Unassigned: flag(r.GetUnassigned()),
 		Word1: "%", Word2: "%", Word3: "%", Word4: "%", MaxRows: pageSize(r.GetLimit()),
 	}

@@ -328,6 +328,8 @@ func TestFindTickets(t *testing.T) {
 		if err != nil || len(list.Tickets) != 1 || list.Tickets[0].Number != 2 {
 			t.Errorf("filtered: %v (%v)", list, err)
 		}
+		_, err = h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Status: "opened"})
+		wantKind(t, err, desk.ErrInvalid)
 		h.change(t, 1, &constatv1.UpdateTicketRequest{Assignee: &tech.Name})
 		h.change(t, 2, &constatv1.UpdateTicketRequest{Status: proto.String("closed")})
 		for _, view := range []struct {

@@ -1198,10 +1198,11 @@ func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
 
 // DiagnoseRequest names a ticket's endpoint, or an endpoint.
 type DiagnoseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ticket        int32                  `protobuf:"varint,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	EndpointId    string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
-	Procedure     string                 `protobuf:"bytes,3,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Ticket     int32                  `protobuf:"varint,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	EndpointId string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// Empty: the one for the ticket's complaint, or else `full`.
+	Procedure     string `protobuf:"bytes,3,opt,name=procedure,proto3" json:"procedure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
