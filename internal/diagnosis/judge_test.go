@@ -50,17 +50,21 @@ func cases(t testing.TB) []*fixture.Case {
 }
 
 // Every case of the catalog, judged as a whole: the right root, and nothing
-// that the root explains beside it.
+// that the root explains beside it. What somebody may have chosen is judged by
+// the procedure whose complaint it answers.
 func TestRootCausesOfEveryCase(t *testing.T) {
-	c, full := builtinCatalog(t), procedure(t, "full")
+	c := builtinCatalog(t)
 	for _, k := range cases(t) {
-		p := full
-		if k.OfGear {
+		id, _, _ := strings.Cut(k.Name, ":")
+		p := procedure(t, "full")
+		switch {
+		case k.OfGear:
 			p = Gear()
+		case c.Lookup(id).ByChoice:
+			p = complaintOf(t, c.Lookup(id))
 		}
 		d := Judge(c, p, k.Snapshot, fixture.Now, "en")
 		if k.Kind == fixture.NotObserved && k.Roots == nil {
-			id, _, _ := strings.Cut(k.Name, ":")
 			if slices.Contains(ids(d.RootCauses), id) {
 				t.Errorf("%s: named as a root cause without having been seen", k.Name)
 			}
@@ -83,6 +87,34 @@ func TestRootCausesOfEveryCase(t *testing.T) {
 		}
 		if d.NextStep == "" {
 			t.Errorf("%s: no next step", k.Name)
+		}
+	}
+}
+
+// complaintOf is the procedure whose complaint a fault answers.
+func complaintOf(t *testing.T, f *fault.Fault) *Procedure {
+	t.Helper()
+	for _, p := range Procedures() {
+		if p.Concerns(f) {
+			return p
+		}
+	}
+	t.Fatalf("%s concerns no procedure", f.ID)
+	return nil
+}
+
+// A state that somebody may want is told to who complains of it, and does not
+// make a machine unhealthy.
+func TestWhatIsChosenIsNoFinding(t *testing.T) {
+	c := builtinCatalog(t)
+	for _, k := range cases(t) {
+		id, _, _ := strings.Cut(k.Name, ":")
+		if k.Kind != fixture.Faulty || !c.Lookup(id).ByChoice {
+			continue
+		}
+		d := Judge(c, procedure(t, "full"), k.Snapshot, fixture.Now, "en")
+		if d.Verdict != healthy || !slices.Contains(ids(d.Unrelated), id) {
+			t.Errorf("%s: a check of everything says %s, roots %v, unrelated %v", k.Name, d.Verdict, ids(d.RootCauses), ids(d.Unrelated))
 		}
 	}
 }

@@ -17,7 +17,8 @@ type Procedure struct {
 	// collector adds (its switch port, the fleet) is judged where it is there.
 	Groups []string
 	// Domains are the domains whose faults concern the complaint, and Faults
-	// further ones by id; none of both: every fault does.
+	// further ones by id; none of both: every fault does, but for what somebody
+	// may have chosen: nobody complained of that.
 	Domains, Faults []string
 	// Works is the condition (CEL, as the catalog's rules) under which what the
 	// user complains about was seen to work: without a fault and without it,
@@ -28,7 +29,7 @@ type Procedure struct {
 // Concerns tells whether a fault has to do with the complaint.
 func (p *Procedure) Concerns(f *fault.Fault) bool {
 	if len(p.Domains) == 0 && len(p.Faults) == 0 {
-		return true
+		return !f.ByChoice
 	}
 	return slices.Contains(p.Domains, f.Domain) || slices.Contains(p.Faults, f.ID)
 }
@@ -63,7 +64,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "internet",
 		Title:   fault.Text{EN: "The Internet does not work", FR: "Internet ne marche pas"},
-		Groups:  []string{"clock", "hardware", "host", "network", "probes", "wifi"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "wifi"},
 		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   `internet_works`,
@@ -71,7 +72,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "wifi",
 		Title:   fault.Text{EN: "Wi-Fi does not work", FR: "Le Wi-Fi ne marche pas"},
-		Groups:  []string{"clock", "hardware", "host", "network", "probes", "services", "wifi"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "services", "sign_in", "wifi"},
 		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   `wifi.radios.exists(r, r.state == "connected") && internet_works`,
@@ -79,7 +80,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "printing",
 		Title:   fault.Text{EN: "I can’t print", FR: "Je n’arrive pas à imprimer"},
-		Groups:  []string{"host", "network", "printing", "probes", "services", "space", "usb"},
+		Groups:  []string{"host", "network", "printing", "probes", "services", "sign_in", "space", "usb"},
 		Domains: []string{"printer"},
 		Works:   `printing.spooler.state == "running" && printing.queues.exists(q, q.state != "stopped" && q.accepting_jobs)`,
 	},
@@ -91,35 +92,41 @@ var builtin = []*Procedure{
 		Works:   `usb.devices.exists(d, true)`,
 	},
 	{
-		ID:      "software",
-		Title:   fault.Text{EN: "A program does not work", FR: "Un logiciel ne marche pas"},
-		Groups:  []string{"clock", "crashes", "host", "load", "services", "software", "space", "storage", "updates"},
+		ID:    "software",
+		Title: fault.Text{EN: "A program does not work", FR: "Un logiciel ne marche pas"},
+		Groups: []string{
+			"clock", "crashes", "hardware", "host", "load", "network", "probes", "services", "sign_in", "software", "space", "storage", "updates",
+		},
 		Domains: []string{"software", "os"},
 		Works:   `crashes.programs.all(c, false) && crashes.launch_failures.all(l, false) && space_seen && load_seen`,
 	},
 	{
-		ID:      "slow",
-		Title:   fault.Text{EN: "The computer is slow", FR: "L’ordinateur est lent"},
-		Groups:  []string{"hardware", "host", "load", "power", "services", "space", "storage", "updates"},
-		Domains: []string{"hardware"},
+		ID:     "slow",
+		Title:  fault.Text{EN: "The computer is slow", FR: "L’ordinateur est lent"},
+		Groups: []string{"hardware", "host", "load", "power", "services", "space", "storage", "updates"},
 		Faults: []string{
+			"hw-charger-underpowered", "hw-cpu-thermal-throttle", "hw-disk-io-errors", "hw-disk-smart-failing", "hw-fan-failed", "hw-nvme-worn-out",
 			"os-disk-full", "os-filesystem-readonly", "os-memory-pressure", "os-pending-reboot", "os-runaway-process", "os-service-crashloop",
 		},
 		Works: `space_seen && load_seen`,
 	},
 	{
-		ID:      "power",
-		Title:   fault.Text{EN: "Battery or power trouble", FR: "Un problème de batterie ou d’alimentation"},
-		Groups:  []string{"hardware", "host", "load", "power"},
-		Domains: []string{"hardware"},
-		Works:   `power.batteries.all(b, b.health_percent >= 60)`,
+		ID:     "power",
+		Title:  fault.Text{EN: "Battery or power trouble", FR: "Un problème de batterie ou d’alimentation"},
+		Groups: []string{"crashes", "hardware", "host", "load", "power"},
+		Faults: []string{
+			"hw-battery-worn", "hw-charge-threshold", "hw-charger-not-detected", "hw-charger-underpowered", "hw-cpu-thermal-throttle", "hw-fan-failed",
+			"hw-unexpected-poweroff", "os-kernel-crash", "os-runaway-process",
+		},
+		// On its battery a laptop shows nothing of its charger.
+		Works: `power.batteries.all(b, b.health_percent >= 60) && (power.batteries.size() == 0 || power.chargers.exists(c, c.online))`,
 	},
 	{
 		ID:      "sign-in",
 		Title:   fault.Text{EN: "I can’t sign in", FR: "Je n’arrive pas à ouvrir ma session"},
-		Groups:  []string{"clock", "hardware", "host", "network", "probes", "sign_in", "space"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "space"},
 		Domains: []string{"cisco", "network"},
-		Faults:  []string{"os-disk-full", "os-time-sync-stopped"},
+		Faults:  []string{"os-account-locked", "os-disk-full", "os-kerberos-skew", "os-password-expired", "os-time-sync-stopped"},
 		Works:   `sign_in.accounts.exists(a, true) && sign_in.accounts.all(a, !a.locked && !a.password_expired)`,
 	},
 	{

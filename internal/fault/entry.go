@@ -26,6 +26,7 @@ type entry struct {
 	Explains    []scalar        `yaml:"explains"`
 	LookAlikes  []entryLook     `yaml:"look_alikes"`
 	Remedies    []scalar        `yaml:"remedies"`
+	ByChoice    bool            `yaml:"by_choice"`
 	Source      scalar          `yaml:"source"`
 }
 

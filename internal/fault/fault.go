@@ -76,6 +76,10 @@ type Fault struct {
 	LookAlikes []LookAlike
 	// Remedies are verbs that the agent can do with consent.
 	Remedies []string
+	// ByChoice tells that somebody may want it so (muted, switched off, charged
+	// to 80 % only): an answer to a complaint, but nothing that a check of a
+	// machine should call a fault.
+	ByChoice bool
 	// Source says where the knowledge comes from.
 	Source string
 	// Origin is the entry's file and line.

@@ -175,6 +175,7 @@ func (r *reader) fault(domain string, e entry) {
 		User:        r.text(e.ID, e.Advice.User, "advice.user"),
 		Technician:  r.text(e.ID, e.Advice.Technician, "advice.technician"),
 		Source:      r.required(e.ID, e.Source, "source").text,
+		ByChoice:    e.ByChoice,
 		Origin:      fmt.Sprintf("%s:%d", r.file, e.ID.line),
 		decisive:    r.expression(r.required(e.ID, e.Decisive, "decisive"), cel.BoolType, nil),
 	}
