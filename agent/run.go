@@ -145,14 +145,15 @@ func enroll(ctx context.Context, seen *observer, collector, token string, option
 }
 
 // adopt takes the organisation's probe targets, unless this machine's own
-// configuration names some.
+// configuration names some. A policy that names none any more means the public
+// defaults.
 func (c *counter) adopt(p *constatv1.Policy) {
-	if c.ownProbes || p.GetProbes() == nil {
+	if c.ownProbes || p == nil {
 		return
 	}
 	c.one.Lock()
 	defer c.one.Unlock()
-	c.observer.config.Probes, c.observer.config.PolicyProbes = p.GetProbes(), true
+	c.observer.config.Probes, c.observer.config.PolicyProbes = p.GetProbes(), p.GetProbes() != nil
 }
 
 // commanded runs a diagnosis that a technician asked for.
