@@ -109,17 +109,42 @@ func parseKernelLog(records []byte, zero time.Time) []kernelEvent {
 		if err != nil || micros < 0 || micros > 1<<53 {
 			continue
 		}
-		event, known := kernelEventOf(bytes.TrimSpace(message))
-		if !known {
-			continue
-		}
-		event.at = zero.Add(time.Duration(micros) * time.Microsecond)
-		if len(events) == maxKernelEvents {
-			events = events[:copy(events, events[1:])]
-		}
-		events = append(events, event)
+		events = addKernelEvent(events, message, zero.Add(time.Duration(micros)*time.Microsecond))
 	}
 	return events
+}
+
+// parseSyslog picks the same events from lines that a system logger wrote,
+// "… HOST kernel: [   12.345678] MESSAGE", since the last start that is in them.
+// The logger's own times are passed over: they have no year, or a zone of their
+// own.
+func parseSyslog(lines []byte, zero time.Time) []kernelEvent {
+	const mark, first = " kernel: [", "] Linux version "
+	var events []kernelEvent
+	for line := range bytes.Lines(lines[max(0, bytes.LastIndex(lines, []byte(first))):]) {
+		_, text, found := bytes.Cut(line, []byte(mark))
+		clock, message, closed := bytes.Cut(text, []byte("] "))
+		seconds, err := strconv.ParseFloat(string(bytes.TrimSpace(clock)), 64)
+		if !found || !closed || err != nil || !(seconds >= 0 && seconds < 1e9) {
+			continue
+		}
+		events = addKernelEvent(events, message, zero.Add(time.Duration(seconds*float64(time.Second))))
+	}
+	return events
+}
+
+// addKernelEvent adds what a message means, if it means something, and forgets
+// the oldest event when there are too many.
+func addKernelEvent(events []kernelEvent, message []byte, at time.Time) []kernelEvent {
+	event, known := kernelEventOf(bytes.TrimSpace(message))
+	if !known {
+		return events
+	}
+	event.at = at
+	if len(events) == maxKernelEvents {
+		events = events[:copy(events, events[1:])]
+	}
+	return append(events, event)
 }
 
 // kernelEventOf understands one message.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,27 +14,53 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
+// maxSyslog is how much of the end of a system logger's file is read, in bytes.
+const maxSyslog = 4 << 20
+
 // kernelLog returns the events of the kernel's log since the machine started,
 // as far back as the kernel keeps them, oldest first. It is read once for one
-// observation. Most systems give the log to root only.
+// observation. Most systems give the log to root only; some let administrators
+// read the file that a system logger makes of it.
 func (r *reader) kernelLog(ctx context.Context) ([]kernelEvent, error) {
 	r.kernel.Do(func() {
-		var records []byte
-		switch {
-		case r.Root != "":
-			records, r.kernel.err = r.file("/dev/kmsg")
-		case r.Privileged != nil:
-			records, r.kernel.err = r.Privileged(ctx, "kernel-log", "")
-		default:
-			r.kernel.err = fs.ErrPermission
-		}
-		if r.kernel.err != nil {
-			r.kernel.err = fmt.Errorf("the kernel's log: %w", r.kernel.err)
+		records, err := r.kernelRecords(ctx)
+		if err == nil {
+			r.kernel.events = parseKernelLog(records, r.kernelClockZero())
 			return
 		}
-		r.kernel.events = parseKernelLog(records, r.kernelClockZero())
+		lines, fileErr := r.tail("/var/log/kern.log", maxSyslog)
+		if fileErr != nil {
+			r.kernel.err = fmt.Errorf("the kernel's log: %w", err)
+			return
+		}
+		r.kernel.events = parseSyslog(lines, r.kernelClockZero())
 	})
 	return r.kernel.events, r.kernel.err
+}
+
+// kernelRecords returns the records of /dev/kmsg.
+func (r *reader) kernelRecords(ctx context.Context) ([]byte, error) {
+	switch {
+	case r.Root != "":
+		return r.file("/dev/kmsg")
+	case r.Privileged != nil:
+		return r.Privileged(ctx, "kernel-log", "")
+	}
+	return nil, fs.ErrPermission
+}
+
+// tail reads the end of a file, at most limit bytes.
+func (r *reader) tail(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(r.path(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-limit), limit))
 }
 
 // kernelClockZero is when the clock of the kernel's log would have stood at

@@ -3,6 +3,9 @@ package host
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -47,8 +50,30 @@ func TestKernelLogReachesItsDevices(t *testing.T) {
 }
 
 func TestKernelLogIsForRoot(t *testing.T) {
-	r := newReader(t.Context(), Config{})
-	if events, err := r.kernelLog(t.Context()); !errors.Is(err, fs.ErrPermission) || events != nil {
-		t.Errorf("without the process that holds the rights: %v, %v", events, err)
+	root := tree(t, map[string]string{"proc/stat": "btime 1700000000\n", "dev/kmsg": failing})
+	if err := os.Chmod(filepath.Dir(root), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(root, "dev/kmsg"), 0); err != nil {
+		t.Fatal(err)
+	}
+	asNobody(t)
+	if events, err := newReader(t.Context(), Config{Root: root}).kernelLog(t.Context()); !errors.Is(err, fs.ErrPermission) || events != nil {
+		t.Errorf("without rights: %v, %v", events, err)
+	}
+}
+
+// TestKernelLogOfALogger is what an administrator's own account sees.
+func TestKernelLogOfALogger(t *testing.T) {
+	root := tree(t, map[string]string{
+		"proc/stat":        "btime 1700000000\n",
+		"var/log/kern.log": strings.Repeat("Nov 14 22:13:29 pc kernel: [    9.000000] nothing\n", 100000) + "Nov 14 22:13:30 pc kernel: [   10.000000] I/O error, dev sda, sector 1 op 0x0\n",
+	})
+	events, err := newReader(t.Context(), Config{Root: root}).kernelLog(t.Context())
+	if err != nil || len(events) != 1 || events[0].at.Unix() != 1700000010 {
+		t.Errorf("%v, %v", events, err)
 	}
 }

@@ -64,6 +64,24 @@ func TestParseKernelLog(t *testing.T) {
 	}
 }
 
+func TestParseSyslog(t *testing.T) {
+	const lines = `Nov 22 11:00:00 pc kernel: [    0.000000] Linux version 6.1.0-36-amd64
+Nov 22 11:00:05 pc kernel: [    5.000000] I/O error, dev sda, sector 1 op 0x0
+Nov 22 12:00:00 pc kernel: [    0.000000] Linux version 6.1.0-37-amd64
+2026-11-22T12:01:00.123456+01:00 pc kernel: [   60.500000] I/O error, dev sdb, sector 1 op 0x0
+2026-11-22T12:01:01.123456+01:00 pc cron: [   61.500000] I/O error, dev sdc, sector 1 op 0x0
+2026-11-22T12:01:02.123456+01:00 pc kernel: I/O error, dev sdd, sector 1 op 0x0
+2026-11-22T12:01:03.123456+01:00 pc kernel: [  NaN] I/O error, dev sde, sector 1 op 0x0
+`
+	zero := time.Unix(1700000000, 0)
+	if got := parseSyslog([]byte(lines), zero); len(got) != 1 || got[0].subject != "sdb" || got[0].at.Sub(zero) != 60500*time.Millisecond {
+		t.Errorf("events %v, want the one since the last start", got)
+	}
+	if got := parseSyslog(nil, zero); got != nil {
+		t.Errorf("events out of nothing: %v", got)
+	}
+}
+
 func TestUSBFailures(t *testing.T) {
 	events := parseKernelLog([]byte(kernelSample), time.Time{})
 	counted := []*constatv1.UsbPortFailure{{Path: set("2-1.4"), Kind: set("overcurrent"), Count: set(int32(7))}}
@@ -92,7 +110,7 @@ func FuzzKernelLog(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, log string) {
-		for _, e := range parseKernelLog([]byte(log), time.Time{}) {
+		for _, e := range append(parseKernelLog([]byte(log), time.Time{}), parseSyslog([]byte("pc kernel: [1.0] "+log), time.Time{})...) {
 			if e.kind == "" || len(e.subject) > 64 || len(e.detail) > 128 || strings.Contains(e.module, "/") {
 				t.Errorf("%q became %+v", log, e)
 			}
