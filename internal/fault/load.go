@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"github.com/goccy/go-yaml"
@@ -70,13 +71,20 @@ func read(fsys fs.FS) (*Catalog, error) {
 		places:  map[string]place{},
 	}
 	digest := sha256.New()
-	for _, name := range names { // Glob sorts
+	files := make([]*file, len(names))
+	var decoding sync.WaitGroup
+	for i, name := range names { // Glob sorts
 		content, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(digest, "%s %d\n%s", name, len(content), content)
-		r.read(name, content)
+		files[i] = &file{name: name, domain: strings.TrimSuffix(path.Base(name), ".yaml"), size: len(content)}
+		decoding.Go(func() { files[i].decode(content) })
+	}
+	decoding.Wait()
+	for _, f := range files {
+		r.read(f)
 	}
 	r.resolve()
 	if err := errors.Join(r.problems...); err != nil {
@@ -87,36 +95,48 @@ func read(fsys fs.FS) (*Catalog, error) {
 	return r.catalog, nil
 }
 
-func (r *reader) read(name string, content []byte) {
-	r.file = name
-	domain := strings.TrimSuffix(path.Base(name), ".yaml")
+// file is one of the catalog's files. Decoding YAML is most of what reading a
+// catalog costs, so the files are decoded side by side.
+type file struct {
+	name, domain string
+	size         int
+
+	terms   termsFile  // of terms.yaml
+	entries domainFile // of <domain>.yaml
+	broken  error
+}
+
+func (f *file) decode(content []byte) {
 	switch {
-	case len(content) > maxFileSize:
+	case f.size > maxFileSize: // refused by read
+	case f.name == termsName:
+		f.broken = unmarshal(content, &f.terms)
+	case slices.Contains(domains, f.domain):
+		f.broken = unmarshal(content, &f.entries)
+	}
+}
+
+func (r *reader) read(f *file) {
+	r.file = f.name
+	switch {
+	case f.size > maxFileSize:
 		r.problem(scalar{line: 1, column: 1}, "larger than %d bytes; split the domain's faults", maxFileSize)
-	case name == termsName:
-		var terms termsFile
-		if r.decode(content, &terms) {
-			for _, t := range terms {
-				r.term(t)
-			}
+	case f.broken != nil:
+		r.malformed(f.broken)
+	case f.name == termsName:
+		for _, t := range f.terms {
+			r.term(t)
 		}
-	case !slices.Contains(domains, domain):
-		r.problem(scalar{line: 1, column: 1}, "unknown domain %q; expected a file named after one of %s, or %s", domain, strings.Join(domains, ", "), termsName)
+	case !slices.Contains(domains, f.domain):
+		r.problem(scalar{line: 1, column: 1}, "unknown domain %q; expected a file named after one of %s, or %s", f.domain, strings.Join(domains, ", "), termsName)
 	default:
-		var entries domainFile
-		if r.decode(content, &entries) {
-			for _, e := range entries {
-				r.fault(domain, e)
-			}
+		for _, e := range f.entries {
+			r.fault(f.domain, e)
 		}
 	}
 }
 
-func (r *reader) decode(content []byte, into any) bool {
-	err := unmarshal(content, into)
-	if err == nil {
-		return true
-	}
+func (r *reader) malformed(err error) {
 	var located yaml.Error
 	if errors.As(err, &located) && located.GetToken() != nil {
 		at := located.GetToken().Position
@@ -124,7 +144,6 @@ func (r *reader) decode(content []byte, into any) bool {
 	} else {
 		r.problem(scalar{line: 1, column: 1}, "%v", err)
 	}
-	return false
 }
 
 // unmarshal decodes strictly. The YAML package panics on some malformed input
