@@ -105,3 +105,52 @@ func first(roots []*constatv1.RootCause) string {
 	}
 	return roots[0].Fault
 }
+
+// Each complaint finds its own kind of cause, also where the cause lies in
+// another domain than what the person sees, and keeps the rest apart.
+func TestComplaintsFindTheirCauses(t *testing.T) {
+	c := builtinCatalog(t)
+	for _, tt := range []struct {
+		procedure, fault, name string
+		root                   string // "": it has nothing to do with the complaint
+	}{
+		{"wifi", "wifi-wrong-password", "faulty", "wifi-wrong-password"},
+		{"wifi", "os-password-expired", "faulty with the Wi-Fi that asks for it", "os-password-expired"},
+		{"wifi", "wifi-weak-signal", "faulty with the losses it brings", "wifi-weak-signal"},
+		{"wifi", "hw-battery-worn", "faulty", ""},
+		{"internet", "net-vpn-auth-failed", "faulty", "net-vpn-auth-failed"},
+		{"internet", "os-account-locked", "faulty refused by the directory, and the VPN with it", "os-account-locked"},
+		{"peripheral", "audio-muted", "faulty", "audio-muted"},
+		{"peripheral", "usb-overcurrent", "faulty with what hangs on it", "usb-overcurrent"},
+		{"peripheral", "peripheral-battery-low", "faulty", "peripheral-battery-low"},
+		{"peripheral", "hw-disk-smart-failing", "faulty the drive says so", ""},
+		{"software", "sw-config-corrupt", "faulty written while the disk was full", "os-disk-full"},
+		{"software", "sw-backend-down", "faulty the service is the cause", "net-service-down"},
+		{"software", "hw-ram-errors", "faulty", "hw-ram-errors"}, // it crashed the system
+		{"software", "usb-driver-failed", "faulty code 10", ""},
+		{"slow", "hw-fan-failed", "faulty with its alarm", "hw-fan-failed"},
+		{"slow", "hw-disk-smart-failing", "faulty a SATA disk with its symptom", "hw-disk-smart-failing"},
+		{"slow", "hw-battery-worn", "faulty", ""},
+		{"power", "hw-charge-threshold", "faulty", "hw-charge-threshold"},
+		{"power", "hw-charger-underpowered", "faulty a telephone's charger", "hw-charger-underpowered"},
+		{"power", "hw-unexpected-poweroff", "faulty twice", "hw-unexpected-poweroff"},
+		{"power", "hw-nvme-worn-out", "faulty past its promise only", ""},
+		{"sign-in", "os-account-locked", "faulty", "os-account-locked"},
+		{"sign-in", "os-kerberos-skew", "faulty because the clock is not set any more", "os-time-sync-stopped"},
+		{"sign-in", "printer-auth-held", "faulty with the password that caused it", "os-password-expired"},
+		{"printing", "printer-auth-held", "faulty with the password that caused it", "os-password-expired"},
+	} {
+		d := Judge(c, procedure(t, tt.procedure), caseOf(t, tt.fault, tt.name).Snapshot, fixture.Now, "en")
+		if first(d.RootCauses) != tt.root || tt.root == "" && !slices.Contains(ids(d.Unrelated), tt.fault) {
+			t.Errorf("%s, %s: root %v, unrelated %v; want %q", tt.procedure, tt.fault, ids(d.RootCauses), ids(d.Unrelated), tt.root)
+		}
+	}
+}
+
+// On its battery a laptop may have the best of chargers, or a dead one.
+func TestNobodySawTheCharger(t *testing.T) {
+	k := caseOf(t, "hw-charger-not-detected", "healthy working on battery")
+	if d := Judge(builtinCatalog(t), procedure(t, "power"), k.Snapshot, fixture.Now, "en"); d.Verdict != undetermined || len(d.RootCauses) > 0 {
+		t.Errorf("verdict %s, roots %v; want undetermined", d.Verdict, ids(d.RootCauses))
+	}
+}
