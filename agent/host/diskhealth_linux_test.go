@@ -34,8 +34,11 @@ func TestDiskHealth(t *testing.T) {
 	if d := byName["nvme0n1"]; d.GetCriticalWarning() != 4 || d.GetSmartPassed() || d.SmartPassed == nil || d.GetModel() != "KBG40ZNS256G" || d.IoErrors != nil {
 		t.Errorf("NVMe disk: %v", d)
 	}
-	if d := byName["sda"]; d.SmartPassed == nil || d.GetSmartPassed() || d.GetPendingSectors() != 24 || d.GetIoErrors() != 31 {
+	if d := byName["sda"]; d.SmartPassed == nil || d.GetSmartPassed() || d.GetPendingSectors() != 24 || d.IoErrors != nil {
 		t.Errorf("SATA disk: %v", d)
+	}
+	if d := byName["sdb"]; d.IoErrors == nil || *d.IoErrors != 0 {
+		t.Errorf("a disk that counted no error: %v", d)
 	}
 	if n := s.Storage.Mounts[0].GetErrorCount(); n != 12 {
 		t.Errorf("errors of the root file system on device mapper: %d", n)

@@ -75,9 +75,8 @@ func (r *reader) kernelClockZero() time.Time {
 	return boot.AsTime()
 }
 
-// loggedErrors counts the errors that the kernel logged of disks whose driver
-// counts none itself, as NVMe's. None in the log says nothing: an old log is
-// cut.
+// loggedErrors counts the errors that the kernel logged of disks that are not
+// known to have had none. None in the log says nothing: an old log is cut.
 func loggedErrors(ctx context.Context, r *reader, disks []*constatv1.Disk) {
 	events, _ := r.kernelLog(ctx) // denied: the facts stay unknown
 	logged := map[string]int64{}

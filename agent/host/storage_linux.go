@@ -113,8 +113,13 @@ func disk(r *reader, name string) *constatv1.Disk {
 	if sectors := r.number(dir + "/size"); sectors != nil {
 		d.SizeBytes = set(*sectors * 512) // always 512, whatever the disk's sectors are
 	}
-	// Commands that failed, as the SCSI layer counts them.
-	d.IoErrors = natural(r.hex(dir + "/device/ioerr_cnt"))
+	// The SCSI layer also counts each question about an ATA disk's health or
+	// sleep, which is answered by CHECK CONDITION (CK_COND of SAT's ATA
+	// pass-through). So 0 tells that there were no errors, and more tells
+	// nothing: errors are told by the kernel's log.
+	if count := r.hex(dir + "/device/ioerr_cnt"); count != nil && *count == 0 {
+		d.IoErrors = count
+	}
 	if d.Firmware == nil {
 		d.Firmware = r.word(dir + "/device/rev")
 	}

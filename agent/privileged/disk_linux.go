@@ -58,7 +58,7 @@ var asking sync.Map
 // and they must not pile up.
 func alone(ctx context.Context, name string, ask func() ([]byte, error)) ([]byte, error) {
 	if _, busy := asking.LoadOrStore(name, true); busy {
-		return nil, fmt.Errorf("%s has not answered an earlier question yet", name)
+		return nil, errors.New("it has not answered an earlier question yet")
 	}
 	type reply struct {
 		content []byte
@@ -74,7 +74,7 @@ func alone(ctx context.Context, name string, ask func() ([]byte, error)) ([]byte
 	case r := <-replies:
 		return r.content, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%s does not answer: %w", name, ctx.Err())
+		return nil, fmt.Errorf("no answer within %s: %w", diskTime, ctx.Err())
 	}
 }
 
