@@ -46,7 +46,7 @@ type Finding struct {
 // elements of a list.
 type evidence struct {
 	each  []protoreflect.FieldDescriptor // way to the list; nil: show counts from the snapshot
-	where *expression                    // condition on `it`; nil: every element
+	where *expression                    // condition on `it`, or without a list on the snapshot; nil: always
 	show  [][]protoreflect.FieldDescriptor
 	// Expressions on `it`, nil where the entry has none.
 	component, brand, since *expression
@@ -115,6 +115,11 @@ func (found *Finding) look(views []view, facts *Facts) {
 // that stands for the whole snapshot.
 func (e *evidence) items(facts *Facts) []ref.Val {
 	if e.each == nil {
+		if e.where != nil {
+			if t, _ := e.where.truth(facts); t != True {
+				return nil
+			}
+		}
 		return []ref.Val{nil}
 	}
 	var chosen []ref.Val

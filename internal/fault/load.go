@@ -299,10 +299,6 @@ func (r *reader) evidence(id scalar, e entryEvidence) *evidence {
 		base, item = last.Message(), elementType(last)
 	}
 	if e.Where.text != "" {
-		if item == nil {
-			r.problem(e.Where, "fault %s: where chooses from a list; expected each beside it", id.text)
-			return nil
-		}
 		out.where = r.expression(e.Where, cel.BoolType, item)
 	}
 	for _, s := range e.Show {

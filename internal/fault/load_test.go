@@ -71,7 +71,10 @@ func TestLoadSaysWhereAndWhatWasExpected(t *testing.T) {
 		{"unknown fact to show", "show: [cpu_percent, name]", "show: [cpu_percent, nam]", []string{`os.yaml:18:27: fault os-one: unknown fact "nam"`, "expected one of name, pid"}},
 		{"whole group to show", "show: [load.cpu.busy_percent]", "show: [load]", []string{"os.yaml:35:14:", "not a whole group"}},
 		{"list that is none", "each: load.processes", "each: load.cpu", []string{"os.yaml:16:13:", "expects the path of a list"}},
-		{"condition without a list", "    - each: load.processes\n      where", "    - where", []string{"os.yaml:16:", "expected each beside it"}},
+		{
+			"condition on an element without a list", "    - each: load.processes\n      where: it.cpu_percent > 80.0\n      show: [cpu_percent, name]\n      component: it.name",
+			"    - where: it.cpu_percent > 80.0\n      show: [load.cpu.busy_percent]", []string{"os.yaml:16:14:", "undeclared reference to 'it'"},
+		},
 		{"component of another type", "component: it.name", "component: it.pid", []string{"os.yaml:19:18: expected an expression of type string"}},
 		{"missing text", "    fr: Un\n", "", []string{"os.yaml:1:7: fault os-one: expected text for title.fr"}},
 		{"empty text", "fr: Deux}", `fr: ""}`, []string{"os.yaml:26:24: fault os-two: expected text for title.fr"}},

@@ -23,7 +23,10 @@ const twoViews = `- id: cisco-one
       rule: attachment.port.admin_status == "down" && network.networking_enabled
   decisive: "true"
   evidence:
-    - show: [gear.poll_result, attachment.evidence]
+    - show: [gear.poll_result]
+    - where: attachment.port.admin_status == "down"
+      show: [attachment.evidence]
+      component: attachment.evidence
   source: test
 `
 
@@ -63,6 +66,29 @@ func TestViews(t *testing.T) {
 		if found.Truth != tt.want || strings.Join(found.Missing, " ") != tt.missing || found.Unasked != tt.unasked {
 			t.Errorf("%s: %v, missing %v, unasked %t; want %v, %q, %t",
 				tt.name, found.Truth, found.Missing, found.Unasked, tt.want, tt.missing, tt.unasked)
+		}
+	}
+}
+
+// A line of evidence without a list is shown where its condition holds.
+func TestEvidenceOnCondition(t *testing.T) {
+	c, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gear = `"gear": {"pollResult": "ok", "interfaces": [{"adminStatus": "down"}]}`
+	for attachment, want := range map[string]string{
+		`{"port": {"adminStatus": "down"}, "evidence": "lldp"}`: "gear.poll_result attachment.evidence",
+		`{"port": {"adminStatus": "up"}, "evidence": "lldp"}`:   "gear.poll_result",
+		`{"evidence": "lldp"}`:                                  "gear.poll_result",
+	} {
+		found := c.Lookup("cisco-one").Judge(c.Facts(snapshot(t, `{`+gear+`, "attachment": `+attachment+`}`), time.Time{}))
+		var shown []string
+		for _, e := range found.Evidence {
+			shown = append(shown, e.Fact)
+		}
+		if strings.Join(shown, " ") != want || (found.Component == "lldp") != (len(shown) == 2) {
+			t.Errorf("%s: %v about %q, want %s", attachment, shown, found.Component, want)
 		}
 	}
 }
