@@ -25,7 +25,7 @@ func TestSwitchPort(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	announce(t, w, filepath.Join(dir, "lldpd.sock"))
+	announceNow := announce(t, w, filepath.Join(dir, "lldpd.sock"))
 
 	config := filepath.Join(dir, "agent.yaml")
 	data := filepath.Join(dir, "data")
@@ -49,6 +49,7 @@ func TestSwitchPort(t *testing.T) {
 	}
 	heard := func(check func(lldp, cdp *constatv1.LinkNeighbour) bool) func() error {
 		return func() error {
+			announceNow()
 			s, err := facts()
 			if err != nil {
 				return err
@@ -79,9 +80,10 @@ func TestSwitchPort(t *testing.T) {
 	}))
 }
 
-// announce starts lldpd, which makes the switch tell its port to the pc every second, forced
-// (-l, -ccc) to speak both protocols to a neighbour that speaks none.
-func announce(t *testing.T, w *World, socket string) {
+// announce starts lldpd as a switch that speaks both protocols to a neighbour
+// that speaks none (-l, -ccc), and returns how to have it speak at once: left
+// alone it does so every thirty seconds, beginning when it likes.
+func announce(t *testing.T, w *World, socket string) (now func()) {
 	t.Helper()
 	daemon, err := exec.LookPath("lldpd")
 	if err != nil {
@@ -89,13 +91,19 @@ func announce(t *testing.T, w *World, socket string) {
 	}
 	Need(t, "lldpd (package lldpd)", err == nil)
 	run(t, w.Command(t.Context(), Switch, daemon, "-d", "-l", "-c", "-c", "-c", "-I", "pc0", "-P", "cisco C9300-48P", "-u", socket))
-	w.Await("lldpd", func() error {
-		out, err := w.Command(t.Context(), Switch, "lldpcli", "-u", socket, "configure", "lldp", "tx-interval", "1").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
+	// It starts paused and resumes itself, but a command that read its settings
+	// before that writes the pause back.
+	update := func() error {
+		for _, command := range []string{"resume", "update"} {
+			out, err := w.Command(t.Context(), Switch, "lldpcli", "-u", socket, command).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
 		}
 		return nil
-	})
+	}
+	w.Await("lldpd", update)
+	return func() { _ = update() }
 }
 
 // run starts a command and ends it with the test, by the signal that lets it
