@@ -112,17 +112,27 @@ func (r reportWriter) message(indent string, m protoreflect.Message) {
 	}
 }
 
+// maxShown is how much of a list a report shows: all that a person compares,
+// and not every installed package.
+const maxShown = 25
+
 func (r reportWriter) list(indent, label string, f protoreflect.FieldDescriptor, list protoreflect.List) {
 	if f.Message() == nil {
 		items := make([]string, list.Len())
 		for i := range items {
 			items[i] = scalarText(f, list.Get(i))
 		}
+		if more := len(items) - maxShown; more > 0 {
+			items = append(items[:maxShown], fmt.Sprintf("… and %d more", more))
+		}
 		r.line("%s%s: %s", indent, label, strings.Join(items, ", "))
 		return
 	}
 	r.line("%s%s:", indent, label)
-	for i := range list.Len() {
+	if more := list.Len() - maxShown; more > 0 {
+		defer r.line("%s… and %d more: --json has them all", indent, more)
+	}
+	for i := range min(list.Len(), maxShown) {
 		text, ok := oneLine(list.Get(i).Message())
 		if ok {
 			first := indent + "- "

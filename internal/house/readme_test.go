@@ -1,6 +1,7 @@
 package house
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,22 @@ func TestReadmeQuotesTheLab(t *testing.T) {
 		}
 	}
 	t.Error("docs/lab.md has no line of figures: run make lab-report")
+}
+
+// TestReadmeCountsTheCatalog keeps the number of faults in the README true.
+func TestReadmeCountsTheCatalog(t *testing.T) {
+	root := filepath.Join("..", "..")
+	fixtures, err := filepath.Glob(filepath.Join(root, "internal", "fault", "testdata", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("The catalog has %d faults", len(fixtures)); !strings.Contains(string(readme), want) {
+		t.Errorf("the README does not say %q", want)
+	}
 }
 
 // TestReadmeNamesRealTargets wants every make target of the documents to exist.
