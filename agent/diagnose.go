@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"constat/internal/command"
 	"constat/internal/diagnosis"
 	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
@@ -47,7 +48,7 @@ func diagnoseCommand(o *options) *cobra.Command {
 				return fmt.Errorf("interrupted: the diagnosis is not whole")
 			}
 			if asJSON {
-				err = writeJSON(cmd.OutOrStdout(), d, jsonWithDefaults)
+				err = command.WriteMessage(cmd.OutOrStdout(), d, command.EveryKey)
 			} else {
 				writeDiagnosis(cmd.OutOrStdout(), d, seen.catalog, o.lang())
 			}
@@ -56,9 +57,9 @@ func diagnoseCommand(o *options) *cobra.Command {
 			}
 			switch d.Verdict {
 			case "fault":
-				return exit(exitNo)
+				return command.No
 			case "undetermined":
-				return exit(exitUndetermined)
+				return command.Undetermined
 			}
 			return nil
 		},

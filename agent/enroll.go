@@ -12,6 +12,7 @@ import (
 
 	"constat/agent/local"
 	"constat/agent/uplink"
+	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -113,15 +114,15 @@ func statusCommand(o *options) *cobra.Command {
 			defer conn.Close()
 			st, err := constatv1.NewLocalServiceClient(conn).GetStatus(cmd.Context(), &constatv1.GetStatusRequest{})
 			if err != nil {
-				return plain(err)
+				return command.Plain(err)
 			}
 			if asJSON {
-				err = writeJSON(cmd.OutOrStdout(), st, jsonWithDefaults)
+				err = command.WriteMessage(cmd.OutOrStdout(), st, command.EveryKey)
 			} else {
 				writeStatus(cmd.OutOrStdout(), st)
 			}
 			if err == nil && !st.Connected {
-				return exit(exitNo)
+				return command.No
 			}
 			return err
 		},

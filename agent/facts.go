@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"constat/agent/host"
+	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -48,7 +49,7 @@ func factsCommand(o *options) *cobra.Command {
 			snapshot := host.Observe(cmd.Context(), seen.config, groups)
 			end()
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
+				return command.WriteMessage(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
 			}
 			writeFacts(cmd.OutOrStdout(), snapshot)
 			return nil

@@ -3,58 +3,19 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"constat/agent/privileged"
+	"constat/internal/command"
 	"constat/internal/version"
 )
 
-// Exit codes of every command, beside 0: done.
-const (
-	exitNo           = 1 // the answer is no: a fault was found
-	exitFailure      = 2 // usage, or it could not be done
-	exitUndetermined = 3 // diagnose: facts were missing
-)
-
-// exit ends the program with a code and no further word.
-type exit int
-
-func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// execute runs one command line and returns its exit code.
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	var code exit
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &code):
-		return int(code)
-	}
-	fmt.Fprintf(stderr, "constat-agent: %v\n", err)
-	return exitFailure
-}
+func main() { command.Main(rootCommand()) }
 
 func rootCommand() *cobra.Command {
 	var o options
@@ -125,14 +86,4 @@ func (o *options) lang() string {
 		}
 	}
 	return "en"
-}
-
-// logger writes text to a terminal and JSON to everything else.
-func logger(w io.Writer) *slog.Logger {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(w, nil))
-		}
-	}
-	return slog.New(slog.NewJSONHandler(w, nil))
 }

@@ -13,6 +13,7 @@ import (
 
 	"constat/agent/host"
 	"constat/agent/privileged"
+	"constat/internal/command"
 	"constat/internal/diagnosis"
 	"constat/internal/fault"
 	"constat/internal/version"
@@ -89,12 +90,7 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 
 // showProgress writes one changing line to a terminal, and nothing elsewhere.
 func showProgress(w io.Writer, language string) (show func(*constatv1.Progress), end func()) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return nil, func() {}
-	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !command.Terminal(w) {
 		return nil, func() {}
 	}
 	words := map[string]string{"observing": "Looking", "judging": "Thinking"}

@@ -16,6 +16,7 @@ import (
 
 	"constat/agent/host"
 	"constat/agent/uplink"
+	"constat/internal/command"
 	"constat/internal/diagnosis"
 	"constat/internal/fault"
 	"constat/internal/lab"
@@ -79,7 +80,7 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 
 	var printed, log bytes.Buffer
 	for _, m := range []proto.Message{s, d} {
-		if err := writeJSON(&printed, m, jsonWithDefaults); err != nil {
+		if err := command.WriteMessage(&printed, m, command.EveryKey); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,8 +125,8 @@ func TestTokensAreNotPrinted(t *testing.T) {
 	}
 	var out, log bytes.Buffer
 	t.Setenv("CONSTAT_ROOT", t.TempDir()) // no rights are given up inside a test
-	code := execute(t.Context(), []string{"enroll", "--collector", "127.0.0.1:1", "--token-file", file, "--data", t.TempDir()}, &out, &log)
-	if code != exitFailure || !strings.Contains(log.String(), "token") {
+	code := command.Run(t.Context(), rootCommand(), []string{"enroll", "--collector", "127.0.0.1:1", "--token-file", file, "--data", t.TempDir()}, &out, &log)
+	if code != int(command.Failure) || !strings.Contains(log.String(), "token") {
 		t.Errorf("exit %d: %s", code, &log)
 	}
 	look(t, "the terminal", append(out.Bytes(), log.Bytes()...))

@@ -1,41 +1,18 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/internal/snapshot"
 	constatv1 "constat/proto/constat/v1"
 )
-
-// jsonWithDefaults is for objects whose every key is promised to be there.
-var jsonWithDefaults = protojson.MarshalOptions{EmitDefaultValues: true}
-
-// writeJSON prints a message as the contracts say. protojson varies its white
-// space on purpose; what others script against should not.
-func writeJSON(w io.Writer, m proto.Message, options protojson.MarshalOptions) error {
-	text, err := options.Marshal(m)
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, text, "", "  "); err != nil {
-		return err
-	}
-	out.WriteByte('\n')
-	_, err = w.Write(out.Bytes())
-	return err
-}
 
 // reportWriter prints reports for people, in lines no wider than a terminal.
 type reportWriter struct {

@@ -14,6 +14,7 @@ import (
 	"constat/agent/host"
 	"constat/agent/local"
 	"constat/agent/uplink"
+	"constat/internal/command"
 	"constat/internal/version"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -31,7 +32,7 @@ func runCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runService(cmd.Context(), s, logger(cmd.ErrOrStderr()))
+			return runService(cmd.Context(), s, command.Log(cmd.ErrOrStderr()))
 		},
 	}
 	collectorFlags(cmd)

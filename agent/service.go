@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"constat/agent/local"
+	"constat/internal/command"
 )
 
 // unit is the systemd unit of the network half: an ordinary user with nothing
@@ -65,7 +66,7 @@ func serviceCommand(o *options) *cobra.Command {
 				switch {
 				case errors.Is(err, service.ErrNotInstalled):
 					fmt.Fprintln(cmd.OutOrStdout(), "not installed")
-					return exit(exitNo)
+					return command.No
 				case err != nil:
 					return err
 				case state == service.StatusRunning:
@@ -73,7 +74,7 @@ func serviceCommand(o *options) *cobra.Command {
 					return nil
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), "stopped")
-				return exit(exitNo)
+				return command.No
 			},
 		},
 		&cobra.Command{
@@ -129,11 +130,11 @@ func (p *program) Start(s service.Service) error {
 	p.cancel = cancel
 	p.done = make(chan error, 1)
 	go func() {
-		err := runService(ctx, p.settings, logger(os.Stderr))
+		err := runService(ctx, p.settings, command.Log(os.Stderr))
 		p.done <- err
 		if err != nil {
-			logger(os.Stderr).Error("the agent ends", "error", err)
-			os.Exit(exitFailure)
+			command.Log(os.Stderr).Error("the agent ends", "error", err)
+			os.Exit(int(command.Failure))
 		}
 	}()
 	return nil

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 
 	"constat/agent/local"
 	"constat/agent/uplink"
+	"constat/internal/command"
 	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -72,7 +72,7 @@ func ticketNewCommand(o *options) *cobra.Command {
 			}
 			end()
 			if err != nil {
-				return plain(err)
+				return command.Plain(err)
 			}
 			if asJSON {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "{\"id\":%q,\"number\":%d,\"diagnosisId\":%q}\n", answer.Id, answer.Number, request.DiagnosisId)
@@ -191,12 +191,4 @@ func follow(ctx context.Context, agent constatv1.LocalServiceClient, r *constatv
 			show(p)
 		}
 	}
-}
-
-// plain takes the transport's wrapping off an error meant for people.
-func plain(err error) error {
-	if s, ok := status.FromError(err); ok {
-		return fmt.Errorf("%s", s.Message())
-	}
-	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"constat/collector/intake"
 	"constat/collector/store"
+	"constat/internal/command"
 	"constat/internal/config"
 )
 
@@ -44,11 +45,11 @@ func doctorCommand(o *options) *cobra.Command {
 			code := error(nil)
 			for _, c := range list {
 				if c.Result == "problem" {
-					code = exit(exitNo)
+					code = command.No
 				}
 			}
 			if asJSON {
-				if err := writeAnyJSON(cmd.OutOrStdout(), map[string]any{"checks": list}); err != nil {
+				if err := command.WriteJSON(cmd.OutOrStdout(), map[string]any{"checks": list}); err != nil {
 					return err
 				}
 				return code

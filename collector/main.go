@@ -3,54 +3,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"constat/internal/command"
 	"constat/internal/version"
 )
 
-// Exit codes of every command, beside 0: done.
-const (
-	exitNo      = 1 // the answer is no
-	exitFailure = 2 // usage, or it could not be done
-)
-
-// exit ends the program with a code and no further word.
-type exit int
-
-func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// execute runs one command line and returns its exit code.
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	var code exit
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &code):
-		return int(code)
-	}
-	fmt.Fprintf(stderr, "constat-collector: %v\n", err)
-	return exitFailure
-}
+func main() { command.Main(rootCommand()) }
 
 func rootCommand() *cobra.Command {
 	var o options
@@ -82,14 +43,4 @@ func rootCommand() *cobra.Command {
 		},
 	)
 	return root
-}
-
-// logger writes text to a terminal and JSON to everything else.
-func logger(w io.Writer) *slog.Logger {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(w, nil))
-		}
-	}
-	return slog.New(slog.NewJSONHandler(w, nil))
 }

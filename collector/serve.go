@@ -22,6 +22,7 @@ import (
 	"constat/collector/api"
 	"constat/collector/console"
 	"constat/collector/intake"
+	"constat/internal/command"
 	"constat/internal/version"
 )
 
@@ -42,7 +43,7 @@ func serveCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := logger(cmd.ErrOrStderr())
+			log := command.Log(cmd.ErrOrStderr())
 			srv, err := start(cmd.Context(), s, log)
 			if err != nil {
 				return err

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +19,9 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -116,7 +114,7 @@ func remote(o *options, use, short string, args cobra.PositionalArgs,
 					return plain(err)
 				}
 				if asJSON {
-					return writeJSON(cmd.OutOrStdout(), m)
+					return command.WriteMessage(cmd.OutOrStdout(), m, command.EveryKey)
 				}
 				write(cmd.OutOrStdout(), m)
 				return nil
@@ -179,7 +177,7 @@ func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[const
 		case m.GetDiagnosis() != nil:
 			d := m.GetDiagnosis()
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), d)
+				return command.WriteMessage(cmd.OutOrStdout(), d, command.EveryKey)
 			}
 			writeSummary(cmd.OutOrStdout(), "", d)
 			return nil
@@ -229,38 +227,12 @@ func number(text string) (int32, error) {
 	return int32(n), nil
 }
 
-// plain takes the transport's wrapping off an error meant for people.
+// plain is command.Plain that knows what to try when nobody answers.
 func plain(err error) error {
-	s, ok := status.FromError(err)
-	switch {
-	case !ok:
-		return err
-	case s.Code() == codes.Unavailable:
+	if s := status.Convert(err); s.Code() == codes.Unavailable {
 		return fmt.Errorf("no collector can be reached: see that it runs, and that --grpc and --ca name the right one (%s)", s.Message())
 	}
-	return errors.New(s.Message())
-}
-
-// writeJSON prints a message as the contracts say, every key there. protojson
-// varies its white space on purpose; what others script against should not.
-func writeJSON(w io.Writer, m proto.Message) error {
-	text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
-	if err != nil {
-		return err
-	}
-	return writeAnyJSON(w, json.RawMessage(text))
-}
-
-func writeAnyJSON(w io.Writer, v any) error {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := w.Write(out.Bytes())
-	return err
+	return command.Plain(err)
 }
 
 func writeTickets(w io.Writer, m proto.Message) {

@@ -57,6 +57,7 @@ func list(t *testing.T, args ...string) []pkg {
 var arrows = map[string][]string{
 	"constat/proto":                     {"constat/proto"},
 	"constat/internal/version":          {},
+	"constat/internal/command":          {},
 	"constat/internal/config":           {},
 	"constat/internal/house":            {},
 	"constat/internal/snapshot":         {"constat/proto"},

@@ -45,6 +45,19 @@ type buildError struct{ output string }
 
 func (e *buildError) Error() string { return e.output }
 
+// reachable is a temporary folder that an agent still reaches after it gave up
+// root.
+func reachable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // trial is a quickstart at work: a collector and this machine's agent.
 type trial struct {
 	bin, data string
@@ -62,13 +75,7 @@ func try(t *testing.T, as *syscall.Credential) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	// The agent gives up root and must still reach its folder.
-	for _, d := range []string{filepath.Dir(dir), dir} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := reachable(t)
 	if as != nil {
 		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
 			t.Fatal(err)
@@ -319,12 +326,7 @@ func TestQuickstartTellsAForeignAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for _, d := range []string{filepath.Dir(dir), dir} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := reachable(t)
 	data := filepath.Join(dir, "data")
 	grpc := freeAddress(t)
 	quickstart := func() (string, int) {
@@ -353,12 +355,7 @@ func TestTicketsWithoutAService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for _, d := range []string{filepath.Dir(dir), dir} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := reachable(t)
 	tr := &trial{bin: bin, data: dir, grpc: freeAddress(t)}
 	data, agentData := filepath.Join(dir, "collector"), filepath.Join(dir, "agent")
 	serve := func() (stop func()) {

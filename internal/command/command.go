@@ -1,0 +1,113 @@
+// Package command is what the command lines of all programs have in common: how
+// they begin and end, and how they write answers, errors and logs.
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// Exit is an error that ends a program with this code and no further word.
+type Exit int
+
+// Exit codes of every command, beside 0: done.
+const (
+	// No: the answer is no; for a diagnosis, a fault was found.
+	No Exit = 1
+	// Failure: wrong usage, or it could not be done.
+	Failure Exit = 2
+	// Undetermined: for a diagnosis, facts were missing.
+	Undetermined Exit = 3
+)
+
+func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Main runs a program's command line and ends the program. Ctrl-C and SIGTERM
+// end the commands' context.
+func Main(root *cobra.Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Run runs one command line and returns the program's exit code.
+func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var code Exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
+	return int(Failure)
+}
+
+// Log writes text to a terminal and JSON to everything else.
+func Log(w io.Writer) *slog.Logger {
+	if Terminal(w) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// Terminal tells whether a person reads w.
+func Terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Plain takes the transport's wrapping off an error that is meant for people.
+func Plain(err error) error {
+	if s, ok := status.FromError(err); ok {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// EveryKey is for objects whose every key is promised to be there.
+var EveryKey = protojson.MarshalOptions{EmitDefaultValues: true}
+
+// WriteMessage prints a message as one JSON object. protojson varies its white
+// space on purpose; what others script against should not.
+func WriteMessage(w io.Writer, m proto.Message, o protojson.MarshalOptions) error {
+	text, err := o.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return WriteJSON(w, json.RawMessage(text))
+}
+
+// WriteJSON prints a value as one indented JSON object.
+func WriteJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
