@@ -64,16 +64,19 @@ type kept struct {
 func (c *counter) run(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
 	c.one.Lock()
 	defer c.one.Unlock()
-	defer debug.FreeOSMemory()
+	defer rest()
 	return c.observer.diagnose(ctx, p, language, trigger, progress)
 }
 
-// look observes the whole machine, one look at a time. Its memory is given back
-// at once: the next look may be an hour away.
+// rest gives memory back once what was seen has been sent: the next look may be
+// an hour away.
+func rest() { time.AfterFunc(10*time.Second, debug.FreeOSMemory) }
+
+// look observes the whole machine, one look at a time.
 func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 	c.one.Lock()
 	defer c.one.Unlock()
-	defer debug.FreeOSMemory()
+	defer rest()
 	return host.Observe(ctx, c.observer.config, host.Groups())
 }
 
