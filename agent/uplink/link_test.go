@@ -237,7 +237,16 @@ func TestTheLinkComesBackAfterTheCollectorDid(t *testing.T) {
 	if got := within(t, c.uploaded, "the ticket"); got[0].GetTicket().GetId() != testID(1) {
 		t.Errorf("uploaded %v", got)
 	}
-	if s := l.Status(); !s.GetConnected() || s.GetCollector() != address || s.GetProblem() != "" {
+	connected := make(chan *constatv1.GetStatusResponse, 1)
+	go func() {
+		for tick := time.NewTicker(time.Millisecond); t.Context().Err() == nil; <-tick.C {
+			if s := l.Status(); s.GetConnected() {
+				connected <- s
+				return
+			}
+		}
+	}()
+	if s := within(t, connected, "the connection"); s.GetCollector() != address || s.GetProblem() != "" {
 		t.Errorf("status is %v", s)
 	}
 }
