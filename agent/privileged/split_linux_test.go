@@ -174,8 +174,12 @@ func TestHelperEndsWithTheAgent(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// A pidfd becomes readable when its process ends.
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int((10 * time.Second).Milliseconds()))
+	// A pidfd becomes readable when its process ends. Signals, the runtime's
+	// own among them, interrupt poll and mean nothing.
+	n, err := 0, error(unix.EINTR)
+	for err == unix.EINTR {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int((10 * time.Second).Milliseconds()))
+	}
 	if n != 1 || err != nil {
 		t.Errorf("the helper outlived its agent: %d, %v", n, err)
 	}

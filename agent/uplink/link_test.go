@@ -63,7 +63,7 @@ func TestEnrollErrorsSayWhatToDo(t *testing.T) {
 		option                Option
 		want                  string
 	}{
-		"typo":            {c.address, c.token[:30] + "x" + c.token[31:], dir, unchanged, "mistyped"},
+		"typo":            {c.address, c.token[:30] + "1" + c.token[31:], dir, unchanged, "mistyped"},
 		"unknown":         {c.address, unknown.Text(), dir, unchanged, "no such token"},
 		"other collector": {other.address, c.token, dir, unchanged, "made by another collector"},
 		"no port":         {"127.0.0.1", c.token, dir, unchanged, "HOST:PORT"},
