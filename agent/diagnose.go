@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"constat/internal/command"
 	"constat/internal/diagnosis"
@@ -15,6 +18,7 @@ import (
 
 func diagnoseCommand(o *options) *cobra.Command {
 	var asJSON bool
+	var snapshotFile string
 	cmd := &cobra.Command{
 		Use:   "diagnose [PROCEDURE]",
 		Short: "Name the root cause of what is wrong, with its proof",
@@ -36,16 +40,29 @@ func diagnoseCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var facts *os.File
+			if snapshotFile != "" {
+				// Made before the rights are cut: the directory may be root's.
+				if facts, err = os.OpenFile(snapshotFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); err != nil {
+					return err
+				}
+				defer facts.Close()
+			}
 			seen, err := newObserver(cmd.Context(), s, "")
 			if err != nil {
 				return err
 			}
 			defer seen.close()
 			show, end := showProgress(cmd.ErrOrStderr(), o.lang())
-			d, _ := seen.diagnose(cmd.Context(), procedure, o.lang(), "user", show)
+			d, snapshot := seen.diagnose(cmd.Context(), procedure, o.lang(), "user", show)
 			end()
 			if cmd.Context().Err() != nil {
 				return fmt.Errorf("interrupted: the diagnosis is not whole")
+			}
+			if facts != nil {
+				if err := errors.Join(command.WriteMessage(facts, snapshot, protojson.MarshalOptions{Multiline: true}), facts.Close()); err != nil {
+					return err
+				}
 			}
 			if asJSON {
 				err = command.WriteMessage(cmd.OutOrStdout(), d, command.EveryKey)
@@ -65,6 +82,7 @@ func diagnoseCommand(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	cmd.Flags().StringVar(&snapshotFile, "snapshot", "", "write the facts that were judged to this `FILE`, as facts --json prints them")
 	return cmd
 }
 

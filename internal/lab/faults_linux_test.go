@@ -1,12 +1,9 @@
 package lab
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 // scene is a world with what an office has: a name server, a connectivity
@@ -243,17 +244,8 @@ func buildAgent(t *testing.T) string {
 	return file
 }
 
-// verdict is what the lab reads of `diagnose --json`.
-type verdict struct {
-	Verdict    string
-	ElapsedMs  int
-	RootCauses []struct{ Fault, Certainty string }
-	Symptoms   []string
-	Unrelated  []struct{ Fault string }
-}
-
 // diagnose runs the real agent on the pc.
-func (s *scene) diagnose(t *testing.T, agent string) verdict {
+func (s *scene) diagnose(t *testing.T, agent string) Run {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "agent.yaml")
 	if err := os.WriteFile(config, fmt.Appendf(nil, policy, filepath.Join(dir, "data")), 0o644); err != nil {
@@ -261,26 +253,15 @@ func (s *scene) diagnose(t *testing.T, agent string) verdict {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	cmd := s.Command(ctx, PC, agent, "diagnose", "internet", "--json", "--config", config)
+	cmd := s.Command(ctx, PC, agent, "diagnose", "internet", "--config", config)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "SSL_CERT_FILE=" + s.authority.File}, s.env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1 && exit.ExitCode() != 3) {
-		t.Fatalf("the agent: %v\n%s", err, &stderr)
-	}
-	var v verdict
-	if err := json.Unmarshal(stdout.Bytes(), &v); err != nil {
-		t.Fatalf("the agent's answer: %v\n%s", err, &stdout)
-	}
-	t.Logf("%s", &stdout)
-	return v
+	return Diagnose(t, cmd)
 }
 
 // result is a row of the lab's report.
 type result struct {
 	faultRow
-	verdict
+	*constatv1.Diagnosis
 }
 
 func (r result) named() []string {
@@ -308,7 +289,11 @@ func TestLab(t *testing.T) {
 		t.Run(id+"/"+row.how, func(t *testing.T) {
 			s := newScene(t)
 			row.inject(s)
-			r := result{row, s.diagnose(t, agent)}
+			run := s.diagnose(t, agent)
+			run.Fault, run.How = row.fault, row.how
+			Record(t, "network", run)
+			r := result{row, run.Diagnosis}
+			t.Logf("%s", protojson.Format(r.Diagnosis))
 			results = append(results, r)
 			switch {
 			case row.fault == "" && (r.Verdict != "healthy" || len(r.named()) > 0):
