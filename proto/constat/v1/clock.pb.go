@@ -34,7 +34,9 @@ type Clock struct {
 	Enabled *bool   `protobuf:"varint,4,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	Source  *string `protobuf:"bytes,5,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// The hardware clock was behind the build date at boot.
-	RtcLost       *bool `protobuf:"varint,6,opt,name=rtc_lost,json=rtcLost,proto3,oneof" json:"rtc_lost,omitempty"`
+	RtcLost *bool `protobuf:"varint,6,opt,name=rtc_lost,json=rtcLost,proto3,oneof" json:"rtc_lost,omitempty"`
+	// Starts of the last thirty days in which it was.
+	RtcLosses     *int32 `protobuf:"varint,7,opt,name=rtc_losses,json=rtcLosses,proto3,oneof" json:"rtc_losses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,19 +113,28 @@ func (x *Clock) GetRtcLost() bool {
 	return false
 }
 
+func (x *Clock) GetRtcLosses() int32 {
+	if x != nil && x.RtcLosses != nil {
+		return *x.RtcLosses
+	}
+	return 0
+}
+
 var File_constat_v1_clock_proto protoreflect.FileDescriptor
 
 const file_constat_v1_clock_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/clock.proto\x12\n" +
-	"constat.v1\"\xa8\x02\n" +
+	"constat.v1\"\xdb\x02\n" +
 	"\x05Clock\x12\x1d\n" +
 	"\aservice\x18\x01 \x01(\tH\x00R\aservice\x88\x01\x01\x12(\n" +
 	"\rservice_state\x18\x02 \x01(\tH\x01R\fserviceState\x88\x01\x01\x12'\n" +
 	"\fsynchronized\x18\x03 \x01(\bH\x02R\fsynchronized\x88\x01\x01\x12\x1d\n" +
 	"\aenabled\x18\x04 \x01(\bH\x03R\aenabled\x88\x01\x01\x12\x1b\n" +
 	"\x06source\x18\x05 \x01(\tH\x04R\x06source\x88\x01\x01\x12\x1e\n" +
-	"\brtc_lost\x18\x06 \x01(\bH\x05R\artcLost\x88\x01\x01B\n" +
+	"\brtc_lost\x18\x06 \x01(\bH\x05R\artcLost\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"rtc_losses\x18\a \x01(\x05H\x06R\trtcLosses\x88\x01\x01B\n" +
 	"\n" +
 	"\b_serviceB\x10\n" +
 	"\x0e_service_stateB\x0f\n" +
@@ -131,7 +142,8 @@ const file_constat_v1_clock_proto_rawDesc = "" +
 	"\n" +
 	"\b_enabledB\t\n" +
 	"\a_sourceB\v\n" +
-	"\t_rtc_lostB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\t_rtc_lostB\r\n" +
+	"\v_rtc_lossesB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_clock_proto_rawDescOnce sync.Once

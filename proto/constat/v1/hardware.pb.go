@@ -672,8 +672,15 @@ type Monitor struct {
 	Serial       *string `protobuf:"bytes,4,opt,name=serial,proto3,oneof" json:"serial,omitempty"`
 	Year         *int32  `protobuf:"varint,5,opt,name=year,proto3,oneof" json:"year,omitempty"`
 	// Connector: "DP-1", "HDMI-A-1".
-	Connector     *string `protobuf:"bytes,6,opt,name=connector,proto3,oneof" json:"connector,omitempty"`
-	Connected     *bool   `protobuf:"varint,7,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	Connector *string `protobuf:"bytes,6,opt,name=connector,proto3,oneof" json:"connector,omitempty"`
+	Connected *bool   `protobuf:"varint,7,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	// A picture is sent to it (the connector's `enabled` of DRM, an active path of
+	// QueryDisplayConfig).
+	Enabled *bool `protobuf:"varint,8,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// Its EDID could be read; false: something is plugged in and tells nothing.
+	EdidRead *bool `protobuf:"varint,9,opt,name=edid_read,json=edidRead,proto3,oneof" json:"edid_read,omitempty"`
+	// Times its link could not be trained since boot, by the kernel's log.
+	LinkFailures  *int32 `protobuf:"varint,10,opt,name=link_failures,json=linkFailures,proto3,oneof" json:"link_failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,6 +762,27 @@ func (x *Monitor) GetConnected() bool {
 		return *x.Connected
 	}
 	return false
+}
+
+func (x *Monitor) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *Monitor) GetEdidRead() bool {
+	if x != nil && x.EdidRead != nil {
+		return *x.EdidRead
+	}
+	return false
+}
+
+func (x *Monitor) GetLinkFailures() int32 {
+	if x != nil && x.LinkFailures != nil {
+		return *x.LinkFailures
+	}
+	return 0
 }
 
 // Tpm is the trusted platform module.
@@ -1035,7 +1063,7 @@ const file_constat_v1_hardware_proto_rawDesc = "" +
 	"\a_vendorB\b\n" +
 	"\x06_modelB\t\n" +
 	"\a_driverB\x11\n" +
-	"\x0f_driver_version\"\xbb\x02\n" +
+	"\x0f_driver_version\"\xd2\x03\n" +
 	"\aMonitor\x12\x1a\n" +
 	"\x06pnp_id\x18\x01 \x01(\tH\x00R\x05pnpId\x88\x01\x01\x12'\n" +
 	"\fmanufacturer\x18\x02 \x01(\tH\x01R\fmanufacturer\x88\x01\x01\x12\x19\n" +
@@ -1043,7 +1071,11 @@ const file_constat_v1_hardware_proto_rawDesc = "" +
 	"\x06serial\x18\x04 \x01(\tH\x03R\x06serial\x88\x01\x01\x12\x17\n" +
 	"\x04year\x18\x05 \x01(\x05H\x04R\x04year\x88\x01\x01\x12!\n" +
 	"\tconnector\x18\x06 \x01(\tH\x05R\tconnector\x88\x01\x01\x12!\n" +
-	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01B\t\n" +
+	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01\x12\x1d\n" +
+	"\aenabled\x18\b \x01(\bH\aR\aenabled\x88\x01\x01\x12 \n" +
+	"\tedid_read\x18\t \x01(\bH\bR\bedidRead\x88\x01\x01\x12(\n" +
+	"\rlink_failures\x18\n" +
+	" \x01(\x05H\tR\flinkFailures\x88\x01\x01B\t\n" +
 	"\a_pnp_idB\x0f\n" +
 	"\r_manufacturerB\b\n" +
 	"\x06_modelB\t\n" +
@@ -1052,7 +1084,12 @@ const file_constat_v1_hardware_proto_rawDesc = "" +
 	"\n" +
 	"_connectorB\f\n" +
 	"\n" +
-	"_connected\"\x86\x01\n" +
+	"_connectedB\n" +
+	"\n" +
+	"\b_enabledB\f\n" +
+	"\n" +
+	"_edid_readB\x10\n" +
+	"\x0e_link_failures\"\x86\x01\n" +
 	"\x03Tpm\x12\x1d\n" +
 	"\apresent\x18\x01 \x01(\bH\x00R\apresent\x88\x01\x01\x12\x1d\n" +
 	"\aversion\x18\x02 \x01(\tH\x01R\aversion\x88\x01\x01\x12\x1d\n" +

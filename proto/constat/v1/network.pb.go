@@ -910,8 +910,11 @@ type Vpn struct {
 	// Routes, resolvers or firewall rules of a client that does not run.
 	Leftovers       *bool                  `protobuf:"varint,7,opt,name=leftovers,proto3,oneof" json:"leftovers,omitempty"`
 	LastHandshakeAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_handshake_at,json=lastHandshakeAt,proto3,oneof" json:"last_handshake_at,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Prefixes it leads to that are also the prefix of another link of this
+	// machine: "192.168.1.0/24".
+	Overlaps      []string `protobuf:"bytes,9,rep,name=overlaps,proto3" json:"overlaps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Vpn) Reset() {
@@ -996,6 +999,13 @@ func (x *Vpn) GetLeftovers() bool {
 func (x *Vpn) GetLastHandshakeAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LastHandshakeAt
+	}
+	return nil
+}
+
+func (x *Vpn) GetOverlaps() []string {
+	if x != nil {
+		return x.Overlaps
 	}
 	return nil
 }
@@ -1608,7 +1618,7 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x06_httpsB\n" +
 	"\n" +
 	"\b_pac_urlB\t\n" +
-	"\a_source\"\xfa\x02\n" +
+	"\a_source\"\x96\x03\n" +
 	"\x03Vpn\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x19\n" +
@@ -1617,7 +1627,8 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x04link\x18\x05 \x01(\tH\x04R\x04link\x88\x01\x01\x12\x1d\n" +
 	"\afailure\x18\x06 \x01(\tH\x05R\afailure\x88\x01\x01\x12!\n" +
 	"\tleftovers\x18\a \x01(\bH\x06R\tleftovers\x88\x01\x01\x12K\n" +
-	"\x11last_handshake_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\aR\x0flastHandshakeAt\x88\x01\x01B\a\n" +
+	"\x11last_handshake_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\aR\x0flastHandshakeAt\x88\x01\x01\x12\x1a\n" +
+	"\boverlaps\x18\t \x03(\tR\boverlapsB\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_kindB\b\n" +
 	"\x06_stateB\n" +

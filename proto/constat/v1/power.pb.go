@@ -165,8 +165,11 @@ type Battery struct {
 	Present            *bool  `protobuf:"varint,14,opt,name=present,proto3,oneof" json:"present,omitempty"`
 	// Why it does not charge, where the system says so.
 	NotChargingReason *string `protobuf:"bytes,15,opt,name=not_charging_reason,json=notChargingReason,proto3,oneof" json:"not_charging_reason,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The battery itself reports a failure for good (macOS:
+	// PermanentFailureStatus).
+	Failed        *bool `protobuf:"varint,16,opt,name=failed,proto3,oneof" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Battery) Reset() {
@@ -302,6 +305,13 @@ func (x *Battery) GetNotChargingReason() string {
 		return *x.NotChargingReason
 	}
 	return ""
+}
+
+func (x *Battery) GetFailed() bool {
+	if x != nil && x.Failed != nil {
+		return *x.Failed
+	}
+	return false
 }
 
 // Charger is a mains adapter or a USB-C source.
@@ -540,7 +550,7 @@ const file_constat_v1_power_proto_rawDesc = "" +
 	"\n" +
 	"_limit_mhzB\n" +
 	"\n" +
-	"\b_max_mhz\"\x9f\x06\n" +
+	"\b_max_mhz\"\xc7\x06\n" +
 	"\aBattery\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12'\n" +
 	"\fmanufacturer\x18\x02 \x01(\tH\x01R\fmanufacturer\x88\x01\x01\x12\x19\n" +
@@ -559,7 +569,8 @@ const file_constat_v1_power_proto_rawDesc = "" +
 	"\x14charge_limit_percent\x18\f \x01(\x05H\vR\x12chargeLimitPercent\x88\x01\x01\x125\n" +
 	"\x14charge_start_percent\x18\r \x01(\x05H\fR\x12chargeStartPercent\x88\x01\x01\x12\x1d\n" +
 	"\apresent\x18\x0e \x01(\bH\rR\apresent\x88\x01\x01\x123\n" +
-	"\x13not_charging_reason\x18\x0f \x01(\tH\x0eR\x11notChargingReason\x88\x01\x01B\a\n" +
+	"\x13not_charging_reason\x18\x0f \x01(\tH\x0eR\x11notChargingReason\x88\x01\x01\x12\x1b\n" +
+	"\x06failed\x18\x10 \x01(\bH\x0fR\x06failed\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0f\n" +
 	"\r_manufacturerB\b\n" +
 	"\x06_modelB\t\n" +
@@ -576,7 +587,8 @@ const file_constat_v1_power_proto_rawDesc = "" +
 	"\x15_charge_start_percentB\n" +
 	"\n" +
 	"\b_presentB\x16\n" +
-	"\x14_not_charging_reason\"\xb7\x01\n" +
+	"\x14_not_charging_reasonB\t\n" +
+	"\a_failed\"\xb7\x01\n" +
 	"\aCharger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
 	"\x06online\x18\x02 \x01(\bH\x01R\x06online\x88\x01\x01\x12\x19\n" +

@@ -35,8 +35,14 @@ type Printing struct {
 	DefaultQueue *string `protobuf:"bytes,4,opt,name=default_queue,json=defaultQueue,proto3,oneof" json:"default_queue,omitempty"`
 	// Queue of the last completed job.
 	LastUsedQueue *string `protobuf:"bytes,5,opt,name=last_used_queue,json=lastUsedQueue,proto3,oneof" json:"last_used_queue,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The service that finds printers (avahi-daemon, FDResPub, mDNSResponder):
+	// running | stopped | absent.
+	DiscoveryState *string `protobuf:"bytes,6,opt,name=discovery_state,json=discoveryState,proto3,oneof" json:"discovery_state,omitempty"`
+	// Printers that announced themselves (DNS-SD) while this was taken; 0: it was
+	// asked and nobody answered.
+	DiscoveredPrinters *int32 `protobuf:"varint,7,opt,name=discovered_printers,json=discoveredPrinters,proto3,oneof" json:"discovered_printers,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Printing) Reset() {
@@ -102,6 +108,20 @@ func (x *Printing) GetLastUsedQueue() string {
 		return *x.LastUsedQueue
 	}
 	return ""
+}
+
+func (x *Printing) GetDiscoveryState() string {
+	if x != nil && x.DiscoveryState != nil {
+		return *x.DiscoveryState
+	}
+	return ""
+}
+
+func (x *Printing) GetDiscoveredPrinters() int32 {
+	if x != nil && x.DiscoveredPrinters != nil {
+		return *x.DiscoveredPrinters
+	}
+	return 0
 }
 
 // Spooler is the printing service of this machine.
@@ -217,7 +237,16 @@ type Queue struct {
 	// Real paper, not a file or a fax.
 	Physical *bool `protobuf:"varint,16,opt,name=physical,proto3,oneof" json:"physical,omitempty"`
 	// Serial or UUID of the printer behind it (see Printer.id).
-	PrinterId     *string `protobuf:"bytes,17,opt,name=printer_id,json=printerId,proto3,oneof" json:"printer_id,omitempty"`
+	PrinterId *string `protobuf:"bytes,17,opt,name=printer_id,json=printerId,proto3,oneof" json:"printer_id,omitempty"`
+	// How the device's port was reached: ok | timeout | refused | unreachable |
+	// nameNotResolved; unset: not asked.
+	DeviceResult *string `protobuf:"bytes,18,opt,name=device_result,json=deviceResult,proto3,oneof" json:"device_result,omitempty"`
+	// The device answers a ping; unset: not asked.
+	DeviceAnswersPing *bool `protobuf:"varint,19,opt,name=device_answers_ping,json=deviceAnswersPing,proto3,oneof" json:"device_answers_ping,omitempty"`
+	// Why the print server refused this computer, as the spooler says it:
+	// 0x0000011b | 0x00000709 | 0x00000bcb | 0x00004005 | accessDenied; unset: it
+	// was not asked, or did not refuse.
+	ServerRefusal *string `protobuf:"bytes,20,opt,name=server_refusal,json=serverRefusal,proto3,oneof" json:"server_refusal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +396,27 @@ func (x *Queue) GetPhysical() bool {
 func (x *Queue) GetPrinterId() string {
 	if x != nil && x.PrinterId != nil {
 		return *x.PrinterId
+	}
+	return ""
+}
+
+func (x *Queue) GetDeviceResult() string {
+	if x != nil && x.DeviceResult != nil {
+		return *x.DeviceResult
+	}
+	return ""
+}
+
+func (x *Queue) GetDeviceAnswersPing() bool {
+	if x != nil && x.DeviceAnswersPing != nil {
+		return *x.DeviceAnswersPing
+	}
+	return false
+}
+
+func (x *Queue) GetServerRefusal() string {
+	if x != nil && x.ServerRefusal != nil {
+		return *x.ServerRefusal
 	}
 	return ""
 }
@@ -896,15 +946,19 @@ var File_constat_v1_printing_proto protoreflect.FileDescriptor
 const file_constat_v1_printing_proto_rawDesc = "" +
 	"\n" +
 	"\x19constat/v1/printing.proto\x12\n" +
-	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
+	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x03\n" +
 	"\bPrinting\x12-\n" +
 	"\aspooler\x18\x01 \x01(\v2\x13.constat.v1.SpoolerR\aspooler\x12)\n" +
 	"\x06queues\x18\x02 \x03(\v2\x11.constat.v1.QueueR\x06queues\x12/\n" +
 	"\bprinters\x18\x03 \x03(\v2\x13.constat.v1.PrinterR\bprinters\x12(\n" +
 	"\rdefault_queue\x18\x04 \x01(\tH\x00R\fdefaultQueue\x88\x01\x01\x12+\n" +
-	"\x0flast_used_queue\x18\x05 \x01(\tH\x01R\rlastUsedQueue\x88\x01\x01B\x10\n" +
+	"\x0flast_used_queue\x18\x05 \x01(\tH\x01R\rlastUsedQueue\x88\x01\x01\x12,\n" +
+	"\x0fdiscovery_state\x18\x06 \x01(\tH\x02R\x0ediscoveryState\x88\x01\x01\x124\n" +
+	"\x13discovered_printers\x18\a \x01(\x05H\x03R\x12discoveredPrinters\x88\x01\x01B\x10\n" +
 	"\x0e_default_queueB\x12\n" +
-	"\x10_last_used_queue\"\xe8\x01\n" +
+	"\x10_last_used_queueB\x12\n" +
+	"\x10_discovery_stateB\x16\n" +
+	"\x14_discovered_printers\"\xe8\x01\n" +
 	"\aSpooler\x12\x17\n" +
 	"\x04kind\x18\x01 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n" +
 	"\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12\x1d\n" +
@@ -916,7 +970,7 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"\n" +
 	"\b_versionB\v\n" +
 	"\t_restartsB\x11\n" +
-	"\x0f_failing_module\"\xdd\x06\n" +
+	"\x0f_failing_module\"\xa5\b\n" +
 	"\x05Queue\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\"\n" +
 	"\n" +
@@ -940,7 +994,10 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"\aoffline\x18\x0f \x01(\bH\fR\aoffline\x88\x01\x01\x12\x1f\n" +
 	"\bphysical\x18\x10 \x01(\bH\rR\bphysical\x88\x01\x01\x12\"\n" +
 	"\n" +
-	"printer_id\x18\x11 \x01(\tH\x0eR\tprinterId\x88\x01\x01B\a\n" +
+	"printer_id\x18\x11 \x01(\tH\x0eR\tprinterId\x88\x01\x01\x12(\n" +
+	"\rdevice_result\x18\x12 \x01(\tH\x0fR\fdeviceResult\x88\x01\x01\x123\n" +
+	"\x13device_answers_ping\x18\x13 \x01(\bH\x10R\x11deviceAnswersPing\x88\x01\x01\x12*\n" +
+	"\x0eserver_refusal\x18\x14 \x01(\tH\x11R\rserverRefusal\x88\x01\x01B\a\n" +
 	"\x05_nameB\r\n" +
 	"\v_device_uriB\r\n" +
 	"\v_connectionB\t\n" +
@@ -956,7 +1013,10 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"\n" +
 	"\b_offlineB\v\n" +
 	"\t_physicalB\r\n" +
-	"\v_printer_id\"\xe4\x03\n" +
+	"\v_printer_idB\x10\n" +
+	"\x0e_device_resultB\x16\n" +
+	"\x14_device_answers_pingB\x11\n" +
+	"\x0f_server_refusal\"\xe4\x03\n" +
 	"\x03Job\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\x05H\x00R\x02id\x88\x01\x01\x12\x19\n" +
 	"\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12#\n" +

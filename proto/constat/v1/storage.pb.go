@@ -106,9 +106,12 @@ type Disk struct {
 	Celsius              *float64 `protobuf:"fixed64,20,opt,name=celsius,proto3,oneof" json:"celsius,omitempty"`
 	PowerOnHours         *int64   `protobuf:"varint,21,opt,name=power_on_hours,json=powerOnHours,proto3,oneof" json:"power_on_hours,omitempty"`
 	// I/O errors the kernel logged or counted since boot.
-	IoErrors      *int64 `protobuf:"varint,22,opt,name=io_errors,json=ioErrors,proto3,oneof" json:"io_errors,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	IoErrors *int64 `protobuf:"varint,22,opt,name=io_errors,json=ioErrors,proto3,oneof" json:"io_errors,omitempty"`
+	// What attribute 199 grew by within the last seven days; unset: it was read
+	// only once so far.
+	InterfaceCrcErrorsDelta *int64 `protobuf:"varint,23,opt,name=interface_crc_errors_delta,json=interfaceCrcErrorsDelta,proto3,oneof" json:"interface_crc_errors_delta,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *Disk) Reset() {
@@ -291,6 +294,13 @@ func (x *Disk) GetPowerOnHours() int64 {
 func (x *Disk) GetIoErrors() int64 {
 	if x != nil && x.IoErrors != nil {
 		return *x.IoErrors
+	}
+	return 0
+}
+
+func (x *Disk) GetInterfaceCrcErrorsDelta() int64 {
+	if x != nil && x.InterfaceCrcErrorsDelta != nil {
+		return *x.InterfaceCrcErrorsDelta
 	}
 	return 0
 }
@@ -575,7 +585,8 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"constat.v1\"\\\n" +
 	"\aStorage\x12&\n" +
 	"\x05disks\x18\x01 \x03(\v2\x10.constat.v1.DiskR\x05disks\x12)\n" +
-	"\x06mounts\x18\x02 \x03(\v2\x11.constat.v1.MountR\x06mounts\"\xfa\t\n" +
+	"\x06mounts\x18\x02 \x03(\v2\x11.constat.v1.MountR\x06mounts\"\xdb\n" +
+	"\n" +
 	"\x04Disk\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
 	"\x06vendor\x18\x02 \x01(\tH\x01R\x06vendor\x88\x01\x01\x12\x19\n" +
@@ -603,7 +614,8 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\x14interface_crc_errors\x18\x13 \x01(\x03H\x12R\x12interfaceCrcErrors\x88\x01\x01\x12\x1d\n" +
 	"\acelsius\x18\x14 \x01(\x01H\x13R\acelsius\x88\x01\x01\x12)\n" +
 	"\x0epower_on_hours\x18\x15 \x01(\x03H\x14R\fpowerOnHours\x88\x01\x01\x12 \n" +
-	"\tio_errors\x18\x16 \x01(\x03H\x15R\bioErrors\x88\x01\x01B\a\n" +
+	"\tio_errors\x18\x16 \x01(\x03H\x15R\bioErrors\x88\x01\x01\x12@\n" +
+	"\x1ainterface_crc_errors_delta\x18\x17 \x01(\x03H\x16R\x17interfaceCrcErrorsDelta\x88\x01\x01B\a\n" +
 	"\x05_nameB\t\n" +
 	"\a_vendorB\b\n" +
 	"\x06_modelB\t\n" +
@@ -628,7 +640,8 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\b_celsiusB\x11\n" +
 	"\x0f_power_on_hoursB\f\n" +
 	"\n" +
-	"_io_errors\"\x91\x03\n" +
+	"_io_errorsB\x1d\n" +
+	"\x1b_interface_crc_errors_delta\"\x91\x03\n" +
 	"\x05Mount\x12$\n" +
 	"\vmount_point\x18\x01 \x01(\tH\x00R\n" +
 	"mountPoint\x88\x01\x01\x12\x1b\n" +

@@ -406,7 +406,8 @@ func (x *UsbInterface) GetDriverAvailable() bool {
 type UsbPortFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Path  *string                `protobuf:"bytes,1,opt,name=path,proto3,oneof" json:"path,omitempty"`
-	// enumeration | overcurrent | power | bandwidth | driver.
+	// enumeration | overcurrent | power | bandwidth | driver | resume (it did not
+	// wake up from power saving and was reset).
 	Kind          *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	Count         *int32  `protobuf:"varint,3,opt,name=count,proto3,oneof" json:"count,omitempty"`
 	Error         *int32  `protobuf:"varint,4,opt,name=error,proto3,oneof" json:"error,omitempty"`
