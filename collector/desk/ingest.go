@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -142,27 +143,13 @@ func (in *intake) takeTicket(ctx context.Context, draft *constatv1.TicketDraft) 
 // takeDiagnosis stores a diagnosis and brings it to the tickets that wait for it:
 // those that named it, and those whose command asked for it.
 func (in *intake) takeDiagnosis(ctx context.Context, found *constatv1.Diagnosis) (*constatv1.Receipt, error) {
-	content, err := store.PackMessage(found)
-	if err != nil {
-		return nil, err
-	}
-	row := query.AddDiagnosisParams{
-		EndpointID: in.endpoint, ID: found.GetId(), SnapshotID: found.GetSnapshotId(), CommandID: found.GetCommandId(),
-		Procedure: found.GetProcedure(), Verdict: found.GetVerdict(),
-		ReceivedAt: store.Millis(in.desk.now()), Content: content,
-	}
-	row.StartedAt = row.ReceivedAt
-	if at := found.GetStartedAt(); at != nil {
-		row.StartedAt = store.Millis(at.AsTime())
-	}
-	if len(found.GetRootCauses()) > 0 {
-		row.RootCause = line(found.GetRootCauses()[0].GetFault(), maxName)
-		row.Certainty = line(found.GetRootCauses()[0].GetCertainty(), maxName)
-	}
 	receipt := &constatv1.Receipt{Id: found.GetId(), Status: "stored"}
-	added, err := in.q.AddDiagnosis(ctx, row)
+	added, err := in.addDiagnosis(ctx, found)
 	if err != nil || added == 0 {
 		return receipt, err
+	}
+	if err := in.remember(ctx, found); err != nil {
+		return nil, err
 	}
 	waiting, err := in.q.TicketsAwaiting(ctx, found.GetId(), in.endpoint)
 	if err != nil {
@@ -188,7 +175,29 @@ func (in *intake) takeDiagnosis(ctx context.Context, found *constatv1.Diagnosis)
 			}
 		}
 	}
-	return receipt, nil
+	return receipt, in.judgeAgain(ctx, found)
+}
+
+// addDiagnosis stores a diagnosis; 0 when it was there before.
+func (in *intake) addDiagnosis(ctx context.Context, found *constatv1.Diagnosis) (int64, error) {
+	content, err := store.PackMessage(found)
+	if err != nil {
+		return 0, err
+	}
+	row := query.AddDiagnosisParams{
+		EndpointID: in.endpoint, ID: found.GetId(), SnapshotID: found.GetSnapshotId(), CommandID: found.GetCommandId(),
+		Procedure: found.GetProcedure(), Verdict: found.GetVerdict(),
+		ReceivedAt: store.Millis(in.desk.now()), Content: content,
+	}
+	row.StartedAt = row.ReceivedAt
+	if at := found.GetStartedAt(); at != nil {
+		row.StartedAt = store.Millis(at.AsTime())
+	}
+	if len(found.GetRootCauses()) > 0 {
+		row.RootCause = line(found.GetRootCauses()[0].GetFault(), maxName)
+		row.Certainty = line(found.GetRootCauses()[0].GetCertainty(), maxName)
+	}
+	return in.q.AddDiagnosis(ctx, row)
 }
 
 func (in *intake) attach(ctx context.Context, ticket int32, found *constatv1.Diagnosis) error {
@@ -248,6 +257,19 @@ func (in *intake) takeSnapshot(ctx context.Context, m *constatv1.Manifest, paylo
 	}
 	for _, entry := range m.GetGroups() {
 		if err := in.takeGroup(ctx, entry, brought[entry.GetGroup()], timestamppb.New(ordered)); err != nil {
+			return nil, err
+		}
+	}
+	waiting, err := in.q.DiagnosesOfSnapshot(ctx, in.endpoint, m.GetId())
+	if err != nil {
+		return nil, err
+	}
+	for _, blob := range waiting {
+		found := &constatv1.Diagnosis{}
+		if err := store.UnpackMessage(blob, found); err != nil {
+			return nil, fmt.Errorf("a diagnosis of snapshot %s: %w", m.GetId(), err)
+		}
+		if err := in.judgeAgain(ctx, found); err != nil {
 			return nil, err
 		}
 	}
@@ -322,6 +344,11 @@ func (in *intake) compare(ctx context.Context, group string, oldHash, newHash []
 	}
 	if group == "host" || group == "hardware" {
 		if err := in.describe(ctx, after); err != nil {
+			return err
+		}
+	}
+	if group == "network" {
+		if err := in.locate(ctx, after.GetNetwork()); err != nil {
 			return err
 		}
 	}

@@ -81,8 +81,13 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	if err != nil {
 		return t, false, err
 	}
+	again, err := secondOf(ctx, q, endpointID, found)
+	if err != nil {
+		return t, false, err
+	}
 	classify(&t, draft)
 	d.conclude(&t, found, now)
+	d.conclude(&t, again, now)
 	if err := prioritise(ctx, q, &t, now); err != nil {
 		return t, false, err
 	}
@@ -102,8 +107,10 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	err = writeEntry(ctx, q, t.Number, now, &constatv1.TicketEntry{
 		Id: draft.GetId(), Kind: "message", Actor: cmp.Or(requester.Name, a.Name, System.Name), ActorRole: "requester", Text: draft.GetText(),
 	})
-	if err == nil && found != nil {
-		err = writeEntry(ctx, q, t.Number, now, diagnosisEntry(found))
+	for _, one := range []*constatv1.Diagnosis{found, again} {
+		if err == nil && one != nil {
+			err = writeEntry(ctx, q, t.Number, now, diagnosisEntry(one))
+		}
 	}
 	if err == nil {
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())
@@ -217,6 +224,15 @@ func findDiagnosis(ctx context.Context, q *query.Queries, endpointID, id string)
 		return nil, fmt.Errorf("diagnosis %s of endpoint %s: %w", id, endpointID, err)
 	}
 	return found, nil
+}
+
+// secondOf gives what the collector made of an agent's diagnosis; nil when it
+// had nothing to add.
+func secondOf(ctx context.Context, q *query.Queries, endpointID string, found *constatv1.Diagnosis) (*constatv1.Diagnosis, error) {
+	if found == nil {
+		return nil, nil
+	}
+	return findDiagnosis(ctx, q, endpointID, againID(found.GetId()))
 }
 
 // addWords makes the ticket findable by its title, fault, machine and texts.

@@ -39,7 +39,7 @@ const (
 // it fail.
 func Judge(c *fault.Catalog, p *Procedure, s *constatv1.Snapshot, now time.Time, lang string) *constatv1.Diagnosis {
 	lang = fault.Language(lang)
-	j := &judgement{catalog: c, procedure: p, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}}
+	j := &judgement{catalog: c, procedure: p, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}, shared: s.GetFleet().GetShared()}
 	for _, f := range c.Faults() {
 		j.findings[f.ID] = &finding{Fault: f, Finding: f.Judge(j.facts)}
 	}
@@ -79,6 +79,7 @@ type judgement struct {
 	facts     *fault.Facts
 	lang      string
 	findings  map[string]*finding // of every fault, by id
+	shared    []*constatv1.SharedFinding
 }
 
 // finding is a fault with what was concluded about it.
@@ -358,6 +359,11 @@ func (j *judgement) rootCause(f *finding) *constatv1.RootCause {
 	}
 	if !f.Since.IsZero() {
 		r.Since = timestamppb.New(f.Since)
+	}
+	for _, s := range j.shared {
+		if s.GetFault() == f.ID {
+			r.Shared = append(r.Shared, s)
+		}
 	}
 	return r
 }

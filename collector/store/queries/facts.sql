@@ -10,6 +10,9 @@ SELECT count(*) FROM snapshots WHERE endpoint_id = $1 AND id = $2;
 -- Ids are made by endpoints: of two that claim the same, the first came first.
 SELECT * FROM snapshots WHERE id = $1 ORDER BY received_at, endpoint_id LIMIT 1;
 
+-- name: SnapshotOf :one
+SELECT * FROM snapshots WHERE endpoint_id = $1 AND id = $2;
+
 -- name: AddPayload :exec
 INSERT INTO payloads (endpoint_id, group_name, hash, content, first_at)
 VALUES ($1, $2, $3, $4, $5)

@@ -307,3 +307,21 @@ func (q *Queries) SnapshotExists(ctx context.Context, endpointID string, iD stri
 	err := row.Scan(&count)
 	return count, err
 }
+
+const snapshotOf = `-- name: SnapshotOf :one
+SELECT endpoint_id, id, taken_at, received_at, ordered_at, manifest FROM snapshots WHERE endpoint_id = $1 AND id = $2
+`
+
+func (q *Queries) SnapshotOf(ctx context.Context, endpointID string, iD string) (Snapshot, error) {
+	row := q.db.QueryRowContext(ctx, snapshotOf, endpointID, iD)
+	var i Snapshot
+	err := row.Scan(
+		&i.EndpointID,
+		&i.ID,
+		&i.TakenAt,
+		&i.ReceivedAt,
+		&i.OrderedAt,
+		&i.Manifest,
+	)
+	return i, err
+}

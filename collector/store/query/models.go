@@ -83,6 +83,22 @@ type EndpointChange struct {
 	Content    []byte
 }
 
+type EndpointFinding struct {
+	EndpointID string
+	Fault      string
+	Since      int64
+	SeenAt     int64
+}
+
+type EndpointPlace struct {
+	EndpointID string
+	Subnet     string
+	SwitchID   string
+	SwitchName string
+	SwitchPort string
+	SeenAt     int64
+}
+
 type EnrolmentToken struct {
 	SecretHash []byte
 	Label      string
