@@ -60,6 +60,7 @@ var arrows = map[string][]string{
 	"constat/internal/command":          {},
 	"constat/internal/config":           {},
 	"constat/internal/house":            {},
+	"constat/internal/series":           {},
 	"constat/internal/snapshot":         {"constat/proto"},
 	"constat/internal/fault":            {"constat/proto", "constat/internal/snapshot"},
 	"constat/internal/diagnosis":        {"constat/proto", "constat/internal/snapshot", "constat/internal/fault"},
