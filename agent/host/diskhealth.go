@@ -14,10 +14,27 @@ import (
 // nvmePage is the length of the SMART/Health Information log page.
 const nvmePage = 512
 
+// health is what a disk tells of itself: what stays, and what changes by itself.
+type health struct {
+	disk    *constatv1.Disk
+	reading *constatv1.DiskReading
+}
+
+// diskState is what the disks are and tell of themselves, read at most once for
+// the two groups that tell of it: what stays, and what changes by itself.
+type diskState struct {
+	disks    []*constatv1.Disk
+	readings []*constatv1.DiskReading
+	// listErr says why no disk could be listed, silent what single disks did not
+	// tell.
+	listErr error
+	silent  []error
+}
+
 // parseNVMeHealth adds what an NVMe disk tells of its health (NVM Express base
 // specification 1.4, figure 194; 5.14.1.2). A page that no disk can mean, all
 // zeros or all ones, is an error.
-func parseNVMeHealth(page []byte, d *constatv1.Disk) error {
+func parseNVMeHealth(page []byte, h health) error {
 	if len(page) != nvmePage {
 		return fmt.Errorf("a health page of %d bytes, it has %d", len(page), nvmePage)
 	}
@@ -27,6 +44,7 @@ func parseNVMeHealth(page []byte, d *constatv1.Disk) error {
 		spare           = 3
 		spareThreshold  = 4
 		used            = 5
+		written         = 48  // thousands of 512 bytes
 		powerOnHours    = 128 // 16 bytes, as all counters
 		mediaErrors     = 160
 	)
@@ -37,16 +55,20 @@ func parseNVMeHealth(page []byte, d *constatv1.Disk) error {
 	if alike {
 		return errors.New("an empty health page")
 	}
+	d := h.disk
 	d.CriticalWarning = set(int32(page[criticalWarning]))
 	d.SmartPassed = set(page[criticalWarning] == 0) // as smartctl has it
 	if kelvin := binary.LittleEndian.Uint16(page[temperature:]); kelvin > 0 {
-		d.Celsius = sensible(float64(kelvin) - 273)
+		h.reading.Celsius = sensible(float64(kelvin) - 273)
 	}
 	if page[spare] <= 100 && page[spareThreshold] <= 100 {
 		d.AvailableSparePercent, d.SpareThresholdPercent = set(int32(page[spare])), set(int32(page[spareThreshold]))
 	}
 	d.PercentageUsed = set(int32(page[used])) // goes on to 255
-	d.PowerOnHours = counter128(page[powerOnHours:])
+	h.reading.PowerOnHours = counter128(page[powerOnHours:])
+	if units := counter128(page[written:]); *units < math.MaxInt64/512_000 {
+		h.reading.WrittenBytes = set(*units * 512_000)
+	}
 	d.MediaErrors = counter128(page[mediaErrors:])
 	return nil
 }
@@ -101,7 +123,7 @@ type smartctlReport struct {
 
 // parseSmartctl adds what `smartctl -j -A -H` tells of a disk. An answer
 // without any fact is an error with smartctl's own words.
-func parseSmartctl(content []byte, d *constatv1.Disk) error {
+func parseSmartctl(content []byte, h health) error {
 	var report smartctlReport
 	if err := json.Unmarshal(content, &report); err != nil {
 		return fmt.Errorf("smartctl's answer: %w", err)
@@ -113,6 +135,7 @@ func parseSmartctl(content []byte, d *constatv1.Disk) error {
 		}
 		return fmt.Errorf("smartctl says: %s", said)
 	}
+	d := h.disk
 	d.SmartPassed = report.Status.Passed
 	d.ReallocatedSectors = natural(report.GrownDefects)
 	for _, a := range report.Attributes.Table {
@@ -129,9 +152,9 @@ func parseSmartctl(content []byte, d *constatv1.Disk) error {
 		}
 	}
 	if c := report.Temperature.Current; c != nil && *c != 0 { // 0: no sensor
-		d.Celsius = sensible(*c)
+		h.reading.Celsius = sensible(*c)
 	}
-	d.PowerOnHours = natural(report.PowerOn.Hours)
+	h.reading.PowerOnHours = natural(report.PowerOn.Hours)
 	return nil
 }
 
@@ -148,7 +171,7 @@ func natural(n *int64) *int64 {
 // its health. Disks behind USB are not asked: many bridges hang or reset on it.
 var healthVerbs = map[string]struct {
 	verb  string
-	parse func([]byte, *constatv1.Disk) error
+	parse func([]byte, health) error
 }{
 	"nvme": {"nvme-health", parseNVMeHealth},
 	"sata": {"smart", parseSmartctl},

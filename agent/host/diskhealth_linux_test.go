@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +19,9 @@ func TestDiskHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := machine(t, "disks")
+	asked := atomic.Int32{}
 	s := Observe(t.Context(), Config{Root: root, Privileged: func(_ context.Context, verb, arg string) ([]byte, error) {
+		asked.Add(1)
 		switch verb + " " + arg {
 		case "nvme-health nvme0n1":
 			return healthPage(4, 100, 10, 3, 311, 12, 0), nil
@@ -26,7 +29,13 @@ func TestDiskHealth(t *testing.T) {
 			return failing, nil
 		}
 		return nil, fmt.Errorf("smartctl is not installed: %w", fs.ErrNotExist)
-	}}, []string{"storage"})
+	}}, []string{"readings", "storage"})
+	if n := asked.Load(); n != 3 {
+		t.Errorf("the three disks were asked %d times", n)
+	}
+	if d := s.Readings.Disks; len(d) != 2 || d[0].GetName() != "nvme0n1" || d[0].GetCelsius() != 38 || d[0].GetPowerOnHours() != 12 || d[1].GetPowerOnHours() != 31337 {
+		t.Errorf("readings: %v", d)
+	}
 	byName := map[string]*constatv1.Disk{}
 	for _, d := range s.Storage.Disks {
 		byName[d.GetName()] = d
@@ -44,7 +53,7 @@ func TestDiskHealth(t *testing.T) {
 		t.Errorf("errors of the root file system on device mapper: %d", n)
 	}
 	var gaps []string
-	for _, g := range s.Manifest.Groups[0].Observation.Gaps {
+	for _, g := range s.Manifest.Groups[1].Observation.Gaps {
 		gaps = append(gaps, g.Fact+" "+g.Status+" "+g.Reason[:3])
 	}
 	if want := []string{"disks.smart_passed unsupported sdb", "disks.smart_passed unsupported sdc"}; !slices.Equal(gaps, want) {
@@ -64,9 +73,8 @@ func TestHungDisk(t *testing.T) {
 		return healthPage(0, 100, 10, 1, 300, 1, 0), nil
 	}})
 	disks := []*constatv1.Disk{{Name: set("nvme0n1"), Bus: set("nvme")}, {Name: set("sda"), Bus: set("sata")}}
-	o := observed("test")
-	readHealth(ctx, r, disks, o)
-	if !disks[0].GetSmartPassed() || disks[1].SmartPassed != nil || len(o.Gaps) != 1 || o.Gaps[0].Status != "failed" {
-		t.Errorf("disks %v, gaps %v", disks, o.Gaps)
+	readings, silent := readHealth(ctx, r, disks)
+	if !disks[0].GetSmartPassed() || disks[1].SmartPassed != nil || len(readings) != 1 || len(silent) != 1 || statusOf(silent[0]) != statusFailed {
+		t.Errorf("disks %v, readings %v, silent %v", disks, readings, silent)
 	}
 }

@@ -30,6 +30,12 @@ type reader struct {
 	// itself and the probes, which need it to know whom to ask. The message is
 	// shared and must not be changed; it is nil when it could not be read.
 	network func() (*constatv1.Network, *constatv1.Observation)
+	// health is what the disks are and tell of themselves, asked at most once for
+	// all who need it.
+	health struct {
+		sync.Once
+		seen *diskState
+	}
 	// kernel is what the kernel's log tells, read at most once for all who ask.
 	kernel struct {
 		sync.Once

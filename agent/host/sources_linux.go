@@ -15,6 +15,7 @@ var sources = []source{
 	{"peripherals", 6 * time.Second, readPeripherals},
 	{"printing", 6 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
+	{"readings", 6 * time.Second, readReadings},
 	{"security", 3 * time.Second, readSecurity},
 	{"services", 3 * time.Second, readServices},
 	{"sign_in", 3 * time.Second, readSignIn},

@@ -15,17 +15,14 @@ import (
 func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("/sys/block, /proc/self/mountinfo, /etc/fstab")
 	s := &constatv1.Storage{}
-	if names, err := r.names("/sys/block"); err != nil {
-		gap(o, "disks", err)
-	} else {
-		for _, name := range names {
-			if d := disk(r, name); d != nil {
-				s.Disks = append(s.Disks, d)
-			}
-		}
-		readHealth(ctx, r, s.Disks, o)
-		loggedErrors(ctx, r, s.Disks)
+	seen := r.disks(ctx)
+	if s.Disks = seen.disks; seen.listErr != nil {
+		gap(o, "disks", seen.listErr)
 	}
+	for _, err := range seen.silent {
+		gap(o, "disks.smart_passed", err)
+	}
+	loggedErrors(ctx, r, s.Disks)
 
 	mounts, err := r.mounts()
 	if err != nil {

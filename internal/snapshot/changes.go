@@ -19,16 +19,22 @@ import (
 // volatile groups change by themselves; a difference in them is no change of
 // the machine.
 var volatile = map[string]bool{
-	"changes": true, "counters": true, "load": true, "probes": true, "space": true, "vitals": true,
+	"changes": true, "counters": true, "load": true, "probes": true, "readings": true, "space": true, "vitals": true,
 }
 
 // fleeting facts of stable groups come and go in normal use.
 var fleeting = map[protoreflect.FullName]bool{
-	"constat.v1.Host.sessions":            true,
-	"constat.v1.Queue.jobs":               true,
-	"constat.v1.Queue.oldest_job_seconds": true,
-	"constat.v1.Queue.pending_jobs":       true,
-	"constat.v1.UsbDevice.runtime_status": true, // runtime power saving, every few seconds
+	"constat.v1.Host.sessions":               true,
+	"constat.v1.Battery.charge_percent":      true,
+	"constat.v1.Battery.now_mwh":             true,
+	"constat.v1.Fan.rpm":                     true,
+	"constat.v1.Power.throttle_events":       true,
+	"constat.v1.Power.throttle_events_delta": true,
+	"constat.v1.ThermalZone.celsius":         true,
+	"constat.v1.Queue.jobs":                  true,
+	"constat.v1.Queue.oldest_job_seconds":    true,
+	"constat.v1.Queue.pending_jobs":          true,
+	"constat.v1.UsbDevice.runtime_status":    true, // runtime power saving, every few seconds
 }
 
 // keys are the fields that tell the elements of a list apart, best first.

@@ -21,7 +21,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Power is batteries, chargers, heat and what limits the machine's speed.
+// Power is batteries, chargers, heat and what limits the machine's speed. Much
+// of it changes by itself, and all of it is small: the whole group is volatile.
 type Power struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Batteries    []*Battery             `protobuf:"bytes,1,rep,name=batteries,proto3" json:"batteries,omitempty"`

@@ -67,6 +67,7 @@ type Snapshot struct {
 	Load        *Load        `protobuf:"bytes,29,opt,name=load,proto3" json:"load,omitempty"`
 	Vitals      *Vitals      `protobuf:"bytes,30,opt,name=vitals,proto3" json:"vitals,omitempty"`
 	Changes     *Changes     `protobuf:"bytes,31,opt,name=changes,proto3" json:"changes,omitempty"`
+	Readings    *Readings    `protobuf:"bytes,32,opt,name=readings,proto3" json:"readings,omitempty"`
 	// Groups the collector fills: from gear over SNMP, and from the fleet.
 	Gear          *Gear       `protobuf:"bytes,60,opt,name=gear,proto3" json:"gear,omitempty"`
 	Attachment    *Attachment `protobuf:"bytes,61,opt,name=attachment,proto3" json:"attachment,omitempty"`
@@ -262,6 +263,13 @@ func (x *Snapshot) GetVitals() *Vitals {
 func (x *Snapshot) GetChanges() *Changes {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *Snapshot) GetReadings() *Readings {
+	if x != nil {
+		return x.Readings
 	}
 	return nil
 }
@@ -664,7 +672,7 @@ var File_constat_v1_snapshot_proto protoreflect.FileDescriptor
 const file_constat_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
 	"\x19constat/v1/snapshot.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/clock.proto\x1a\x15constat/v1/gear.proto\x1a\x19constat/v1/hardware.proto\x1a\x18constat/v1/history.proto\x1a\x15constat/v1/host.proto\x1a\x15constat/v1/load.proto\x1a\x18constat/v1/network.proto\x1a\x1cconstat/v1/peripherals.proto\x1a\x16constat/v1/power.proto\x1a\x19constat/v1/printing.proto\x1a\x17constat/v1/probes.proto\x1a\x19constat/v1/services.proto\x1a\x17constat/v1/signin.proto\x1a\x19constat/v1/software.proto\x1a\x18constat/v1/storage.proto\x1a\x14constat/v1/usb.proto\x1a\x15constat/v1/wifi.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\t\n" +
+	"constat.v1\x1a\x16constat/v1/clock.proto\x1a\x15constat/v1/gear.proto\x1a\x19constat/v1/hardware.proto\x1a\x18constat/v1/history.proto\x1a\x15constat/v1/host.proto\x1a\x15constat/v1/load.proto\x1a\x18constat/v1/network.proto\x1a\x1cconstat/v1/peripherals.proto\x1a\x16constat/v1/power.proto\x1a\x19constat/v1/printing.proto\x1a\x17constat/v1/probes.proto\x1a\x19constat/v1/services.proto\x1a\x17constat/v1/signin.proto\x1a\x19constat/v1/software.proto\x1a\x18constat/v1/storage.proto\x1a\x14constat/v1/usb.proto\x1a\x15constat/v1/wifi.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\t\n" +
 	"\bSnapshot\x120\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x14.constat.v1.ManifestR\bmanifest\x12$\n" +
 	"\x04host\x18\n" +
@@ -689,7 +697,8 @@ const file_constat_v1_snapshot_proto_rawDesc = "" +
 	"\bsecurity\x18\x1c \x01(\v2\x14.constat.v1.SecurityR\bsecurity\x12$\n" +
 	"\x04load\x18\x1d \x01(\v2\x10.constat.v1.LoadR\x04load\x12*\n" +
 	"\x06vitals\x18\x1e \x01(\v2\x12.constat.v1.VitalsR\x06vitals\x12-\n" +
-	"\achanges\x18\x1f \x01(\v2\x13.constat.v1.ChangesR\achanges\x12$\n" +
+	"\achanges\x18\x1f \x01(\v2\x13.constat.v1.ChangesR\achanges\x120\n" +
+	"\breadings\x18  \x01(\v2\x14.constat.v1.ReadingsR\breadings\x12$\n" +
 	"\x04gear\x18< \x01(\v2\x10.constat.v1.GearR\x04gear\x126\n" +
 	"\n" +
 	"attachment\x18= \x01(\v2\x16.constat.v1.AttachmentR\n" +
@@ -767,10 +776,11 @@ var file_constat_v1_snapshot_proto_goTypes = []any{
 	(*Load)(nil),                  // 25: constat.v1.Load
 	(*Vitals)(nil),                // 26: constat.v1.Vitals
 	(*Changes)(nil),               // 27: constat.v1.Changes
-	(*Gear)(nil),                  // 28: constat.v1.Gear
-	(*Attachment)(nil),            // 29: constat.v1.Attachment
-	(*Fleet)(nil),                 // 30: constat.v1.Fleet
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*Readings)(nil),              // 28: constat.v1.Readings
+	(*Gear)(nil),                  // 29: constat.v1.Gear
+	(*Attachment)(nil),            // 30: constat.v1.Attachment
+	(*Fleet)(nil),                 // 31: constat.v1.Fleet
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
 }
 var file_constat_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Snapshot.manifest:type_name -> constat.v1.Manifest
@@ -796,19 +806,20 @@ var file_constat_v1_snapshot_proto_depIdxs = []int32{
 	25, // 20: constat.v1.Snapshot.load:type_name -> constat.v1.Load
 	26, // 21: constat.v1.Snapshot.vitals:type_name -> constat.v1.Vitals
 	27, // 22: constat.v1.Snapshot.changes:type_name -> constat.v1.Changes
-	28, // 23: constat.v1.Snapshot.gear:type_name -> constat.v1.Gear
-	29, // 24: constat.v1.Snapshot.attachment:type_name -> constat.v1.Attachment
-	30, // 25: constat.v1.Snapshot.fleet:type_name -> constat.v1.Fleet
-	31, // 26: constat.v1.Manifest.taken_at:type_name -> google.protobuf.Timestamp
-	2,  // 27: constat.v1.Manifest.groups:type_name -> constat.v1.GroupEntry
-	3,  // 28: constat.v1.GroupEntry.observation:type_name -> constat.v1.Observation
-	31, // 29: constat.v1.Observation.at:type_name -> google.protobuf.Timestamp
-	4,  // 30: constat.v1.Observation.gaps:type_name -> constat.v1.Gap
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	28, // 23: constat.v1.Snapshot.readings:type_name -> constat.v1.Readings
+	29, // 24: constat.v1.Snapshot.gear:type_name -> constat.v1.Gear
+	30, // 25: constat.v1.Snapshot.attachment:type_name -> constat.v1.Attachment
+	31, // 26: constat.v1.Snapshot.fleet:type_name -> constat.v1.Fleet
+	32, // 27: constat.v1.Manifest.taken_at:type_name -> google.protobuf.Timestamp
+	2,  // 28: constat.v1.Manifest.groups:type_name -> constat.v1.GroupEntry
+	3,  // 29: constat.v1.GroupEntry.observation:type_name -> constat.v1.Observation
+	32, // 30: constat.v1.Observation.at:type_name -> google.protobuf.Timestamp
+	4,  // 31: constat.v1.Observation.gaps:type_name -> constat.v1.Gap
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_snapshot_proto_init() }

@@ -99,12 +99,16 @@ type Disk struct {
 	SpareThresholdPercent *int32 `protobuf:"varint,14,opt,name=spare_threshold_percent,json=spareThresholdPercent,proto3,oneof" json:"spare_threshold_percent,omitempty"`
 	MediaErrors           *int64 `protobuf:"varint,15,opt,name=media_errors,json=mediaErrors,proto3,oneof" json:"media_errors,omitempty"`
 	// ATA attributes 5, 197, 198 and 199, raw.
-	ReallocatedSectors   *int64   `protobuf:"varint,16,opt,name=reallocated_sectors,json=reallocatedSectors,proto3,oneof" json:"reallocated_sectors,omitempty"`
-	PendingSectors       *int64   `protobuf:"varint,17,opt,name=pending_sectors,json=pendingSectors,proto3,oneof" json:"pending_sectors,omitempty"`
-	OfflineUncorrectable *int64   `protobuf:"varint,18,opt,name=offline_uncorrectable,json=offlineUncorrectable,proto3,oneof" json:"offline_uncorrectable,omitempty"`
-	InterfaceCrcErrors   *int64   `protobuf:"varint,19,opt,name=interface_crc_errors,json=interfaceCrcErrors,proto3,oneof" json:"interface_crc_errors,omitempty"`
-	Celsius              *float64 `protobuf:"fixed64,20,opt,name=celsius,proto3,oneof" json:"celsius,omitempty"`
-	PowerOnHours         *int64   `protobuf:"varint,21,opt,name=power_on_hours,json=powerOnHours,proto3,oneof" json:"power_on_hours,omitempty"`
+	ReallocatedSectors   *int64 `protobuf:"varint,16,opt,name=reallocated_sectors,json=reallocatedSectors,proto3,oneof" json:"reallocated_sectors,omitempty"`
+	PendingSectors       *int64 `protobuf:"varint,17,opt,name=pending_sectors,json=pendingSectors,proto3,oneof" json:"pending_sectors,omitempty"`
+	OfflineUncorrectable *int64 `protobuf:"varint,18,opt,name=offline_uncorrectable,json=offlineUncorrectable,proto3,oneof" json:"offline_uncorrectable,omitempty"`
+	InterfaceCrcErrors   *int64 `protobuf:"varint,19,opt,name=interface_crc_errors,json=interfaceCrcErrors,proto3,oneof" json:"interface_crc_errors,omitempty"`
+	// Not filled any more: they change by themselves. See DiskReading.
+	//
+	// Deprecated: Marked as deprecated in constat/v1/storage.proto.
+	Celsius *float64 `protobuf:"fixed64,20,opt,name=celsius,proto3,oneof" json:"celsius,omitempty"`
+	// Deprecated: Marked as deprecated in constat/v1/storage.proto.
+	PowerOnHours *int64 `protobuf:"varint,21,opt,name=power_on_hours,json=powerOnHours,proto3,oneof" json:"power_on_hours,omitempty"`
 	// I/O errors the kernel logged or counted since boot.
 	IoErrors *int64 `protobuf:"varint,22,opt,name=io_errors,json=ioErrors,proto3,oneof" json:"io_errors,omitempty"`
 	// What attribute 199 grew by within the last seven days; unset: it was read
@@ -277,6 +281,7 @@ func (x *Disk) GetInterfaceCrcErrors() int64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in constat/v1/storage.proto.
 func (x *Disk) GetCelsius() float64 {
 	if x != nil && x.Celsius != nil {
 		return *x.Celsius
@@ -284,6 +289,7 @@ func (x *Disk) GetCelsius() float64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in constat/v1/storage.proto.
 func (x *Disk) GetPowerOnHours() int64 {
 	if x != nil && x.PowerOnHours != nil {
 		return *x.PowerOnHours
@@ -301,6 +307,125 @@ func (x *Disk) GetIoErrors() int64 {
 func (x *Disk) GetInterfaceCrcErrorsDelta() int64 {
 	if x != nil && x.InterfaceCrcErrorsDelta != nil {
 		return *x.InterfaceCrcErrorsDelta
+	}
+	return 0
+}
+
+// Readings is what devices measure in themselves, and what changes by itself:
+// the volatile part of storage.
+type Readings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sorted by name.
+	Disks         []*DiskReading `protobuf:"bytes,1,rep,name=disks,proto3" json:"disks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Readings) Reset() {
+	*x = Readings{}
+	mi := &file_constat_v1_storage_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Readings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Readings) ProtoMessage() {}
+
+func (x *Readings) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_storage_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Readings.ProtoReflect.Descriptor instead.
+func (*Readings) Descriptor() ([]byte, []int) {
+	return file_constat_v1_storage_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Readings) GetDisks() []*DiskReading {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+// DiskReading is what a disk tells of now, beside its health (see Disk).
+type DiskReading struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// NVMe log page 02h, or smartctl.
+	Celsius *float64 `protobuf:"fixed64,2,opt,name=celsius,proto3,oneof" json:"celsius,omitempty"`
+	// Hours it was switched on, in its whole life.
+	PowerOnHours *int64 `protobuf:"varint,3,opt,name=power_on_hours,json=powerOnHours,proto3,oneof" json:"power_on_hours,omitempty"`
+	// Bytes the computer wrote to it, in its whole life (NVMe log page 02h).
+	WrittenBytes  *int64 `protobuf:"varint,4,opt,name=written_bytes,json=writtenBytes,proto3,oneof" json:"written_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiskReading) Reset() {
+	*x = DiskReading{}
+	mi := &file_constat_v1_storage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiskReading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiskReading) ProtoMessage() {}
+
+func (x *DiskReading) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_storage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiskReading.ProtoReflect.Descriptor instead.
+func (*DiskReading) Descriptor() ([]byte, []int) {
+	return file_constat_v1_storage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DiskReading) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *DiskReading) GetCelsius() float64 {
+	if x != nil && x.Celsius != nil {
+		return *x.Celsius
+	}
+	return 0
+}
+
+func (x *DiskReading) GetPowerOnHours() int64 {
+	if x != nil && x.PowerOnHours != nil {
+		return *x.PowerOnHours
+	}
+	return 0
+}
+
+func (x *DiskReading) GetWrittenBytes() int64 {
+	if x != nil && x.WrittenBytes != nil {
+		return *x.WrittenBytes
 	}
 	return 0
 }
@@ -325,7 +450,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_constat_v1_storage_proto_msgTypes[2]
+	mi := &file_constat_v1_storage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -337,7 +462,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_storage_proto_msgTypes[2]
+	mi := &file_constat_v1_storage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -350,7 +475,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_constat_v1_storage_proto_rawDescGZIP(), []int{2}
+	return file_constat_v1_storage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Mount) GetMountPoint() string {
@@ -420,7 +545,7 @@ type Space struct {
 
 func (x *Space) Reset() {
 	*x = Space{}
-	mi := &file_constat_v1_storage_proto_msgTypes[3]
+	mi := &file_constat_v1_storage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +557,7 @@ func (x *Space) String() string {
 func (*Space) ProtoMessage() {}
 
 func (x *Space) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_storage_proto_msgTypes[3]
+	mi := &file_constat_v1_storage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +570,7 @@ func (x *Space) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Space.ProtoReflect.Descriptor instead.
 func (*Space) Descriptor() ([]byte, []int) {
-	return file_constat_v1_storage_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_storage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Space) GetFilesystems() []*FileSystemUse {
@@ -479,7 +604,7 @@ type FileSystemUse struct {
 
 func (x *FileSystemUse) Reset() {
 	*x = FileSystemUse{}
-	mi := &file_constat_v1_storage_proto_msgTypes[4]
+	mi := &file_constat_v1_storage_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +616,7 @@ func (x *FileSystemUse) String() string {
 func (*FileSystemUse) ProtoMessage() {}
 
 func (x *FileSystemUse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_storage_proto_msgTypes[4]
+	mi := &file_constat_v1_storage_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +629,7 @@ func (x *FileSystemUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileSystemUse.ProtoReflect.Descriptor instead.
 func (*FileSystemUse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_storage_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_storage_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FileSystemUse) GetMountPoint() string {
@@ -585,7 +710,7 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"constat.v1\"\\\n" +
 	"\aStorage\x12&\n" +
 	"\x05disks\x18\x01 \x03(\v2\x10.constat.v1.DiskR\x05disks\x12)\n" +
-	"\x06mounts\x18\x02 \x03(\v2\x11.constat.v1.MountR\x06mounts\"\xdb\n" +
+	"\x06mounts\x18\x02 \x03(\v2\x11.constat.v1.MountR\x06mounts\"\xe3\n" +
 	"\n" +
 	"\x04Disk\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
@@ -611,9 +736,9 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\x13reallocated_sectors\x18\x10 \x01(\x03H\x0fR\x12reallocatedSectors\x88\x01\x01\x12,\n" +
 	"\x0fpending_sectors\x18\x11 \x01(\x03H\x10R\x0ependingSectors\x88\x01\x01\x128\n" +
 	"\x15offline_uncorrectable\x18\x12 \x01(\x03H\x11R\x14offlineUncorrectable\x88\x01\x01\x125\n" +
-	"\x14interface_crc_errors\x18\x13 \x01(\x03H\x12R\x12interfaceCrcErrors\x88\x01\x01\x12\x1d\n" +
-	"\acelsius\x18\x14 \x01(\x01H\x13R\acelsius\x88\x01\x01\x12)\n" +
-	"\x0epower_on_hours\x18\x15 \x01(\x03H\x14R\fpowerOnHours\x88\x01\x01\x12 \n" +
+	"\x14interface_crc_errors\x18\x13 \x01(\x03H\x12R\x12interfaceCrcErrors\x88\x01\x01\x12!\n" +
+	"\acelsius\x18\x14 \x01(\x01B\x02\x18\x01H\x13R\acelsius\x88\x01\x01\x12-\n" +
+	"\x0epower_on_hours\x18\x15 \x01(\x03B\x02\x18\x01H\x14R\fpowerOnHours\x88\x01\x01\x12 \n" +
 	"\tio_errors\x18\x16 \x01(\x03H\x15R\bioErrors\x88\x01\x01\x12@\n" +
 	"\x1ainterface_crc_errors_delta\x18\x17 \x01(\x03H\x16R\x17interfaceCrcErrorsDelta\x88\x01\x01B\a\n" +
 	"\x05_nameB\t\n" +
@@ -641,7 +766,19 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\x0f_power_on_hoursB\f\n" +
 	"\n" +
 	"_io_errorsB\x1d\n" +
-	"\x1b_interface_crc_errors_delta\"\x91\x03\n" +
+	"\x1b_interface_crc_errors_delta\"9\n" +
+	"\bReadings\x12-\n" +
+	"\x05disks\x18\x01 \x03(\v2\x17.constat.v1.DiskReadingR\x05disks\"\xd4\x01\n" +
+	"\vDiskReading\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1d\n" +
+	"\acelsius\x18\x02 \x01(\x01H\x01R\acelsius\x88\x01\x01\x12)\n" +
+	"\x0epower_on_hours\x18\x03 \x01(\x03H\x02R\fpowerOnHours\x88\x01\x01\x12(\n" +
+	"\rwritten_bytes\x18\x04 \x01(\x03H\x03R\fwrittenBytes\x88\x01\x01B\a\n" +
+	"\x05_nameB\n" +
+	"\n" +
+	"\b_celsiusB\x11\n" +
+	"\x0f_power_on_hoursB\x10\n" +
+	"\x0e_written_bytes\"\x91\x03\n" +
 	"\x05Mount\x12$\n" +
 	"\vmount_point\x18\x01 \x01(\tH\x00R\n" +
 	"mountPoint\x88\x01\x01\x12\x1b\n" +
@@ -705,23 +842,26 @@ func file_constat_v1_storage_proto_rawDescGZIP() []byte {
 	return file_constat_v1_storage_proto_rawDescData
 }
 
-var file_constat_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_constat_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_constat_v1_storage_proto_goTypes = []any{
 	(*Storage)(nil),       // 0: constat.v1.Storage
 	(*Disk)(nil),          // 1: constat.v1.Disk
-	(*Mount)(nil),         // 2: constat.v1.Mount
-	(*Space)(nil),         // 3: constat.v1.Space
-	(*FileSystemUse)(nil), // 4: constat.v1.FileSystemUse
+	(*Readings)(nil),      // 2: constat.v1.Readings
+	(*DiskReading)(nil),   // 3: constat.v1.DiskReading
+	(*Mount)(nil),         // 4: constat.v1.Mount
+	(*Space)(nil),         // 5: constat.v1.Space
+	(*FileSystemUse)(nil), // 6: constat.v1.FileSystemUse
 }
 var file_constat_v1_storage_proto_depIdxs = []int32{
 	1, // 0: constat.v1.Storage.disks:type_name -> constat.v1.Disk
-	2, // 1: constat.v1.Storage.mounts:type_name -> constat.v1.Mount
-	4, // 2: constat.v1.Space.filesystems:type_name -> constat.v1.FileSystemUse
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 1: constat.v1.Storage.mounts:type_name -> constat.v1.Mount
+	3, // 2: constat.v1.Readings.disks:type_name -> constat.v1.DiskReading
+	6, // 3: constat.v1.Space.filesystems:type_name -> constat.v1.FileSystemUse
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_storage_proto_init() }
@@ -730,15 +870,16 @@ func file_constat_v1_storage_proto_init() {
 		return
 	}
 	file_constat_v1_storage_proto_msgTypes[1].OneofWrappers = []any{}
-	file_constat_v1_storage_proto_msgTypes[2].OneofWrappers = []any{}
+	file_constat_v1_storage_proto_msgTypes[3].OneofWrappers = []any{}
 	file_constat_v1_storage_proto_msgTypes[4].OneofWrappers = []any{}
+	file_constat_v1_storage_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_storage_proto_rawDesc), len(file_constat_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
