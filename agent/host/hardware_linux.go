@@ -43,12 +43,13 @@ func readHardware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			}
 		}
 	}
+	readMemoryErrors(r, h)
 	slices.SortStableFunc(h.MemoryModules, func(a, b *constatv1.MemoryModule) int { return strings.Compare(a.GetLocator(), b.GetLocator()) })
 	if err := pciDevices(r, h); err != nil {
 		gap(o, "bus_devices", err)
 	}
 	missingFirmware(ctx, r, h.BusDevices)
-	readMonitors(r, h, o)
+	readMonitors(ctx, r, h, o)
 	h.Tpm = tpm(r)
 	return h, o
 }
@@ -156,10 +157,20 @@ func pciDevices(r *reader, h *constatv1.Hardware) error {
 		d.Vendor, d.Model = filled(vendorName), filled(model)
 		h.BusDevices = append(h.BusDevices, d)
 		if d.GetClass() == "display" {
-			h.Gpus = append(h.Gpus, &constatv1.Gpu{Vendor: d.Vendor, Model: d.Model, Driver: d.Driver})
+			h.Gpus = append(h.Gpus, &constatv1.Gpu{Vendor: d.Vendor, Model: d.Model, Driver: d.Driver, DriverVersion: moduleVersion(r, d.GetDriver())})
 		}
 	}
 	return nil
+}
+
+// moduleVersion is the version that a driver's module calls itself, as those
+// from outside the kernel do (NVIDIA's); nil for the others, which are as old as
+// the kernel.
+func moduleVersion(r *reader, driver string) *string {
+	if driver == "" || strings.Contains(driver, "/") {
+		return nil
+	}
+	return filled(r.value("/sys/module/" + strings.ReplaceAll(driver, "-", "_") + "/version"))
 }
 
 // tpm reads the first trusted platform module; nil when this kernel has no
@@ -176,6 +187,12 @@ func tpm(r *reader) *constatv1.Tpm {
 			t.Version = set("1.2")
 		case "2":
 			t.Version = set("2.0")
+		}
+		// A TPM 2.0 that answered the kernel is on; one of before can be there and
+		// switched off.
+		t.Enabled = r.flag("/sys/class/tpm/" + names[0] + "/device/enabled")
+		if t.Enabled == nil && t.GetVersion() == "2.0" {
+			t.Enabled = set(true)
 		}
 	}
 	return t

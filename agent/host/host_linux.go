@@ -57,6 +57,11 @@ func readHost(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	} else {
 		h.MachineHash = machineHash(id)
 	}
+	if d := directory(r); d != nil {
+		h.JoinKind, h.Domain = set("domain"), d.Name
+	} else if _, err := r.stat("/etc"); err == nil {
+		h.JoinKind = set("none")
+	}
 	if h.Sessions, err = sessions(ctx, r); err != nil {
 		gap(o, "sessions", err)
 	}

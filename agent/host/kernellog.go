@@ -18,6 +18,7 @@ const (
 	kernelFirmware = "firmware"     // subject: bus address; detail: file
 	kernelUSB      = "usb"          // subject: port; detail: kind of failure; code: errno
 	kernelGPU      = "gpuReset"     // subject: driver; detail: code
+	kernelLink     = "displayLink"  // subject: connector
 	kernelCheck    = "machineCheck" // no subject
 	kernelStuck    = "watchdog"     // detail: the watchdog's word
 	kernelRadio    = "radioCrash"   // subject: bus address, or phy
@@ -63,6 +64,9 @@ var kernelPatterns = []struct {
 	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>[\w.-]+-port\d+): over-current (?:condition|change)`), kernelEvent{detail: "overcurrent"}},
 	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): rejected \d+ configurations? due to insufficient available bus power`), kernelEvent{detail: "power"}},
 	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): Not enough bandwidth`), kernelEvent{detail: "bandwidth"}},
+	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): reset (?:low|full|high|super|Super)[\w+ -]{0,20}(?:-speed |Speed )[\w+ ]{0,20}USB device number`), kernelEvent{detail: "resume"}},
+	// drivers/gpu/drm/i915/display/intel_dp_link_training.c
+	{kernelLink, "CONNECTOR", regexp.MustCompile(`\[CONNECTOR:\d+:(?P<subject>[A-Za-z0-9-]{1,32})\].{0,120}Link Training (?:failed|Unsuccessful)`), kernelEvent{}},
 	// drivers/gpu/drm: i915, amdgpu, nouveau; and NVIDIA's own driver
 	{kernelGPU, "GPU HANG", regexp.MustCompile(`^i915 \S+: (?:\[drm\] )?GPU HANG: ecode (?P<detail>[\w:]{1,40})`), kernelEvent{subject: "i915"}},
 	{kernelGPU, "GPU reset begin", regexp.MustCompile(`^amdgpu \S+: amdgpu: GPU reset begin`), kernelEvent{subject: "amdgpu"}},

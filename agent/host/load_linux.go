@@ -93,6 +93,9 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 			l.Disks = append(l.Disks, diskUse(name, before.disks[name], after.disks[name], sample))
 		}
 	}
+	if l.Boot, err = readBoot(ctx, r); err != nil {
+		gap(o, "boot", err)
+	}
 	if text, err := r.text("/proc/sys/fs/file-nr"); err == nil {
 		if fields := strings.Fields(text); len(fields) == 3 {
 			l.OpenFiles, l.MaxOpenFiles = parseCount(fields[0]), parseCount(fields[2])

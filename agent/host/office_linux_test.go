@@ -24,7 +24,7 @@ import (
 )
 
 // officeGroups are what the machine of testdata/office.txtar is about.
-var officeGroups = []string{"crashes", "security", "sign_in", "software", "updates"}
+var officeGroups = []string{"crashes", "host", "security", "sign_in", "software", "updates"}
 
 // office writes that machine, and what a text file cannot hold: a certificate,
 // records of sign-ins, times. It was started an hour ago.
@@ -100,6 +100,9 @@ func TestOffice(t *testing.T) {
 		t.Errorf("software (-want +got):\n%s", diff)
 	}
 
+	if h := s.Host; h.GetJoinKind() != "domain" || h.GetDomain() != "corp.example" {
+		t.Errorf("host: %v", h)
+	}
 	u := s.Updates
 	if u.GetPending() != 2 || u.GetSecurityPending() != 1 || u.Locked == nil || *u.Locked || len(u.Failures) != 1 || u.Failures[0].GetName() != "driver" ||
 		u.Failures[0].GetCode() != "dpkg 1" || u.GetLastSuccessAt().AsTime().Day() != 21 || u.LastCheckAt == nil || len(u.BrokenPackages) != 0 {

@@ -24,7 +24,9 @@ func readSecurity(_ context.Context, r *reader) (proto.Message, *constatv1.Obser
 	if s.AddedRoots, err = addedRoots(r); err != nil {
 		gap(o, "added_roots", err)
 	}
-	gap(o, "certificates", fmt.Errorf("Linux has no one place for certificates of the machine: %w", errors.ErrUnsupported))
+	if s.Certificates, err = readCertificates(r); err != nil {
+		gap(o, "certificates", err)
+	}
 	if len(s.Products) > 0 {
 		gap(o, "products.up_to_date", fmt.Errorf("the products do not tell it to others: %w", errors.ErrUnsupported))
 	}

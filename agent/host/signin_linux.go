@@ -58,6 +58,16 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(o, "accounts.locked", fmt.Errorf("failed sign-ins are not counted here (pam_faillock is not in use): %w", errors.ErrUnsupported))
 	}
 
+	if s.Directory = directory(r); s.Directory != nil {
+		gap(o, "directory.state", fmt.Errorf("whether the domain answers is not asked: %w", errors.ErrUnsupported))
+	}
+	gap(o, "accounts.last_refusal", fmt.Errorf("the log of sign-ins is not read: %w", errors.ErrUnsupported))
+	gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets belong to their users, and are not read: %w", errors.ErrUnsupported))
+	return s, o
+}
+
+// directory tells which domain this machine is a member of; nil for none.
+func directory(r *reader) *constatv1.Directory {
 	config := func(name string) []byte {
 		content, _ := r.file(name)
 		return content
@@ -67,13 +77,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		_, err := r.stat(name)
 		member = member || err == nil
 	}
-	s.Directory = directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
-	if s.Directory != nil {
-		gap(o, "directory.state", fmt.Errorf("whether the domain answers is not asked: %w", errors.ErrUnsupported))
-	}
-	gap(o, "accounts.last_refusal", fmt.Errorf("the log of sign-ins is not read: %w", errors.ErrUnsupported))
-	gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets belong to their users, and are not read: %w", errors.ErrUnsupported))
-	return s, o
+	return directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
 }
 
 // faillockLimits reads how sign-ins are limited, and whether they are at all.
