@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -74,10 +75,22 @@ func (p *prober) dial(ctx context.Context, target string) (net.Conn, int, error)
 			case started < min(len(addresses), len(hedges)):
 				start()
 			default:
-				return nil, started, err
+				return nil, started, p.blamed(err, addresses)
 			}
 		}
 	}
+}
+
+// blamed is why no address could be reached: what the last one said, or this
+// machine's own filter, where that stops them all. Sockets are not told of a
+// connection's packets that it drops.
+func (p *prober) blamed(err error, addresses []netip.AddrPort) error {
+	for _, to := range addresses {
+		if !p.filter.blocks(protocolTCP, to, p.network) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", errBlocked, err)
 }
 
 // closeRest closes the connections that lost the race.
@@ -135,6 +148,8 @@ func resultOf(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
+	case errors.Is(err, errBlocked):
+		return "blocked"
 	case errors.As(err, &dns):
 		return "nameNotResolved"
 	case errors.As(err, &errno) && socketResults[errno] != "":

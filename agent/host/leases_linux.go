@@ -39,16 +39,6 @@ func readManagers(ctx context.Context, r *reader, n *constatv1.Network, o *const
 	}
 }
 
-// linkNamed finds a link; nil when there is none of this name.
-func linkNamed(n *constatv1.Network, name string) *constatv1.Link {
-	for _, l := range n.Links {
-		if l.GetName() == name {
-			return l
-		}
-	}
-	return nil
-}
-
 // readDhclient reads the files of ISC dhclient. They stay when it is not used
 // any more, so a lease counts where the link has its address.
 func readDhclient(r *reader, n *constatv1.Network) {

@@ -31,9 +31,8 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	readHosts(r, n, o)
 	n.Proxy = readProxy(r)
 	readNeighbours(r, n, o)
-	for _, fact := range []string{"vpns", "firewall"} {
-		gap(o, fact, errNotRead)
-	}
+	readFirewall(ctx, r, n, o)
+	gap(o, "vpns", errNotRead)
 	return n, o
 }
 
@@ -96,6 +95,17 @@ func readHosts(r *reader, n *constatv1.Network, o *constatv1.Observation) {
 	if err != nil {
 		gap(o, "hosts_overrides", err)
 	}
+}
+
+// readFirewall asks the process with the rights for the packet filter's rules.
+func readFirewall(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
+	rules, err := r.filter(ctx)
+	if err != nil {
+		gap(o, "firewall", err)
+		return
+	}
+	n.Firewall = firewallOf(rules, r.filterManager())
+	addTraffic(n.Firewall, rules, n)
 }
 
 // readProxy tells the proxy that programs of this machine are given: by the

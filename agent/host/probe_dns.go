@@ -88,6 +88,9 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 		if server.refused.Err() != nil {
 			d.Result = set("refused")
 		}
+		if to, err := netip.ParseAddrPort(server.address); err == nil && p.filter.blocks(protocolUDP, to, p.network) {
+			d.Result = set("blocked")
+		}
 		return d
 	}
 	p.patience.answered(took)

@@ -74,6 +74,7 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 			return err == nil
 		}
 	}
+	p.filter, _ = r.filter(ctx) // the network group tells why not
 	probes := p.run()
 	result.Gaps = append(result.Gaps, p.gaps...)
 	return probes, result
@@ -85,8 +86,10 @@ type prober struct {
 	network *constatv1.Network
 	policy  *constatv1.ProbePolicy
 	// guarded: the policy is somebody else's, see permit.
-	guarded  bool
-	confirm  confirmation
+	guarded bool
+	confirm confirmation
+	// filter is this machine's own packet filter; nil when it was not read.
+	filter   *ruleset
 	patience patience
 	// passed happens, by family, when something beyond the gateway answers.
 	passed map[int32]*event

@@ -36,6 +36,8 @@ type reader struct {
 		sync.Once
 		seen *diskState
 	}
+	// filter reads the packet filter's rules, at most once for all who ask.
+	filter func(ctx context.Context) (*ruleset, error)
 	// kernel is what the kernel's log tells, read at most once for all who ask.
 	kernel struct {
 		sync.Once
@@ -46,6 +48,7 @@ type reader struct {
 
 func newReader(ctx context.Context, c Config) *reader {
 	r := &reader{Config: c}
+	r.filter = onceFilter(r)
 	r.network = sync.OnceValues(func() (*constatv1.Network, *constatv1.Observation) {
 		ctx, cancel := context.WithTimeout(ctx, networkLimit)
 		defer cancel()

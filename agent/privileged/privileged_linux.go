@@ -24,6 +24,7 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
+	"filter":        readFilter,
 	"hidpp":         askReceiver,
 	"kernel-log":    readKernelLog,
 	"lldp":          hearNeighbours,

@@ -49,7 +49,7 @@ func (r faultRow) id() string { return cmp.Or(r.fault, "healthy") }
 // rowIDs are all of them, sorted.
 func rowIDs() []string {
 	var ids []string
-	for _, r := range slices.Concat(faultRows, otherWorlds) {
+	for _, r := range slices.Concat(faultRows, otherWorlds, netfactRows) {
 		ids = append(ids, r.id())
 	}
 	slices.Sort(ids)
@@ -281,7 +281,7 @@ func TestLab(t *testing.T) {
 	agent := buildAgent(t)
 	only := os.Getenv("FAULT")
 	var results []result
-	for _, row := range slices.Concat(faultRows, otherWorlds) {
+	for _, row := range slices.Concat(faultRows, otherWorlds, netfactRows) {
 		id := row.id()
 		if only != "" && only != id {
 			continue

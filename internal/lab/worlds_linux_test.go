@@ -75,9 +75,6 @@ var otherWorlds = []faultRow{
 	{abstain, "a firewall resets everything", func(s *scene) {
 		s.Filter(Gateway, "inet", "filter", "forward", "meta l4proto tcp reject with tcp reset", "drop")
 	}},
-	{abstain, "a firewall of this computer rejects all connections but DNS", func(s *scene) {
-		s.Filter(PC, "inet", "filter", "output", "oif lo accept", "tcp dport != 53 reject")
-	}},
 	{"net-service-cert-invalid", "one public site's certificate has run out", func(s *scene) {
 		s.replace(1, s.authority.Issue(time.Now().AddDate(0, -2, 0), time.Now().AddDate(0, 0, -3), siteNames...))
 	}},

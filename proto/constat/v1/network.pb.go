@@ -1016,12 +1016,19 @@ type LocalFirewall struct {
 	// nftables | iptables | windows | pf | alf | other.
 	Kind    *string `protobuf:"bytes,1,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	Enabled *bool   `protobuf:"varint,2,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	// Policy for outgoing packets: accept | drop | reject.
+	// Policy for outgoing packets: accept | drop | reject (the strictest of all
+	// chains).
 	OutgoingPolicy *string `protobuf:"bytes,3,opt,name=outgoing_policy,json=outgoingPolicy,proto3,oneof" json:"outgoing_policy,omitempty"`
-	// Rules that drop or reject outgoing packets.
+	// Rules that drop or reject outgoing packets, each counted once.
 	OutgoingBlocks *int32 `protobuf:"varint,4,opt,name=outgoing_blocks,json=outgoingBlocks,proto3,oneof" json:"outgoing_blocks,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Policy for incoming packets: accept | drop.
+	IncomingPolicy *string `protobuf:"bytes,5,opt,name=incoming_policy,json=incomingPolicy,proto3,oneof" json:"incoming_policy,omitempty"`
+	// Program that keeps the rules, where one is active: ufw | firewalld.
+	Manager *string `protobuf:"bytes,6,opt,name=manager,proto3,oneof" json:"manager,omitempty"`
+	// What the rules do with the usual traffic of a desk.
+	Verdicts      []*FirewallVerdict `protobuf:"bytes,7,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LocalFirewall) Reset() {
@@ -1082,6 +1089,119 @@ func (x *LocalFirewall) GetOutgoingBlocks() int32 {
 	return 0
 }
 
+func (x *LocalFirewall) GetIncomingPolicy() string {
+	if x != nil && x.IncomingPolicy != nil {
+		return *x.IncomingPolicy
+	}
+	return ""
+}
+
+func (x *LocalFirewall) GetManager() string {
+	if x != nil && x.Manager != nil {
+		return *x.Manager
+	}
+	return ""
+}
+
+func (x *LocalFirewall) GetVerdicts() []*FirewallVerdict {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
+// FirewallVerdict is what the machine's own packet filter does with one kind of
+// traffic and with the answers to it, judged by its rules; nothing is sent.
+type FirewallVerdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tcp | udp | icmp (echo).
+	Protocol *string `protobuf:"bytes,1,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
+	// Port at the far end; unset: any.
+	Port   *int32 `protobuf:"varint,2,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	Family *int32 `protobuf:"varint,3,opt,name=family,proto3,oneof" json:"family,omitempty"`
+	// Link that it leaves by; lo: from program to program.
+	Link *string `protobuf:"bytes,4,opt,name=link,proto3,oneof" json:"link,omitempty"`
+	// accept | drop | reject; unset: it depends on what is not known beforehand
+	// (the address, the user, a program that decides).
+	Verdict *string `protobuf:"bytes,5,opt,name=verdict,proto3,oneof" json:"verdict,omitempty"`
+	// Where it is stopped: out, or in (its answer); unset where it is not.
+	Direction     *string `protobuf:"bytes,6,opt,name=direction,proto3,oneof" json:"direction,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FirewallVerdict) Reset() {
+	*x = FirewallVerdict{}
+	mi := &file_constat_v1_network_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FirewallVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FirewallVerdict) ProtoMessage() {}
+
+func (x *FirewallVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_network_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FirewallVerdict.ProtoReflect.Descriptor instead.
+func (*FirewallVerdict) Descriptor() ([]byte, []int) {
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *FirewallVerdict) GetProtocol() string {
+	if x != nil && x.Protocol != nil {
+		return *x.Protocol
+	}
+	return ""
+}
+
+func (x *FirewallVerdict) GetPort() int32 {
+	if x != nil && x.Port != nil {
+		return *x.Port
+	}
+	return 0
+}
+
+func (x *FirewallVerdict) GetFamily() int32 {
+	if x != nil && x.Family != nil {
+		return *x.Family
+	}
+	return 0
+}
+
+func (x *FirewallVerdict) GetLink() string {
+	if x != nil && x.Link != nil {
+		return *x.Link
+	}
+	return ""
+}
+
+func (x *FirewallVerdict) GetVerdict() string {
+	if x != nil && x.Verdict != nil {
+		return *x.Verdict
+	}
+	return ""
+}
+
+func (x *FirewallVerdict) GetDirection() string {
+	if x != nil && x.Direction != nil {
+		return *x.Direction
+	}
+	return ""
+}
+
 // HostsEntry is a line of the hosts file.
 type HostsEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1094,7 +1214,7 @@ type HostsEntry struct {
 
 func (x *HostsEntry) Reset() {
 	*x = HostsEntry{}
-	mi := &file_constat_v1_network_proto_msgTypes[10]
+	mi := &file_constat_v1_network_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1226,7 @@ func (x *HostsEntry) String() string {
 func (*HostsEntry) ProtoMessage() {}
 
 func (x *HostsEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_network_proto_msgTypes[10]
+	mi := &file_constat_v1_network_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1239,7 @@ func (x *HostsEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostsEntry.ProtoReflect.Descriptor instead.
 func (*HostsEntry) Descriptor() ([]byte, []int) {
-	return file_constat_v1_network_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HostsEntry) GetName() string {
@@ -1171,7 +1291,7 @@ type LinkNeighbour struct {
 
 func (x *LinkNeighbour) Reset() {
 	*x = LinkNeighbour{}
-	mi := &file_constat_v1_network_proto_msgTypes[11]
+	mi := &file_constat_v1_network_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1303,7 @@ func (x *LinkNeighbour) String() string {
 func (*LinkNeighbour) ProtoMessage() {}
 
 func (x *LinkNeighbour) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_network_proto_msgTypes[11]
+	mi := &file_constat_v1_network_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1316,7 @@ func (x *LinkNeighbour) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkNeighbour.ProtoReflect.Descriptor instead.
 func (*LinkNeighbour) Descriptor() ([]byte, []int) {
-	return file_constat_v1_network_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LinkNeighbour) GetLink() string {
@@ -1295,7 +1415,7 @@ type Counters struct {
 
 func (x *Counters) Reset() {
 	*x = Counters{}
-	mi := &file_constat_v1_network_proto_msgTypes[12]
+	mi := &file_constat_v1_network_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1427,7 @@ func (x *Counters) String() string {
 func (*Counters) ProtoMessage() {}
 
 func (x *Counters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_network_proto_msgTypes[12]
+	mi := &file_constat_v1_network_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1440,7 @@ func (x *Counters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counters.ProtoReflect.Descriptor instead.
 func (*Counters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_network_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Counters) GetLinks() []*LinkCounters {
@@ -1351,7 +1471,7 @@ type LinkCounters struct {
 
 func (x *LinkCounters) Reset() {
 	*x = LinkCounters{}
-	mi := &file_constat_v1_network_proto_msgTypes[13]
+	mi := &file_constat_v1_network_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1483,7 @@ func (x *LinkCounters) String() string {
 func (*LinkCounters) ProtoMessage() {}
 
 func (x *LinkCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_network_proto_msgTypes[13]
+	mi := &file_constat_v1_network_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1496,7 @@ func (x *LinkCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkCounters.ProtoReflect.Descriptor instead.
 func (*LinkCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_network_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LinkCounters) GetLink() string {
@@ -1639,17 +1759,38 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\b_failureB\f\n" +
 	"\n" +
 	"_leftoversB\x14\n" +
-	"\x12_last_handshake_at\"\xe0\x01\n" +
+	"\x12_last_handshake_at\"\x86\x03\n" +
 	"\rLocalFirewall\x12\x17\n" +
 	"\x04kind\x18\x01 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x01R\aenabled\x88\x01\x01\x12,\n" +
 	"\x0foutgoing_policy\x18\x03 \x01(\tH\x02R\x0eoutgoingPolicy\x88\x01\x01\x12,\n" +
-	"\x0foutgoing_blocks\x18\x04 \x01(\x05H\x03R\x0eoutgoingBlocks\x88\x01\x01B\a\n" +
+	"\x0foutgoing_blocks\x18\x04 \x01(\x05H\x03R\x0eoutgoingBlocks\x88\x01\x01\x12,\n" +
+	"\x0fincoming_policy\x18\x05 \x01(\tH\x04R\x0eincomingPolicy\x88\x01\x01\x12\x1d\n" +
+	"\amanager\x18\x06 \x01(\tH\x05R\amanager\x88\x01\x01\x127\n" +
+	"\bverdicts\x18\a \x03(\v2\x1b.constat.v1.FirewallVerdictR\bverdictsB\a\n" +
 	"\x05_kindB\n" +
 	"\n" +
 	"\b_enabledB\x12\n" +
 	"\x10_outgoing_policyB\x12\n" +
-	"\x10_outgoing_blocks\"{\n" +
+	"\x10_outgoing_blocksB\x12\n" +
+	"\x10_incoming_policyB\n" +
+	"\n" +
+	"\b_manager\"\x87\x02\n" +
+	"\x0fFirewallVerdict\x12\x1f\n" +
+	"\bprotocol\x18\x01 \x01(\tH\x00R\bprotocol\x88\x01\x01\x12\x17\n" +
+	"\x04port\x18\x02 \x01(\x05H\x01R\x04port\x88\x01\x01\x12\x1b\n" +
+	"\x06family\x18\x03 \x01(\x05H\x02R\x06family\x88\x01\x01\x12\x17\n" +
+	"\x04link\x18\x04 \x01(\tH\x03R\x04link\x88\x01\x01\x12\x1d\n" +
+	"\averdict\x18\x05 \x01(\tH\x04R\averdict\x88\x01\x01\x12!\n" +
+	"\tdirection\x18\x06 \x01(\tH\x05R\tdirection\x88\x01\x01B\v\n" +
+	"\t_protocolB\a\n" +
+	"\x05_portB\t\n" +
+	"\a_familyB\a\n" +
+	"\x05_linkB\n" +
+	"\n" +
+	"\b_verdictB\f\n" +
+	"\n" +
+	"_direction\"{\n" +
 	"\n" +
 	"HostsEntry\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1d\n" +
@@ -1741,7 +1882,7 @@ func file_constat_v1_network_proto_rawDescGZIP() []byte {
 	return file_constat_v1_network_proto_rawDescData
 }
 
-var file_constat_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_constat_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_constat_v1_network_proto_goTypes = []any{
 	(*Network)(nil),               // 0: constat.v1.Network
 	(*Link)(nil),                  // 1: constat.v1.Link
@@ -1753,11 +1894,12 @@ var file_constat_v1_network_proto_goTypes = []any{
 	(*Proxy)(nil),                 // 7: constat.v1.Proxy
 	(*Vpn)(nil),                   // 8: constat.v1.Vpn
 	(*LocalFirewall)(nil),         // 9: constat.v1.LocalFirewall
-	(*HostsEntry)(nil),            // 10: constat.v1.HostsEntry
-	(*LinkNeighbour)(nil),         // 11: constat.v1.LinkNeighbour
-	(*Counters)(nil),              // 12: constat.v1.Counters
-	(*LinkCounters)(nil),          // 13: constat.v1.LinkCounters
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*FirewallVerdict)(nil),       // 10: constat.v1.FirewallVerdict
+	(*HostsEntry)(nil),            // 11: constat.v1.HostsEntry
+	(*LinkNeighbour)(nil),         // 12: constat.v1.LinkNeighbour
+	(*Counters)(nil),              // 13: constat.v1.Counters
+	(*LinkCounters)(nil),          // 14: constat.v1.LinkCounters
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_constat_v1_network_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Network.links:type_name -> constat.v1.Link
@@ -1766,21 +1908,22 @@ var file_constat_v1_network_proto_depIdxs = []int32{
 	7,  // 3: constat.v1.Network.proxy:type_name -> constat.v1.Proxy
 	8,  // 4: constat.v1.Network.vpns:type_name -> constat.v1.Vpn
 	9,  // 5: constat.v1.Network.firewall:type_name -> constat.v1.LocalFirewall
-	10, // 6: constat.v1.Network.hosts_overrides:type_name -> constat.v1.HostsEntry
-	11, // 7: constat.v1.Network.neighbours:type_name -> constat.v1.LinkNeighbour
+	11, // 6: constat.v1.Network.hosts_overrides:type_name -> constat.v1.HostsEntry
+	12, // 7: constat.v1.Network.neighbours:type_name -> constat.v1.LinkNeighbour
 	2,  // 8: constat.v1.Link.addresses:type_name -> constat.v1.Address
 	3,  // 9: constat.v1.Link.lease:type_name -> constat.v1.Lease
 	4,  // 10: constat.v1.Link.dot1x:type_name -> constat.v1.Dot1x
-	14, // 11: constat.v1.Lease.expires_at:type_name -> google.protobuf.Timestamp
-	14, // 12: constat.v1.Dot1x.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	14, // 13: constat.v1.Vpn.last_handshake_at:type_name -> google.protobuf.Timestamp
-	14, // 14: constat.v1.LinkNeighbour.heard_at:type_name -> google.protobuf.Timestamp
-	13, // 15: constat.v1.Counters.links:type_name -> constat.v1.LinkCounters
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	15, // 11: constat.v1.Lease.expires_at:type_name -> google.protobuf.Timestamp
+	15, // 12: constat.v1.Dot1x.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	15, // 13: constat.v1.Vpn.last_handshake_at:type_name -> google.protobuf.Timestamp
+	10, // 14: constat.v1.LocalFirewall.verdicts:type_name -> constat.v1.FirewallVerdict
+	15, // 15: constat.v1.LinkNeighbour.heard_at:type_name -> google.protobuf.Timestamp
+	14, // 16: constat.v1.Counters.links:type_name -> constat.v1.LinkCounters
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_network_proto_init() }
@@ -1800,14 +1943,15 @@ func file_constat_v1_network_proto_init() {
 	file_constat_v1_network_proto_msgTypes[9].OneofWrappers = []any{}
 	file_constat_v1_network_proto_msgTypes[10].OneofWrappers = []any{}
 	file_constat_v1_network_proto_msgTypes[11].OneofWrappers = []any{}
-	file_constat_v1_network_proto_msgTypes[13].OneofWrappers = []any{}
+	file_constat_v1_network_proto_msgTypes[12].OneofWrappers = []any{}
+	file_constat_v1_network_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_network_proto_rawDesc), len(file_constat_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

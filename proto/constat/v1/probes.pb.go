@@ -26,7 +26,9 @@ const (
 // Timings and classes only: no bodies, no addresses beyond what is listed.
 //
 // A result is one of these words; what it does not list it did not see:
-// ok | timeout | refused | unreachable | blocked (by this machine) | error.
+// ok | timeout | refused | unreachable | blocked (by this machine: the socket
+// was told so, or its own filter's rules surely stop what went unanswered) |
+// error.
 type Probes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One per gateway of a default route.

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package host
+
+import "context"
+
+// onceFilter: no packet filter is read here yet.
+func onceFilter(*reader) func(context.Context) (*ruleset, error) {
+	return func(context.Context) (*ruleset, error) { return nil, errNotRead }
+}
+
+func (r *reader) filterManager() string { return "" }
