@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"constat/agent/host"
 	"constat/agent/local"
 	"constat/agent/uplink"
 	"constat/internal/diagnosis"
@@ -77,7 +76,7 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 	c.one.Lock()
 	defer c.one.Unlock()
 	defer rest()
-	return host.Observe(ctx, c.observer.config, host.Groups())
+	return c.observer.observe(ctx, c.observer.config, groups())
 }
 
 // GetStatus says how the agent stands.

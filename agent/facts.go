@@ -9,27 +9,26 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"constat/agent/host"
 	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
 
 func factsCommand(o *options) *cobra.Command {
-	var groups []string
+	var wanted []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "facts",
 		Short: "Show what can be seen of this computer, and what can't",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			known := host.Groups()
-			for _, g := range groups {
+			known := groups()
+			for _, g := range wanted {
 				if !slices.Contains(known, g) {
 					return fmt.Errorf("there is no fact group %q here; the groups are %s", g, strings.Join(known, ", "))
 				}
 			}
-			if len(groups) == 0 {
-				groups = known
+			if len(wanted) == 0 {
+				wanted = known
 			}
 			s, err := o.load(cmd)
 			if err != nil {
@@ -46,7 +45,7 @@ func factsCommand(o *options) *cobra.Command {
 					show(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
 				}
 			}
-			snapshot := host.Observe(cmd.Context(), seen.config, groups)
+			snapshot := seen.observe(cmd.Context(), seen.config, wanted)
 			end()
 			if asJSON {
 				return command.WriteMessage(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
@@ -55,7 +54,7 @@ func factsCommand(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&groups, "group", nil, "only these `GROUPS`, separated by commas: "+strings.Join(host.Groups(), ", "))
+	cmd.Flags().StringSliceVar(&wanted, "group", nil, "only these `GROUPS`, separated by commas: "+strings.Join(groups(), ", "))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
 	return cmd
 }

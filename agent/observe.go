@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/agent/history"
 	"constat/agent/host"
 	"constat/agent/privileged"
 	"constat/internal/command"
@@ -26,6 +28,8 @@ type observer struct {
 	config  host.Config
 	catalog *fault.Catalog
 	helper  *privileged.Client
+	// memory is what the agent's service remembers; nil while fixtures are read.
+	memory *history.Memory
 	// dir is the data directory by the name to use after the cut.
 	dir string
 }
@@ -53,6 +57,7 @@ func newObserver(ctx context.Context, s *settings, dir string) (*observer, error
 	}
 	// Read before the cut: the directory may be the service's alone.
 	o.config.Announced = host.OpenAnnouncements(s.Data)
+	o.memory = history.Recall(s.Data, time.Now())
 	if o.helper, o.dir, err = privileged.Split(ctx, dir); err != nil {
 		return nil, err
 	}
@@ -66,6 +71,21 @@ func (o *observer) close() {
 	}
 }
 
+// observe looks at the machine, and adds what is remembered of it.
+func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
+	remembered := func(group string) bool { return slices.Contains(history.Groups(), group) }
+	s := host.Observe(ctx, c, slices.DeleteFunc(slices.Clone(groups), remembered))
+	if o.memory != nil {
+		o.memory.Complete(s, groups, time.Now())
+	}
+	return s
+}
+
+// groups are the names of all that can be observed on this system.
+func groups() []string {
+	return slices.Sorted(slices.Values(append(host.Groups(), history.Groups()...)))
+}
+
 // diagnose runs a procedure: observe, then judge. Progress may be nil.
 func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
 	start := time.Now()
@@ -75,7 +95,7 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 			progress(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
 		}
 	}
-	s := host.Observe(ctx, c, p.Groups)
+	s := o.observe(ctx, c, append(history.Groups(), p.Groups...))
 	if progress != nil {
 		progress(&constatv1.Progress{Phase: "judging"})
 	}

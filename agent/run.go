@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"constat/agent/history"
 	"constat/agent/host"
 	"constat/agent/local"
 	"constat/agent/uplink"
@@ -62,6 +63,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	// two collections is worth more than the time they take.
 	debug.SetGCPercent(25)
 	seen.config.Announced = host.OpenAnnouncements(seen.dir) // by the name it has after the cut
+	seen.memory = history.Keep(seen.dir)
 	c := &counter{observer: seen, ownProbes: s.Probes != nil}
 	if c.link, err = openLink(ctx, seen, s, token, log); err != nil {
 		return err
@@ -80,6 +82,10 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	listening := seen.config // a copy: policies change the other one
 	part("neighbours", func(ctx context.Context) error {
 		listening.Announced.Listen(ctx, listening)
+		return nil
+	})
+	part("vitals", func(ctx context.Context) error {
+		seen.memory.Watch(ctx, listening, log)
 		return nil
 	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })

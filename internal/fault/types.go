@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 
+	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -37,15 +38,21 @@ func (n *node) Type() ref.Type {
 // Value is the node itself: that is what field readers get.
 func (n *node) Value() any { return n }
 
-// Schema tells CEL's checker the types of all facts, straight from the proto
+// schema tells CEL's checker the types of all facts, straight from the proto
 // descriptors, and its interpreter how to read a field of a node.
-type Schema struct{ *types.Registry }
+type schema struct {
+	*types.Registry
+	missed *missedField
+}
 
-// NewSchema makes a schema; all are alike.
-func NewSchema() Schema { return Schema{types.NewEmptyRegistry()} }
+// missedField is the last fact that was asked for and does not exist, for the
+// error message.
+type missedField struct{ message string }
+
+func newSchema() schema { return schema{types.NewEmptyRegistry(), &missedField{}} }
 
 // FindStructType knows the messages of the vocabulary.
-func (s Schema) FindStructType(name string) (*types.Type, bool) {
+func (s schema) FindStructType(name string) (*types.Type, bool) {
 	if message(name) == nil {
 		return nil, false
 	}
@@ -53,7 +60,7 @@ func (s Schema) FindStructType(name string) (*types.Type, bool) {
 }
 
 // FindStructFieldNames lists a message's facts for error messages.
-func (s Schema) FindStructFieldNames(name string) ([]string, bool) {
+func (s schema) FindStructFieldNames(name string) ([]string, bool) {
 	md := message(name)
 	if md == nil {
 		return nil, false
@@ -67,13 +74,14 @@ func (s Schema) FindStructFieldNames(name string) ([]string, bool) {
 
 // FindStructFieldType gives a fact's type, and readers that answer unknown
 // where the fact is not set: this is what makes rules three-valued.
-func (s Schema) FindStructFieldType(name, field string) (*types.FieldType, bool) {
+func (s schema) FindStructFieldType(name, field string) (*types.FieldType, bool) {
 	md := message(name)
 	if md == nil {
 		return nil, false
 	}
 	fd := md.Fields().ByName(protoreflect.Name(field))
 	if fd == nil {
+		s.missed.message = name
 		return nil, false
 	}
 	t := fieldType(fd)
@@ -109,33 +117,31 @@ func message(name string) protoreflect.MessageDescriptor {
 	return md
 }
 
-func fieldType(fd protoreflect.FieldDescriptor) *types.Type {
-	t := ElementType(fd)
+func fieldType(fd protoreflect.FieldDescriptor) *cel.Type {
+	t := elementType(fd)
 	if t != nil && fd.IsList() {
-		return types.NewListType(t)
+		return cel.ListType(t)
 	}
 	return t
 }
 
-// ElementType is the type of a fact, or of one element where it is a list; nil
-// where rules can't ask it.
-func ElementType(fd protoreflect.FieldDescriptor) *types.Type {
+func elementType(fd protoreflect.FieldDescriptor) *cel.Type {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
-		return types.BoolType
+		return cel.BoolType
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
-		return types.IntType
+		return cel.IntType
 	case protoreflect.DoubleKind:
-		return types.DoubleType
+		return cel.DoubleType
 	case protoreflect.StringKind:
-		return types.StringType
+		return cel.StringType
 	case protoreflect.BytesKind:
-		return types.BytesType
+		return cel.BytesType
 	case protoreflect.MessageKind:
 		if fd.Message().FullName() == timestampName {
-			return types.TimestampType
+			return cel.TimestampType
 		}
-		return types.NewObjectType(string(fd.Message().FullName()))
+		return cel.ObjectType(string(fd.Message().FullName()))
 	default:
 		return nil
 	}

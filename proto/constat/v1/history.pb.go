@@ -23,11 +23,14 @@ const (
 )
 
 // Vitals sums up the small time series the agent keeps: evidence for when a
-// fault began, never enough to confirm one.
+// fault began, never enough to confirm one. A minute in which the machine slept
+// or its clock was set is left out.
 type Vitals struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Vitals        []*Vital               `protobuf:"bytes,1,rep,name=vitals,proto3" json:"vitals,omitempty"`
-	LinkEvents    []*LinkEvents          `protobuf:"bytes,2,rep,name=link_events,json=linkEvents,proto3" json:"link_events,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One a series and window, sorted by kind, owner and window.
+	Vitals []*Vital `protobuf:"bytes,1,rep,name=vitals,proto3" json:"vitals,omitempty"`
+	// One a link and window, sorted alike.
+	LinkEvents    []*LinkEvents `protobuf:"bytes,2,rep,name=link_events,json=linkEvents,proto3" json:"link_events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,19 +82,28 @@ func (x *Vitals) GetLinkEvents() []*LinkEvents {
 // Vital is one series over one window.
 type Vital struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// gatewayMs | dnsMs | wifiSignalDbm | cpuPercent | memoryAvailablePercent |
-	// diskFreePercent | batteryPercent | lossPercent.
+	// gatewayMs (echo) | dnsMs (every five minutes) | lossPercent (of a minute's
+	// echo requests to a gateway that answers them) | wifiSignalDbm | cpuPercent |
+	// memoryAvailablePercent | diskFreePercent | batteryPercent |
+	// cpuPressurePercent | memoryPressurePercent | ioPressurePercent (time in
+	// which some task waited for it, Linux PSI over a minute).
 	Kind *string `protobuf:"bytes,1,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
-	// Link, server or mount it belongs to.
-	Owner         *string  `protobuf:"bytes,2,opt,name=owner,proto3,oneof" json:"owner,omitempty"`
-	WindowSeconds *int32   `protobuf:"varint,3,opt,name=window_seconds,json=windowSeconds,proto3,oneof" json:"window_seconds,omitempty"`
-	Samples       *int32   `protobuf:"varint,4,opt,name=samples,proto3,oneof" json:"samples,omitempty"`
-	Minimum       *float64 `protobuf:"fixed64,5,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
-	Median        *float64 `protobuf:"fixed64,6,opt,name=median,proto3,oneof" json:"median,omitempty"`
-	Maximum       *float64 `protobuf:"fixed64,7,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
-	Last          *float64 `protobuf:"fixed64,8,opt,name=last,proto3,oneof" json:"last,omitempty"`
-	// When it left its usual range; unset: it did not.
-	UnusualSince  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=unusual_since,json=unusualSince,proto3,oneof" json:"unusual_since,omitempty"`
+	// Link, server, mount or battery it belongs to; unset: the machine.
+	Owner *string `protobuf:"bytes,2,opt,name=owner,proto3,oneof" json:"owner,omitempty"`
+	// 3600 or 172800, up to now.
+	WindowSeconds *int32 `protobuf:"varint,3,opt,name=window_seconds,json=windowSeconds,proto3,oneof" json:"window_seconds,omitempty"`
+	// How many were taken in it, at most one a minute.
+	Samples *int32 `protobuf:"varint,4,opt,name=samples,proto3,oneof" json:"samples,omitempty"`
+	// In the unit that the kind names.
+	Minimum *float64 `protobuf:"fixed64,5,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
+	Median  *float64 `protobuf:"fixed64,6,opt,name=median,proto3,oneof" json:"median,omitempty"`
+	Maximum *float64 `protobuf:"fixed64,7,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
+	Last    *float64 `protobuf:"fixed64,8,opt,name=last,proto3,oneof" json:"last,omitempty"`
+	// When it left the usual range of two days for the worse side, where it still
+	// is; unset: it did not, or too little is known.
+	UnusualSince *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=unusual_since,json=unusualSince,proto3,oneof" json:"unusual_since,omitempty"`
+	// When the last sample was taken.
+	LastAt        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_at,json=lastAt,proto3,oneof" json:"last_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,13 +201,23 @@ func (x *Vital) GetUnusualSince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Vital) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
+}
+
 // LinkEvents counts what happened to a link in a window, sleep and resume
 // discounted.
 type LinkEvents struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Link          *string                `protobuf:"bytes,1,opt,name=link,proto3,oneof" json:"link,omitempty"`
-	WindowSeconds *int32                 `protobuf:"varint,2,opt,name=window_seconds,json=windowSeconds,proto3,oneof" json:"window_seconds,omitempty"`
-	CarrierLosses *int32                 `protobuf:"varint,3,opt,name=carrier_losses,json=carrierLosses,proto3,oneof" json:"carrier_losses,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Link  *string                `protobuf:"bytes,1,opt,name=link,proto3,oneof" json:"link,omitempty"`
+	// 3600 or 172800, up to now.
+	WindowSeconds *int32 `protobuf:"varint,2,opt,name=window_seconds,json=windowSeconds,proto3,oneof" json:"window_seconds,omitempty"`
+	// How often the carrier went, by the kernel's counter.
+	CarrierLosses *int32 `protobuf:"varint,3,opt,name=carrier_losses,json=carrierLosses,proto3,oneof" json:"carrier_losses,omitempty"`
+	// To the minute; unset: it went not once.
 	LastLossAt    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_loss_at,json=lastLossAt,proto3,oneof" json:"last_loss_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -401,7 +423,7 @@ const file_constat_v1_history_proto_rawDesc = "" +
 	"\x06Vitals\x12)\n" +
 	"\x06vitals\x18\x01 \x03(\v2\x11.constat.v1.VitalR\x06vitals\x127\n" +
 	"\vlink_events\x18\x02 \x03(\v2\x16.constat.v1.LinkEventsR\n" +
-	"linkEvents\"\xb0\x03\n" +
+	"linkEvents\"\xf6\x03\n" +
 	"\x05Vital\x12\x17\n" +
 	"\x04kind\x18\x01 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n" +
 	"\x05owner\x18\x02 \x01(\tH\x01R\x05owner\x88\x01\x01\x12*\n" +
@@ -411,7 +433,9 @@ const file_constat_v1_history_proto_rawDesc = "" +
 	"\x06median\x18\x06 \x01(\x01H\x05R\x06median\x88\x01\x01\x12\x1d\n" +
 	"\amaximum\x18\a \x01(\x01H\x06R\amaximum\x88\x01\x01\x12\x17\n" +
 	"\x04last\x18\b \x01(\x01H\aR\x04last\x88\x01\x01\x12D\n" +
-	"\runusual_since\x18\t \x01(\v2\x1a.google.protobuf.TimestampH\bR\funusualSince\x88\x01\x01B\a\n" +
+	"\runusual_since\x18\t \x01(\v2\x1a.google.protobuf.TimestampH\bR\funusualSince\x88\x01\x01\x128\n" +
+	"\alast_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampH\tR\x06lastAt\x88\x01\x01B\a\n" +
 	"\x05_kindB\b\n" +
 	"\x06_ownerB\x11\n" +
 	"\x0f_window_secondsB\n" +
@@ -423,7 +447,9 @@ const file_constat_v1_history_proto_rawDesc = "" +
 	"\n" +
 	"\b_maximumB\a\n" +
 	"\x05_lastB\x10\n" +
-	"\x0e_unusual_since\"\x80\x02\n" +
+	"\x0e_unusual_sinceB\n" +
+	"\n" +
+	"\b_last_at\"\x80\x02\n" +
 	"\n" +
 	"LinkEvents\x12\x17\n" +
 	"\x04link\x18\x01 \x01(\tH\x00R\x04link\x88\x01\x01\x12*\n" +
@@ -476,14 +502,15 @@ var file_constat_v1_history_proto_depIdxs = []int32{
 	1, // 0: constat.v1.Vitals.vitals:type_name -> constat.v1.Vital
 	2, // 1: constat.v1.Vitals.link_events:type_name -> constat.v1.LinkEvents
 	5, // 2: constat.v1.Vital.unusual_since:type_name -> google.protobuf.Timestamp
-	5, // 3: constat.v1.LinkEvents.last_loss_at:type_name -> google.protobuf.Timestamp
-	4, // 4: constat.v1.Changes.changes:type_name -> constat.v1.Change
-	5, // 5: constat.v1.Change.at:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 3: constat.v1.Vital.last_at:type_name -> google.protobuf.Timestamp
+	5, // 4: constat.v1.LinkEvents.last_loss_at:type_name -> google.protobuf.Timestamp
+	4, // 5: constat.v1.Changes.changes:type_name -> constat.v1.Change
+	5, // 6: constat.v1.Change.at:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_history_proto_init() }

@@ -1,0 +1,299 @@
+package host
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/mdlayher/genetlink"
+	"golang.org/x/net/dns/dnsmessage"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	// vitalPatience is how long gateway and resolver may take.
+	vitalPatience = time.Second
+	// askEvery is the pace of questions to the resolver, and to gateways that
+	// have not answered yet. The resolver is asked for the root's name servers,
+	// which every one knows: nobody beyond it has to be asked.
+	askEvery = 5 * time.Minute
+)
+
+// Sampler takes the readings of this machine again and again, without a child
+// process or a right. What goes over the network is one echo request a minute to
+// the machine's own gateways (three where the first is lost) and one question to
+// its own resolver every five.
+type Sampler struct {
+	config Config
+	before cpuTimes
+	// links were physical or led somewhere at some time; their counters are
+	// followed from then on, also while the cable is out.
+	links map[string]bool
+	// echoes are the gateways that have answered an echo request: only their
+	// silence is a loss, others never answer.
+	echoes map[netip.Addr]bool
+	// rare is when what is asked at the slow pace was asked last.
+	rare time.Time
+}
+
+// NewSampler begins to follow a machine.
+func NewSampler(c Config) *Sampler {
+	return &Sampler{config: c, links: map[string]bool{}, echoes: map[netip.Addr]bool{}}
+}
+
+// Sample takes one reading of everything that can be read. Not settled is a
+// machine that has just woken up or whose clock was set: it is not asked what
+// that alone would disturb, so that no fault is seen in it later.
+func (s *Sampler) Sample(ctx context.Context, settled bool) []Reading {
+	r := newReader(ctx, s.config)
+	ctx, cancel := context.WithTimeout(ctx, 2*vitalPatience)
+	defer cancel()
+	all, gateways := s.stack(ctx, r)
+	all = append(all, s.machine(r, settled)...)
+	if settled {
+		all = append(all, s.network(ctx, r, gateways)...)
+		all = append(all, heardSignals(r)...)
+	}
+	return all
+}
+
+// stack reads the links' counters, and where the default routes lead.
+func (s *Sampler) stack(ctx context.Context, r *reader) (all []Reading, gateways []*constatv1.Route) {
+	c, err := dialRoute(ctx)
+	if err != nil {
+		return nil, nil
+	}
+	defer c.Close()
+	links, err := c.Link.List()
+	if err != nil {
+		return nil, nil
+	}
+	names := map[uint32]string{}
+	for _, l := range links {
+		names[l.Index] = l.Attributes.Name
+	}
+	if routes, err := c.Route.List(); err == nil {
+		for _, route := range wideRoutes(routes, names, nil) {
+			s.links[route.GetLink()] = true
+			same := func(g *constatv1.Route) bool {
+				return g.GetGateway() == route.GetGateway() && g.GetLink() == route.GetLink()
+			}
+			if route.GetGateway() != "" && !slices.ContainsFunc(gateways, same) {
+				gateways = append(gateways, route)
+			}
+		}
+	}
+	for _, l := range links {
+		name := l.Attributes.Name
+		if len(s.links) < maxVitalLinks && !s.links[name] {
+			if _, err := r.stat("/sys/class/net/" + strings.ReplaceAll(name, "/", "!") + "/device"); err == nil {
+				s.links[name] = true
+			}
+		}
+		if n := carrierLosses(l.Attributes); n != nil && s.links[name] && len(all) < maxVitalLinks {
+			all = append(all, Reading{CarrierLosses, name, float64(*n)})
+		}
+	}
+	return all, gateways[:min(len(gateways), maxVitalLinks)]
+}
+
+// carrierLosses is how often the carrier went. Kernels before 4.16 count ups and
+// downs together, and every second one was a loss.
+func carrierLosses(a *rtnetlink.LinkAttributes) *uint32 {
+	if a.CarrierDownCount == nil && a.CarrierChanges != nil {
+		return set(*a.CarrierChanges / 2)
+	}
+	return a.CarrierDownCount
+}
+
+// machine reads what needs no network.
+func (s *Sampler) machine(r *reader, settled bool) (all []Reading) {
+	if stat, err := r.file("/proc/stat"); err == nil {
+		if now, err := parseCPUTimes(stat); err == nil {
+			if busy := cpuUse(s.before, now, 0).BusyPercent; busy != nil && settled && s.before.total > 0 {
+				all = append(all, Reading{"cpuPercent", "", *busy})
+			}
+			s.before = now
+		}
+	}
+	if !settled {
+		return all
+	}
+	if info, err := r.file("/proc/meminfo"); err == nil {
+		if m, err := memoryOf(info); err == nil && m.AvailableBytes != nil {
+			all = append(all, Reading{"memoryAvailablePercent", "", 100 * float64(m.GetAvailableBytes()) / float64(m.GetTotalBytes())})
+		}
+	}
+	if p, err := r.pressure(); err == nil {
+		for kind, share := range map[string]*float64{
+			"cpuPressurePercent": p.CpuSome60, "memoryPressurePercent": p.MemorySome60, "ioPressurePercent": p.IoSome60,
+		} {
+			if share != nil {
+				all = append(all, Reading{kind, "", *share})
+			}
+		}
+	}
+	power := &constatv1.Power{}
+	if readSupplies(r, power) == nil {
+		for _, b := range power.Batteries {
+			if b.ChargePercent != nil {
+				all = append(all, Reading{"batteryPercent", b.GetName(), float64(*b.ChargePercent)})
+			}
+		}
+	}
+	return append(all, free(r)...)
+}
+
+// free is the space that is left on the machine's own file systems.
+func free(r *reader) (all []Reading) {
+	mounts, err := r.mounts()
+	if err != nil {
+		return nil
+	}
+	mounts = distinct(mounts)
+	for _, m := range mounts[:min(len(mounts), maxVitalMounts)] {
+		point := r.path(m.point)
+		select {
+		case a := <-statfsCalls.DoChan(point, func() (any, error) { return statfs(point) }):
+			if use, ok := a.Val.(fsUse); ok && a.Err == nil && use.total > 0 {
+				all = append(all, Reading{"diskFreePercent", discreet(m.point), 100 * float64(use.available) / float64(use.total)})
+			}
+		case <-time.After(vitalPatience):
+			return all // it hangs: a fact of another group
+		}
+	}
+	return all
+}
+
+// network asks the gateways and, now and then, the resolver.
+func (s *Sampler) network(ctx context.Context, r *reader, gateways []*constatv1.Route) (all []Reading) {
+	if s.config.Root != "" {
+		return nil // files below a root are another machine's, whose network can't be asked
+	}
+	ctx, cancel := context.WithTimeout(ctx, vitalPatience)
+	defer cancel()
+	var (
+		wait sync.WaitGroup
+		mu   sync.Mutex
+	)
+	note := func(kind, owner string, value float64) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, Reading{kind, owner, value})
+	}
+	now := time.Now()
+	rarely := now.Sub(s.rare) >= askEvery || now.Before(s.rare)
+	if rarely {
+		s.rare = now
+		if server := r.upstream(); server.IsValid() {
+			wait.Go(func() {
+				if took, err := askRoot(ctx, server); err == nil {
+					note("dnsMs", server.String(), float64(took)/float64(time.Millisecond))
+				}
+			})
+		}
+	}
+	for _, route := range gateways {
+		address, err := netip.ParseAddr(route.GetGateway())
+		if err != nil {
+			continue
+		}
+		if address.IsLinkLocalUnicast() && address.Is6() {
+			address = address.WithZone(route.GetLink())
+		}
+		answered := s.echoes[address]
+		if !answered && !rarely {
+			continue
+		}
+		wait.Go(func() {
+			g := &constatv1.GatewayProbe{}
+			ping(ctx, address, g)
+			switch {
+			case g.PingMs != nil:
+				note("gatewayMs", route.GetLink(), *g.PingMs)
+				note("lossPercent", route.GetLink(), g.GetLossPercent())
+				mu.Lock()
+				s.echoes[address] = true
+				mu.Unlock()
+			case answered && g.GetPing() == "timeout":
+				note("lossPercent", route.GetLink(), 100)
+			}
+		})
+	}
+	wait.Wait()
+	if len(s.echoes) > maxVitalLinks {
+		clear(s.echoes) // of a traveller: it is learned again at once
+	}
+	return all
+}
+
+// upstream is the first resolver, and not the stub of systemd-resolved: that one
+// answers from its memory.
+func (r *reader) upstream() netip.Addr {
+	for _, name := range []string{"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"} {
+		content, err := r.file(name)
+		if err != nil {
+			continue
+		}
+		if servers := parseResolvConf(content).servers; len(servers) > 0 {
+			return servers[0]
+		}
+	}
+	return netip.Addr{}
+}
+
+// askRoot asks a resolver for the name servers of the root.
+func askRoot(ctx context.Context, server netip.Addr) (time.Duration, error) {
+	message, err := packQuestion(uint16(rand.Uint32()), ".", dnsmessage.TypeNS)
+	if err != nil {
+		return 0, err
+	}
+	_, took, err := exchangeUDP(ctx, net.JoinHostPort(server.String(), "53"), message, func() {})
+	return took, err
+}
+
+// heardSignals is how well the access points are heard.
+func heardSignals(r *reader) (all []Reading) {
+	if _, err := r.stat("/sys/class/ieee80211"); err != nil || r.Root != "" {
+		return nil
+	}
+	c, err := genetlink.Dial(nil)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(vitalPatience)); err != nil {
+		return nil
+	}
+	family, err := c.GetFamily("nl80211")
+	if err != nil {
+		return nil
+	}
+	n := &nl80211{c, family}
+	interfaces, err := dumpAll(n, nlGetInterface, 0, parseWifiInterface)
+	if err != nil {
+		return nil
+	}
+	for _, w := range interfaces[:min(len(interfaces), maxRadios)] {
+		if w.kind != nlIftypeStation {
+			continue
+		}
+		stations, err := dumpAll(n, nlGetStation, w.index, parseStation)
+		if err != nil || len(stations) == 0 {
+			continue
+		}
+		one := &constatv1.Radio{}
+		addStation(one, stations[0])
+		if one.SignalDbm != nil {
+			all = append(all, Reading{"wifiSignalDbm", w.name, float64(*one.SignalDbm)})
+		}
+	}
+	return all
+}
