@@ -103,6 +103,11 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 // and tells whether that was done.
 type confirmation func(ctx context.Context, neighbour string) bool
 
+func (p *prober) confirm(ctx context.Context, neighbour string) bool {
+	_, err := p.privileged(ctx, "neighbour", neighbour)
+	return err == nil
+}
+
 // poke sends the gateway one datagram.
 func poke(address netip.Addr) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, discardPort)))

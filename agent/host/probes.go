@@ -2,6 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -61,18 +64,16 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	}
 	ctx, cancel := context.WithTimeout(ctx, probesLimit)
 	defer cancel()
-	for _, fact := range []string{"mtu", "dhcp", "conflicts", "clock"} {
-		gap(result, fact, errNotRead)
-	}
 	p := newProber(ctx, network, policy)
 	if p.guarded = r.PolicyProbes; p.guarded {
 		p.policy = p.admit(policy)
 	}
 	if r.Privileged != nil {
-		p.confirm = func(ctx context.Context, neighbour string) bool {
-			_, err := r.Privileged(ctx, "neighbour", neighbour)
-			return err == nil
-		}
+		p.privileged = r.Privileged
+	}
+	p.clocks = r.timeServers()
+	if len(p.clocks) == 0 {
+		gap(result, "clock", fmt.Errorf("no time server is named on this machine: %w", errors.ErrUnsupported))
 	}
 	p.filter, _ = r.filter(ctx) // the network group tells why not
 	probes := p.run()
@@ -87,7 +88,10 @@ type prober struct {
 	policy  *constatv1.ProbePolicy
 	// guarded: the policy is somebody else's, see permit.
 	guarded bool
-	confirm confirmation
+	// privileged asks the process with the rights.
+	privileged func(ctx context.Context, verb, argument string) ([]byte, error)
+	// clocks are the time servers to ask.
+	clocks []string
 	// filter is this machine's own packet filter; nil when it was not read.
 	filter   *ruleset
 	patience patience
@@ -107,8 +111,10 @@ type prober struct {
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	return &prober{
 		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{},
-		passed:  map[int32]*event{4: newEvent(), 6: newEvent()},
-		confirm: func(context.Context, string) bool { return false },
+		passed: map[int32]*event{4: newEvent(), 6: newEvent()},
+		privileged: func(context.Context, string, string) ([]byte, error) {
+			return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
+		},
 	}
 }
 
@@ -125,6 +131,14 @@ func (p *prober) run() *constatv1.Probes {
 	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
 	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)
 	result.Services = each(&wg, p.policy.GetServices(), p.askService)
+	result.Conflicts = each(&wg, p.claims(), p.askOwners)
+	result.Mtu = each(&wg, p.mtuTargets(), p.askMTU)
+	if link, addressed := p.offerLink(); link != nil {
+		wg.Go(func() { result.Dhcp = p.askOffers(link, addressed) })
+	}
+	if len(p.clocks) > 0 {
+		wg.Go(func() { result.Clock = p.askClock(p.clocks) })
+	}
 	if page := p.policy.GetHttp(); page.GetUrl() != "" {
 		wg.Go(func() { result.Http = p.askPage(page) })
 	}
@@ -133,6 +147,7 @@ func (p *prober) run() *constatv1.Probes {
 	}
 	wg.Wait()
 	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
+	result.Mtu = answered(result.Mtu)
 	if result.Proxy != nil {
 		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
 	}

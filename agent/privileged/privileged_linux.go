@@ -24,10 +24,12 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
+	"dhcp":          hearOffers,
 	"filter":        readFilter,
 	"hidpp":         askReceiver,
 	"kernel-log":    readKernelLog,
 	"lldp":          hearNeighbours,
+	"owners":        findOwners,
 	"neighbour":     confirmNeighbour,
 	"password-days": passwordDays,
 	"nvme-health":   nvmeHealth,

@@ -15,4 +15,27 @@ var netfactRows = []faultRow{
 	{"", "a firewall of this computer that lets answers in and everything out", func(s *scene) {
 		s.Filter(PC, "inet", "filter", "input", "iif lo accept", "ct state vmap { established : accept, related : accept }", "meta l4proto { icmp, icmpv6 } accept", "drop")
 	}},
+	{"net-mtu-blackhole", "the gateway's line takes 1400 bytes, and the gateway does not say so", func(s *scene) {
+		s.IP(Gateway, "link set wan0 mtu 1400")
+		s.Filter(Gateway, "inet", "filter", "output", "icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop")
+	}},
+	{"", "the gateway's line takes 1400 bytes, and the gateway says so", func(s *scene) {
+		s.IP(Gateway, "link set wan0 mtu 1400")
+		s.IP(Internet, "link set eth0 mtu 1400")
+	}},
+	{"net-ip-conflict", "a second machine has the pc's address", func(s *scene) {
+		s.join("twin", PCAddress+"/24")
+	}},
+	{"net-dhcp-rogue-server", "a second DHCP server hands out itself as router", func(s *scene) {
+		s.leaseFrom(Gateway, "lan0", GatewayAddress, "--dhcp-range=10.77.0.100,10.77.0.200,1h")
+		s.join("rogue", "10.77.0.66/24")
+		s.leaseFrom("rogue", "eth0", "10.77.0.66", "--dhcp-range=10.77.0.30,10.77.0.40,1h")
+	}},
+	{"", "one DHCP server", func(s *scene) {
+		s.leaseFrom(Gateway, "lan0", GatewayAddress, "--dhcp-range=10.77.0.100,10.77.0.200,1h")
+	}},
+	{"net-static-ip-wrong", "the pc's address is of another network than the DHCP server's", func(s *scene) {
+		s.leaseFrom(Gateway, "lan0", GatewayAddress, "--dhcp-range=10.77.0.100,10.77.0.200,1h")
+		s.IP(PC, "-6 route del default", "addr del "+PCAddress+"/24 dev eth0", "addr add 10.99.0.5/24 dev eth0", "route add default via 10.99.0.1")
+	}},
 }
