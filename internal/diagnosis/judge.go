@@ -332,7 +332,7 @@ func (j *judgement) verdict(roots []*finding) string {
 	if slices.ContainsFunc(roots, func(f *finding) bool { return f.certainty != possible }) {
 		return faulty
 	}
-	works, _ := j.catalog.Condition(j.procedure.Works).Holds(j.facts)
+	works, _ := j.facts.Term(j.procedure.Works)
 	if len(roots) == 0 && works == fault.True {
 		return healthy
 	}

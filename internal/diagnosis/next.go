@@ -48,7 +48,7 @@ func (j *judgement) withoutCause(d *constatv1.Diagnosis) string {
 	if d.Verdict == healthy {
 		return nothingToDo.In(j.lang)
 	}
-	works, missing := j.catalog.Condition(j.procedure.Works).Holds(j.facts)
+	works, missing := j.facts.Term(j.procedure.Works)
 	if works == fault.False {
 		return seenNotWorking.In(j.lang)
 	}

@@ -29,8 +29,8 @@ func TestProceduresFitTheCatalog(t *testing.T) {
 				t.Errorf("%s: no group %s in a snapshot", p.ID, g)
 			}
 		}
-		if err := c.Condition(p.Works).Check(); err != nil {
-			t.Errorf("%s: %v", p.ID, err)
+		if !c.HasTerm(p.Works) {
+			t.Errorf("%s: no term %s", p.ID, p.Works)
 		}
 		for _, id := range p.Faults {
 			if c.Lookup(id) == nil {

@@ -1,62 +1,95 @@
 package fault
 
 import (
-	"io/fs"
-	"sync"
+	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
-func TestBuiltinCatalogIsSound(t *testing.T) {
-	if _, err := Load(catalogFiles(t)); err != nil {
-		t.Fatal(err)
+// What an agent pays at start.
+func BenchmarkOpen(b *testing.B) {
+	for b.Loop() {
+		if _, err := openBuiltin(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
-// A collector judges many snapshots at once, and the first of them compile the
-// rules: the race detector watches.
-func TestCatalogIsSharedByGoroutines(t *testing.T) {
-	c, err := read(catalogFiles(t)) // nothing is compiled yet
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := snapshot(t, world)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			facts := c.Facts(s, time.Time{})
-			for _, f := range c.Faults() {
-				f.Judge(facts)
-			}
-			c.Condition("addresses_work").Holds(facts)
-		})
-	}
-	wg.Wait()
-}
-
-func catalogFiles(t testing.TB) fs.FS {
-	t.Helper()
-	sub, err := fs.Sub(embedded, "catalog")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sub
-}
-
-func BenchmarkLoad(b *testing.B) {
-	files := catalogFiles(b)
-	b.Run("read", func(b *testing.B) { // what an agent pays at start
-		for b.Loop() {
-			if _, err := read(files); err != nil {
+// What its first diagnosis pays besides, if it asks every rule.
+func BenchmarkPlan(b *testing.B) {
+	for b.Loop() {
+		c, err := openBuiltin()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, e := range expressions(c) {
+			if _, err := e.plan(); err != nil {
 				b.Fatal(err)
 			}
 		}
-	})
-	b.Run("compile", func(b *testing.B) { // what a collector pays for an upload
-		for b.Loop() {
-			if _, err := Load(files); err != nil {
-				b.Fatal(err)
-			}
+	}
+}
+
+// Every rule of the catalog can be planned: no function is missing here that
+// the checker knows.
+func TestEveryRuleIsPlanned(t *testing.T) {
+	c, err := openBuiltin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range expressions(c) {
+		if _, err := e.plan(); err != nil {
+			t.Errorf("expression %d: %v", i, err)
+		}
+	}
+}
+
+// A site's own catalog is pushed in this form: whatever it holds, an error or
+// unknown at worst.
+func FuzzOpen(f *testing.F) {
+	small := &constatv1.Catalog{}
+	if err := unpack(compiled, small); err != nil {
+		f.Fatal(err)
+	}
+	small.Faults, small.Terms = small.Faults[:3], small.Terms[:2]
+	content, err := proto.Marshal(small)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(content)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		m := &constatv1.Catalog{}
+		if proto.Unmarshal(content, m) != nil {
+			return
+		}
+		c, err := Open(m)
+		if err != nil {
+			return
+		}
+		facts := c.Facts(&constatv1.Snapshot{Network: &constatv1.Network{Links: []*constatv1.Link{{}}}}, time.Time{})
+		for _, fault := range c.Faults() {
+			fault.Judge(facts)
 		}
 	})
+}
+
+func expressions(c *Catalog) []*expression {
+	var all []*expression
+	for _, t := range c.terms {
+		all = append(all, t)
+	}
+	for _, f := range c.faults {
+		for _, v := range f.views {
+			all = append(all, v.rule)
+		}
+		all = append(all, f.decisive, f.contradicted)
+		for _, e := range f.evidence {
+			all = append(all, e.where, e.component, e.brand, e.since)
+		}
+	}
+	return slices.DeleteFunc(all, func(e *expression) bool { return e == nil })
 }

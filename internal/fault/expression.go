@@ -3,25 +3,29 @@ package fault
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
-	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/containers"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/stdlib"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"cel.dev/cel-go/interpreter"
+	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+	"google.golang.org/protobuf/proto"
 )
 
-// maxCost bounds one evaluation, in CEL's units (about one per operator met).
+// MaxCost bounds one evaluation, in CEL's units (about one per operator met).
 // The dearest rule of the built-in catalog stays far below it on a busy
 // machine's snapshot; a rule that exceeds it is unknown.
-const maxCost = 500_000
+const MaxCost = 500_000
 
 // Variables of rules beside groups and terms: the present, and the element of
 // a list that an expression is about.
 const (
-	nowVariable  = "now"
-	itemVariable = "it"
+	NowVariable  = "now"
+	ItemVariable = "it"
 )
 
 // Truth is the value of a rule over facts of which some may be unknown
@@ -39,141 +43,129 @@ const (
 // String is the value as fixtures write it.
 func (t Truth) String() string { return [...]string{"unknown", "false", "true"}[t] }
 
-// environment is what all expressions of a catalog are compiled in. Building
-// it costs milliseconds, so it is built when the first rule is needed.
-type environment struct {
-	terms []string
-
-	mu     sync.Mutex
-	schema schema
-	base   *cel.Env
-	items  map[string]*cel.Env // with the variable `it`, by its type
-}
-
-// compile checks an expression of the given type; item is the type of `it`,
-// nil where there is none.
-func (e *environment) compile(text string, variety, item *cel.Type) (*cel.Env, *cel.Ast, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	env, err := e.with(item)
-	if err != nil {
-		return nil, nil, err
-	}
-	e.schema.missed.message = ""
-	checked, issues := env.Compile(text)
-	if issues.Err() != nil {
-		first := issues.Errors()[0]
-		return nil, nil, &ruleError{
-			line: first.Location.Line(), column: first.Location.Column(), reason: first.Message + e.hint(first.Message),
-		}
-	}
-	if !checked.OutputType().IsExactType(variety) {
-		return nil, nil, fmt.Errorf("expected an expression of type %s, this one is of type %s", variety, checked.OutputType())
-	}
-	return env, checked, nil
-}
-
-// hint says what would have been right.
-func (e *environment) hint(message string) string {
-	switch {
-	case strings.HasPrefix(message, "undeclared reference"):
-		return "; expected a group (" + strings.Join(groupNames(), ", ") + "), a term (" + strings.Join(e.terms, ", ") + ") or " + nowVariable
-	case strings.HasPrefix(message, "undefined field") && e.schema.missed.message != "":
-		names, _ := e.schema.FindStructFieldNames(e.schema.missed.message)
-		_, short, _ := strings.Cut(e.schema.missed.message, ".v1.")
-		return "; " + short + " has " + strings.Join(names, ", ")
-	}
-	return ""
-}
-
-func (e *environment) with(item *cel.Type) (*cel.Env, error) {
-	if e.base == nil {
-		options := []cel.EnvOption{
-			cel.CustomTypeProvider(e.schema),
-			cel.CustomTypeAdapter(types.DefaultTypeAdapter),
-			cel.DefaultUTCTimeZone(true),
-			cel.ParserExpressionSizeLimit(4 << 10),
-			cel.Variable(nowVariable, cel.TimestampType),
-		}
-		for _, name := range groupNames() {
-			fd := snapshotFields.ByName(protoreflect.Name(name))
-			options = append(options, cel.Variable(name, elementType(fd)))
-		}
-		for _, name := range e.terms {
-			options = append(options, cel.Variable(name, cel.BoolType))
-		}
-		env, err := cel.NewEnv(options...)
-		if err != nil {
-			return nil, fmt.Errorf("making the environment of rules: %w", err)
-		}
-		e.base, e.items = env, map[string]*cel.Env{}
-	}
-	if item == nil {
-		return e.base, nil
-	}
-	env, ok := e.items[item.String()]
-	if !ok {
-		var err error
-		if env, err = e.base.Extend(cel.Variable(itemVariable, item)); err != nil {
-			return nil, fmt.Errorf("making the environment of rules about %s: %w", item, err)
-		}
-		e.items[item.String()] = env
-	}
-	return env, nil
-}
-
-// ruleError is a mistake inside an expression, at a line (from 1) and column
-// (from 0) of its text.
-type ruleError struct {
-	line, column int
-	reason       string
-}
-
-func (e *ruleError) Error() string { return e.reason }
-
-// expression is CEL text of a known type, compiled when it is first needed: an
-// agent that starts must not pay for rules it does not ask.
+// expression is a checked CEL expression, planned when it is first needed.
 type expression struct {
-	scalar
-	file    string
-	env     *environment
-	variety *cel.Type
-	item    *cel.Type
-
 	once    sync.Once
-	program cel.Program
+	checked []byte // a CheckedExpr; nil once it is planned
+	program interpreter.InterpretableV2
 	broken  error
 }
 
-func (e *expression) compile() (cel.Program, error) {
+// newExpression is nil where there is no expression.
+func newExpression(checked []byte) *expression {
+	if len(checked) == 0 {
+		return nil
+	}
+	return &expression{checked: checked}
+}
+
+func (e *expression) plan() (interpreter.InterpretableV2, error) {
 	e.once.Do(func() {
-		env, checked, err := e.env.compile(e.text, e.variety, e.item)
-		if err != nil {
-			e.broken = err
-			return
-		}
-		e.program, e.broken = env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+		e.program, e.broken = plan(e.checked)
+		e.checked = nil
 	})
 	return e.program, e.broken
 }
 
+func plan(checked []byte) (program interpreter.InterpretableV2, err error) {
+	p, err := planner()
+	if err != nil {
+		return nil, err
+	}
+	// A compiled catalog may come from elsewhere; CEL trusts it to be whole.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("malformed rule (%v)", r)
+		}
+	}()
+	var message exprpb.CheckedExpr
+	if err := proto.Unmarshal(checked, &message); err != nil {
+		return nil, err
+	}
+	tree, err := ast.ToAST(&message)
+	if err != nil {
+		return nil, err
+	}
+	return p.NewInterpretable(tree, interpreter.Optimize(), interpreter.CompileRegexConstants(interpreter.MatchesRegexOptimization),
+		interpreter.CostObserver(interpreter.CostTrackerFactory(newTracker)))
+}
+
+// planner turns checked expressions into programs. It is what package cel's
+// Env.Program does, without linking the parser and the checker that come with
+// that package: a tenth of an agent.
+var planner = sync.OnceValues(func() (interpreter.Interpreter, error) {
+	functions := interpreter.NewDispatcher()
+	for _, f := range stdlib.Functions() {
+		bindings, err := f.Bindings()
+		if err != nil {
+			return nil, fmt.Errorf("CEL's function %s: %w", f.Name(), err)
+		}
+		if err := functions.Add(bindings...); err != nil {
+			return nil, fmt.Errorf("CEL's function %s: %w", f.Name(), err)
+		}
+	}
+	schema := NewSchema()
+	attributes := interpreter.NewAttributeFactory(containers.DefaultContainer, types.DefaultTypeAdapter, schema)
+	return interpreter.NewInterpreter(functions, containers.DefaultContainer, schema, types.DefaultTypeAdapter, attributes), nil
+})
+
+// newTracker counts the cost of one evaluation, and ends it by a panic at
+// MaxCost.
+func newTracker() (*cost.Tracker, error) {
+	t, err := tracker()
+	if err != nil {
+		return nil, err
+	}
+	return t.Clone()
+}
+
+var tracker = sync.OnceValues(func() (*cost.Tracker, error) {
+	return interpreter.NewCostTracker(nil, cost.TrackerLimit(MaxCost))
+})
+
 // eval never fails: what can't be computed is unknown, and says why where a
 // missing fact would stand.
-func (e *expression) eval(vars cel.Activation) ref.Val {
-	program, err := e.compile()
+func (e *expression) eval(vars interpreter.Activation) ref.Val {
+	program, err := e.plan()
 	if err == nil {
 		var v ref.Val
-		if v, _, err = program.Eval(vars); err == nil {
+		if v, err = run(program, vars); err == nil {
 			return v
 		}
 	}
 	return types.NewUnknown(0, types.NewAttributeTrail("("+err.Error()+")"))
 }
 
+func run(program interpreter.InterpretableV2, vars interpreter.Activation) (v ref.Val, err error) {
+	frame, err := interpreter.NewExecutionFrame(vars)
+	if err != nil {
+		return nil, err
+	}
+	defer frame.Close()
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case interpreter.EvalCancelledError: // the cost limit
+			err = p
+		default:
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	v = program.Exec(frame)
+	if failure, ok := v.(*types.Err); ok {
+		return nil, failure
+	}
+	return v, nil
+}
+
 // truth evaluates a condition, and names the facts it misses when it is
 // unknown, sorted.
-func (e *expression) truth(vars cel.Activation) (Truth, []string) {
-	switch v := e.eval(vars).(type) {
+func (e *expression) truth(vars interpreter.Activation) (Truth, []string) {
+	return truthOf(e.eval(vars))
+}
+
+func truthOf(v ref.Val) (Truth, []string) {
+	switch v := v.(type) {
 	case types.Bool:
 		if v {
 			return True, nil
@@ -206,26 +198,14 @@ type scope struct {
 
 // ResolveName gives CEL the element, else a variable of the facts.
 func (s scope) ResolveName(name string) (any, bool) {
-	if name == itemVariable {
+	if name == ItemVariable {
 		return s.item, true
 	}
 	return s.Facts.ResolveName(name)
 }
 
-// references lists the variables that an expression names, sorted.
-func references(checked *cel.Ast) []string {
-	var names []string
-	for _, reference := range checked.NativeRep().ReferenceMap() {
-		if reference.Name != "" {
-			names = append(names, reference.Name)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// groupNames lists the groups that rules can name, in the proto's order.
-func groupNames() []string {
+// Groups lists the groups that rules can name, in the proto's order.
+func Groups() []string {
 	var names []string
 	for i := range snapshotFields.Len() {
 		if name := string(snapshotFields.Get(i).Name()); name != "manifest" {

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -85,13 +85,14 @@ func (f *Facts) ResolveName(name string) (any, bool) {
 		f.groups[name] = v
 		return v, true
 	}
-	if name == nowVariable {
+	if name == NowVariable {
 		return types.Timestamp{Time: f.now}, true
 	}
 	if v, ok := f.terms[name]; ok {
 		return v, true
 	}
 	if t, ok := f.catalog.terms[name]; ok {
+		f.terms[name] = f.unknown("(term " + name + " asks itself)") // until it is known
 		v := t.eval(f)
 		f.terms[name] = v
 		return v, true
@@ -99,8 +100,17 @@ func (f *Facts) ResolveName(name string) (any, bool) {
 	return nil, false
 }
 
+// Term evaluates a condition that the catalog names (terms.yaml), and lists the
+// facts it misses when it is unknown, sorted.
+func (f *Facts) Term(name string) (Truth, []string) {
+	if v, ok := f.ResolveName(name); ok && f.terms[name] != nil {
+		return truthOf(v.(ref.Val))
+	}
+	return Unknown, []string{"(no term " + name + ")"}
+}
+
 // Parent ends CEL's search for variables here.
-func (f *Facts) Parent() cel.Activation { return nil }
+func (f *Facts) Parent() interpreter.Activation { return nil }
 
 func (f *Facts) group(fd protoreflect.FieldDescriptor) ref.Val {
 	name := string(fd.Name())

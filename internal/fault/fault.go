@@ -3,7 +3,9 @@
 //
 // A fault is an entry of catalog/<domain>.yaml: texts for the person at the
 // machine and for a technician, and rules in CEL (https://cel.dev) over the
-// messages of proto/constat/v1. Rules are three-valued: one that needs a fact
+// messages of proto/constat/v1. Package compile checks the entries and makes
+// the form in which they are embedded here, so that an agent needs neither
+// YAML nor CEL's parser. Rules are three-valued: one that needs a fact
 // which is not known, in a group that was not observed or at a gap of it, is
 // unknown, and names what it misses. The package says which faults are true of
 // a snapshot; which of them is the cause of the others, package diagnosis says.
@@ -12,16 +14,9 @@
 package fault
 
 import (
-	"embed"
-	"io/fs"
 	"regexp"
-	"sort"
 	"strings"
-	"sync"
 )
-
-//go:embed catalog/*.yaml
-var embedded embed.FS
 
 // Text is a text in the two languages of the catalog. It may name what the
 // fault is about: `{component|the disk}` stands for the component, or for the
@@ -82,8 +77,6 @@ type Fault struct {
 	ByChoice bool
 	// Source says where the knowledge comes from.
 	Source string
-	// Origin is the entry's file and line.
-	Origin string
 
 	views                  []view // at least one: the entry's own rule
 	decisive, contradicted *expression
@@ -102,54 +95,4 @@ type view struct {
 type LookAlike struct {
 	Fault string
 	Check Text
-}
-
-// Catalog is a set of faults that was loaded and checked together.
-type Catalog struct {
-	faults  []*Fault
-	byID    map[string]*Fault
-	terms   map[string]*expression
-	env     *environment
-	version string
-
-	conditions sync.Map // of *Condition, by text
-}
-
-// Builtin is the catalog in the binary, the same one at each call. Its rules
-// compile when they are first asked; the tests have compiled them all.
-func Builtin() (*Catalog, error) { return builtin() }
-
-var builtin = sync.OnceValues(func() (*Catalog, error) {
-	sub, err := fs.Sub(embedded, "catalog")
-	if err != nil {
-		return nil, err
-	}
-	return read(sub)
-})
-
-// Load reads a catalog, one YAML file per domain beside terms.yaml, and checks
-// all of it. The error joins every problem found, each with file, line and
-// column, and what was expected there.
-func Load(fsys fs.FS) (*Catalog, error) {
-	c, err := read(fsys)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkRules(); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// Faults lists all faults, sorted by id.
-func (c *Catalog) Faults() []*Fault { return c.faults }
-
-// Lookup finds a fault by id; nil when there is none.
-func (c *Catalog) Lookup(id string) *Fault { return c.byID[id] }
-
-// Version names the content: two catalogs with one version judge alike.
-func (c *Catalog) Version() string { return c.version }
-
-func (c *Catalog) sort() {
-	sort.Slice(c.faults, func(i, j int) bool { return c.faults[i].ID < c.faults[j].ID })
 }

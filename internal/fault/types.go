@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -38,21 +37,15 @@ func (n *node) Type() ref.Type {
 // Value is the node itself: that is what field readers get.
 func (n *node) Value() any { return n }
 
-// schema tells CEL's checker the types of all facts, straight from the proto
+// Schema tells CEL's checker the types of all facts, straight from the proto
 // descriptors, and its interpreter how to read a field of a node.
-type schema struct {
-	*types.Registry
-	missed *missedField
-}
+type Schema struct{ *types.Registry }
 
-// missedField is the last fact that was asked for and does not exist, for the
-// error message.
-type missedField struct{ message string }
-
-func newSchema() schema { return schema{types.NewEmptyRegistry(), &missedField{}} }
+// NewSchema makes a schema; all are alike.
+func NewSchema() Schema { return Schema{types.NewEmptyRegistry()} }
 
 // FindStructType knows the messages of the vocabulary.
-func (s schema) FindStructType(name string) (*types.Type, bool) {
+func (s Schema) FindStructType(name string) (*types.Type, bool) {
 	if message(name) == nil {
 		return nil, false
 	}
@@ -60,7 +53,7 @@ func (s schema) FindStructType(name string) (*types.Type, bool) {
 }
 
 // FindStructFieldNames lists a message's facts for error messages.
-func (s schema) FindStructFieldNames(name string) ([]string, bool) {
+func (s Schema) FindStructFieldNames(name string) ([]string, bool) {
 	md := message(name)
 	if md == nil {
 		return nil, false
@@ -74,14 +67,13 @@ func (s schema) FindStructFieldNames(name string) ([]string, bool) {
 
 // FindStructFieldType gives a fact's type, and readers that answer unknown
 // where the fact is not set: this is what makes rules three-valued.
-func (s schema) FindStructFieldType(name, field string) (*types.FieldType, bool) {
+func (s Schema) FindStructFieldType(name, field string) (*types.FieldType, bool) {
 	md := message(name)
 	if md == nil {
 		return nil, false
 	}
 	fd := md.Fields().ByName(protoreflect.Name(field))
 	if fd == nil {
-		s.missed.message = name
 		return nil, false
 	}
 	t := fieldType(fd)
@@ -117,31 +109,33 @@ func message(name string) protoreflect.MessageDescriptor {
 	return md
 }
 
-func fieldType(fd protoreflect.FieldDescriptor) *cel.Type {
-	t := elementType(fd)
+func fieldType(fd protoreflect.FieldDescriptor) *types.Type {
+	t := ElementType(fd)
 	if t != nil && fd.IsList() {
-		return cel.ListType(t)
+		return types.NewListType(t)
 	}
 	return t
 }
 
-func elementType(fd protoreflect.FieldDescriptor) *cel.Type {
+// ElementType is the type of a fact, or of one element where it is a list; nil
+// where rules can't ask it.
+func ElementType(fd protoreflect.FieldDescriptor) *types.Type {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
-		return cel.BoolType
+		return types.BoolType
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
-		return cel.IntType
+		return types.IntType
 	case protoreflect.DoubleKind:
-		return cel.DoubleType
+		return types.DoubleType
 	case protoreflect.StringKind:
-		return cel.StringType
+		return types.StringType
 	case protoreflect.BytesKind:
-		return cel.BytesType
+		return types.BytesType
 	case protoreflect.MessageKind:
 		if fd.Message().FullName() == timestampName {
-			return cel.TimestampType
+			return types.TimestampType
 		}
-		return cel.ObjectType(string(fd.Message().FullName()))
+		return types.NewObjectType(string(fd.Message().FullName()))
 	default:
 		return nil
 	}

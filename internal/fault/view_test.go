@@ -1,4 +1,4 @@
-package fault
+package fault_test
 
 import (
 	"slices"
@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"constat/internal/fault"
+	"constat/internal/fault/compile"
 )
 
 // twoViews is a fault that shows at the switch, and at the computer's socket.
@@ -31,7 +34,7 @@ const twoViews = `- id: cisco-one
 `
 
 func TestViews(t *testing.T) {
-	c, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
+	c, err := compile.Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,20 +50,20 @@ func TestViews(t *testing.T) {
 	)
 	for _, tt := range []struct {
 		name, snapshot string
-		want           Truth
+		want           fault.Truth
 		missing        string
 		unasked        bool
 	}{
-		{"an agent alone", `{"network": {"networkingEnabled": true}}`, Unknown, "attachment gear", true},
-		{"the switch alone", `{"gear": {` + down + `}}`, True, "", false},
-		{"the switch alone, in order", `{"gear": {` + up + `}}`, False, "", false},
-		{"the socket alone", `{` + shut + `}`, True, "", false},
-		{"the socket alone, in order", `{` + open + `}`, False, "", false},
-		{"either is enough", `{"gear": {` + up + `}, ` + shut + `}`, True, "", false},
-		{"both in order", `{"gear": {` + up + `}, ` + open + `}`, False, "", false},
-		{"asked, and no answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}}`, Unknown, "gear", false},
-		{"one in order, the other without an answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}, ` + open + `}`, Unknown, "gear", false},
-		{"the socket's port not read", `{"attachment": {}, "network": {"networkingEnabled": true}}`, Unknown, "attachment.port", false},
+		{"an agent alone", `{"network": {"networkingEnabled": true}}`, fault.Unknown, "attachment gear", true},
+		{"the switch alone", `{"gear": {` + down + `}}`, fault.True, "", false},
+		{"the switch alone, in order", `{"gear": {` + up + `}}`, fault.False, "", false},
+		{"the socket alone", `{` + shut + `}`, fault.True, "", false},
+		{"the socket alone, in order", `{` + open + `}`, fault.False, "", false},
+		{"either is enough", `{"gear": {` + up + `}, ` + shut + `}`, fault.True, "", false},
+		{"both in order", `{"gear": {` + up + `}, ` + open + `}`, fault.False, "", false},
+		{"asked, and no answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}}`, fault.Unknown, "gear", false},
+		{"one in order, the other without an answer", `{"manifest": {"groups": [{"group": "gear", "observation": {"status": "failed"}}]}, ` + open + `}`, fault.Unknown, "gear", false},
+		{"the socket's port not read", `{"attachment": {}, "network": {"networkingEnabled": true}}`, fault.Unknown, "attachment.port", false},
 	} {
 		found := f.Judge(c.Facts(snapshot(t, tt.snapshot), time.Time{}))
 		if found.Truth != tt.want || strings.Join(found.Missing, " ") != tt.missing || found.Unasked != tt.unasked {
@@ -72,7 +75,7 @@ func TestViews(t *testing.T) {
 
 // A line of evidence without a list is shown where its condition holds.
 func TestEvidenceOnCondition(t *testing.T) {
-	c, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
+	c, err := compile.Load(fstest.MapFS{"cisco.yaml": {Data: []byte(twoViews)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +107,7 @@ func TestViewsAreChecked(t *testing.T) {
 			"attachment.port.admin_status": "attachment.port.colour",
 			"rule: attachment":             "# attachment",
 		}[broken]
-		_, err := Load(fstest.MapFS{"cisco.yaml": {Data: []byte(strings.Replace(twoViews, broken, replacement, 1))}})
+		_, err := compile.Load(fstest.MapFS{"cisco.yaml": {Data: []byte(strings.Replace(twoViews, broken, replacement, 1))}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", replacement, err, want)
 		}

@@ -1,4 +1,4 @@
-package fault
+package compile
 
 import (
 	"fmt"

@@ -1,20 +1,18 @@
-package fault
+package compile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"cel.dev/cel-go/cel"
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // What a catalog's words may be.
@@ -31,19 +29,24 @@ var (
 	termForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
 )
 
-const (
-	termsName   = "terms.yaml"
-	maxFileSize = 1 << 20
-)
+// placeholder is what a text may hold; see fault.Text.
+var placeholder = regexp.MustCompile(`\{component\|([^{}|]*)\}`)
 
 // reader turns files into a catalog and gathers what is wrong on the way.
 type reader struct {
-	catalog  *Catalog
+	catalog  *constatv1.Catalog
 	file     string
 	problems []error
-	// References to faults, to be checked when all are known.
-	references []reference
-	places     map[string]place // of each fault's id
+	faults   map[string]*written // by id
+	// References to faults and expressions, to be checked when all are read.
+	references   []reference
+	terms, rules []*expression
+}
+
+// written is a fault and where it stands.
+type written struct {
+	*constatv1.Catalog_Fault
+	place
 }
 
 type place struct {
@@ -54,66 +57,6 @@ type place struct {
 type reference struct {
 	place
 	kind, from, to string
-}
-
-// read decodes all files and checks everything but the rules' own sense, which
-// needs their compilation.
-func read(fsys fs.FS) (*Catalog, error) {
-	names, err := fs.Glob(fsys, "*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	if len(names) == 0 {
-		return nil, errors.New("no catalog here: expected files named <domain>.yaml")
-	}
-	r := &reader{
-		catalog: &Catalog{byID: map[string]*Fault{}, terms: map[string]*expression{}, env: &environment{schema: newSchema()}},
-		places:  map[string]place{},
-	}
-	digest := sha256.New()
-	files := make([]*file, len(names))
-	var decoding sync.WaitGroup
-	for i, name := range names { // Glob sorts
-		content, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(digest, "%s %d\n%s", name, len(content), content)
-		files[i] = &file{name: name, domain: strings.TrimSuffix(path.Base(name), ".yaml"), size: len(content)}
-		decoding.Go(func() { files[i].decode(content) })
-	}
-	decoding.Wait()
-	for _, f := range files {
-		r.read(f)
-	}
-	r.resolve()
-	if err := errors.Join(r.problems...); err != nil {
-		return nil, err
-	}
-	r.catalog.version = hex.EncodeToString(digest.Sum(nil))[:12]
-	r.catalog.sort()
-	return r.catalog, nil
-}
-
-// file is one of the catalog's files. Decoding YAML is most of what reading a
-// catalog costs, so the files are decoded side by side.
-type file struct {
-	name, domain string
-	size         int
-
-	terms   termsFile  // of terms.yaml
-	entries domainFile // of <domain>.yaml
-	broken  error
-}
-
-func (f *file) decode(content []byte) {
-	switch {
-	case f.size > maxFileSize: // refused by read
-	case f.name == termsName:
-		f.broken = unmarshal(content, &f.terms)
-	case slices.Contains(domains, f.domain):
-		f.broken = unmarshal(content, &f.entries)
-	}
 }
 
 func (r *reader) read(f *file) {
@@ -146,17 +89,6 @@ func (r *reader) malformed(err error) {
 	}
 }
 
-// unmarshal decodes strictly. The YAML package panics on some malformed input
-// (a tag on a scalar where a list is wanted), and catalogs are uploaded.
-func unmarshal(content []byte, into any) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("malformed YAML (%v)", p)
-		}
-	}()
-	return yaml.UnmarshalWithOptions(content, into, yaml.Strict())
-}
-
 func (r *reader) problem(at scalar, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("%s:%d:%d: %s", r.file, max(at.line, 1), max(at.column, 1), fmt.Sprintf(format, args...)))
 }
@@ -165,13 +97,14 @@ func (r *reader) term(t term) {
 	switch {
 	case !termForm.MatchString(t.Name.text):
 		r.problem(t.Name, "a term's name is like gateway_answers, not %q", t.Name.text)
-	case r.catalog.terms[t.Name.text] != nil:
+	case slices.ContainsFunc(r.catalog.Terms, func(x *constatv1.Catalog_Term) bool { return x.Name == t.Name.text }):
 		r.problem(t.Name, "term %s is defined twice", t.Name.text)
 	case t.Means.text == "" || t.Rule.text == "":
 		r.problem(t.Name, "term %s: expected the keys means and rule", t.Name.text)
 	default:
-		r.catalog.terms[t.Name.text] = r.expression(t.Rule, cel.BoolType, nil)
-		r.catalog.env.terms = append(r.catalog.env.terms, t.Name.text)
+		made := &constatv1.Catalog_Term{Name: t.Name.text}
+		r.catalog.Terms = append(r.catalog.Terms, made)
+		r.terms = append(r.terms, &expression{scalar: t.Rule, file: r.file, variety: cel.BoolType, into: &made.Rule})
 	}
 }
 
@@ -181,13 +114,12 @@ func (r *reader) fault(domain string, e entry) {
 		r.problem(e.ID, "expected an id like os-disk-full, found %q", id)
 		return
 	}
-	if first, ok := r.places[id]; ok {
+	if first, ok := r.faults[id]; ok {
 		r.problem(e.ID, "fault %s is defined twice; first at %s:%d", id, first.file, first.line)
 		return
 	}
-	r.places[id] = place{r.file, e.ID.line, e.ID.column}
-	f := &Fault{
-		ID: id, Domain: domain,
+	f := &constatv1.Catalog_Fault{
+		Id: id, Domain: domain,
 		Urgency:     r.word(e.ID, e.Urgency, "urgency", urgencies),
 		Title:       r.text(e.ID, e.Title, "title"),
 		Explanation: r.text(e.ID, e.Explanation, "explanation"),
@@ -195,20 +127,14 @@ func (r *reader) fault(domain string, e entry) {
 		Technician:  r.text(e.ID, e.Advice.Technician, "advice.technician"),
 		Source:      r.required(e.ID, e.Source, "source").text,
 		ByChoice:    e.ByChoice,
-		Origin:      fmt.Sprintf("%s:%d", r.file, e.ID.line),
-		decisive:    r.expression(r.required(e.ID, e.Decisive, "decisive"), cel.BoolType, nil),
 	}
-	if e.Contradict.text != "" {
-		f.contradicted = r.expression(e.Contradict, cel.BoolType, nil)
-	}
+	r.faults[id] = &written{f, place{r.file, e.ID.line, e.ID.column}}
+	r.catalog.Faults = append(r.catalog.Faults, f)
 	for _, v := range append([]entryView{{e.Needs, e.Rule}}, e.Views...) {
-		f.views = append(f.views, r.view(e.ID, v))
-		for _, group := range f.views[len(f.views)-1].needs {
-			if !slices.Contains(f.Needs, group) {
-				f.Needs = append(f.Needs, group)
-			}
-		}
+		f.Views = append(f.Views, r.view(e.ID, v))
 	}
+	r.rule(r.required(e.ID, e.Decisive, "decisive"), cel.BoolType, nil, &f.Decisive)
+	r.rule(e.Contradict, cel.BoolType, nil, &f.Contradicted)
 	for _, v := range e.Remedies {
 		f.Remedies = append(f.Remedies, r.word(e.ID, v, "remedy", remedies))
 	}
@@ -220,27 +146,35 @@ func (r *reader) fault(domain string, e entry) {
 		r.refer("explains", id, x)
 	}
 	for _, l := range e.LookAlikes {
-		f.LookAlikes = append(f.LookAlikes, LookAlike{l.Fault.text, r.text(e.ID, l.Check, "check of look-alike "+l.Fault.text)})
+		f.LookAlikes = append(f.LookAlikes, &constatv1.Catalog_LookAlike{
+			Fault: l.Fault.text, Check: r.text(e.ID, l.Check, "check of look-alike "+l.Fault.text),
+		})
 		r.refer("look_alikes", id, l.Fault)
 	}
 	if len(e.Evidence) == 0 {
 		r.problem(e.ID, "fault %s: expected at least one line of evidence", id)
 	}
 	for _, line := range e.Evidence {
-		if ev := r.evidence(e.ID, line); ev != nil {
-			f.evidence = append(f.evidence, ev)
-		}
+		f.Evidence = append(f.Evidence, r.line(e.ID, line))
 	}
-	r.catalog.faults = append(r.catalog.faults, f)
-	r.catalog.byID[id] = f
 }
 
-func (r *reader) view(id scalar, e entryView) view {
-	v := view{rule: r.expression(r.required(id, e.Rule, "rule"), cel.BoolType, nil)}
+func (r *reader) view(id scalar, e entryView) *constatv1.Catalog_View {
+	v := &constatv1.Catalog_View{}
 	for _, n := range e.Needs {
-		v.needs = append(v.needs, r.word(id, n, "group", groupNames()))
+		v.Needs = append(v.Needs, r.word(id, n, "group", fault.Groups()))
 	}
+	r.rules = append(r.rules, &expression{
+		scalar: r.required(id, e.Rule, "rule"), file: r.file, variety: cel.BoolType, into: &v.Rule, fault: id.text, view: v,
+	})
 	return v
+}
+
+// rule remembers an expression, if there is one, to be checked later.
+func (r *reader) rule(s scalar, variety, item *cel.Type, into *[]byte) {
+	if s.text != "" {
+		r.rules = append(r.rules, &expression{scalar: s, file: r.file, variety: variety, item: item, into: into})
+	}
 }
 
 // required refuses a missing key at the entry's place.
@@ -254,14 +188,14 @@ func (r *reader) required(id, s scalar, key string) scalar {
 	return s
 }
 
-func (r *reader) text(id scalar, t entryText, key string) Text {
+func (r *reader) text(id scalar, t entryText, key string) *constatv1.Catalog_Text {
 	for i, s := range []scalar{t.EN, t.FR} {
 		r.required(id, s, key+"."+languages[i])
 		if strings.ContainsAny(placeholder.ReplaceAllString(s.text, ""), "{}") {
 			r.problem(s, "fault %s: the only placeholder is {component|words to use where it is not known}", id.text)
 		}
 	}
-	return Text{EN: strings.TrimSpace(t.EN.text), FR: strings.TrimSpace(t.FR.text)}
+	return &constatv1.Catalog_Text{En: strings.TrimSpace(t.EN.text), Fr: strings.TrimSpace(t.FR.text)}
 }
 
 func (r *reader) word(id, s scalar, kind string, allowed []string) string {
@@ -278,85 +212,43 @@ func (r *reader) refer(kind, from string, to scalar) {
 	r.references = append(r.references, reference{place{r.file, to.line, to.column}, kind, from, to.text})
 }
 
-func (r *reader) expression(s scalar, variety, item *cel.Type) *expression {
-	return &expression{scalar: s, file: r.file, env: r.catalog.env, variety: variety, item: item}
-}
-
-func (r *reader) evidence(id scalar, e entryEvidence) *evidence {
-	out := &evidence{}
-	var base protoreflect.MessageDescriptor
+func (r *reader) line(id scalar, e entryEvidence) *constatv1.Catalog_Line {
+	made := &constatv1.Catalog_Line{Each: e.Each.text}
+	fields := (*constatv1.Snapshot)(nil).ProtoReflect().Descriptor().Fields()
+	shortest := 2 // not a whole group
 	var item *cel.Type
 	if e.Each.text != "" {
-		out.each = r.path(id, e.Each, snapshotFields)
-		if out.each == nil {
-			return nil
+		way := r.path(id, e.Each, fields)
+		if way == nil {
+			return made
 		}
-		last := out.each[len(out.each)-1]
+		last := way[len(way)-1]
 		if !last.IsList() || last.Message() == nil {
 			r.problem(e.Each, "fault %s: each expects the path of a list of messages, like network.links", id.text)
-			return nil
+			return made
 		}
-		base, item = last.Message(), elementType(last)
-	}
-	if e.Where.text != "" {
-		out.where = r.expression(e.Where, cel.BoolType, item)
+		fields, item, shortest = last.Message().Fields(), fault.ElementType(last), 1
 	}
 	for _, s := range e.Show {
-		fields := snapshotFields
-		if base != nil {
-			fields = base.Fields()
-		}
-		way := r.path(id, s, fields)
-		switch {
-		case way == nil:
-		case base == nil && len(way) < 2:
+		if way := r.path(id, s, fields); way != nil && len(way) < shortest {
 			r.problem(s, "fault %s: show expects facts, like load.memory.available_percent, not a whole group", id.text)
-		default:
-			out.show = append(out.show, way)
 		}
+		made.Show = append(made.Show, s.text)
 	}
-	for _, named := range []struct {
-		s    scalar
-		t    *cel.Type
-		into **expression
-	}{{e.Component, cel.StringType, &out.component}, {e.Brand, cel.StringType, &out.brand}, {e.Since, cel.TimestampType, &out.since}} {
-		if named.s.text != "" {
-			*named.into = r.expression(named.s, named.t, item)
-		}
-	}
-	return out
+	r.rule(e.Where, cel.BoolType, item, &made.Where)
+	r.rule(e.Component, cel.StringType, item, &made.Component)
+	r.rule(e.Brand, cel.StringType, item, &made.Brand)
+	r.rule(e.Since, cel.TimestampType, item, &made.Since)
+	return made
 }
 
-// path finds the fields of a dotted path.
+// path finds the fields of a dotted path; nil when there is none such.
 func (r *reader) path(id, s scalar, fields protoreflect.FieldDescriptors) []protoreflect.FieldDescriptor {
-	var way []protoreflect.FieldDescriptor
-	for part := range strings.SplitSeq(s.text, ".") {
-		var fd protoreflect.FieldDescriptor
-		if fields != nil {
-			fd = fields.ByName(protoreflect.Name(part))
-		}
-		if fd == nil {
-			r.problem(s, "fault %s: unknown fact %q in %q; expected one of %s", id.text, part, s.text, fieldNames(fields))
-			return nil
-		}
-		way = append(way, fd)
-		fields = nil
-		if fd.Message() != nil && fd.Message().FullName() != timestampName {
-			fields = fd.Message().Fields()
-		}
+	way, err := fault.Path(fields, s.text)
+	if err != nil {
+		r.problem(s, "fault %s: %v", id.text, err)
 	}
 	return way
-}
-
-func fieldNames(fields protoreflect.FieldDescriptors) string {
-	if fields == nil {
-		return "(nothing: the fact before it is a single value)"
-	}
-	var names []string
-	for i := range fields.Len() {
-		names = append(names, string(fields.Get(i).Name()))
-	}
-	return strings.Join(names, ", ")
 }
 
 // resolve checks the references between faults: that they exist, and that no
@@ -364,7 +256,7 @@ func fieldNames(fields protoreflect.FieldDescriptors) string {
 func (r *reader) resolve() {
 	for _, ref := range r.references {
 		r.file = ref.file
-		if r.catalog.byID[ref.to] == nil {
+		if r.faults[ref.to] == nil {
 			r.problem(scalar{line: ref.line, column: ref.column}, "fault %s: %s names %q; expected the id of a fault of this catalog", ref.from, ref.kind, ref.to)
 		}
 	}
@@ -375,16 +267,15 @@ func (r *reader) resolve() {
 	state := map[string]int{}
 	var visit func(id string, way []string)
 	visit = func(id string, way []string) {
-		f := r.catalog.byID[id]
+		f := r.faults[id]
 		if f == nil || state[id] == done {
 			return
 		}
 		way = append(way, id)
 		if state[id] == walking {
 			start := slices.Index(way, id)
-			at := r.places[id]
-			r.file = at.file
-			r.problem(scalar{line: at.line, column: at.column}, "cycle of explains: %s; a cause can't be its own symptom", strings.Join(way[start:], " → "))
+			r.file = f.file
+			r.problem(scalar{line: f.line, column: f.column}, "cycle of explains: %s; a cause can't be its own symptom", strings.Join(way[start:], " → "))
 			return
 		}
 		state[id] = walking
@@ -393,7 +284,7 @@ func (r *reader) resolve() {
 		}
 		state[id] = done
 	}
-	for _, f := range r.catalog.faults {
-		visit(f.ID, nil)
+	for _, f := range r.catalog.Faults {
+		visit(f.GetId(), nil)
 	}
 }

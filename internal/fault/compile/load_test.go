@@ -1,4 +1,4 @@
-package fault
+package compile
 
 import (
 	"strings"
@@ -149,19 +149,4 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("catalog %v, error %v", c, err)
 		}
 	})
-}
-
-func TestTexts(t *testing.T) {
-	text := Text{EN: "The disk {component|of the system} is full", FR: "Le disque {component|} est plein"}
-	for _, tt := range []struct{ lang, component, want string }{
-		{"en", "/home", "The disk /home is full"},
-		{"en", "", "The disk of the system is full"},
-		{"de", "", "The disk of the system is full"},
-		{"fr", "", "Le disque est plein"},
-		{"fr-CA", "/home", "Le disque /home est plein"},
-	} {
-		if got := text.About(tt.lang, tt.component); got != tt.want {
-			t.Errorf("%s, %q: %q, want %q", tt.lang, tt.component, got, tt.want)
-		}
-	}
 }

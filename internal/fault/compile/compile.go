@@ -1,0 +1,112 @@
+// Package compile makes a catalog of faults from what people write: it decodes
+// the YAML, checks every text, reference and rule, and says with file, line and
+// column what is wrong. An agent links none of it; it judges with the result.
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+
+	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	termsName   = "terms.yaml"
+	maxFileSize = 1 << 20
+)
+
+// Load reads a catalog and makes it ready to judge with; see Compile.
+func Load(fsys fs.FS) (*fault.Catalog, error) {
+	c, err := Compile(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return fault.Open(c)
+}
+
+// Compile reads a catalog, one YAML file per domain beside terms.yaml, and
+// checks all of it. The error joins every problem found, each with file, line
+// and column, and what was expected there. The same files give the same bytes.
+func Compile(fsys fs.FS) (*constatv1.Catalog, error) {
+	r, err := read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.problems) == 0 { // rules are checked in a catalog that makes sense
+		r.check()
+	}
+	return r.catalog, errors.Join(r.problems...)
+}
+
+// read decodes all files and checks everything but the expressions.
+func read(fsys fs.FS) (*reader, error) {
+	names, err := fs.Glob(fsys, "*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no catalog here: expected files named <domain>.yaml")
+	}
+	digest := sha256.New()
+	files := make([]*file, len(names))
+	var decoding sync.WaitGroup
+	for i, name := range names { // Glob sorts
+		content, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(digest, "%s %d\n%s", name, len(content), content)
+		files[i] = &file{name: name, domain: strings.TrimSuffix(path.Base(name), ".yaml"), size: len(content)}
+		decoding.Go(func() { files[i].decode(content) })
+	}
+	decoding.Wait()
+	r := &reader{catalog: &constatv1.Catalog{Version: hex.EncodeToString(digest.Sum(nil))[:12]}, faults: map[string]*written{}}
+	for _, f := range files {
+		r.read(f)
+	}
+	r.resolve()
+	slices.SortFunc(r.catalog.Faults, func(a, b *constatv1.Catalog_Fault) int { return strings.Compare(a.GetId(), b.GetId()) })
+	return r, nil
+}
+
+// file is one of the catalog's files. Decoding YAML is most of what reading a
+// catalog costs, so the files are decoded side by side.
+type file struct {
+	name, domain string
+	size         int
+
+	terms   termsFile  // of terms.yaml
+	entries domainFile // of <domain>.yaml
+	broken  error
+}
+
+func (f *file) decode(content []byte) {
+	switch {
+	case f.size > maxFileSize: // refused by read
+	case f.name == termsName:
+		f.broken = unmarshal(content, &f.terms)
+	case slices.Contains(domains, f.domain):
+		f.broken = unmarshal(content, &f.entries)
+	}
+}
+
+// unmarshal decodes strictly. The YAML package panics on some malformed input
+// (a tag on a scalar where a list is wanted), and catalogs are uploaded.
+func unmarshal(content []byte, into any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("malformed YAML (%v)", p)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(content, into, yaml.Strict())
+}

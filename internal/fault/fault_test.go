@@ -1,0 +1,22 @@
+package fault_test
+
+import (
+	"testing"
+
+	"constat/internal/fault"
+)
+
+func TestTexts(t *testing.T) {
+	text := fault.Text{EN: "The disk {component|of the system} is full", FR: "Le disque {component|} est plein"}
+	for _, tt := range []struct{ lang, component, want string }{
+		{"en", "/home", "The disk /home is full"},
+		{"en", "", "The disk of the system is full"},
+		{"de", "", "The disk of the system is full"},
+		{"fr", "", "Le disque est plein"},
+		{"fr-CA", "/home", "Le disque /home est plein"},
+	} {
+		if got := text.About(tt.lang, tt.component); got != tt.want {
+			t.Errorf("%s, %q: %q, want %q", tt.lang, tt.component, got, tt.want)
+		}
+	}
+}
