@@ -64,7 +64,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "internet",
 		Title:   fault.Text{EN: "The Internet does not work", FR: "Internet ne marche pas"},
-		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "wifi"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "vitals", "wifi"},
 		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   "internet_works",
@@ -72,7 +72,7 @@ var builtin = []*Procedure{
 	{
 		ID:      "wifi",
 		Title:   fault.Text{EN: "Wi-Fi does not work", FR: "Le Wi-Fi ne marche pas"},
-		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "services", "sign_in", "wifi"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "services", "sign_in", "vitals", "wifi"},
 		Domains: []string{"cisco", "network", "wifi"},
 		Faults:  []string{"os-time-sync-stopped"},
 		Works:   "wifi_works",
@@ -95,9 +95,10 @@ var builtin = []*Procedure{
 		ID:    "software",
 		Title: fault.Text{EN: "A program does not work", FR: "Un logiciel ne marche pas"},
 		Groups: []string{
-			"clock", "crashes", "hardware", "host", "load", "network", "probes", "services", "sign_in", "software", "space", "storage", "updates",
+			"clock", "crashes", "hardware", "host", "load", "network", "power", "probes", "services", "sign_in", "software", "space", "storage", "updates",
 		},
 		Domains: []string{"software", "os"},
+		Faults:  []string{"hw-gpu-reset"},
 		Works:   "software_works",
 	},
 	{
@@ -106,7 +107,8 @@ var builtin = []*Procedure{
 		Groups: []string{"hardware", "host", "load", "power", "services", "space", "storage", "updates"},
 		Faults: []string{
 			"hw-charger-underpowered", "hw-cpu-thermal-throttle", "hw-disk-io-errors", "hw-disk-smart-failing", "hw-fan-failed", "hw-nvme-worn-out",
-			"os-disk-full", "os-filesystem-readonly", "os-memory-pressure", "os-pending-reboot", "os-runaway-process", "os-service-crashloop",
+			"hw-sata-link-crc", "os-disk-full", "os-filesystem-readonly", "os-io-saturation", "os-memory-pressure", "os-pending-reboot",
+			"os-power-saver-limits", "os-runaway-process", "os-service-crashloop", "os-startup-bloat",
 		},
 		Works: "computer_seen",
 	},
@@ -115,7 +117,7 @@ var builtin = []*Procedure{
 		Title:  fault.Text{EN: "Battery or power trouble", FR: "Un problème de batterie ou d’alimentation"},
 		Groups: []string{"crashes", "hardware", "host", "load", "power"},
 		Faults: []string{
-			"hw-battery-worn", "hw-charge-threshold", "hw-charger-not-detected", "hw-charger-underpowered", "hw-cpu-thermal-throttle", "hw-fan-failed",
+			"hw-battery-missing", "hw-battery-worn", "hw-charge-threshold", "hw-charger-not-detected", "hw-charger-underpowered", "hw-cpu-thermal-throttle", "hw-fan-failed",
 			"hw-unexpected-poweroff", "os-kernel-crash", "os-runaway-process",
 		},
 		Works: "power_works",
@@ -123,17 +125,20 @@ var builtin = []*Procedure{
 	{
 		ID:      "sign-in",
 		Title:   fault.Text{EN: "I can’t sign in", FR: "Je n’arrive pas à ouvrir ma session"},
-		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "space"},
+		Groups:  []string{"clock", "counters", "hardware", "host", "network", "probes", "sign_in", "space", "vitals"},
 		Domains: []string{"cisco", "network"},
-		Faults:  []string{"os-account-locked", "os-disk-full", "os-kerberos-skew", "os-password-expired", "os-time-sync-stopped"},
-		Works:   "sign_in_works",
+		Faults: []string{
+			"hw-cmos-battery", "os-account-locked", "os-dc-unreachable", "os-disk-full", "os-domain-trust-broken", "os-kerberos-skew", "os-password-expired",
+			"os-temp-profile", "os-time-sync-stopped",
+		},
+		Works: "sign_in_works",
 	},
 	{
 		ID:    "full",
 		Title: fault.Text{EN: "A check of everything", FR: "Un contrôle complet"},
 		Groups: []string{
 			"clock", "counters", "crashes", "hardware", "host", "load", "network", "peripherals", "power", "printing", "probes",
-			"security", "services", "sign_in", "software", "space", "storage", "updates", "usb", "wifi",
+			"security", "services", "sign_in", "software", "space", "storage", "updates", "usb", "vitals", "wifi",
 		},
 		Works: "all_works",
 	},
