@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"constat/agent/sheet"
 	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -50,31 +50,11 @@ func factsCommand(o *options) *cobra.Command {
 			if asJSON {
 				return command.WriteMessage(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
 			}
-			writeFacts(cmd.OutOrStdout(), snapshot)
+			sheet.Write(cmd.OutOrStdout(), snapshot, o.lang())
 			return nil
 		},
 	}
 	cmd.Flags().StringSliceVar(&wanted, "group", nil, "only these `GROUPS`, separated by commas: "+strings.Join(groups(), ", "))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
 	return cmd
-}
-
-// writeFacts prints a snapshot for a person: group by group, as outlines.
-func writeFacts(w io.Writer, s *constatv1.Snapshot) {
-	r := reportWriter{w: w}
-	for i, entry := range s.GetManifest().GetGroups() {
-		if i > 0 {
-			r.line("")
-		}
-		ob := entry.GetObservation()
-		if ob.GetStatus() != "observed" {
-			r.line("%s: %s (%s)", entry.GetGroup(), ob.GetStatus(), ob.GetReason())
-			continue
-		}
-		r.line("%s  [%s, %d ms]", entry.GetGroup(), ob.GetSource(), ob.GetDurationMs())
-		r.group(s, entry.GetGroup())
-		for _, gap := range ob.GetGaps() {
-			r.line("  %s: not known, %s (%s)", gap.GetFact(), gap.GetStatus(), gap.GetReason())
-		}
-	}
 }

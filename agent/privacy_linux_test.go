@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/agent/host"
+	"constat/agent/sheet"
 	"constat/agent/uplink"
 	"constat/internal/command"
 	"constat/internal/diagnosis"
@@ -84,7 +85,7 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	writeFacts(&printed, s)
+	sheet.Write(&printed, s, "en")
 	writeDiagnosis(&printed, d, catalog, "fr")
 	look(t, "what is printed", printed.Bytes())
 
