@@ -31,6 +31,8 @@ func readManagers(ctx context.Context, r *reader, n *constatv1.Network, o *const
 		gap(o, "os_connectivity", err)
 		gap(o, "networking_enabled", err)
 	}
+	readSignIns(ctx, r, n, o)
+	readClients(r, n)
 	for _, l := range n.Links {
 		leased := slices.ContainsFunc(l.Addresses, func(a *constatv1.Address) bool { return a.GetOrigin() == "dhcp" && a.GetFamily() == 4 })
 		if leased && l.Lease == nil {
@@ -77,6 +79,41 @@ func readNetworkd(r *reader, n *constatv1.Network) {
 		}
 		if info, err := r.stat(name); err == nil {
 			l.Lease = parseNetworkdLease(content, info.ModTime())
+		}
+	}
+}
+
+// dhcpClients are programs that ask for addresses, by the kernel's name of
+// their process.
+var dhcpClients = []string{"dhclient", "udhcpc", "dhcpcd"}
+
+// readClients marks links as waiting for a lease that have no address yet and
+// on which a client runs. Of its arguments only the link's name is looked for.
+func readClients(r *reader, n *constatv1.Network) {
+	var waiting []*constatv1.Link
+	for _, l := range n.Links {
+		addressed := slices.ContainsFunc(l.Addresses, func(a *constatv1.Address) bool { return a.GetFamily() == 4 })
+		if !addressed && l.Lease == nil && l.GetAdminStatus() == "up" && l.GetKind() != "loopback" {
+			waiting = append(waiting, l)
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	entries, _ := r.names("/proc")
+	for _, entry := range entries {
+		if _, err := strconv.Atoi(entry); err != nil || !slices.Contains(dhcpClients, r.value("/proc/"+entry+"/comm")) {
+			continue
+		}
+		content, err := r.file("/proc/" + entry + "/cmdline")
+		if err != nil {
+			continue
+		}
+		arguments := strings.Split(string(content), "\x00")
+		for _, l := range waiting {
+			if slices.Contains(arguments, l.GetName()) {
+				l.Lease = &constatv1.Lease{Pending: set(true)}
+			}
 		}
 	}
 }
@@ -131,6 +168,14 @@ func readNetworkManager(ctx context.Context, r *reader, n *constatv1.Network) er
 		}
 		if lease := managerLease(ctx, conn, device); lease != nil {
 			l.Lease = lease
+		}
+		const wired = 1 // NM_DEVICE_TYPE_ETHERNET
+		if kind := property[uint32](device, "DeviceType"); kind != nil && *kind == wired {
+			if reason := property[[]any](device, "StateReason"); reason != nil && len(*reason) == 2 {
+				state, _ := (*reason)[0].(uint32)
+				why, _ := (*reason)[1].(uint32)
+				l.Dot1X = managerSignIn(state, why)
+			}
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ var verbs = map[string]verb{
 	"password-days": passwordDays,
 	"nvme-health":   nvmeHealth,
 	"smart":         smart,
+	"supplicant":    askSupplicant,
 	"smbios":        readSMBIOS,
 }
 

@@ -102,6 +102,16 @@ func (w *World) leaseFrom(host, link, router string, options ...string) {
 	}
 }
 
+// lease starts dhclient on the pc's cable, and waits until it has asked.
+func (w *World) lease() {
+	w.t.Helper()
+	_, err := exec.LookPath("dhclient")
+	Need(w.t, "dhclient (package isc-dhcp-client)", err == nil)
+	dir := w.t.TempDir()
+	w.daemon(PC, "DHCPDISCOVER", "dhclient", "-d", "-4", "-sf", "/bin/true", "-cf", "/dev/null",
+		"-lf", filepath.Join(dir, "leases"), "-pf", filepath.Join(dir, "pid"), "eth0")
+}
+
 // join adds a host with one link to the switch.
 func (w *World) join(name, cidr string) {
 	w.t.Helper()

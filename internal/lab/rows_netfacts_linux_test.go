@@ -38,4 +38,13 @@ var netfactRows = []faultRow{
 		s.leaseFrom(Gateway, "lan0", GatewayAddress, "--dhcp-range=10.77.0.100,10.77.0.200,1h")
 		s.IP(PC, "-6 route del default", "addr del "+PCAddress+"/24 dev eth0", "addr add 10.99.0.5/24 dev eth0", "route add default via 10.99.0.1")
 	}},
+	{"net-8021x-auth-failed", "the switch's port refuses the pc's password", func(s *scene) {
+		s.guardPort()
+		s.IP(PC, "-6 route del default", "addr del "+PCAddress+"/24 dev eth0", "addr del fd77::10/64 dev eth0")
+		s.signIn("bad", "EAP-FAILURE")
+	}},
+	{"net-dhcp-no-offer", "dhclient asks, and nobody answers", func(s *scene) {
+		s.IP(PC, "-6 route del default", "addr del "+PCAddress+"/24 dev eth0", "addr del fd77::10/64 dev eth0")
+		s.lease()
+	}},
 }

@@ -30,6 +30,8 @@ type World struct {
 	t    testing.TB
 	name string
 	dns  *exec.Cmd
+	// own is a directory of a host's, and what it takes the place of.
+	own map[string][2]string
 }
 
 // The hosts of a world.
@@ -139,7 +141,24 @@ func (w *World) Filter(host, family, kind, hook string, rules ...string) {
 // Command prepares a command on a host, with the host's own view of /sys, of
 // resolv.conf and of the hosts file.
 func (w *World) Command(ctx context.Context, host, name string, args ...string) *exec.Cmd {
+	if own := w.own[host]; own != [2]string{} {
+		args = append([]string{"-c", `mount --bind "$1" "$2" && shift 2 && exec "$@"`, "sh", own[0], own[1], name}, args...)
+		name = "sh"
+	}
 	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", w.Namespace(host), name}, args...)...)
+}
+
+// Own gives the commands of a host a directory of their own in the place of one
+// that all hosts would share, such as one of control sockets.
+func (w *World) Own(host, dir string) {
+	w.t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.own == nil {
+		w.own = map[string][2]string{}
+	}
+	w.own[host] = [2]string{w.t.TempDir(), dir}
 }
 
 // WriteFile writes a file that takes the place of /etc/NAME on a host.

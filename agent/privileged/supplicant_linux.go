@@ -1,0 +1,92 @@
+package privileged
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// supplicantDir is where wpa_supplicant has a control socket for each link.
+const supplicantDir = "/run/wpa_supplicant"
+
+// supplicantTime is how long wpa_supplicant may take for all questions.
+const supplicantTime = time.Second
+
+// maxCertificate is the largest certificate file that is read.
+const maxCertificate = 256 << 10
+
+// askSupplicant returns what wpa_supplicant says of its sign-in on a wired link,
+// the argument: its answer to STATUS, and behind it, as PEM, the certificate
+// that this machine shows there. Keys in the same file stay here.
+func askSupplicant(ctx context.Context, link string) ([]byte, error) {
+	if link == "" || link != filepath.Base(link) || strings.HasPrefix(link, ".") {
+		return nil, errors.New("the argument must be a link")
+	}
+	socket := filepath.Join(supplicantDir, link)
+	if _, err := os.Stat(socket); err != nil {
+		return nil, err
+	}
+	// An address without a file: nobody has to tidy it up.
+	own := &net.UnixAddr{Net: "unixgram", Name: "@constat-" + rand.Text()}
+	conn, err := net.DialUnix("unixgram", own, &net.UnixAddr{Net: "unixgram", Name: socket})
+	if err != nil {
+		return nil, fmt.Errorf("wpa_supplicant: %w", err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if err := conn.SetDeadline(time.Now().Add(supplicantTime)); err != nil {
+		return nil, err
+	}
+	ask := func(question string) (string, error) {
+		if _, err := conn.Write([]byte(question)); err != nil {
+			return "", fmt.Errorf("wpa_supplicant: %w", err)
+		}
+		buffer := make([]byte, 4096) // its own limit
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return "", fmt.Errorf("wpa_supplicant: %w", err)
+		}
+		return string(buffer[:n]), nil
+	}
+	status, err := ask("STATUS")
+	if err != nil {
+		return nil, err
+	}
+	answer := []byte(strings.TrimSpace(status) + "\n")
+	if file, err := ask("GET_NETWORK 0 client_cert"); err == nil {
+		if path, err := strconv.Unquote(strings.TrimSpace(file)); err == nil {
+			answer = append(answer, certificateIn(path)...)
+		}
+	}
+	return answer, nil
+}
+
+// certificateIn returns the first certificate of a file, as PEM; nil when there
+// is none.
+func certificateIn(file string) []byte {
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCertificate {
+		return nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	for {
+		var block *pem.Block
+		if block, content = pem.Decode(content); block == nil {
+			return nil
+		}
+		if block.Type == "CERTIFICATE" {
+			return pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
+		}
+	}
+}
