@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/fault/fixture"
@@ -146,6 +147,67 @@ func TestDoubleFaults(t *testing.T) {
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
 			t.Errorf("%v and %v: root causes %v", tt.one, tt.other, got)
+		}
+	}
+}
+
+// A cause explains what it does to its own component, and nothing of another of
+// the same kind: that one has a cause of its own, and is named alone.
+func TestCausesReachTheirOwnComponent(t *testing.T) {
+	const paused = `{"name": "lobby", "state": "stopped", "stateReasons": ["paused"], "acceptingJobs": true, "physical": true, "printerId": "B"}`
+	for _, tt := range []struct {
+		name, printing string
+		roots          []string // fault and component
+		symptoms       []string
+	}{
+		{
+			"the jammed printer's own queue",
+			`{"queues": [{"name": "office", "state": "stopped", "stateReasons": ["media-jam-error"], "acceptingJobs": true, "physical": true}]}`,
+			[]string{"printer-paper-jam office"},
+			[]string{"printer-queue-paused"},
+		},
+		{
+			"another queue is paused too",
+			`{"queues": [{"name": "office", "state": "stopped", "stateReasons": ["media-jam-error"], "acceptingJobs": true, "physical": true}, ` + paused + `]}`,
+			[]string{"printer-paper-jam office", "printer-queue-paused lobby"},
+			nil,
+		},
+		{
+			"the device says the jam, its queue is paused",
+			`{"queues": [` + paused + `], "printers": [{"id": "B", "model": "M404", "stateReasons": ["media-jam-error"]}]}`,
+			[]string{"printer-paper-jam M404"},
+			[]string{"printer-queue-paused"},
+		},
+		{
+			"the device says the jam, the queue of another is paused",
+			`{"queues": [` + paused + `], "printers": [{"id": "A", "model": "M404", "stateReasons": ["media-jam-error"]}]}`,
+			[]string{"printer-paper-jam M404", "printer-queue-paused lobby"},
+			nil,
+		},
+		{
+			"nobody knows which queue is the device's",
+			`{"queues": [{"name": "lobby", "state": "stopped", "stateReasons": ["paused"], "acceptingJobs": true}], "printers": [{"id": "A", "model": "M404", "stateReasons": ["media-jam-error"]}]}`,
+			[]string{"printer-paper-jam M404"},
+			[]string{"printer-queue-paused"},
+		},
+	} {
+		s := &constatv1.Snapshot{}
+		if err := protojson.Unmarshal([]byte(`{"printing": `+tt.printing+`}`), s); err != nil {
+			t.Fatal(err)
+		}
+		d := Judge(builtinCatalog(t), procedure(t, "printing"), s, fixture.Now, "en")
+		var roots []string
+		for _, r := range d.RootCauses {
+			roots = append(roots, r.Fault+" "+r.Component)
+			for _, e := range r.Evidence {
+				if r.Component == "lobby" && strings.Contains(e.Fact, "[office]") {
+					t.Errorf("%s: %s of lobby is proved by %s", tt.name, r.Fault, e.Fact)
+				}
+			}
+		}
+		slices.Sort(roots)
+		if !slices.Equal(roots, tt.roots) || !slices.Equal(d.Symptoms, tt.symptoms) && len(d.Symptoms)+len(tt.symptoms) > 0 {
+			t.Errorf("%s: roots %q, symptoms %q; want %q, %q", tt.name, roots, d.Symptoms, tt.roots, tt.symptoms)
 		}
 	}
 }

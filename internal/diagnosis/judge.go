@@ -90,6 +90,8 @@ type finding struct {
 	score     float64
 	explains  []string // true faults that this one brings about, sorted
 	explained bool
+	// covered are the parts that some cause brings about: others may be left.
+	covered []*fault.Part
 }
 
 // rank orders certainties; higher is surer.
@@ -153,22 +155,63 @@ func twoDecimals(s float64) float64 { return float64(int(s*100+0.5)) / 100 }
 
 // explain takes the symptoms away: a true fault that another true one brings
 // about, over any number of steps, is no cause. What is only possible explains
-// nothing.
+// nothing, and what is about one component explains nothing of another: a
+// finding of which parts are left is a cause by these.
 func (j *judgement) explain() {
-	for _, id := range slices.Sorted(maps.Keys(j.findings)) {
+	sorted := slices.Sorted(maps.Keys(j.findings))
+	reached := map[string][]string{} // by cause
+	for _, id := range sorted {
 		cause := j.findings[id]
 		if rank[cause.certainty] < rank[probable] {
 			continue
 		}
 		for _, effect := range j.consequences(cause) {
-			if f := j.findings[effect]; f.Truth == fault.True {
-				f.explained = true
+			if f := j.findings[effect]; f.Truth == fault.True && f.reachedBy(cause) {
+				reached[id] = append(reached[id], effect)
+			}
+		}
+	}
+	for _, id := range sorted {
+		cause := j.findings[id]
+		for _, effect := range reached[id] {
+			if j.findings[effect].explained {
 				cause.explains = append(cause.explains, effect)
 			}
 		}
 		// One more explained finding is one more reason to believe.
 		cause.score = twoDecimals(min(1, cause.score+evidenceWeight*float64(min(len(cause.explains), 4))))
 	}
+	for _, f := range j.findings {
+		if len(f.covered) > 0 && !f.explained {
+			f.Finding = f.Without(f.covered)
+		}
+	}
+}
+
+// reachedBy notes what a cause brings about of a finding, and tells whether
+// that is anything. Where not both name a component of one kind, it is all.
+func (f *finding) reachedBy(cause *finding) bool {
+	if len(f.Parts) == 0 || f.Wide || cause.Wide {
+		f.explained = true
+		return true
+	}
+	reached := false
+	for _, part := range f.Parts {
+		comparable, same := false, false
+		for _, own := range cause.Parts {
+			s, known := part.Same(own)
+			comparable, same = comparable || known, same || s
+		}
+		if comparable && !same {
+			continue
+		}
+		reached = true
+		if !slices.Contains(f.covered, part) {
+			f.covered = append(f.covered, part)
+		}
+	}
+	f.explained = f.explained || len(f.covered) == len(f.Parts)
+	return reached
 }
 
 // consequences lists all faults that f can bring about, sorted.

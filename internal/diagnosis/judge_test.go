@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -32,22 +33,31 @@ func procedure(t testing.TB, id string) *Procedure {
 	return p
 }
 
+// cases are the fixtures of all faults; whoever changes a snapshot clones it.
 func cases(t testing.TB) []*fixture.Case {
 	t.Helper()
-	ids, err := fixture.Faults(fixtures)
+	all, err := everyCase()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return all
+}
+
+var everyCase = sync.OnceValues(func() ([]*fixture.Case, error) {
+	ids, err := fixture.Faults(fixtures)
+	if err != nil {
+		return nil, err
 	}
 	var all []*fixture.Case
 	for _, id := range ids {
 		these, err := fixture.Cases(fixtures, id)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all = append(all, these...)
 	}
-	return all
-}
+	return all, nil
+})
 
 // Every case of the catalog, judged as a whole: the right root, and nothing
 // that the root explains beside it. What somebody may have chosen is judged by

@@ -65,8 +65,12 @@ type Fault struct {
 	User, Technician Text
 	// Needs are the groups that its rules ask, of all its views.
 	Needs []string
-	// Explains are the faults that this one brings about by itself.
+	// Explains are the faults that this one brings about by itself: on the
+	// component that it is about itself, where both name one of the same kind.
 	Explains []string
+	// Wide tells that what it does or shows is not limited to the components
+	// that it names: a loop floods every port, a missing route is everybody's.
+	Wide bool
 	// LookAlikes are the faults that are easily taken for this one.
 	LookAlikes []LookAlike
 	// Remedies are verbs that the agent can do with consent.

@@ -16,7 +16,8 @@ import (
 
 // Bounds of what one finding shows: enough for a proof, not a dump.
 const (
-	maxShownItems = 4
+	maxShownItems = 4 // of a line of evidence
+	maxParts      = 64
 	maxEvidence   = 12
 	maxComponents = 3
 	maxValueRunes = 160
@@ -40,6 +41,62 @@ type Finding struct {
 	Since            time.Time
 	// Evidence is the facts that speak for it, as the entry lists them.
 	Evidence []*constatv1.Evidence
+	// Parts are the elements of lists that it is about: two dead links are two
+	// parts of one finding. Empty where it is about the machine.
+	Parts []*Part
+
+	shown []*Part // what Component to Evidence are gathered from, in order
+}
+
+// Part is one element of a list that a finding is about.
+type Part struct {
+	name, brand string
+	since       time.Time
+	evidence    []*constatv1.Evidence
+	// What it is, to tell whether another finding is about the same: its
+	// message and its path in the snapshot, and the whole it belongs to.
+	of    protoreflect.FullName
+	path  string
+	whole whole
+}
+
+// Same tells whether two parts are of one and the same component; known only
+// where both are of one kind, or belong to wholes of one kind.
+func (p *Part) Same(q *Part) (same, known bool) {
+	switch {
+	case p.of == q.of:
+		return p.path == q.path, true
+	case p.whole.kind != "" && p.whole.kind == q.whole.kind:
+		return p.whole == q.whole, true
+	}
+	return false, false
+}
+
+// whole is what several lists of a snapshot tell of: a link has addresses, a
+// radio and counters, a printer its queues.
+type whole struct{ kind, key string }
+
+// wholes says by which field a message is a whole, or belongs to one; any other
+// with a field `link` belongs to that link.
+var wholes = map[protoreflect.FullName]struct {
+	kind  string
+	field protoreflect.Name
+}{
+	"constat.v1.Link":    {"link", "name"},
+	"constat.v1.Printer": {"printer", "id"},
+	"constat.v1.Queue":   {"printer", "printer_id"},
+}
+
+func wholeOf(m protoreflect.Message) whole {
+	w, ok := wholes[m.Descriptor().FullName()]
+	if !ok {
+		w.kind, w.field = "link", "link"
+	}
+	fd := m.Descriptor().Fields().ByName(w.field)
+	if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() || !m.Has(fd) {
+		return whole{}
+	}
+	return whole{w.kind, m.Get(fd).String()}
 }
 
 // evidence is one line of an entry's proof: which facts to show, of which
@@ -65,21 +122,53 @@ func (f *Fault) Judge(facts *Facts) Finding {
 	if f.contradicted != nil {
 		found.Contradicted, _ = f.contradicted.truth(facts)
 	}
-	var components, brands []string
 	for _, e := range f.evidence {
-		for _, item := range e.items(facts) {
-			for _, path := range e.show {
-				found.add(facts, item, path)
+		for i, item := range e.items(facts) {
+			p := &Part{name: e.name(e.component, facts, item), brand: e.name(e.brand, facts, item)}
+			if t, ok := e.value(e.since, facts, item).(types.Timestamp); ok {
+				p.since = t.Time
 			}
-			components = append(components, e.name(e.component, facts, item))
-			brands = append(brands, e.name(e.brand, facts, item))
-			if t, ok := e.value(e.since, facts, item).(types.Timestamp); ok && found.Since.IsZero() {
-				found.Since = t.Time
+			if n, ok := item.(*node); ok && e.component != nil {
+				p.of, p.path, p.whole = n.message.Descriptor().FullName(), n.path(), wholeOf(n.message)
+				found.Parts = append(found.Parts, p)
+			}
+			if i < maxShownItems {
+				for _, path := range e.show {
+					p.add(facts, item, path)
+				}
+				found.shown = append(found.shown, p)
+			}
+		}
+	}
+	found.gather()
+	return found
+}
+
+// Without is the finding about its other parts only: these have another cause.
+func (found Finding) Without(parts []*Part) Finding {
+	gone := func(p *Part) bool { return slices.Contains(parts, p) }
+	found.Parts = slices.DeleteFunc(slices.Clone(found.Parts), gone)
+	found.shown = slices.DeleteFunc(slices.Clone(found.shown), gone)
+	found.gather()
+	return found
+}
+
+// gather sums up what is shown.
+func (found *Finding) gather() {
+	var components, brands []string
+	found.Evidence, found.Since = nil, time.Time{}
+	for _, p := range found.shown {
+		components, brands = append(components, p.name), append(brands, p.brand)
+		if found.Since.IsZero() {
+			found.Since = p.since
+		}
+		for _, line := range p.evidence {
+			if len(found.Evidence) < maxEvidence && !slices.ContainsFunc(found.Evidence, func(have *constatv1.Evidence) bool { return have.Fact == line.Fact }) {
+				found.Evidence = append(found.Evidence, line)
 			}
 		}
 	}
 	found.Component, found.Brand = enumerate(components), enumerate(brands)
-	return found
 }
 
 // look evaluates the rule of every view that was asked for; one that is true
@@ -132,7 +221,7 @@ func (e *evidence) items(facts *Facts) []ref.Val {
 				continue
 			}
 		}
-		if chosen = append(chosen, v); len(chosen) == maxShownItems {
+		if chosen = append(chosen, v); len(chosen) == maxParts {
 			break
 		}
 	}
@@ -156,14 +245,14 @@ func (e *evidence) name(x *expression, facts *Facts, item ref.Val) string {
 }
 
 // add shows the facts at the end of a path, from an element or a group on.
-func (found *Finding) add(facts *Facts, item ref.Val, path []protoreflect.FieldDescriptor) {
+func (p *Part) add(facts *Facts, item ref.Val, path []protoreflect.FieldDescriptor) {
 	if item == nil {
 		item, path = facts.root(path[0]), path[1:]
 	}
 	last := len(path) - 1
 	for _, v := range walk(item, path[:last]) {
 		n, ok := v.(*node)
-		if !ok || len(found.Evidence) == maxEvidence {
+		if !ok || len(p.evidence) == maxEvidence {
 			continue
 		}
 		shown, known := show(n.get(path[last]))
@@ -179,9 +268,7 @@ func (found *Finding) add(facts *Facts, item ref.Val, path []protoreflect.FieldD
 		line := &constatv1.Evidence{
 			Fact: n.path() + "." + string(path[last].Name()), Value: shown, Source: o.GetSource(), At: valid(at),
 		}
-		if !slices.ContainsFunc(found.Evidence, func(have *constatv1.Evidence) bool { return have.Fact == line.Fact }) {
-			found.Evidence = append(found.Evidence, line)
-		}
+		p.evidence = append(p.evidence, line)
 	}
 }
 

@@ -101,22 +101,42 @@ func TestBothFormsJudgeAlike(t *testing.T) {
 	if len(builtin.Faults()) != len(read.Faults()) || builtin.Version() != read.Version() {
 		t.Fatalf("%d faults of %s, %d of %s", len(builtin.Faults()), builtin.Version(), len(read.Faults()), read.Version())
 	}
-	for _, f := range read.Faults() {
-		cases, err := fixture.Cases(fixtures, f.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, k := range cases {
-			one, other := builtin.Facts(k.Snapshot, fixture.Now), read.Facts(k.Snapshot, fixture.Now)
-			for _, f := range read.Faults() {
-				a, b := builtin.Lookup(f.ID).Judge(one), f.Judge(other)
-				if !reflect.DeepEqual(a, b) {
-					t.Errorf("%s, %s: %v, read from YAML %v", k.Name, f.ID, a, b)
-				}
+	for _, k := range cases(t) {
+		one, other := builtin.Facts(k.Snapshot, fixture.Now), read.Facts(k.Snapshot, fixture.Now)
+		for _, f := range read.Faults() {
+			a, b := builtin.Lookup(f.ID).Judge(one), f.Judge(other)
+			if !reflect.DeepEqual(a, b) {
+				t.Errorf("%s, %s: %v, read from YAML %v", k.Name, f.ID, a, b)
 			}
 		}
 	}
 }
+
+// cases are the fixtures of all faults.
+func cases(t *testing.T) []*fixture.Case {
+	t.Helper()
+	all, err := everyCase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var everyCase = sync.OnceValues(func() ([]*fixture.Case, error) {
+	ids, err := fixture.Faults(fixtures)
+	if err != nil {
+		return nil, err
+	}
+	var all []*fixture.Case
+	for _, id := range ids {
+		these, err := fixture.Cases(fixtures, id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, these...)
+	}
+	return all, nil
+})
 
 // Our evaluator gives what CEL's own gives, for every rule and every fixture:
 // the same values, the same missing facts.
@@ -151,23 +171,13 @@ func TestEvaluationIsCELs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := fixture.Faults(fixtures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range ids {
-		cases, err := fixture.Cases(fixtures, id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, k := range cases {
-			facts := c.Facts(k.Snapshot, fixture.Now)
-			for name, program := range theirs {
-				ours, missing := facts.Term(name)
-				want, lacking := outcome(program, facts)
-				if ours != want || !slices.Equal(missing, lacking) {
-					t.Errorf("%s, %s: %v, missing %v; CEL says %v, missing %v", k.Name, name, ours, missing, want, lacking)
-				}
+	for _, k := range cases(t) {
+		facts := c.Facts(k.Snapshot, fixture.Now)
+		for name, program := range theirs {
+			ours, missing := facts.Term(name)
+			want, lacking := outcome(program, facts)
+			if ours != want || !slices.Equal(missing, lacking) {
+				t.Errorf("%s, %s: %v, missing %v; CEL says %v, missing %v", k.Name, name, ours, missing, want, lacking)
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type entry struct {
 	LookAlikes  []entryLook     `yaml:"look_alikes"`
 	Remedies    []scalar        `yaml:"remedies"`
 	ByChoice    bool            `yaml:"by_choice"`
+	Wide        bool            `yaml:"wide"`
 	Source      scalar          `yaml:"source"`
 }
 

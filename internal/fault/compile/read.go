@@ -127,6 +127,7 @@ func (r *reader) fault(domain string, e entry) {
 		Technician:  r.text(e.ID, e.Advice.Technician, "advice.technician"),
 		Source:      r.required(e.ID, e.Source, "source").text,
 		ByChoice:    e.ByChoice,
+		Wide:        e.Wide,
 	}
 	r.faults[id] = &written{f, place{r.file, e.ID.line, e.ID.column}}
 	r.catalog.Faults = append(r.catalog.Faults, f)
