@@ -36,11 +36,11 @@ bench: ## all benchmarks
 
 lab: ## inject real faults and show how they are named (FAULT=id: only that one)
 	.ci/setup
-	FAULT="$(FAULT)" go test -tags "$(TAGS)" -count=1 -run TestLab -v ./internal/lab
+	FAULT="$(FAULT)" go test -tags "$(TAGS)" -count=1 -run "TestLab$$" -v ./internal/lab
 
 lab-report: ## the same, and write docs/lab.md
 	.ci/setup
-	CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" go test -tags "$(TAGS)" -count=1 -run TestLab -v ./internal/lab
+	CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" go test -tags "$(TAGS)" -count=1 -run "TestLab$$" -v ./internal/lab
 
 cross: ## build for every system without cgo
 	@for p in $(PLATFORMS); do \

@@ -140,7 +140,12 @@ func Recorded(dir string) ([]Run, error) {
 // flags for that to the command.
 func Diagnose(t testing.TB, cmd *exec.Cmd) Run {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "snapshot.json")
+	// The command may run as an ordinary user.
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o777), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "snapshot.json")
 	cmd.Args = append(cmd.Args, "--json", "--snapshot", file)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

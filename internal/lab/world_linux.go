@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +28,14 @@ import (
 // several prefixes, IPv4 and IPv6, on which tests serve what they like. All of
 // it is gone when the test ends.
 type World struct {
+	Plan
 	t    testing.TB
 	name string
 	dns  *exec.Cmd
 	// own is a directory of a host's, and what it takes the place of.
 	own map[string][2]string
+	// filters counts the chains that were added.
+	filters int
 }
 
 // The hosts of a world.
@@ -42,18 +46,10 @@ const (
 	Internet = "inet"
 )
 
-// Addresses of a world. The Internet's are taken from the documentation
-// prefixes (RFC 5737, RFC 3849).
+// Addresses of a plain world.
 const (
-	PCAddress       = "10.77.0.10"
-	GatewayAddress  = "10.77.0.1"
-	GatewayAddress6 = "fd77::1"
-)
-
-// Services are addresses on the Internet's host, in different prefixes.
-var (
-	Services  = []string{"198.51.100.10", "192.0.2.10", "203.0.113.130"}
-	Services6 = []string{"2001:db8:1::10", "2001:db8:2::10"}
+	PCAddress      = "10.77.0.10"
+	GatewayAddress = "10.77.0.1"
 )
 
 // A world's namespaces are named by the process that made them, and counted.
@@ -64,15 +60,18 @@ var (
 	sweep  sync.Once
 )
 
-// NewWorld builds a healthy world without a name server. It skips the test
-// where namespaces cannot be made.
-func NewWorld(t testing.TB) *World {
+// NewWorld builds a healthy world without a name server, after the plain plan.
+// It skips the test where namespaces cannot be made.
+func NewWorld(t testing.TB) *World { return NewWorldAfter(t, Plain) }
+
+// NewWorldAfter builds one after another plan.
+func NewWorldAfter(t testing.TB, plan Plan) *World {
 	t.Helper()
 	Need(t, "root, to make network namespaces", os.Geteuid() == 0)
 	_, err := exec.LookPath("ip")
 	Need(t, "ip (package iproute2)", err == nil)
 	sweep.Do(func() { removeLeftovers(t) })
-	w := &World{t: t, name: fmt.Sprintf("%s%d-%d", worldPrefix, os.Getpid(), worlds.Add(1))}
+	w := &World{Plan: plan, t: t, name: fmt.Sprintf("%s%d-%d", worldPrefix, os.Getpid(), worlds.Add(1))}
 	t.Cleanup(w.remove)
 	for _, host := range []string{PC, Switch, Gateway, Internet} {
 		w.run("ip", "netns", "add", w.Namespace(host))
@@ -83,28 +82,73 @@ func NewWorld(t testing.TB) *World {
 	// What systemd sets on desktops: anyone may ping.
 	w.Run(PC, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647")
 	w.Run(Gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-	w.IP(PC, "link add eth0 type veth peer name pc0 netns "+w.Namespace(Switch))
+	w.IP(PC, "link add "+w.Adapter+" type veth peer name pc0 netns "+w.Namespace(Switch))
 	w.IP(Gateway, "link add lan0 type veth peer name gw0 netns "+w.Namespace(Switch))
 	w.IP(Gateway, "link add wan0 type veth peer name eth0 netns "+w.Namespace(Internet))
 	w.IP(Switch, "link add br0 type bridge forward_delay 0", "link set br0 up",
 		"link set pc0 master br0 up", "link set gw0 master br0 up")
-	w.IP(Gateway, "link set lan0 up", "link set wan0 up",
-		"addr add "+GatewayAddress+"/24 dev lan0", "addr add "+GatewayAddress6+"/64 dev lan0 nodad",
-		"addr add 203.0.113.1/30 dev wan0", "addr add fd79::1/64 dev wan0 nodad",
-		"route add default via 203.0.113.2", "route add default via fd79::2")
-	w.IP(Internet, "link set eth0 up", "addr add 203.0.113.2/30 dev eth0", "addr add fd79::2/64 dev eth0 nodad",
-		"route add 10.77.0.0/24 via 203.0.113.1", "route add fd77::/64 via fd79::1")
-	for _, a := range Services {
-		w.IP(Internet, "addr add "+a+"/32 dev lo")
+	w.IP(PC, "link set "+w.Adapter+" up")
+	w.IP(Gateway, "link set lan0 up", "link set wan0 up")
+	w.IP(Internet, "link set eth0 up")
+	resolver := w.Router.Addr()
+	if w.Local.IsValid() {
+		w.number4()
+	} else {
+		resolver = w.Router6.Addr()
 	}
-	for _, a := range Services6 {
-		w.IP(Internet, "addr add "+a+"/128 dev lo nodad")
+	if w.Local6.IsValid() {
+		w.number6()
+	} else {
+		w.Run(PC, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
 	}
-	w.IP(PC, "link set eth0 up", "addr add "+PCAddress+"/24 dev eth0", "addr add fd77::10/64 dev eth0 nodad",
-		"route add default via "+GatewayAddress, "route add default via "+GatewayAddress6)
-	w.WriteFile(PC, "resolv.conf", "nameserver "+GatewayAddress+"\n")
+	w.WriteFile(PC, "resolv.conf", "nameserver "+resolver.String()+"\n")
 	w.WriteFile(PC, "hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
 	return w
+}
+
+// The provider's link: only routers see it. And how a router calls itself in
+// its advertisements.
+const (
+	wanAddress, wanNeighbour   = "203.0.113.1", "203.0.113.2"
+	wanAddress6, wanNeighbour6 = "fd79::1", "fd79::2"
+	routerLinkLocal            = "fe80::1"
+)
+
+func (w *World) number4() {
+	w.IP(Gateway, "addr add "+w.Router.String()+" dev lan0", "addr add "+wanAddress+"/30 dev wan0", "route add default via "+wanNeighbour)
+	w.IP(Internet, "addr add "+wanNeighbour+"/30 dev eth0", "route add "+w.Local.Masked().String()+" via "+wanAddress)
+	for _, a := range w.Services {
+		w.place(netip.MustParseAddr(a))
+	}
+	lifetime, origin := "", ""
+	if w.Leased {
+		lifetime, origin = " valid_lft 86400 preferred_lft 86400", " proto dhcp"
+	}
+	w.IP(PC, "addr add "+w.Local.String()+" dev "+w.Adapter+lifetime,
+		"route add default via "+w.Router.Addr().String()+" dev "+w.Adapter+origin)
+}
+
+// place gives the Internet's host an address.
+func (w *World) place(a netip.Addr) {
+	line := "addr add " + netip.PrefixFrom(a, a.BitLen()).String() + " dev lo"
+	if a.Is6() {
+		line += " nodad"
+	}
+	w.IP(Internet, line)
+}
+
+func (w *World) number6() {
+	w.IP(Gateway, "addr add "+w.Router6.String()+" dev lan0 nodad", "addr add "+routerLinkLocal+"/64 dev lan0 nodad",
+		"addr add "+wanAddress6+"/64 dev wan0 nodad", "-6 route add default via "+wanNeighbour6)
+	w.IP(Internet, "addr add "+wanNeighbour6+"/64 dev eth0 nodad", "-6 route add "+w.Local6.Masked().String()+" via "+wanAddress6)
+	for _, a := range w.Services6 {
+		w.place(netip.MustParseAddr(a))
+	}
+	lifetime, origin, router := "", "", w.Router6.Addr().String()
+	if w.Leased {
+		lifetime, origin, router = " valid_lft 86400 preferred_lft 14400", " proto ra", routerLinkLocal
+	}
+	w.IP(PC, "addr add "+w.Local6.String()+" dev "+w.Adapter+" nodad"+lifetime, "-6 route add default via "+router+" dev "+w.Adapter+origin)
 }
 
 // Namespace is the name of a host's namespace, for ip-netns(8).
@@ -133,8 +177,10 @@ func (w *World) Filter(host, family, kind, hook string, rules ...string) {
 	_, err := exec.LookPath("nft")
 	Need(w.t, "nft (package nftables)", err == nil)
 	priority := map[string]string{"filter": "0", "nat": "-100"}[kind]
-	script := fmt.Sprintf("table %s lab-%s {\n chain rules {\n  type %s hook %s priority %s;\n  %s\n }\n}\n",
-		family, hook, kind, hook, priority, strings.Join(rules, "\n  "))
+	// A table of its own: what one chain accepts, another may still drop.
+	w.filters++
+	script := fmt.Sprintf("table %s filter%d {\n chain %s {\n  type %s hook %s priority %s;\n  %s\n }\n}\n",
+		family, w.filters, hook, kind, hook, priority, strings.Join(rules, "\n  "))
 	w.Run(host, "nft", script)
 }
 
@@ -175,23 +221,23 @@ func (w *World) WriteFile(host, name, content string) {
 
 func (w *World) etc(host string) string { return filepath.Join("/etc/netns", w.Namespace(host)) }
 
-// ServeDNS starts dnsmasq on the gateway in place of the one before, with
-// these options; what they do not name does not exist.
-func (w *World) ServeDNS(options ...string) {
+// ServeDNS starts dnsmasq on a host, listening at these addresses, in place of
+// the one before; what the options do not name does not exist.
+func (w *World) ServeDNS(host string, addresses []string, options ...string) {
 	w.t.Helper()
 	_, err := exec.LookPath("dnsmasq")
 	Need(w.t, "dnsmasq (package dnsmasq-base)", err == nil)
 	w.stopDNS()
 	args := append([]string{
 		"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon", "--log-facility=-",
-		"--pid-file=", "--user=root", "--bind-interfaces", "--listen-address=" + GatewayAddress, "--local-ttl=60",
+		"--pid-file=", "--user=root", "--bind-interfaces", "--listen-address=" + strings.Join(addresses, ","), "--local-ttl=60",
 	}, options...)
-	w.dns = w.Command(context.Background(), Gateway, "dnsmasq", args...)
+	w.dns = w.Command(context.Background(), host, "dnsmasq", args...)
 	if err := w.dns.Start(); err != nil {
 		w.t.Fatal(err)
 	}
 	w.Await("an answer of dnsmasq", func() error {
-		conn, err := w.Dial(PC, "tcp", net.JoinHostPort(GatewayAddress, "53"))
+		conn, err := w.Dial(PC, "tcp", net.JoinHostPort(addresses[0], "53"))
 		if err != nil {
 			return err
 		}
@@ -213,13 +259,13 @@ func (w *World) stopDNS() {
 func (w *World) Listen(host, address string) net.Listener {
 	w.t.Helper()
 	var l net.Listener
-	err := w.inside(host, func() (err error) {
-		l, err = net.Listen("tcp", address)
-		return err
+	// A listener that was closed a moment ago may still be about to be.
+	w.Await("a listener on "+host+" at "+address, func() error {
+		return w.inside(host, func() (err error) {
+			l, err = net.Listen("tcp", address)
+			return err
+		})
 	})
-	if err != nil {
-		w.t.Fatalf("listening on %s at %s: %v", host, address, err)
-	}
 	w.t.Cleanup(func() { l.Close() })
 	return l
 }
