@@ -1,10 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +26,10 @@ const (
 	reachLimit       = 1300 * time.Millisecond // one lost SYN is repeated after 1 s
 	printerLimit     = 1500 * time.Millisecond
 )
+
+// Printers answer everybody who reads on SNMP's port with this word, CUPS'
+// backends use it as well.
+const snmpPort, snmpCommunity = "161", "public"
 
 func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	address, local := cupsAddress(r)
@@ -81,6 +87,11 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	}
 	networkPrinters(ctx, p, devices, o)
 	usbPrinters(r, p, devices, o)
+	p.Printers = joinPrinters(p.Printers)
+	for _, q := range p.Queues {
+		q.BrokenHop = brokenHop(q, p.Printers)
+	}
+	p.DiscoveryState = avahiState(r)
 	slices.SortFunc(p.Printers, func(a, b *constatv1.Printer) int { return strings.Compare(a.GetId(), b.GetId()) })
 	return p, o
 }
@@ -123,28 +134,33 @@ func silentSpooler(r *reader, err error, local bool) *string {
 	return set("stopped")
 }
 
+// askedDevice is a device behind queues, and what asking it gave.
+type askedDevice struct {
+	device  printDevice
+	printer *constatv1.Printer
+	// result is how its port was reached; pings is nil where nobody asked.
+	result string
+	pings  *bool
+	err    error // why nothing can be said
+}
+
 // networkPrinters asks the devices behind the queues, each once, all at the
-// same time: whether they answer, and if they speak IPP how they are.
+// same time: whether they answer, and how they are.
 func networkPrinters(ctx context.Context, p *constatv1.Printing, devices map[*constatv1.Queue]printDevice, o *constatv1.Observation) {
-	type asked struct {
-		device  printDevice
-		printer *constatv1.Printer
-		err     error // why nothing can be said
-	}
-	byAddress := map[string]*asked{}
-	var all []*asked
+	byAddress := map[string]*askedDevice{}
+	var all []*askedDevice
 	for _, q := range p.Queues {
 		d := devices[q]
 		if d.address == "" || byAddress[d.address] != nil || len(all) == maxPrintersAsked {
 			continue
 		}
-		a := &asked{device: d}
+		a := &askedDevice{device: d}
 		byAddress[d.address] = a
 		all = append(all, a)
 	}
 	var wg sync.WaitGroup
 	for _, a := range all {
-		wg.Go(func() { a.printer, a.err = askPrinter(ctx, a.device) })
+		wg.Go(func() { a.ask(ctx, snmpPort) })
 	}
 	wg.Wait()
 	for _, a := range all {
@@ -155,10 +171,13 @@ func networkPrinters(ctx context.Context, p *constatv1.Printing, devices map[*co
 	for _, q := range p.Queues {
 		d := devices[q]
 		switch a := byAddress[d.address]; {
-		case a != nil && a.printer != nil:
-			q.DeviceReachable, q.PrinterId = a.printer.Reachable, a.printer.Id
 		case a != nil:
-			gap(o, "queues.device_reachable", a.err)
+			q.DeviceResult, q.DeviceAnswersPing = filled(a.result), a.pings
+			if a.err != nil {
+				gap(o, "queues.device_reachable", a.err)
+				continue
+			}
+			q.DeviceReachable, q.PrinterId = a.printer.Reachable, a.printer.Id
 		case d.address != "":
 			gap(o, "queues.device_reachable", errTooManyPrinters)
 		case strings.HasPrefix(d.shown, "dnssd:"):
@@ -172,38 +191,84 @@ var (
 	errDiscoveredOnly  = errors.New("not asked: the printer is known by its service name only, which needs multicast DNS")
 )
 
-// askPrinter asks one device. An error means that nothing can be said: its name
-// could not be resolved, which is not the printer's silence.
-func askPrinter(ctx context.Context, d printDevice) (*constatv1.Printer, error) {
+// ask asks one device on its port, by IPP and by SNMP, which also answers where
+// the port is closed. An error means that nothing can be said: its name could
+// not be resolved, which is not the printer's silence.
+func (a *askedDevice) ask(ctx context.Context, snmpPort string) {
+	d := a.device
 	host, _, _ := net.SplitHostPort(d.address)
-	p := &constatv1.Printer{Connection: set("network"), Address: set(d.address), Id: set(d.address)}
+	lookupCtx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupNetIP(lookupCtx, "ip", host)
+	if err != nil || len(addresses) == 0 {
+		a.result, a.err = "nameNotResolved", cmp.Or(err, fs.ErrNotExist)
+		return
+	}
+	address := addresses[0].Unmap()
+	a.printer = &constatv1.Printer{Connection: set("network"), Address: set(d.address), Id: set(d.address)}
+	tables := make(chan mibTables, 1)
+	go func() {
+		t, _ := talkToPrinter(ctx, net.JoinHostPort(address.String(), snmpPort)) // silent: many have it switched off
+		tables <- t
+	}()
 	dialCtx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(dialCtx, "tcp", d.address)
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return nil, err
+	a.result, a.printer.Reachable = resultOf(err), set(err == nil)
+	if err == nil {
+		_ = conn.Close()
+		a.askIPP(ctx, host)
+	} else {
+		a.ping(ctx, address)
 	}
-	p.Reachable = set(err == nil)
-	if err != nil {
-		return p, nil
+	if t := <-tables; t != nil {
+		describeByMIB(a.printer, t)
+		a.printer.Sources = append(a.printer.Sources, "snmp")
 	}
-	_ = conn.Close()
+	a.printer.IdentityChanged = identityChanged(d.id, a.printer)
+}
 
-	// Most network printers speak IPP whatever protocol the queue uses.
+// askIPP asks the printer itself: most speak IPP whatever protocol the queue
+// uses.
+func (a *askedDevice) askIPP(ctx context.Context, host string) {
+	d := a.device
 	client := printerClient(d.address, d.path, d.secure)
 	if d.connection != "ipp" && d.connection != "ipps" {
 		client = printerClient(net.JoinHostPort(host, "631"), "", false)
 	}
 	defer client.close()
-	askCtx, cancel := context.WithTimeout(ctx, printerLimit)
+	ctx, cancel := context.WithTimeout(ctx, printerLimit)
 	defer cancel()
-	answer, err := client.do(askCtx, ippGetPrinterAttributes, ippGroupPrinter, printerAttributes)
+	answer, err := client.do(ctx, ippGetPrinterAttributes, ippGroupPrinter, printerAttributes)
 	if err == nil && len(answer) > 0 {
-		describePrinter(p, answer[0])
-		p.Sources = []string{"ipp"}
+		describePrinter(a.printer, answer[0])
+		a.printer.Sources = append(a.printer.Sources, "ipp")
 	}
-	return p, nil
+}
+
+// ping asks whether the device is there at all.
+func (a *askedDevice) ping(ctx context.Context, address netip.Addr) {
+	ctx, cancel := context.WithTimeout(ctx, gatewayLimit)
+	defer cancel()
+	var g constatv1.GatewayProbe
+	switch ping(ctx, address, &g); g.GetPing() {
+	case "ok":
+		a.pings = set(true)
+	case "timeout":
+		a.pings = set(false)
+	}
+}
+
+// talkToPrinter reads a printer's tables over SNMP.
+func talkToPrinter(ctx context.Context, address string) (mibTables, error) {
+	ctx, cancel := context.WithTimeout(ctx, printerLimit)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return readPrinterMIB(ctx, &snmpTalk{conn: conn, community: snmpCommunity})
 }
 
 // usbPrinters joins USB queues with the printers on the bus. Where the bus
@@ -251,4 +316,20 @@ func usbPrinter(d *constatv1.UsbDevice) *constatv1.Printer {
 		p.Id = d.Serial
 	}
 	return p
+}
+
+// avahiState tells how the service stands that finds printers.
+func avahiState(r *reader) *string {
+	if _, err := r.stat("/run/avahi-daemon/socket"); err == nil {
+		return set("running")
+	}
+	for _, program := range []string{"/usr/sbin/avahi-daemon", "/usr/bin/avahi-daemon"} {
+		if _, err := r.stat(program); err == nil {
+			return set("stopped")
+		}
+	}
+	if _, err := r.stat("/usr"); err != nil {
+		return nil
+	}
+	return set("absent")
 }

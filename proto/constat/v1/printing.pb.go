@@ -247,6 +247,13 @@ type Queue struct {
 	// 0x0000011b | 0x00000709 | 0x00000bcb | 0x00004005 | accessDenied; unset: it
 	// was not asked, or did not refuse.
 	ServerRefusal *string `protobuf:"bytes,20,opt,name=server_refusal,json=serverRefusal,proto3,oneof" json:"server_refusal,omitempty"`
+	// First hop between a document and paper that is seen not to work: queue
+	// (paused, or takes no jobs) | filter (the driver's part is missing) | name
+	// (the printer's name is not found) | path (nothing answers at its address) |
+	// port (the printer is there, its port is not open) | usb (not on the bus) |
+	// printer (it says itself that it can't); none: what could be asked works;
+	// unset: too little could be asked.
+	BrokenHop     *string `protobuf:"bytes,21,opt,name=broken_hop,json=brokenHop,proto3,oneof" json:"broken_hop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +424,13 @@ func (x *Queue) GetDeviceAnswersPing() bool {
 func (x *Queue) GetServerRefusal() string {
 	if x != nil && x.ServerRefusal != nil {
 		return *x.ServerRefusal
+	}
+	return ""
+}
+
+func (x *Queue) GetBrokenHop() string {
+	if x != nil && x.BrokenHop != nil {
+		return *x.BrokenHop
 	}
 	return ""
 }
@@ -970,7 +984,7 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"\n" +
 	"\b_versionB\v\n" +
 	"\t_restartsB\x11\n" +
-	"\x0f_failing_module\"\xa5\b\n" +
+	"\x0f_failing_module\"\xd8\b\n" +
 	"\x05Queue\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\"\n" +
 	"\n" +
@@ -997,7 +1011,9 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"printer_id\x18\x11 \x01(\tH\x0eR\tprinterId\x88\x01\x01\x12(\n" +
 	"\rdevice_result\x18\x12 \x01(\tH\x0fR\fdeviceResult\x88\x01\x01\x123\n" +
 	"\x13device_answers_ping\x18\x13 \x01(\bH\x10R\x11deviceAnswersPing\x88\x01\x01\x12*\n" +
-	"\x0eserver_refusal\x18\x14 \x01(\tH\x11R\rserverRefusal\x88\x01\x01B\a\n" +
+	"\x0eserver_refusal\x18\x14 \x01(\tH\x11R\rserverRefusal\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"broken_hop\x18\x15 \x01(\tH\x12R\tbrokenHop\x88\x01\x01B\a\n" +
 	"\x05_nameB\r\n" +
 	"\v_device_uriB\r\n" +
 	"\v_connectionB\t\n" +
@@ -1016,7 +1032,8 @@ const file_constat_v1_printing_proto_rawDesc = "" +
 	"\v_printer_idB\x10\n" +
 	"\x0e_device_resultB\x16\n" +
 	"\x14_device_answers_pingB\x11\n" +
-	"\x0f_server_refusal\"\xe4\x03\n" +
+	"\x0f_server_refusalB\r\n" +
+	"\v_broken_hop\"\xe4\x03\n" +
 	"\x03Job\x12\x13\n" +
 	"\x02id\x18\x01 \x01(\x05H\x00R\x02id\x88\x01\x01\x12\x19\n" +
 	"\x05state\x18\x02 \x01(\tH\x01R\x05state\x88\x01\x01\x12#\n" +
