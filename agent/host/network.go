@@ -32,7 +32,9 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	n.Proxy = readProxy(r)
 	readNeighbours(r, n, o)
 	readFirewall(ctx, r, n, o)
-	gap(o, "vpns", errNotRead)
+	if !readsVPNs {
+		gap(o, "vpns", errNotRead)
+	}
 	return n, o
 }
 

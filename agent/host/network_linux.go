@@ -82,6 +82,13 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 		}
 	}
 	readManagers(ctx, r, n, o)
+	devices := map[string]string{}
+	for _, l := range links {
+		if l.Attributes.Info != nil {
+			devices[l.Attributes.Name] = l.Attributes.Info.Kind
+		}
+	}
+	readVPNs(ctx, r, n, devices, pathsOf(routes, names), o)
 	return nil
 }
 

@@ -192,3 +192,16 @@ func TestLinkProbes(t *testing.T) {
 		t.Errorf("the twin is gone: %v", p.Conflicts)
 	}
 }
+
+// TestTunnels: tunnels by their links, with and without a program that holds
+// them.
+func TestTunnels(t *testing.T) {
+	w := NewWorld(t)
+	agent := buildAgent(t)
+	w.IP(PC, "tuntap add tun0 mode tun", "addr add 10.8.0.2/24 dev tun0", "link set tun0 up", "route add 0.0.0.0/1 dev tun0", "route add 128.0.0.0/1 dev tun0", "route add 10.77.0.0/16 dev tun0")
+	n := w.facts(agent, "--group", "network").Network
+	if len(n.Vpns) != 1 || n.Vpns[0].GetLink() != "tun0" || n.Vpns[0].GetState() != "disconnected" || !n.Vpns[0].GetLeftovers() || !n.Vpns[0].GetCarriesDefault() ||
+		!slices.Equal(n.Vpns[0].Overlaps, []string{"10.77.0.0/16"}) {
+		t.Errorf("a tunnel that nobody holds: %v", n.Vpns)
+	}
+}

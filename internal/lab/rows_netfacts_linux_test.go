@@ -47,4 +47,7 @@ var netfactRows = []faultRow{
 		s.IP(PC, "-6 route del default", "addr del "+PCAddress+"/24 dev eth0", "addr del fd77::10/64 dev eth0")
 		s.lease()
 	}},
+	{"net-vpn-stale-routes", "the routes of a VPN whose program is gone", func(s *scene) {
+		s.IP(PC, "tuntap add tun0 mode tun", "addr add 10.8.0.2/24 dev tun0", "link set tun0 up", "route add 0.0.0.0/1 dev tun0", "route add 128.0.0.0/1 dev tun0")
+	}},
 }

@@ -912,9 +912,12 @@ type Vpn struct {
 	LastHandshakeAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_handshake_at,json=lastHandshakeAt,proto3,oneof" json:"last_handshake_at,omitempty"`
 	// Prefixes it leads to that are also the prefix of another link of this
 	// machine: "192.168.1.0/24".
-	Overlaps      []string `protobuf:"bytes,9,rep,name=overlaps,proto3" json:"overlaps,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Overlaps []string `protobuf:"bytes,9,rep,name=overlaps,proto3" json:"overlaps,omitempty"`
+	// A default route, or both halves of one, leads into it; false: only some
+	// prefixes do (split tunnel).
+	CarriesDefault *bool `protobuf:"varint,10,opt,name=carries_default,json=carriesDefault,proto3,oneof" json:"carries_default,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Vpn) Reset() {
@@ -1008,6 +1011,13 @@ func (x *Vpn) GetOverlaps() []string {
 		return x.Overlaps
 	}
 	return nil
+}
+
+func (x *Vpn) GetCarriesDefault() bool {
+	if x != nil && x.CarriesDefault != nil {
+		return *x.CarriesDefault
+	}
+	return false
 }
 
 // LocalFirewall is the machine's own packet filter.
@@ -1738,7 +1748,7 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x06_httpsB\n" +
 	"\n" +
 	"\b_pac_urlB\t\n" +
-	"\a_source\"\x96\x03\n" +
+	"\a_source\"\xd8\x03\n" +
 	"\x03Vpn\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x19\n" +
@@ -1748,7 +1758,9 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\afailure\x18\x06 \x01(\tH\x05R\afailure\x88\x01\x01\x12!\n" +
 	"\tleftovers\x18\a \x01(\bH\x06R\tleftovers\x88\x01\x01\x12K\n" +
 	"\x11last_handshake_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\aR\x0flastHandshakeAt\x88\x01\x01\x12\x1a\n" +
-	"\boverlaps\x18\t \x03(\tR\boverlapsB\a\n" +
+	"\boverlaps\x18\t \x03(\tR\boverlaps\x12,\n" +
+	"\x0fcarries_default\x18\n" +
+	" \x01(\bH\bR\x0ecarriesDefault\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_kindB\b\n" +
 	"\x06_stateB\n" +
@@ -1759,7 +1771,8 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\b_failureB\f\n" +
 	"\n" +
 	"_leftoversB\x14\n" +
-	"\x12_last_handshake_at\"\x86\x03\n" +
+	"\x12_last_handshake_atB\x12\n" +
+	"\x10_carries_default\"\x86\x03\n" +
 	"\rLocalFirewall\x12\x17\n" +
 	"\x04kind\x18\x01 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x01R\aenabled\x88\x01\x01\x12,\n" +
