@@ -31,6 +31,7 @@ func rootCommand() *cobra.Command {
 		userCommand(&o),
 		ticketCommand(&o),
 		endpointCommand(&o),
+		gearCommand(),
 		doctorCommand(&o),
 		configCommand(),
 		&cobra.Command{

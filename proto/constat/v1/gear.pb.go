@@ -415,8 +415,11 @@ type GearInterface struct {
 	OperStatusCause *string `protobuf:"bytes,36,opt,name=oper_status_cause,json=operStatusCause,proto3,oneof" json:"oper_status_cause,omitempty"`
 	Kind            *string `protobuf:"bytes,37,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	AllowedVlans    []int32 `protobuf:"varint,38,rep,packed,name=allowed_vlans,json=allowedVlans,proto3" json:"allowed_vlans,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// vmPortStatus of an access port: inactive (its VLAN does not exist or is
+	// suspended here) | active | shutdown.
+	VlanStatus    *string `protobuf:"bytes,39,opt,name=vlan_status,json=vlanStatus,proto3,oneof" json:"vlan_status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GearInterface) Reset() {
@@ -713,6 +716,13 @@ func (x *GearInterface) GetAllowedVlans() []int32 {
 		return x.AllowedVlans
 	}
 	return nil
+}
+
+func (x *GearInterface) GetVlanStatus() string {
+	if x != nil && x.VlanStatus != nil {
+		return *x.VlanStatus
+	}
+	return ""
 }
 
 // Poe is POWER-ETHERNET-MIB of one port.
@@ -1971,7 +1981,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x05_nameB\v\n" +
 	"\t_locationB\n" +
 	"\n" +
-	"\b_address\"\xc5\x10\n" +
+	"\b_address\"\xfb\x10\n" +
 	"\rGearInterface\x12\x1e\n" +
 	"\bif_index\x18\x01 \x01(\x05H\x00R\aifIndex\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x19\n" +
@@ -2023,7 +2033,9 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"dot1x_vlan\x18# \x01(\x05H R\tdot1xVlan\x88\x01\x01\x12/\n" +
 	"\x11oper_status_cause\x18$ \x01(\tH!R\x0foperStatusCause\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18% \x01(\tH\"R\x04kind\x88\x01\x01\x12#\n" +
-	"\rallowed_vlans\x18& \x03(\x05R\fallowedVlansB\v\n" +
+	"\rallowed_vlans\x18& \x03(\x05R\fallowedVlans\x12$\n" +
+	"\vvlan_status\x18' \x01(\tH#R\n" +
+	"vlanStatus\x88\x01\x01B\v\n" +
 	"\t_if_indexB\a\n" +
 	"\x05_nameB\b\n" +
 	"\x06_aliasB\x0f\n" +
@@ -2060,7 +2072,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\f_dot1x_stateB\r\n" +
 	"\v_dot1x_vlanB\x14\n" +
 	"\x12_oper_status_causeB\a\n" +
-	"\x05_kind\"\xe7\x02\n" +
+	"\x05_kindB\x0e\n" +
+	"\f_vlan_status\"\xe7\x02\n" +
 	"\x03Poe\x12\x19\n" +
 	"\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n" +
 	"\x05watts\x18\x02 \x01(\x01H\x01R\x05watts\x88\x01\x01\x12\x1b\n" +

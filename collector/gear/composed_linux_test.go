@@ -1,0 +1,233 @@
+package gear
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/diagnosis"
+	"constat/internal/fault"
+	"constat/internal/lab"
+	"constat/internal/snmp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// device composes a recording row by row: what no real recording at hand shows,
+// in the MIBs' own terms.
+type device map[string]string
+
+// Types of a recording's lines.
+const (
+	integerType = "2"
+	textType    = "4"
+	hexType     = "4x"
+	oidType     = "6"
+	gaugeType   = "66"
+	ticksType   = "67"
+	counterType = "70"
+)
+
+func (d device) set(oid, kind string, value any) device {
+	d[oid] = fmt.Sprintf("%s|%s|%v", oid, kind, value)
+	return d
+}
+
+func (d device) recording() string {
+	oids := make([]string, 0, len(d))
+	for oid := range d {
+		oids = append(oids, oid)
+	}
+	slices.SortFunc(oids, func(a, b string) int { return slices.Compare(snmp.Index(a), snmp.Index(b)) })
+	var text strings.Builder
+	for _, oid := range oids {
+		text.WriteString(d[oid] + "\n")
+	}
+	return text.String()
+}
+
+// switchOf is a healthy switch with copper ports Gi1/0/1 … and an uplink at
+// which CDP knows another switch.
+func switchOf(ports int) device {
+	d := device{}
+	d.set("1.3.6.1.2.1.1.1.0", textType, "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 15.2(7)E4, RELEASE SOFTWARE (fc2)")
+	d.set("1.3.6.1.2.1.1.2.0", oidType, "1.3.6.1.4.1.9.1.1208").set("1.3.6.1.2.1.1.3.0", ticksType, 864000000).set("1.3.6.1.2.1.1.5.0", textType, "sw-floor-2")
+	d.set("1.3.6.1.2.1.47.1.1.1.1.5.1001", integerType, 3).set("1.3.6.1.2.1.47.1.1.1.1.11.1001", textType, "FOC0000TEST").set("1.3.6.1.2.1.47.1.1.1.1.13.1001", textType, "WS-C2960X-24PS-L")
+	d.set("1.3.6.1.4.1.9.9.109.1.1.1.1.8.1", gaugeType, 11)
+	d.set("1.3.6.1.4.1.9.9.48.1.1.1.2.1", textType, "Processor").set("1.3.6.1.4.1.9.9.48.1.1.1.5.1", gaugeType, 60<<20).set("1.3.6.1.4.1.9.9.48.1.1.1.6.1", gaugeType, 300<<20)
+	d.set("1.3.6.1.4.1.9.9.13.1.5.1.2.1", textType, "PSU 1").set("1.3.6.1.4.1.9.9.13.1.5.1.3.1", integerType, 1)
+	d.set("1.3.6.1.4.1.9.9.13.1.4.1.2.1", textType, "Fan 1").set("1.3.6.1.4.1.9.9.13.1.4.1.3.1", integerType, 1)
+	for n := 1; n <= ports; n++ {
+		i := 10100 + n
+		d.port(i, fmt.Sprintf("Gi1/0/%d", n), fmt.Sprintf("0050569a%04x", n))
+		d.set(fmt.Sprintf("1.3.6.1.4.1.9.9.68.1.2.2.1.2.%d", i), integerType, 10).set(fmt.Sprintf("1.3.6.1.4.1.9.9.68.1.2.2.1.3.%d", i), integerType, 2)
+		d.set(fmt.Sprintf("1.3.6.1.4.1.9.9.46.1.6.1.1.14.%d", i), integerType, 2)
+		d.set(fmt.Sprintf("1.3.6.1.2.1.105.1.1.1.6.1.%d", n), integerType, 2)
+	}
+	d.port(uplink, "Gi1/1/1", "0050569affff").set(fmt.Sprintf("1.3.6.1.4.1.9.9.46.1.6.1.1.14.%d", uplink), integerType, 1)
+	d.set(fmt.Sprintf("1.3.6.1.4.1.9.9.23.1.2.1.1.6.%d.1", uplink), textType, "core-1").set(fmt.Sprintf("1.3.6.1.4.1.9.9.23.1.2.1.1.7.%d.1", uplink), textType, "Gi0/1")
+	d.set(fmt.Sprintf("1.3.6.1.4.1.9.9.23.1.2.1.1.9.%d.1", uplink), hexType, "00000029")
+	return d
+}
+
+const uplink = 10149
+
+func (d device) port(ifIndex int, name, mac string) device {
+	column := func(oid string) string { return fmt.Sprintf("%s.%d", oid, ifIndex) }
+	return d.set(column("1.3.6.1.2.1.2.2.1.2"), textType, strings.Replace(name, "Gi", "GigabitEthernet", 1)).set(column("1.3.6.1.2.1.2.2.1.3"), integerType, 6).
+		set(column("1.3.6.1.2.1.2.2.1.6"), hexType, mac).set(column("1.3.6.1.2.1.2.2.1.7"), integerType, 1).set(column("1.3.6.1.2.1.2.2.1.8"), integerType, 1).
+		set(column("1.3.6.1.2.1.31.1.1.1.1"), textType, name).set(column("1.3.6.1.2.1.31.1.1.1.15"), gaugeType, 1000).
+		set(column("1.3.6.1.2.1.31.1.1.1.6"), counterType, 1<<40).set(column("1.3.6.1.2.1.10.7.2.1.19"), integerType, 3)
+}
+
+// down takes a port's link away.
+func (d device) down(ifIndex int) device {
+	return d.set(fmt.Sprintf("1.3.6.1.2.1.2.2.1.8.%d", ifIndex), integerType, 2)
+}
+
+// errDisabled switches a port off for a cause of CErrDisableFeatureID.
+func (d device) errDisabled(ifIndex, cause int) device {
+	return d.down(ifIndex).set(fmt.Sprintf("1.3.6.1.4.1.9.9.548.1.3.1.1.2.%d.0", ifIndex), integerType, cause)
+}
+
+// printerWith is a printer with a cartridge at a level of 100, and an alert.
+func printerWith(level int) device {
+	d := device{}
+	d.set("1.3.6.1.2.1.1.1.0", textType, "HP ETHERNET MULTI-ENVIRONMENT").set("1.3.6.1.2.1.1.2.0", oidType, "1.3.6.1.4.1.11.2.3.9.1")
+	d.set("1.3.6.1.2.1.25.3.2.1.2.1", oidType, "1.3.6.1.2.1.25.3.1.5").set("1.3.6.1.2.1.25.3.2.1.3.1", textType, "HP LaserJet 4250")
+	d.set("1.3.6.1.2.1.43.5.1.1.17.1", textType, "CNTEST0001").set("1.3.6.1.2.1.43.12.1.1.4.1.1", textType, "black")
+	row := func(column int) string { return fmt.Sprintf("1.3.6.1.2.1.43.11.1.1.%d.1.1", column) }
+	d.set(row(3), integerType, 1).set(row(4), integerType, 3).set(row(5), integerType, 3).set(row(6), textType, "Black Cartridge").set(row(7), integerType, 7)
+	d.set(row(8), integerType, 12000).set(row(9), integerType, level)
+	alert := func(column int) string { return fmt.Sprintf("1.3.6.1.2.1.43.18.1.1.%d.1.7", column) }
+	return d.set(alert(2), integerType, 3).set(alert(3), integerType, 3).set(alert(4), integerType, 8).set(alert(7), integerType, 808).set(alert(8), textType, "Tray 2 empty")
+}
+
+// judged names the faults of a device.
+func judged(t *testing.T, g *constatv1.Gear) []string {
+	t.Helper()
+	catalog, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{Groups: []*constatv1.GroupEntry{
+		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.Now()}},
+	}}}
+	d := diagnosis.Judge(catalog, diagnosis.Gear(), s, time.Now(), "en")
+	var found []string
+	for _, c := range d.GetRootCauses() {
+		found = append(found, c.GetFault())
+	}
+	return found
+}
+
+func TestComposedDevices(t *testing.T) {
+	const port = 10105
+	index := func(oid string) string { return fmt.Sprintf("%s.%d", oid, port) }
+	cases := []struct {
+		name, fault string
+		device      device
+		check       func(*testing.T, *constatv1.Gear, *constatv1.GearInterface)
+	}{
+		{"healthy", "", switchOf(8).set("1.3.6.1.4.1.9.9.46.1.3.1.1.2.1.10", integerType, 1), func(t *testing.T, g *constatv1.Gear, p *constatv1.GearInterface) {
+			if p.GetVlan() != 10 || p.GetDuplex() != "full" || p.GetMac() != "00:50:56:9a:00:05" || p.GetTrunk() || p.GetPoe().GetState() != "searching" {
+				t.Errorf("port %v", p)
+			}
+			if n := g.GetNeighbours(); len(n) != 1 || n[0].GetKind() != "switch" || n[0].GetRemotePort() != "Gi0/1" || n[0].GetLocalIfIndex() != uplink {
+				t.Errorf("neighbours %v", n)
+			}
+			if id := g.GetIdentity(); id.GetOs() != "IOS" || id.GetVersion() != "15.2(7)E4" || id.GetModel() != "WS-C2960X-24PS-L" || id.GetVendor() != "Cisco" {
+				t.Errorf("identity %v", id)
+			}
+		}},
+		{"an empty socket", "", switchOf(8).down(port), nil},
+		{"BPDU guard", "cisco-errdisable-bpduguard", switchOf(8).errDisabled(port, 2), nil},
+		{"link flap", "cisco-errdisable-linkflap", switchOf(8).errDisabled(port, 6), nil},
+		{"port security", "cisco-errdisable-portsecurity", switchOf(8).errDisabled(port, 9), nil},
+		{"UDLD", "cisco-errdisable-udld", switchOf(8).errDisabled(port, 1), nil},
+		{"storm", "cisco-errdisable-storm", switchOf(8).errDisabled(port, 14), nil},
+		{"DHCP rate", "cisco-errdisable-dhcp-arp", switchOf(8).errDisabled(port, 11), nil},
+		{"inline power", "cisco-errdisable-inlinepower", switchOf(8).errDisabled(port, 15), nil},
+		{"an older switch without the table of causes", "cisco-errdisable-other", switchOf(8).down(port).set(index("1.3.6.1.4.1.9.9.276.1.1.2.1.9"), integerType, 5), nil},
+		{"shut by somebody", "", switchOf(8).down(port).set(index("1.3.6.1.2.1.2.2.1.7"), integerType, 2), func(t *testing.T, _ *constatv1.Gear, p *constatv1.GearInterface) {
+			if p.GetAdminStatus() != "down" {
+				t.Errorf("port %v", p)
+			}
+		}},
+		{"power denied", "cisco-poe-denied", switchOf(8).set("1.3.6.1.4.1.9.9.402.1.2.1.5.1.5", hexType, "80"), nil},
+		{"power fault", "cisco-poe-fault", switchOf(8).set("1.3.6.1.2.1.105.1.1.1.6.1.5", integerType, 4), nil},
+		{"a power supply has failed", "cisco-psu-failed", switchOf(8).set("1.3.6.1.4.1.9.9.13.1.5.1.3.1", integerType, 6), nil},
+		{"too hot", "cisco-fan-or-overtemp", switchOf(8).set("1.3.6.1.4.1.9.9.13.1.3.1.2.1", textType, "Inlet").set("1.3.6.1.4.1.9.9.13.1.3.1.3.1", gaugeType, 71).
+			set("1.3.6.1.4.1.9.9.13.1.3.1.6.1", integerType, 3), nil},
+		{"the uplink is down", "cisco-uplink-down", switchOf(8).down(uplink), nil},
+		{"a member of the stack is gone", "cisco-stack-member-lost", switchOf(8).
+			set("1.3.6.1.4.1.9.9.500.1.1.3.0", integerType, 2).
+			set("1.3.6.1.4.1.9.9.500.1.2.1.1.1.1001", gaugeType, 1).set("1.3.6.1.4.1.9.9.500.1.2.1.1.6.1001", integerType, 4).
+			set("1.3.6.1.4.1.9.9.500.1.2.1.1.1.2001", gaugeType, 2).set("1.3.6.1.4.1.9.9.500.1.2.1.1.6.2001", integerType, 11), nil},
+		{"sensors that make no sense", "", switchOf(8).
+			set("1.3.6.1.4.1.9.9.91.1.1.1.1.1.1010", integerType, 8).set("1.3.6.1.4.1.9.9.91.1.1.1.1.2.1010", integerType, 99).
+			set("1.3.6.1.4.1.9.9.91.1.1.1.1.4.1010", integerType, 2147483647).set("1.3.6.1.4.1.9.9.91.1.1.1.1.5.1010", integerType, 1), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if s := g.GetSensors()[0]; s.Value != nil || s.GetKind() != "temperature" {
+				t.Errorf("sensor %v", s)
+			}
+		}},
+		{"a printer without paper", "", printerWith(3000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if a := g.GetAlerts(); len(a) != 1 || a[0].GetSeverity() != "critical" || a[0].GetGroup() != "input" || a[0].GetCode() != 808 || a[0].GetTraining() != "untrained" {
+				t.Errorf("alerts %v", a)
+			}
+			if s := g.GetSupplies()[0]; s.GetPercent() != 25 || s.GetKind() != "toner" || s.GetColour() != "black" || s.GetState() != "ok" {
+				t.Errorf("supply %v", s)
+			}
+			if id := g.GetIdentity(); id.GetModel() != "HP LaserJet 4250" || id.GetSerial() != "CNTEST0001" || id.GetVendor() != "HP" {
+				t.Errorf("identity %v", id)
+			}
+		}},
+		{"a cartridge that tells no level", "", printerWith(-3), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if s := g.GetSupplies()[0]; s.Percent != nil || s.GetState() != "ok" {
+				t.Errorf("supply %v", s)
+			}
+		}},
+		{"toner at 150 %", "", printerWith(18000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if s := g.GetSupplies()[0]; s.GetPercent() != 100 {
+				t.Errorf("supply %v", s)
+			}
+		}},
+	}
+	var recordings []lab.Recording
+	for i, c := range cases {
+		recordings = append(recordings, lab.Recording{Community: fmt.Sprint("d", i), Text: c.device.recording()})
+	}
+	// The stations of VLAN 10 stand in a table of their own, with its own map of
+	// bridge ports.
+	recordings = append(recordings, lab.Recording{Community: "d0@10", Text: device{}.
+		set("1.3.6.1.2.1.17.1.4.1.2.5", integerType, port).
+		set("1.3.6.1.2.1.17.4.3.1.2.0.80.86.1.2.3", integerType, 5).set("1.3.6.1.2.1.17.4.3.1.3.0.80.86.1.2.3", integerType, 3).recording()})
+	played := lab.Play(t, recordings...)
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := pollOnce(t, played.Address, snmp.Credentials{Community: fmt.Sprint("d", i)}).Gear
+			var p *constatv1.GearInterface
+			for _, one := range g.GetInterfaces() {
+				if one.GetIfIndex() == port {
+					p = one
+				}
+			}
+			if c.check != nil {
+				c.check(t, g, p)
+			}
+			found := append(judged(t, g), "")
+			if c.fault != found[0] {
+				t.Errorf("faults %q, want %q first; port %v", found, c.fault, p)
+			}
+			if i == 0 {
+				if f := g.GetForwarding(); len(f) != 1 || f[0].GetMac() != "00:50:56:01:02:03" || f[0].GetVlan() != 10 || f[0].GetIfIndex() != port {
+					t.Errorf("forwarding %v", f)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package gear
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/internal/snmp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// cpuColumns are where devices tell their load over five minutes in percent, the
+// better first: of several with values, the first counts.
+var cpuColumns = []string{
+	"1.3.6.1.4.1.9.9.109.1.1.1.1.8", // cpmCPUTotal5minRev
+	"1.3.6.1.4.1.9.9.109.1.1.1.1.5", // cpmCPUTotal5min
+	"1.3.6.1.4.1.9.2.1.58",          // avgBusy5 (OLD-CISCO-CPU-MIB)
+	"1.3.6.1.4.1.9.6.1.101.1.9",     // rlCpuUtilDuringLast5Minutes
+	"1.3.6.1.2.1.25.3.3.1.2",        // hrProcessorLoad, over a minute
+}
+
+const (
+	cpuMemoryUsed = "1.3.6.1.4.1.9.9.109.1.1.1.1.12" // cpmCPUMemoryUsed, kilobytes
+	cpuMemoryFree = "1.3.6.1.4.1.9.9.109.1.1.1.1.13" // cpmCPUMemoryFree
+)
+
+// pool is a row of the memory pool tables.
+type pool struct {
+	name               string
+	used, free         *int64
+	wideUsed, wideFree *int64 // 64 bits
+}
+
+// poolTables are CISCO-ENHANCED-MEMPOOL-MIB, by entity and number, and
+// CISCO-MEMORY-POOL-MIB, by number.
+var poolTables = [][]column[pool]{
+	{
+		{"cempMemPoolName", "1.3.6.1.4.1.9.9.221.1.1.1.1.3", func(r *pool, v snmp.Value) { r.name = v.Text() }},
+		{"cempMemPoolUsed", "1.3.6.1.4.1.9.9.221.1.1.1.1.7", func(r *pool, v snmp.Value) { r.used = integer(v) }},
+		{"cempMemPoolFree", "1.3.6.1.4.1.9.9.221.1.1.1.1.8", func(r *pool, v snmp.Value) { r.free = integer(v) }},
+		{"cempMemPoolHCUsed", "1.3.6.1.4.1.9.9.221.1.1.1.1.18", func(r *pool, v snmp.Value) { r.wideUsed = integer(v) }},
+		{"cempMemPoolHCFree", "1.3.6.1.4.1.9.9.221.1.1.1.1.20", func(r *pool, v snmp.Value) { r.wideFree = integer(v) }},
+	},
+	{
+		{"ciscoMemoryPoolName", "1.3.6.1.4.1.9.9.48.1.1.1.2", func(r *pool, v snmp.Value) { r.name = v.Text() }},
+		{"ciscoMemoryPoolUsed", "1.3.6.1.4.1.9.9.48.1.1.1.5", func(r *pool, v snmp.Value) { r.used = integer(v) }},
+		{"ciscoMemoryPoolFree", "1.3.6.1.4.1.9.9.48.1.1.1.6", func(r *pool, v snmp.Value) { r.free = integer(v) }},
+	},
+}
+
+// load reads CPU and memory. Of several processors the busiest counts: it is the
+// one that makes a device slow.
+func (p *poll) load(ctx context.Context) error {
+	busiest := make([]*int64, len(cpuColumns))
+	used, free := map[string]int64{}, map[string]int64{}
+	columns := append(append([]string{}, cpuColumns...), cpuMemoryUsed, cpuMemoryFree)
+	err := p.session.Walk(ctx, columns, func(i int, index string, v snmp.Value) {
+		n, ok := v.Int()
+		switch {
+		case !ok:
+		case columns[i] == cpuMemoryUsed:
+			used[index] = n
+		case columns[i] == cpuMemoryFree:
+			free[index] = n
+		case n >= 0 && n <= 100 && (busiest[i] == nil || *busiest[i] < n):
+			busiest[i] = proto.Int64(n)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if n := cmp.Or(busiest...); n != nil {
+		p.out.CpuPercent = proto.Float64(float64(*n))
+	}
+	if err := p.memory(ctx); err != nil || len(p.out.Memory) > 0 {
+		return err
+	}
+	for _, index := range byIndex(used) { // Nexus: one for each processor
+		if left, ok := free[index]; ok {
+			p.out.Memory = append(p.out.Memory, &constatv1.MemoryPool{
+				Pool: proto.String("CPU " + index), UsedBytes: proto.Int64(used[index] * 1024), FreeBytes: proto.Int64(left * 1024),
+			})
+		}
+	}
+	return nil
+}
+
+func (p *poll) memory(ctx context.Context) error {
+	told := map[string]bool{}
+	for _, columns := range poolTables {
+		rows, err := walk(ctx, p.session, columns)
+		if err != nil {
+			return err
+		}
+		times := map[string]int{}
+		for _, r := range rows {
+			times[r.name]++
+		}
+		for _, index := range byIndex(rows) {
+			r := rows[index]
+			if told[r.name] || r.used == nil && r.wideUsed == nil {
+				continue // by the other MIB, or a row without a figure
+			}
+			name := cmp.Or(r.name, "pool "+index)
+			if entity, _, of := strings.Cut(index, "."); of && times[r.name] > 1 {
+				name = p.entityName(entity, "module") + " " + name // two supervisors have pools of one name
+			}
+			p.out.Memory = append(p.out.Memory, &constatv1.MemoryPool{
+				Pool: proto.String(name), UsedBytes: cmp.Or(r.wideUsed, r.used), FreeBytes: cmp.Or(r.wideFree, r.free),
+			})
+		}
+		for name := range times {
+			told[name] = true
+		}
+	}
+	return nil
+}

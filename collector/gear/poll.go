@@ -1,0 +1,79 @@
+// Package gear reads network devices and printers over SNMP into facts
+// (Snapshot.gear), which the same catalog judges that judges endpoints.
+//
+// It only reads. What a device does not offer stays unset; what could not be
+// read makes the poll partial and says so.
+package gear
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/internal/snmp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Result is one poll of one device.
+type Result struct {
+	Gear *constatv1.Gear
+	// Partial says what could not be read, and why; nil when all was.
+	Partial error
+	Stats   snmp.Stats
+	Elapsed time.Duration
+}
+
+// poll is one under way.
+type poll struct {
+	session *snmp.Session
+	now     time.Time
+	out     *constatv1.Gear
+
+	objectID string
+	uptime   int64 // sysUpTime in hundredths of a second; 0 unknown
+	physical map[string]*physical
+	ports    map[int32]*port // by ifIndex
+	// bridge maps the bridge's port numbers to ifIndex.
+	bridge map[int32]int32
+}
+
+// Poll reads everything that is of use of a device, through a session that the
+// caller closes. An error means that the device said nothing at all.
+func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, error) {
+	began := time.Now()
+	p := &poll{session: session, now: now, out: &constatv1.Gear{PollResult: proto.String("ok")}, ports: map[int32]*port{}, bridge: map[int32]int32{}}
+	if err := p.identify(ctx); err != nil {
+		return nil, err
+	}
+	result := &Result{Gear: p.out}
+	// Later parts use what earlier ones found: forwarding needs the VLANs, and
+	// those the ports.
+	for _, read := range []func(context.Context) error{
+		p.interfaces, p.stack, p.errDisable, p.portSecurity, p.virtualLANs, p.snooping, p.power, p.spanningTree, p.dot1x,
+		p.neighbours, p.forwarding, p.sensors, p.load, p.printer,
+	} {
+		if err := read(ctx); err != nil {
+			result.Partial = errors.Join(result.Partial, err)
+			p.out.PollResult = proto.String("partial")
+			if ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	result.Stats, result.Elapsed = session.Stats(), time.Since(began)
+	return result, nil
+}
+
+// since turns a TimeTicks of the device (hundredths of a second since it
+// started, as sysUpTime) into a time of ours. Unset when it never happened (0),
+// or when the clock of the device has wrapped since (497 days).
+func (p *poll) since(v snmp.Value) *timestamppb.Timestamp {
+	ticks, ok := v.Int()
+	if !ok || ticks <= 0 || p.uptime == 0 || ticks > p.uptime {
+		return nil
+	}
+	return timestamppb.New(p.now.Add(-time.Duration(p.uptime-ticks) * 10 * time.Millisecond).Truncate(time.Second))
+}

@@ -1,0 +1,234 @@
+package gear
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"encoding/hex"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"constat/internal/lab"
+	"constat/internal/snmp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// recorded is a recording as its file tells it, read without any of the code
+// under test.
+type recorded map[string]string
+
+func readRecording(t testing.TB, text io.Reader) recorded {
+	t.Helper()
+	r := recorded{}
+	lines := bufio.NewScanner(text)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		parts := strings.SplitN(lines.Text(), "|", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		if kind, isHex := strings.CutSuffix(parts[1], "x"); isHex && kind == "4" {
+			raw, err := hex.DecodeString(parts[2])
+			if err != nil {
+				continue
+			}
+			parts[2] = string(raw)
+		}
+		r[parts[0]] = parts[2]
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// column gives a column's values by index.
+func (r recorded) column(oid string) map[string]string {
+	rows := map[string]string{}
+	for name, value := range r {
+		if index, ok := strings.CutPrefix(name, oid+"."); ok {
+			rows[index] = value
+		}
+	}
+	return rows
+}
+
+// rows counts the indexes of a table, whichever columns have them.
+func (r recorded) rows(entry string) map[string]bool {
+	found := map[string]bool{}
+	for name := range r {
+		if rest, ok := strings.CutPrefix(name, entry+"."); ok {
+			if _, index, ok := strings.Cut(rest, "."); ok {
+				found[index] = true
+			}
+		}
+	}
+	return found
+}
+
+// busiest is the largest value up to 100 of the first column that has one.
+func (r recorded) busiest(columns ...string) (float64, bool) {
+	for _, c := range columns {
+		found, known := 0.0, false
+		for _, value := range r.column(c) {
+			if n, err := strconv.ParseFloat(value, 64); err == nil && n <= 100 {
+				found, known = max(found, n), true
+			}
+		}
+		if known {
+			return found, true
+		}
+	}
+	return 0, false
+}
+
+// percents are the supplies' levels by index, as RFC 3805 means them.
+func (r recorded) percents() []int {
+	const table = "1.3.6.1.2.1.43.11.1.1."
+	levels, capacities, units := r.column(table+"9"), r.column(table+"8"), r.column(table+"7")
+	var all []int
+	for index, text := range levels {
+		level, _ := strconv.ParseFloat(text, 64)
+		full, _ := strconv.ParseFloat(capacities[index], 64)
+		if full <= 0 && units[index] == "19" {
+			full = 100
+		}
+		if level >= 0 && full > 0 {
+			all = append(all, int(min(level/full*100+0.5, 100)))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// compare holds a poll against the recording it was made of.
+func (r recorded) compare(t *testing.T, g *constatv1.Gear) {
+	t.Helper()
+	const interfaces, extensions = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
+	union := r.rows(interfaces)
+	maps.Copy(union, r.rows(extensions))
+	up := 0
+	for _, status := range r.column(interfaces + ".8") {
+		if status == "1" {
+			up++
+		}
+	}
+	gotUp := 0
+	for _, p := range g.GetInterfaces() {
+		if p.GetOperStatus() == "up" {
+			gotUp++
+		}
+		index := strconv.Itoa(int(p.GetIfIndex()))
+		if !union[index] {
+			t.Errorf("interface %s is not in the recording", index)
+		}
+		if name := clean(r.column(extensions + ".1")[index]); name != "" && p.GetName() != name {
+			t.Errorf("interface %s is %q, want %q", index, p.GetName(), name)
+		}
+	}
+	if len(g.GetInterfaces()) != len(union) || gotUp != up {
+		t.Errorf("%d interfaces, %d up; want %d and %d", len(g.GetInterfaces()), gotUp, len(union), up)
+	}
+	neighbours := len(r.rows("1.3.6.1.4.1.9.9.23.1.2.1.1")) + len(r.rows("1.0.8802.1.1.2.1.4.1.1"))
+	if len(g.GetNeighbours()) != neighbours {
+		t.Errorf("%d neighbours, want %d", len(g.GetNeighbours()), neighbours)
+	}
+	cpu, known := r.busiest("1.3.6.1.4.1.9.9.109.1.1.1.1.8", "1.3.6.1.4.1.9.9.109.1.1.1.1.5", "1.3.6.1.4.1.9.2.1.58", "1.3.6.1.4.1.9.6.1.101.1.9", "1.3.6.1.2.1.25.3.3.1.2")
+	if known != (g.CpuPercent != nil) || cpu != g.GetCpuPercent() {
+		t.Errorf("CPU %v (%t), want %v (%t)", g.GetCpuPercent(), g.CpuPercent != nil, cpu, known)
+	}
+	if want := r.column("1.3.6.1.2.1.1.3")["0"]; want != "" {
+		ticks, _ := strconv.ParseInt(want, 10, 64)
+		if g.GetIdentity().GetUptimeSeconds() != ticks/100 {
+			t.Errorf("up for %d s, want %d", g.GetIdentity().GetUptimeSeconds(), ticks/100)
+		}
+	}
+	sensors := len(r.rows("1.3.6.1.4.1.9.9.91.1.1.1.1"))
+	if sensors == 0 {
+		sensors = len(r.rows("1.3.6.1.2.1.99.1.1.1"))
+	}
+	if len(g.GetSensors()) < sensors {
+		t.Errorf("%d sensors, want at least the %d of the sensor table", len(g.GetSensors()), sensors)
+	}
+	var percents []int
+	for _, s := range g.GetSupplies() {
+		if s.Percent != nil {
+			percents = append(percents, int(s.GetPercent()))
+		}
+	}
+	slices.Sort(percents)
+	if want := r.percents(); !slices.Equal(percents, want) || len(g.GetSupplies()) != len(r.rows("1.3.6.1.2.1.43.11.1.1")) {
+		t.Errorf("%d supplies at %v %%, want %d at %v %%", len(g.GetSupplies()), percents, len(r.rows("1.3.6.1.2.1.43.11.1.1")), want)
+	}
+	if len(g.GetAlerts()) != len(r.rows("1.3.6.1.2.1.43.18.1.1")) {
+		t.Errorf("%d alerts, want %d", len(g.GetAlerts()), len(r.rows("1.3.6.1.2.1.43.18.1.1")))
+	}
+}
+
+func clean(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// pollOnce polls a device that is played.
+func pollOnce(t testing.TB, address string, c snmp.Credentials) *Result {
+	t.Helper()
+	// The player is slow and shares the machine with other tests.
+	session, err := snmp.Open(t.Context(), address, c, snmp.Patience{Timeout: 10 * time.Second, Retries: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	result, err := Poll(t.Context(), session, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// TestRealDevices polls recordings of real gear, where they lie beside the
+// repository, by both versions of the protocol.
+func TestRealDevices(t *testing.T) {
+	root := filepath.Join("..", "..", "..", "shared", "recordings")
+	files, err := filepath.Glob(filepath.Join(root, "*", "*.snmprec*"))
+	if err != nil || len(files) == 0 {
+		t.Skip("no recordings of real devices lie beside the repository")
+	}
+	known := map[string]recorded{}
+	var all []lab.Recording
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, packed := strings.CutSuffix(filepath.Base(file), ".bz2")
+		name = strings.TrimSuffix(name, ".snmprec")
+		from := io.Reader(f)
+		if packed {
+			from = bzip2.NewReader(f)
+		}
+		text, err := io.ReadAll(from)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		known[name] = readRecording(t, strings.NewReader(string(text)))
+		all = append(all, lab.Recording{Community: name, Text: string(text)})
+	}
+	played := lab.Play(t, all...)
+	for name, r := range known {
+		if strings.Contains(name, "@") { // a switch's table of one VLAN
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r.compare(t, pollOnce(t, played.Address, snmp.Credentials{Community: name}).Gear)
+		})
+	}
+	t.Run("SNMPv3", func(t *testing.T) {
+		known["ios_2960x"].compare(t, pollOnce(t, played.Address, played.V3("ios_2960x")).Gear)
+	})
+}

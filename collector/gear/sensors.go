@@ -1,0 +1,206 @@
+package gear
+
+import (
+	"cmp"
+	"context"
+	"math"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/internal/snmp"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// reading is a row of a sensor table: of CISCO-ENTITY-SENSOR-MIB or of
+// ENTITY-SENSOR-MIB (RFC 3433), which have the same columns.
+type reading struct{ kind, scale, precision, value, status *int64 }
+
+func sensorColumns(table string) []column[reading] {
+	return []column[reading]{
+		{"entSensorType", table + ".1", func(r *reading, v snmp.Value) { r.kind = integer(v) }},
+		{"entSensorScale", table + ".2", func(r *reading, v snmp.Value) { r.scale = integer(v) }},
+		{"entSensorPrecision", table + ".3", func(r *reading, v snmp.Value) { r.precision = integer(v) }},
+		{"entSensorValue", table + ".4", func(r *reading, v snmp.Value) { r.value = integer(v) }},
+		{"entSensorStatus", table + ".5", func(r *reading, v snmp.Value) { r.status = integer(v) }},
+	}
+}
+
+const (
+	ciscoSensors    = "1.3.6.1.4.1.9.9.91.1.1.1.1"
+	standardSensors = "1.3.6.1.2.1.99.1.1.1"
+)
+
+// sensorKinds and sensorUnits are SensorDataType: other(1), unknown(2),
+// voltsAC(3), voltsDC(4), …
+var (
+	sensorKinds = []string{"", "other", "other", "voltage", "voltage", "current", "power", "other", "temperature", "other", "fan", "other", "other", "other", "opticalPower"}
+	sensorUnits = []string{"", "", "", "V", "V", "A", "W", "Hz", "C", "%", "rpm", "m3/min", "", "", "dBm"}
+	// sensorStates are SensorStatus: ok(1), unavailable(2), nonoperational(3).
+	sensorStates = words{1: "normal", 2: "unknown", 3: "notFunctioning"}
+)
+
+// Bounds of what a scale and a precision may be (SensorDataScale from yocto(1)
+// to yotta(17), SensorPrecision from -8 to 9): some agents send garbage, and no
+// figure is better than an absurd one.
+const (
+	minScale, unitsScale, maxScale = 1, 9, 17
+	minPrecision, maxPrecision     = -8, 9
+	maxReading                     = 1e9
+)
+
+// measured is the value in its unit; ok is false where it makes no sense.
+func (r *reading) measured() (value float64, ok bool) {
+	if r.value == nil || r.status != nil && *r.status != 1 {
+		return 0, false
+	}
+	scale, precision := int64(unitsScale), int64(0)
+	if r.scale != nil {
+		scale = *r.scale
+	}
+	if r.precision != nil {
+		precision = *r.precision
+	}
+	if scale < minScale || scale > maxScale || precision < minPrecision || precision > maxPrecision {
+		return 0, false
+	}
+	value = float64(*r.value) * math.Pow10(int(3*(scale-unitsScale)-precision))
+	return math.Round(value*1e6) / 1e6, math.Abs(value) < maxReading
+}
+
+// environment is a row of CISCO-ENVMON-MIB, or of a table of the same shape.
+type environment struct {
+	name  string
+	value *int64
+	state *string
+}
+
+var environmentStates = words{1: "normal", 2: "warning", 3: "critical", 4: "shutdown", 5: "notPresent", 6: "notFunctioning"}
+
+// environments are the tables, with their columns of value and state; the name
+// is column 2 of each.
+var environments = []struct {
+	kind, unit   string
+	factor       float64
+	table        string
+	value, state string
+}{
+	{"voltage", "V", 1e-3, "1.3.6.1.4.1.9.9.13.1.2.1", ".3", ".7"},
+	{"temperature", "C", 1, "1.3.6.1.4.1.9.9.13.1.3.1", ".3", ".6"},
+	{"fan", "", 1, "1.3.6.1.4.1.9.9.13.1.4.1", "", ".3"},
+	{"powerSupply", "", 1, "1.3.6.1.4.1.9.9.13.1.5.1", "", ".3"},
+	{"fan", "", 1, "1.3.6.1.4.1.9.6.1.101.83.1.1.1", "", ".3"},         // rlEnvMonFanStatusTable
+	{"powerSupply", "", 1, "1.3.6.1.4.1.9.6.1.101.83.1.2.1", "", ".3"}, // rlEnvMonSupplyStatusTable
+}
+
+// sensors reads temperatures, voltages, fans and power supplies. Devices tell
+// the same part in several MIBs; one name of one kind is told once, by the
+// richer MIB.
+func (p *poll) sensors(ctx context.Context) error {
+	type part struct{ kind, name string }
+	told := map[part]bool{}
+	for _, table := range []string{ciscoSensors, standardSensors} {
+		rows, err := walk(ctx, p.session, sensorColumns(table))
+		if err != nil {
+			return err
+		}
+		for _, index := range byIndex(rows) {
+			if s := p.sensor(index, rows[index]); s != nil {
+				told[part{s.GetKind(), s.GetName()}] = true
+				p.out.Sensors = append(p.out.Sensors, s)
+			}
+		}
+		if len(rows) > 0 {
+			break // of the two, the maker's own
+		}
+	}
+	kinds := map[string]bool{}
+	for _, e := range environments {
+		rows, err := p.environment(ctx, e.table, e.value, e.state)
+		if err != nil {
+			return err
+		}
+		for _, index := range byIndex(rows) {
+			r := rows[index]
+			s := &constatv1.Sensor{Name: proto.String(cmp.Or(r.name, e.kind+" "+index)), Kind: proto.String(e.kind), State: r.state}
+			if r.value != nil && s.GetState() != "notPresent" {
+				s.Value, s.Unit = proto.Float64(float64(*r.value)*e.factor), present(e.unit)
+			}
+			kinds[e.kind] = true
+			if !told[part{e.kind, s.GetName()}] {
+				p.out.Sensors = append(p.out.Sensors, s)
+			}
+		}
+	}
+	return p.replaceable(ctx, kinds)
+}
+
+func (p *poll) environment(ctx context.Context, table, value, state string) (map[string]*environment, error) {
+	columns := []column[environment]{
+		{"name", table + ".2", func(r *environment, v snmp.Value) { r.name = v.Text() }},
+		{"state", table + state, func(r *environment, v snmp.Value) { r.state = environmentStates.of(v) }},
+	}
+	if value != "" {
+		columns = append(columns, column[environment]{"value", table + value, func(r *environment, v snmp.Value) { r.value = integer(v) }})
+	}
+	return walk(ctx, p.session, columns)
+}
+
+func (p *poll) sensor(index string, r *reading) *constatv1.Sensor {
+	if r.kind == nil && r.value == nil {
+		return nil
+	}
+	s := &constatv1.Sensor{Name: proto.String(p.entityName(index, "sensor")), Kind: proto.String("other")}
+	if r.kind != nil && *r.kind > 0 && *r.kind < int64(len(sensorKinds)) {
+		s.Kind, s.Unit = proto.String(sensorKinds[*r.kind]), present(sensorUnits[*r.kind])
+	}
+	if value, ok := r.measured(); ok {
+		s.Value = proto.Float64(value)
+	}
+	if r.status != nil && *r.status >= 1 && *r.status <= 3 {
+		s.State = proto.String(sensorStates[*r.status])
+	}
+	return s
+}
+
+// entityName names a physical entity as people do.
+func (p *poll) entityName(index, otherwise string) string {
+	if e := p.physical[index]; e != nil && cmp.Or(e.name, e.description) != "" {
+		return cmp.Or(e.name, e.description)
+	}
+	return otherwise + " " + index
+}
+
+const (
+	supplyStatus = "1.3.6.1.4.1.9.9.117.1.1.2.1.2" // cefcFRUPowerOperStatus
+	fanStatus    = "1.3.6.1.4.1.9.9.117.1.4.1.1.1" // cefcFanTrayOperStatus
+)
+
+var (
+	// supplyStates are PowerOperType: offEnvOther(1), on(2), offAdmin(3),
+	// offDenied(4), offEnvPower(5), offEnvTemp(6), offEnvFan(7), failed(8),
+	// onButFanFail(9), offCooling(10), offConnectorRating(11),
+	// onButInlinePowerFail(12).
+	supplyStates = words{
+		1: "notFunctioning", 2: "normal", 3: "shutdown", 4: "shutdown", 5: "notFunctioning", 6: "critical", 7: "critical", 8: "notFunctioning",
+		9: "warning", 10: "critical", 11: "notFunctioning", 12: "warning",
+	}
+	// fanStates are unknown(1), up(2), down(3), warning(4).
+	fanStates = words{1: "unknown", 2: "normal", 3: "notFunctioning", 4: "warning"}
+)
+
+// replaceable reads power supplies and fan trays where no environment table has
+// them: Nexus, ASR and newer Catalysts (CISCO-ENTITY-FRU-CONTROL-MIB).
+func (p *poll) replaceable(ctx context.Context, told map[string]bool) error {
+	return p.session.Walk(ctx, []string{supplyStatus, fanStatus}, func(column int, index string, v snmp.Value) {
+		s := &constatv1.Sensor{Kind: proto.String("powerSupply"), State: supplyStates.of(v)}
+		if column == 1 {
+			s.Kind, s.State = proto.String("fan"), fanStates.of(v)
+		} else if e := p.physical[index]; e == nil || e.class != classSupply { // line cards have power too
+			return
+		}
+		if !told[s.GetKind()] {
+			s.Name = proto.String(p.entityName(index, s.GetKind()))
+			p.out.Sensors = append(p.out.Sensors, s)
+		}
+	})
+}
