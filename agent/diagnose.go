@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -107,6 +111,7 @@ type words struct {
 	certainties                                      map[string]string
 	proof, explains, doNow, technician, other, apart string
 	unseen, unrelated, unknown, next, took, likely   string
+	without, and, more                               string
 	statuses                                         map[string]string
 }
 
@@ -121,7 +126,8 @@ var diagnosisWords = map[string]words{
 		proof:       "Proof", explains: "This explains", doNow: "What to do", technician: "For the technician",
 		other: "It could also be", apart: "told apart by", unseen: "Could not be seen", unrelated: "Found as well, and not about this",
 		unknown: "Could not be judged", next: "Next", took: "%s, %s, in %s", likely: "A probable cause was found.",
-		statuses: map[string]string{"unsupported": "not available here", "denied": "no permission", "failed": "failed"},
+		without: "without %s:", and: "; ", more: "; and %d more",
+		statuses: map[string]string{"": "not looked at", "unsupported": "not available here", "denied": "no permission", "failed": "failed"},
 	},
 	"fr": {
 		verdicts: map[string]string{
@@ -133,7 +139,8 @@ var diagnosisWords = map[string]words{
 		proof:       "Preuves", explains: "Ce qui en découle", doNow: "Que faire", technician: "Pour le technicien",
 		other: "Autre piste", apart: "pour trancher", unseen: "N’a pas pu être observé", unrelated: "Constaté aussi, sans lien avec le problème",
 		unknown: "N’a pas pu être jugé", next: "Ensuite", took: "%s, %s, en %s", likely: "Une cause probable est trouvée.",
-		statuses: map[string]string{"unsupported": "non disponible ici", "denied": "accès refusé", "failed": "échec"},
+		without: "sans %s :", and: " ; ", more: " ; et %d autres",
+		statuses: map[string]string{"": "pas d’observation", "unsupported": "non disponible ici", "denied": "accès refusé", "failed": "échec"},
 	},
 }
 
@@ -179,28 +186,62 @@ func writeDiagnosis(out io.Writer, d *constatv1.Diagnosis, c *fault.Catalog, lan
 		r.line("")
 		r.line("%s%s", w.unseen, colon)
 		for _, u := range d.Unobserved {
-			r.wrap("  ", u.Group+colon+" "+w.statuses[u.GetObservation().GetStatus()]+" ("+u.GetObservation().GetReason()+")")
+			line := diagnosis.GroupName(u.Group, language) + colon + " " + w.statuses[u.GetObservation().GetStatus()]
+			if reason := u.GetObservation().GetReason(); reason != "" {
+				line += " (" + reason + ")"
+			}
+			r.wrap("  ", line)
 		}
 	}
 	if d.Verdict == "undetermined" && len(d.Undetermined) > 0 {
 		r.line("")
 		r.line("%s%s", w.unknown, colon)
-		for _, u := range d.Undetermined {
-			r.wrap("  ", title(c, u.Fault, language)+" ("+strings.Join(u.Missing, ", ")+")")
-		}
+		r.undetermined(d.Undetermined, c, w, language)
 	}
-	// With a cause found, its advice stands above and the next step repeats it.
-	if d.NextStep != "" && d.Verdict != "fault" {
+	// A cause's advice stands above, and the verdict says that all is well.
+	if d.NextStep != "" && d.Verdict == "undetermined" && len(d.RootCauses) == 0 {
 		r.line("")
 		r.wrap("", w.next+colon+" "+d.NextStep)
 	}
 }
+
+// undetermined lists what could not be judged by what it misses: a group that
+// was not seen leaves dozens of faults open, and that is one thing to know.
+func (r reportWriter) undetermined(open []*constatv1.Undetermined, c *fault.Catalog, w words, language string) {
+	titles := map[string][]string{}
+	for _, u := range open {
+		var facts []string
+		for _, fact := range u.Missing {
+			facts = append(facts, diagnosis.GroupName(fact, language)) // a fact of a group keeps its path
+		}
+		missing := strings.Join(facts, ", ")
+		titles[missing] = append(titles[missing], title(c, u.Fault, language))
+	}
+	order := slices.SortedFunc(maps.Keys(titles), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(titles[b]), len(titles[a])), cmp.Compare(a, b))
+	})
+	for _, missing := range order {
+		names := titles[missing]
+		more := ""
+		if len(names) > maxTitles+1 {
+			more = fmt.Sprintf(w.more, len(names)-maxTitles)
+			names = names[:maxTitles]
+		}
+		r.wrap("  ", fmt.Sprintf(w.without, missing)+" "+strings.Join(names, w.and)+more)
+	}
+}
+
+// maxTitles bounds what one missing group lists.
+const maxTitles = 3
 
 func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c *fault.Catalog, language string) {
 	r.line("")
 	r.wrap("", "* "+cause.Title+"  ["+w.certainties[cause.Certainty]+"]")
 	if f := c.Lookup(cause.Fault); f != nil {
 		r.wrap("  ", f.Explanation.In(language))
+	}
+	if began := diagnosis.Began(cause, language, time.Now()); began != "" {
+		r.wrap("  ", began)
 	}
 	if text := cause.GetAdvice().GetUser(); text != "" {
 		r.wrap("  ", w.doNow+colon+" "+text)
@@ -214,7 +255,7 @@ func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c
 		for _, id := range cause.Explains {
 			names = append(names, title(c, id, language))
 		}
-		r.wrap("  ", w.explains+colon+" "+strings.Join(names, "; "))
+		r.wrap("  ", w.explains+colon+" "+strings.Join(names, w.and))
 	}
 	r.proof(w, colon, cause.Evidence)
 }

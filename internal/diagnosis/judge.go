@@ -39,7 +39,7 @@ const (
 // it fail.
 func Judge(c *fault.Catalog, p *Procedure, s *constatv1.Snapshot, now time.Time, lang string) *constatv1.Diagnosis {
 	lang = fault.Language(lang)
-	j := &judgement{catalog: c, procedure: p, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}, shared: s.GetFleet().GetShared()}
+	j := &judgement{catalog: c, procedure: p, snapshot: s, now: now, facts: c.Facts(s, now), lang: lang, findings: map[string]*finding{}, shared: s.GetFleet().GetShared()}
 	for _, f := range c.Faults() {
 		j.findings[f.ID] = &finding{Fault: f, Finding: f.Judge(j.facts)}
 	}
@@ -76,6 +76,8 @@ func Judge(c *fault.Catalog, p *Procedure, s *constatv1.Snapshot, now time.Time,
 type judgement struct {
 	catalog   *fault.Catalog
 	procedure *Procedure
+	snapshot  *constatv1.Snapshot
+	now       time.Time
 	facts     *fault.Facts
 	lang      string
 	findings  map[string]*finding // of every fault, by id
@@ -400,9 +402,7 @@ func (j *judgement) rootCause(f *finding) *constatv1.RootCause {
 		Brand:     f.Brand,
 		Domain:    f.Domain,
 	}
-	if !f.Since.IsZero() {
-		r.Since = timestamppb.New(f.Since)
-	}
+	j.date(f, r)
 	for _, s := range j.shared {
 		if s.GetFault() == f.ID {
 			r.Shared = append(r.Shared, s)

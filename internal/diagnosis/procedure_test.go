@@ -28,6 +28,9 @@ func TestProceduresFitTheCatalog(t *testing.T) {
 			if groups.ByTextName(g) == nil {
 				t.Errorf("%s: no group %s in a snapshot", p.ID, g)
 			}
+			if GroupName(g, "fr") == g {
+				t.Errorf("%s: no words for the group %s", p.ID, g)
+			}
 		}
 		if !c.HasTerm(p.Works) {
 			t.Errorf("%s: no term %s", p.ID, p.Works)

@@ -241,7 +241,7 @@ func (e *evidence) value(x *expression, facts *Facts, item ref.Val) ref.Val {
 
 func (e *evidence) name(x *expression, facts *Facts, item ref.Val) string {
 	s, _ := e.value(x, facts, item).(types.String)
-	return clip(string(s))
+	return Clip(string(s))
 }
 
 // add shows the facts at the end of a path, from an element or a group on.
@@ -287,7 +287,7 @@ func show(v ref.Val) (string, bool) {
 		if types.IsUnknownOrError(v) {
 			return "", false
 		}
-		return clip(text(v)), true
+		return Clip(text(v)), true
 	}
 	var parts []string
 	for it := list.Iterator(); it.HasNext() == types.True && len(parts) < maxComponents*2; {
@@ -299,7 +299,7 @@ func show(v ref.Val) (string, bool) {
 			parts = append(parts, part)
 		}
 	}
-	return clip("[" + strings.Join(parts, ", ") + "]"), true
+	return Clip("[" + strings.Join(parts, ", ") + "]"), true
 }
 
 // root is a group's node, or unknown.
@@ -345,8 +345,8 @@ func enumerate(names []string) string {
 	return strings.Join(kept, ", ")
 }
 
-// clip keeps a text from outside short and printable, on one line.
-func clip(s string) string {
+// Clip keeps a text from outside short and printable, on one line.
+func Clip(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '

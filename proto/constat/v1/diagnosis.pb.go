@@ -245,8 +245,16 @@ type RootCause struct {
 	Component string `protobuf:"bytes,10,opt,name=component,proto3" json:"component,omitempty"`
 	Brand     string `protobuf:"bytes,11,opt,name=brand,proto3" json:"brand,omitempty"`
 	// network | wifi | printer | usb | hardware | os | software | cisco.
-	Domain string                 `protobuf:"bytes,12,opt,name=domain,proto3" json:"domain,omitempty"`
-	Since  *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=since,proto3" json:"since,omitempty"`
+	Domain string `protobuf:"bytes,12,opt,name=domain,proto3" json:"domain,omitempty"`
+	// When it began, where that is known.
+	Since *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=since,proto3" json:"since,omitempty"`
+	// What tells `since`: evidence (the fault's own facts), changes (a fact of its
+	// evidence became what it is) or vitals (a series left its usual range or
+	// ended). Empty without one.
+	SinceBy string `protobuf:"bytes,14,opt,name=since_by,json=sinceBy,proto3" json:"since_by,omitempty"`
+	// What had changed last before that, within a day; at most three, of one time.
+	// A coincidence in time: it makes no fault surer.
+	PrecededBy []*Change `protobuf:"bytes,15,rep,name=preceded_by,json=precededBy,proto3" json:"preceded_by,omitempty"`
 	// Others that have the same fault now, by switch, subnet or site; only a
 	// collector knows.
 	Shared        []*SharedFinding `protobuf:"bytes,20,rep,name=shared,proto3" json:"shared,omitempty"`
@@ -371,6 +379,20 @@ func (x *RootCause) GetDomain() string {
 func (x *RootCause) GetSince() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Since
+	}
+	return nil
+}
+
+func (x *RootCause) GetSinceBy() string {
+	if x != nil {
+		return x.SinceBy
+	}
+	return ""
+}
+
+func (x *RootCause) GetPrecededBy() []*Change {
+	if x != nil {
+		return x.PrecededBy
 	}
 	return nil
 }
@@ -713,7 +735,7 @@ var File_constat_v1_diagnosis_proto protoreflect.FileDescriptor
 const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\n" +
 	"\x1aconstat/v1/diagnosis.proto\x12\n" +
-	"constat.v1\x1a\x15constat/v1/gear.proto\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x05\n" +
+	"constat.v1\x1a\x15constat/v1/gear.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x05\n" +
 	"\tDiagnosis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
@@ -743,7 +765,7 @@ const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\blanguage\x18\x10 \x01(\tR\blanguage\x12'\n" +
 	"\x0fcatalog_version\x18\x11 \x01(\tR\x0ecatalogVersion\x12\x1d\n" +
 	"\n" +
-	"command_id\x18\x12 \x01(\tR\tcommandId\"\xcc\x03\n" +
+	"command_id\x18\x12 \x01(\tR\tcommandId\"\x9c\x04\n" +
 	"\tRootCause\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x1c\n" +
 	"\tcertainty\x18\x02 \x01(\tR\tcertainty\x12\x14\n" +
@@ -758,7 +780,10 @@ const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	" \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05brand\x18\v \x01(\tR\x05brand\x12\x16\n" +
 	"\x06domain\x18\f \x01(\tR\x06domain\x120\n" +
-	"\x05since\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x121\n" +
+	"\x05since\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n" +
+	"\bsince_by\x18\x0e \x01(\tR\asinceBy\x123\n" +
+	"\vpreceded_by\x18\x0f \x03(\v2\x12.constat.v1.ChangeR\n" +
+	"precededBy\x121\n" +
 	"\x06shared\x18\x14 \x03(\v2\x19.constat.v1.SharedFindingR\x06shared\"x\n" +
 	"\bEvidence\x12\x12\n" +
 	"\x04fact\x18\x01 \x01(\tR\x04fact\x12\x14\n" +
@@ -810,8 +835,9 @@ var file_constat_v1_diagnosis_proto_goTypes = []any{
 	(*Hypothesis)(nil),            // 5: constat.v1.Hypothesis
 	(*Unobserved)(nil),            // 6: constat.v1.Unobserved
 	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*SharedFinding)(nil),         // 8: constat.v1.SharedFinding
-	(*Observation)(nil),           // 9: constat.v1.Observation
+	(*Change)(nil),                // 8: constat.v1.Change
+	(*SharedFinding)(nil),         // 9: constat.v1.SharedFinding
+	(*Observation)(nil),           // 10: constat.v1.Observation
 }
 var file_constat_v1_diagnosis_proto_depIdxs = []int32{
 	7,  // 0: constat.v1.Diagnosis.started_at:type_name -> google.protobuf.Timestamp
@@ -823,14 +849,15 @@ var file_constat_v1_diagnosis_proto_depIdxs = []int32{
 	2,  // 6: constat.v1.RootCause.evidence:type_name -> constat.v1.Evidence
 	3,  // 7: constat.v1.RootCause.advice:type_name -> constat.v1.Advice
 	7,  // 8: constat.v1.RootCause.since:type_name -> google.protobuf.Timestamp
-	8,  // 9: constat.v1.RootCause.shared:type_name -> constat.v1.SharedFinding
-	7,  // 10: constat.v1.Evidence.at:type_name -> google.protobuf.Timestamp
-	9,  // 11: constat.v1.Unobserved.observation:type_name -> constat.v1.Observation
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 9: constat.v1.RootCause.preceded_by:type_name -> constat.v1.Change
+	9,  // 10: constat.v1.RootCause.shared:type_name -> constat.v1.SharedFinding
+	7,  // 11: constat.v1.Evidence.at:type_name -> google.protobuf.Timestamp
+	10, // 12: constat.v1.Unobserved.observation:type_name -> constat.v1.Observation
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_diagnosis_proto_init() }
@@ -839,6 +866,7 @@ func file_constat_v1_diagnosis_proto_init() {
 		return
 	}
 	file_constat_v1_gear_proto_init()
+	file_constat_v1_history_proto_init()
 	file_constat_v1_snapshot_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
