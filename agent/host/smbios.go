@@ -134,6 +134,7 @@ func (s smbios) text(at int) *string {
 // describeSMBIOS fills hardware facts from the structures. The first of a kind
 // counts, but memory modules, which are all told.
 func describeSMBIOS(h *constatv1.Hardware, structures []smbios) {
+	var assetTag *string
 	for _, s := range structures {
 		switch {
 		case s.kind == 0 && h.Firmware == nil:
@@ -157,15 +158,19 @@ func describeSMBIOS(h *constatv1.Hardware, structures []smbios) {
 			if n := s.byte(0x05); n != nil {
 				h.Chassis = chassisOf(int(*n & 0x7f)) // bit 7: a lock is present
 			}
-			if h.System == nil {
-				h.System = &constatv1.System{}
-			}
-			h.System.AssetTag = s.text(0x08)
+			assetTag = s.text(0x08)
 		case s.kind == 4:
 			h.Processor = addProcessor(h.Processor, s)
 		case s.kind == 17:
 			h.MemoryModules = append(h.MemoryModules, memoryModule(s))
 		}
+	}
+	// Structures come in any order: the chassis may stand before the system.
+	if assetTag != nil {
+		if h.System == nil {
+			h.System = &constatv1.System{}
+		}
+		h.System.AssetTag = assetTag
 	}
 	if h.System != nil && h.System.Manufacturer != nil {
 		h.System.Brand = brandOf(*h.System.Manufacturer)

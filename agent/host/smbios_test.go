@@ -150,6 +150,21 @@ func TestSMBIOSOfBrands(t *testing.T) {
 	}
 }
 
+func TestSMBIOSInAnyOrder(t *testing.T) {
+	var b tableBuilder
+	b.structure(3, 0x16, map[int]any{0x05: byte(10), 0x08: "PC-0042"})
+	b.structure(1, 0x1b, map[int]any{0x04: "Dell Inc.", 0x05: "Latitude 5420"})
+	structures, err := parseSMBIOS(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h constatv1.Hardware
+	describeSMBIOS(&h, structures)
+	if s := h.System; s.GetBrand() != "Dell" || s.GetModel() != "Latitude 5420" || s.GetAssetTag() != "PC-0042" {
+		t.Errorf("the chassis before the system: %v", s)
+	}
+}
+
 func TestBrokenSMBIOSKeepsWhatCameBefore(t *testing.T) {
 	table := dell.table()
 	structures, err := parseSMBIOS(table[:len(table)-40])
