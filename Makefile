@@ -37,6 +37,7 @@ bench: ## all benchmarks
 lab: ## inject real faults and show how they are named (FAULT=id: only that one)
 	.ci/setup
 	FAULT="$(FAULT)" go test -tags "$(TAGS)" -count=1 -run "TestLab$$" -v ./internal/lab
+	FAULT="$(FAULT)" CONSTAT_LAB=1 go test -tags "$(TAGS)" -count=1 -timeout 30m -run TestLab -v ./internal/lab/vm
 
 lab-report: ## the same, and write docs/lab.md
 	.ci/setup

@@ -1,0 +1,47 @@
+package vm
+
+// charge is a step that sets the paired keyboard's battery: percent, level bit
+// (1 critical, 2 low, 4 good) and charging state, as feature 0x1004 tells them.
+func charge(bytes string) func(*Machine) {
+	return sh(`sed -i 's/^1001061b000000 1101061b....../1001061b000000 1101061b` + bytes + `/' /tmp/receiver`)
+}
+
+// warning is a step that sets the NVMe disk's critical warning (NVM Express,
+// SMART/Health log page, byte 0).
+func warning(bits int) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		m.Command("qom-set", map[string]any{"path": "/machine/peripheral/nv0", "property": "smart_critical_warning", "value": bits})
+	}
+}
+
+var laptopRows = []row{
+	{"", "power", "the charge is held at 80 %", nothing, nothing, true},
+	{"hw-battery-worn", "power", "45 % of the capacity is left", dials(map[Dial]int{FullMilliwattHours: 25650, LeftMilliwattHours: 20000}), dials(rested), true},
+	{"hw-battery-worn", "power", "55 % is left after 900 cycles", dials(map[Dial]int{FullMilliwattHours: 31350, LeftMilliwattHours: 20000, Cycles: 900}), dials(rested), false},
+	{"hw-charger-not-detected", "power", "the battery is at 7 % and nothing charges it",
+		dials(map[Dial]int{AdapterOnline: 0, BatteryState: 1, RateMilliwatts: 9000, LeftMilliwattHours: 2400}), dials(rested), false},
+	{"hw-charger-underpowered", "power", "the battery drains with the charger in",
+		dials(map[Dial]int{BatteryState: 1, RateMilliwatts: 9000, LeftMilliwattHours: 15000}), dials(rested), false},
+	{"", "power", "the battery is being charged", dials(map[Dial]int{BatteryState: 2, RateMilliwatts: 30000, LeftMilliwattHours: 10000}), dials(rested), false},
+	{"", "power", "there is no battery", dials(map[Dial]int{BatteryGone: 1}), dials(rested), false},
+	{"hw-cpu-thermal-throttle", "slow", "97 °C, above where the processor is slowed down", dials(map[Dial]int{TenthsKelvin: Celsius(97)}), dials(rested), true},
+	{"", "slow", "84 °C", dials(map[Dial]int{TenthsKelvin: Celsius(84)}), dials(rested), false},
+	{"hw-disk-smart-failing", "slow", "the NVMe disk warns that it is not reliable", warning(4), warning(0), true},
+	{"hw-nvme-worn-out", "slow", "the NVMe disk has no spare blocks left", warning(1), warning(0), false},
+	{"", "peripheral", "keyboard, stick, printer and receiver work", nothing, nothing, true},
+	{"peripheral-battery-low", "peripheral", "the keyboard behind the receiver is at 5 %", charge("050100"), charge("370400"), true},
+	{"", "peripheral", "the keyboard behind the receiver is at 8 % and charges", charge("080201"), charge("370400"), false},
+	{"usb-device-disabled", "peripheral", "the stick is not authorized",
+		sh("echo 0 >$(devices 0951:1666)/authorized"), sh("echo 1 >$(devices 0951:1666)/authorized; await present 0951:1666"), true},
+	{"usb-driver-missing", "peripheral", "the stick's driver is unbound",
+		sh("i=$(interface 0951:1666); echo $i >/sys/bus/usb/drivers/usb-storage/unbind"),
+		sh("i=$(interface 0951:1666); echo $i >/sys/bus/usb/drivers/usb-storage/bind"), false},
+	{"", "wifi", "a good signal", nothing, nothing, true},
+	{"", "wifi", "a signal of -70 dBm", sh("signal -70"), sh("signal -50"), false},
+	{"wifi-weak-signal", "wifi", "a signal of -95 dBm", sh("signal -95"), sh("signal -50"), false},
+	{"wifi-radio-off", "wifi", "Wi-Fi is switched off in software",
+		sh("for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 1 >$f; done"),
+		sh("for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 0 >$f; done; leave; enter"), false},
+	{"net-dns-unreachable", "wifi", "the name server is not running, behind Wi-Fi", sh("no_names"), sh("names; await online"), false},
+}
