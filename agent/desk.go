@@ -19,6 +19,7 @@ import (
 	"constat/agent/local"
 	"constat/agent/uplink"
 	"constat/internal/diagnosis"
+	"constat/internal/snapshot"
 	"constat/internal/version"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -76,7 +77,12 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 	c.one.Lock()
 	defer c.one.Unlock()
 	defer rest()
-	return c.observer.observe(ctx, c.observer.config, groups())
+	all := groups()
+	if c.link == nil {
+		// Only what is compared later: nobody is told of the rest.
+		all = slices.DeleteFunc(all, func(group string) bool { return !snapshot.Stable(group) })
+	}
+	return c.observer.observe(ctx, c.observer.config, all)
 }
 
 // GetStatus says how the agent stands.

@@ -28,8 +28,7 @@ type observer struct {
 	config  host.Config
 	catalog *fault.Catalog
 	helper  *privileged.Client
-	// memory is what the agent's service remembers; nil while fixtures are read.
-	memory *history.Memory
+	memory  *history.Memory
 	// dir is the data directory by the name to use after the cut.
 	dir string
 }
@@ -45,7 +44,7 @@ func newObserver(ctx context.Context, s *settings, dir string) (*observer, error
 	if _, err := x509.SystemCertPool(); err != nil {
 		return nil, fmt.Errorf("reading the system's certificates: %w", err)
 	}
-	o := &observer{catalog: catalog, dir: dir}
+	o := &observer{catalog: catalog, dir: dir, memory: &history.Memory{}}
 	o.config = host.Config{
 		Root:         os.Getenv("CONSTAT_ROOT"),
 		Probes:       s.Probes.policy(),
@@ -75,9 +74,7 @@ func (o *observer) close() {
 func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
 	remembered := func(group string) bool { return slices.Contains(history.Groups(), group) }
 	s := host.Observe(ctx, c, slices.DeleteFunc(slices.Clone(groups), remembered))
-	if o.memory != nil {
-		o.memory.Complete(s, groups, time.Now())
-	}
+	o.memory.Complete(s, groups, time.Now())
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"constat/agent/history"
 	"constat/agent/host"
 	"constat/agent/sheet"
 	"constat/agent/uplink"
@@ -68,7 +69,8 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	full, _ := diagnosis.Lookup("full")
-	o := &observer{catalog: catalog, config: host.Config{Probes: quick}}
+	remembered := t.TempDir()
+	o := &observer{catalog: catalog, config: host.Config{Probes: quick}, memory: history.Keep(remembered)}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	d, s := o.diagnose(ctx, full, "en", "user", nil)
@@ -102,18 +104,20 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files := 0
-	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+	for what, dir := range map[string]string{"the spool": dir, "the memory": remembered} {
+		files := 0
+		err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			files++
+			content, err := os.ReadFile(filepath.Join(dir, name))
+			look(t, what+"'s "+name, append([]byte(name), content...))
 			return err
+		})
+		if err != nil || files < 2 {
+			t.Errorf("%s has %d files: %v", what, files, err)
 		}
-		files++
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		look(t, "the spool's "+name, append([]byte(name), content...))
-		return err
-	})
-	if err != nil || files < 2 {
-		t.Errorf("%d files wait to be sent: %v", files, err)
 	}
 	look(t, "the log", log.Bytes())
 }

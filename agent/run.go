@@ -85,7 +85,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		return nil
 	})
 	part("vitals", func(ctx context.Context) error {
-		seen.memory.Watch(ctx, listening, log)
+		seen.memory.Watch(ctx, listening, c.plugged, log)
 		return nil
 	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })
@@ -106,8 +106,8 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 			}
 			return err
 		})
-		part("snapshots", c.snapshots)
 	}
+	part("snapshots", c.snapshots)
 	parts.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -180,7 +180,16 @@ func (c *counter) commanded(ctx context.Context, command *constatv1.Command, pro
 	return d, s, ctx.Err()
 }
 
-// snapshots looks at the whole machine now and then.
+// plugged looks at what has a plug, after something came or went.
+func (c *counter) plugged(ctx context.Context) {
+	c.one.Lock()
+	defer c.one.Unlock()
+	defer rest()
+	c.observer.observe(ctx, c.observer.config, []string{"peripherals", "usb"})
+}
+
+// snapshots looks at the whole machine now and then: for the collector, and for
+// the memory of what changes.
 func (c *counter) snapshots(ctx context.Context) error {
 	tick := time.NewTicker(snapshotEvery)
 	defer tick.Stop()
@@ -189,8 +198,10 @@ func (c *counter) snapshots(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := c.link.PutSnapshot(s); err != nil {
-			return err
+		if c.link != nil {
+			if err := c.link.PutSnapshot(s); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -20,7 +20,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/host"
@@ -29,25 +28,31 @@ import (
 )
 
 // Groups are the groups of a snapshot that Complete fills, sorted.
-func Groups() []string { return []string{"vitals"} }
+func Groups() []string { return []string{"changes", "vitals"} }
 
 // Memory is what is remembered in one directory. One process keeps it; others
-// have what it was when they started.
+// have what it was when they started. The zero value remembers nothing, and
+// says so.
 type Memory struct {
-	dir    string
-	vitals *vitals
+	dir   string
+	keeps bool
 	// problem is why nothing is remembered; nil while something is.
 	problem error
 
-	mu   sync.Mutex
-	rows rows // what was read by Recall, nil in the process that keeps
+	vitals *vitals // of the process that keeps
+	// What Recall read: the vitals, and the other files by name.
+	rows   rows
+	copied map[string][]byte
+
+	// mu is held while changes and devices are compared and kept.
+	mu sync.Mutex
 }
 
 // Keep opens the memory for the process that keeps it, and makes it where
 // needed. A directory that can't be written costs the memory only: the groups
 // say why.
 func Keep(dir string) *Memory {
-	m := &Memory{dir: dir}
+	m := &Memory{dir: dir, keeps: true}
 	m.vitals, m.problem = openVitals(dir)
 	return m
 }
@@ -63,17 +68,21 @@ func Recall(dir string, now time.Time) *Memory {
 		}
 		return m
 	}
-	m.rows, m.problem = (&vitals{dir: path}).read(now)
+	if m.rows, m.problem = (&vitals{dir: path}).read(now); m.problem == nil {
+		m.problem = m.copyFiles()
+	}
 	return m
 }
 
-// Watch takes the vitals until ctx ends.
-func (m *Memory) Watch(ctx context.Context, c host.Config, log *slog.Logger) {
+// Watch takes the vitals until ctx ends, and calls plugged, not more than once a
+// minute, after USB devices came or went and before it returns.
+func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.Context), log *slog.Logger) {
 	if m.vitals == nil {
 		log.Warn("no vitals are kept", "error", m.problem)
 		return
 	}
 	sampler := host.NewSampler(c)
+	go m.listen(ctx, sampler, plugged, log)
 	tick := time.NewTicker(Period)
 	defer tick.Stop()
 	w := watch{before: time.Now()}
@@ -123,23 +132,78 @@ func lost(wall, machine time.Duration) time.Duration {
 	return 0
 }
 
+// settle is how long devices are given to be set up after they were plugged in.
+const settle = 3 * time.Second
+
+// listen notes USB devices that come and go.
+func (m *Memory) listen(ctx context.Context, sampler *host.Sampler, plugged func(context.Context), log *slog.Logger) {
+	events := make(chan struct{}, 1)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-events:
+			}
+			for _, pause := range []time.Duration{settle, Period - settle} {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(pause):
+				}
+				if pause == settle {
+					plugged(ctx)
+				}
+			}
+		}
+	}()
+	err := sampler.Plugs(ctx, func(e host.PlugEvent) {
+		if err := m.note(e); err != nil {
+			log.Warn("a device came or went and that is not kept", "error", err)
+		}
+		select {
+		case events <- struct{}{}:
+		default: // a look is due already
+		}
+	})
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		log.Warn("devices that come and go are seen at the next look only", "error", err)
+	}
+}
+
+func (m *Memory) note(e host.PlugEvent) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, err := m.belongings()
+	if err != nil {
+		return err
+	}
+	b.note(e)
+	return m.keepBelongings(b)
+}
+
 // Complete adds to a snapshot what is remembered, as far as those groups are
-// asked for, and seals it anew.
+// asked for, and seals it anew. The process that keeps remembers what the
+// snapshot holds.
 func (m *Memory) Complete(s *constatv1.Snapshot, groups []string, now time.Time) {
+	start := time.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	changes, vitals, err := m.recollect(s, now)
 	for _, group := range groups {
 		if !slices.Contains(Groups(), group) {
 			continue
 		}
-		start := time.Now()
-		message, err := m.group(group, now)
-		o := &constatv1.Observation{Status: "observed", Source: "the agent's memory"}
-		if err == nil {
-			err = snapshot.Put(s, group, message)
-		}
-		if err != nil {
+		o := &constatv1.Observation{Status: "observed", Source: "the agent's memory", At: timestamppb.New(now)}
+		switch {
+		case err != nil:
 			o.Status, o.Reason = status(err), strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error())
+		case group == "changes":
+			s.Changes = changes
+		default:
+			s.Vitals = vitals
 		}
-		o.At, o.DurationMs = timestamppb.New(now), int32(time.Since(start).Milliseconds())
+		o.DurationMs = int32(time.Since(start).Milliseconds())
 		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: group, Observation: o})
 	}
 	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int {
@@ -158,16 +222,39 @@ func status(err error) string {
 	return "failed"
 }
 
-func (m *Memory) group(name string, now time.Time) (proto.Message, error) {
-	if m.problem != nil {
-		return nil, m.problem
+// recollect is all that is remembered, once the snapshot was compared with it.
+func (m *Memory) recollect(s *constatv1.Snapshot, now time.Time) (*constatv1.Changes, *constatv1.Vitals, error) {
+	switch {
+	case m.problem != nil:
+		return nil, nil, m.problem
+	case m.dir == "":
+		return nil, nil, fmt.Errorf("nothing is remembered of a machine in a folder: %w", errors.ErrUnsupported)
+	}
+	changes, err := m.log(s, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := m.belongings()
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.Peripherals != nil {
+		if b.see(s.Peripherals, now) && m.keeps {
+			if err := m.keepBelongings(b); err != nil {
+				return nil, nil, err
+			}
+		}
+		s.Peripherals.Absent = b.absent(now)
 	}
 	kept := m.rows
-	if m.vitals != nil {
-		var err error
+	if m.keeps {
 		if kept, err = m.vitals.read(now); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return kept.sumUp(now), nil
+	sum := kept.sumUp(now)
+	for _, w := range windows {
+		sum.PlugEvents = append(sum.PlugEvents, b.plugs(now, w)...)
+	}
+	return changes, sum, nil
 }

@@ -58,7 +58,7 @@ func openVitals(dir string) (*vitals, error) {
 		return v, err
 	}
 	kept := rows{}
-	content, err := readLimited(files[len(files)-1].path)
+	content, err := readLimited(files[len(files)-1].path, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (v *vitals) turnTo(hour time.Time) error {
 		}
 	}
 	path := filepath.Join(v.dir, hour.Format(hourLayout))
-	content, err := readLimited(path)
+	content, err := readLimited(path, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keeping vitals: %w", err)
 	}
@@ -175,7 +175,7 @@ func (v *vitals) forgetFrom(at time.Time) error {
 // repack writes a file again, one chunk a series, without what is at or after
 // the end.
 func repack(path string, end time.Time) error {
-	content, err := readLimited(path)
+	content, err := readLimited(path, maxFile)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (v *vitals) read(now time.Time) (rows, error) {
 		if f.hour.Before(now.Add(-Window - time.Hour)) {
 			continue
 		}
-		content, err := readLimited(f.path)
+		content, err := readLimited(f.path, maxFile)
 		if err != nil {
 			return nil, fmt.Errorf("reading vitals: %w", err)
 		}
@@ -242,8 +242,9 @@ func (v *vitals) read(now time.Time) (rows, error) {
 	return kept, nil
 }
 
-// readLimited reads a file, or as much of it as one of ours can have.
-func readLimited(path string) ([]byte, error) {
+// readLimited reads a file, or as much of it as one of ours can have. What grows
+// meanwhile is left for the next time.
+func readLimited(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -253,7 +254,7 @@ func readLimited(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, min(info.Size(), maxFile))
+	b := make([]byte, min(info.Size(), limit))
 	n, err := f.ReadAt(b, 0)
 	if n == len(b) {
 		err = nil

@@ -2,17 +2,22 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/genetlink"
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -41,6 +46,9 @@ type Sampler struct {
 	echoes map[netip.Addr]bool
 	// rare is when what is asked at the slow pace was asked last.
 	rare time.Time
+	// slept is how long the machine had slept since its start at the last look,
+	// in nanoseconds.
+	slept atomic.Int64
 }
 
 // NewSampler begins to follow a machine.
@@ -52,6 +60,7 @@ func NewSampler(c Config) *Sampler {
 // machine that has just woken up or whose clock was set: it is not asked what
 // that alone would disturb, so that no fault is seen in it later.
 func (s *Sampler) Sample(ctx context.Context, settled bool) []Reading {
+	s.slept.Store(int64(slept()))
 	r := newReader(ctx, s.config)
 	ctx, cancel := context.WithTimeout(ctx, 2*vitalPatience)
 	defer cancel()
@@ -296,4 +305,77 @@ func heardSignals(r *reader) (all []Reading) {
 		}
 	}
 	return all
+}
+
+// slept is how long the machine has slept since its start: the one clock stands
+// still meanwhile and the other does not (clock_gettime(2)).
+func slept() time.Duration {
+	var awake, all unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &awake) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &all) != nil {
+		return 0
+	}
+	return time.Duration(all.Nano() - awake.Nano())
+}
+
+// Plugs tells of USB devices that come and go until ctx ends. The kernel sends
+// it to whoever listens; no right is needed, and nothing is asked again and
+// again.
+func (s *Sampler) Plugs(ctx context.Context, take func(PlugEvent)) error {
+	if s.config.Root != "" {
+		return errors.ErrUnsupported
+	}
+	return uevents(ctx, func(message []byte) {
+		if e, ok := parseUevent(message); ok {
+			e.At = time.Now()
+			e.Disturbed = slept()-time.Duration(s.slept.Load()) > time.Second
+			take(e)
+		}
+	})
+}
+
+// uevents gives the kernel's messages about its devices until ctx ends. One is
+// valid until take returns.
+func uevents(ctx context.Context, take func(message []byte)) error {
+	const kernel = 1 // the group of the kernel's own messages, and not udev's
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
+	if err != nil {
+		return fmt.Errorf("listening for devices: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "uevents")
+	defer f.Close()
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: kernel}); err != nil {
+		return fmt.Errorf("listening for devices: %w", err)
+	}
+	socket, err := f.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("listening for devices: %w", err)
+	}
+	defer context.AfterFunc(ctx, func() { f.SetReadDeadline(time.Unix(1, 0)) })()
+	buffer := make([]byte, 8<<10) // UEVENT_BUFFER_SIZE is 2048, and the path before it
+	for {
+		var (
+			n    int
+			from unix.Sockaddr
+			fail error
+		)
+		err := socket.Read(func(fd uintptr) bool {
+			n, from, fail = unix.Recvfrom(int(fd), buffer, 0)
+			return fail != unix.EAGAIN && fail != unix.EINTR
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("listening for devices: %w", err)
+		case fail == unix.ENOBUFS:
+			continue // more than it could hold: the next look finds what is there
+		case fail != nil:
+			return fmt.Errorf("listening for devices: %w", fail)
+		}
+		// Other programs may speak there too; the kernel's port is 0.
+		if sender, ok := from.(*unix.SockaddrNetlink); !ok || sender.Pid != 0 {
+			continue
+		}
+		take(buffer[:n])
+	}
 }

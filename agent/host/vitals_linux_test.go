@@ -1,10 +1,13 @@
 package host
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // What the lab adds (links, gateways, resolvers) is proven in agent/history.
@@ -23,6 +26,48 @@ func TestSample(t *testing.T) {
 	}
 	if !slices.ContainsFunc(all, func(r Reading) bool { return r.Kind == "memoryAvailablePercent" }) {
 		t.Errorf("no memory in %v", all)
+	}
+}
+
+// The kernel's messages are heard: one is asked for that it sends of /dev/null,
+// for machines without USB.
+func TestUevents(t *testing.T) {
+	const null = "/sys/devices/virtual/mem/null"
+	trigger, err := os.OpenFile(null+"/uevent", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("no message can be asked for: %v", err)
+	}
+	defer trigger.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended, heard := make(chan error, 1), make(chan string, 100)
+	go func() {
+		ended <- uevents(ctx, func(message []byte) {
+			if strings.HasPrefix(string(message), "change@"+strings.TrimPrefix(null, "/sys")) {
+				select {
+				case heard <- string(message):
+				default:
+				}
+			}
+		})
+	}()
+	// It may not listen yet.
+	for tick := time.NewTicker(20 * time.Millisecond); ; {
+		if _, err := trigger.WriteString("change"); err != nil {
+			t.Skipf("no message can be asked for: %v", err)
+		}
+		select {
+		case <-heard:
+			tick.Stop()
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			return
+		case err := <-ended:
+			t.Fatalf("nothing was heard: %v", err)
+		case <-tick.C:
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -38,3 +39,6 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) (all []Reading) {
 	}
 	return all
 }
+
+// Plugs tells of USB devices that come and go; not on this system.
+func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.ErrUnsupported }

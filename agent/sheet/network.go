@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strings"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -47,7 +49,7 @@ func (s *sheet) network() {
 	some(s, "Hosts file", "Fichier hosts", n.GetHostsOverrides(), 5, func(h *constatv1.HostsEntry) []string { return []string{h.GetName() + " → " + h.GetAddress()} })
 	for _, x := range n.GetNeighbours() {
 		s.row("Plugged into", "Branché sur", x.GetLink()+" → "+cmp.Or(x.GetSystemName(), x.GetChassisId()), named("port", cmp.Or(x.GetPortId(), x.GetPortDescription())),
-			named("VLAN", plain(x.Vlan)), x.GetPlatform(), named(s.say("heard", "entendu"), when(x.HeardAt)))
+			named("VLAN", plain(x.Vlan)), x.GetPlatform(), s.ago(x.HeardAt))
 	}
 	s.row("The system says", "Selon le système", s.word(n.GetOsConnectivity()), s.is(n.NetworkingEnabled, "", "", "networking is switched off", "le réseau est désactivé"))
 }
@@ -150,4 +152,14 @@ func (s *sheet) clock() {
 	if p := s.snapshot.GetProbes().GetClock(); p != nil {
 		s.row("Compared with", "Comparée à", p.GetServer(), s.word(p.GetResult()), s.measure(p.OffsetSeconds, 2, "s"))
 	}
+}
+
+// ago tells that a switch announced itself last at a time, and that the cable or
+// the link is another's now, or dead.
+func (s *sheet) ago(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	past := s.snapshot.GetManifest().GetTakenAt().AsTime().Sub(t.AsTime())
+	return s.say("last heard ", "entendu la dernière fois ") + when(t) + s.say(", "+s.span(max(past, 0))+" ago", ", il y a "+s.span(max(past, 0)))
 }

@@ -113,13 +113,3 @@ func (s *sheet) protection() {
 	})
 	s.row("Roots added", "Racines ajoutées", p.GetAddedRoots()...)
 }
-
-func (s *sheet) lately() {
-	some(s, "Changed", "Changements", s.snapshot.GetChanges().GetChanges(), 10, func(c *constatv1.Change) []string {
-		return []string{when(c.At) + " " + strings.TrimSpace(c.GetOwner()+" "+c.GetFact()) + s.colon() + strings.TrimSpace(c.GetBefore()+" → "+c.GetAfter())}
-	})
-	some(s, "Measured", "Mesuré", s.snapshot.GetVitals().GetVitals(), 12, func(v *constatv1.Vital) []string {
-		return []string{strings.TrimSpace(v.GetOwner() + " " + v.GetKind()), named(s.say("usually", "d’habitude"), s.measure(v.Median, 1, "")), named(s.say("last", "en dernier"), s.measure(v.Last, 1, "")),
-			named(s.say("unusual since", "inhabituel depuis"), when(v.UnusualSince))}
-	})
-}

@@ -22,19 +22,57 @@ var volatile = map[string]bool{
 	"changes": true, "counters": true, "load": true, "probes": true, "readings": true, "space": true, "vitals": true,
 }
 
+// Stable tells whether a group changes only when the machine does.
+func Stable(group string) bool { return groups[group] != nil && !volatile[group] }
+
 // fleeting facts of stable groups come and go in normal use.
 var fleeting = map[protoreflect.FullName]bool{
-	"constat.v1.Host.sessions":               true,
-	"constat.v1.Battery.charge_percent":      true,
-	"constat.v1.Battery.now_mwh":             true,
-	"constat.v1.Fan.rpm":                     true,
-	"constat.v1.Power.throttle_events":       true,
-	"constat.v1.Power.throttle_events_delta": true,
-	"constat.v1.ThermalZone.celsius":         true,
-	"constat.v1.Queue.jobs":                  true,
-	"constat.v1.Queue.oldest_job_seconds":    true,
-	"constat.v1.Queue.pending_jobs":          true,
-	"constat.v1.UsbDevice.runtime_status":    true, // runtime power saving, every few seconds
+	"constat.v1.Account.ticket_expires_at":       true,
+	"constat.v1.AudioEndpoint.in_use":            true,
+	"constat.v1.AudioEndpoint.muted":             true,
+	"constat.v1.AudioEndpoint.volume_percent":    true,
+	"constat.v1.Battery.charge_percent":          true,
+	"constat.v1.Battery.now_mwh":                 true,
+	"constat.v1.Battery.state":                   true,
+	"constat.v1.BluetoothDevice.battery_percent": true,
+	"constat.v1.Camera.used_by":                  true,
+	"constat.v1.Charger.online":                  true,
+	"constat.v1.Directory.clock_offset_seconds":  true,
+	"constat.v1.Disk.celsius":                    true,
+	"constat.v1.Disk.power_on_hours":             true,
+	"constat.v1.Fan.rpm":                         true,
+	"constat.v1.Host.sessions":                   true,
+	"constat.v1.Lease.expires_at":                true,
+	"constat.v1.LinkNeighbour.current":           true,
+	"constat.v1.LinkNeighbour.heard_at":          true,
+	"constat.v1.Peripheral.battery_percent":      true,
+	"constat.v1.Peripheral.linked":               true, // a mouse that sleeps
+	"constat.v1.Power.limit_mhz":                 true,
+	"constat.v1.Power.on_battery":                true,
+	"constat.v1.Power.throttle_events":           true,
+	"constat.v1.Power.throttle_events_delta":     true,
+	"constat.v1.Printer.state":                   true,
+	"constat.v1.Queue.jobs":                      true,
+	"constat.v1.Queue.oldest_job_seconds":        true,
+	"constat.v1.Queue.pending_jobs":              true,
+	"constat.v1.Radio.better_access_points":      true,
+	"constat.v1.Radio.channel_busy_percent":      true,
+	"constat.v1.Radio.failed_percent":            true,
+	"constat.v1.Radio.networks_heard":            true,
+	"constat.v1.Radio.networks_on_channel":       true,
+	"constat.v1.Radio.noise_dbm":                 true,
+	"constat.v1.Radio.retry_percent":             true,
+	"constat.v1.Radio.rx_mbps":                   true,
+	"constat.v1.Radio.signal_dbm":                true,
+	"constat.v1.Radio.tx_mbps":                   true,
+	"constat.v1.Route.neighbour_state":           true,
+	"constat.v1.Supply.percent":                  true,
+	"constat.v1.ThermalZone.celsius":             true,
+	"constat.v1.Tray.percent":                    true,
+	"constat.v1.Updates.last_check_at":           true,
+	"constat.v1.Updates.locked":                  true,
+	"constat.v1.UsbDevice.runtime_status":        true, // runtime power saving, every few seconds
+	"constat.v1.Vpn.last_handshake_at":           true,
 }
 
 // keys are the fields that tell the elements of a list apart, best first.
@@ -47,7 +85,8 @@ var keys = []protoreflect.Name{
 // snapshots hold are compared, and only facts that both know: what is unknown
 // on one side did not change, as far as anyone can tell. Elements of lists are
 // matched by their name, path or the like; one that appeared has an empty
-// `before`, one that went has an empty `after`.
+// `before`, one that went has an empty `after`. A list that one side could not
+// read whole lacks elements, so there none appeared, or went.
 func Changes(before, after *constatv1.Snapshot) []*constatv1.Change {
 	d := differ{at: after.GetManifest().GetTakenAt()}
 	for _, name := range Names() {
@@ -56,6 +95,7 @@ func Changes(before, after *constatv1.Snapshot) []*constatv1.Change {
 			continue
 		}
 		d.group = name
+		d.gapsBefore, d.gapsAfter = gaps(before, name), gaps(after, name)
 		d.messages("", "", old.ProtoReflect(), now.ProtoReflect())
 	}
 	slices.SortStableFunc(d.found, func(a, b *constatv1.Change) int {
@@ -68,12 +108,15 @@ func Changes(before, after *constatv1.Snapshot) []*constatv1.Change {
 type differ struct {
 	at    *timestamppb.Timestamp
 	group string
-	found []*constatv1.Change
+	// What each side could not read of the group.
+	gapsBefore, gapsAfter []string
+	found                 []*constatv1.Change
 }
 
 func (d *differ) add(fact, owner, before, after string) {
+	group := d.group // the next one is written over it
 	d.found = append(d.found, &constatv1.Change{
-		At: d.at, Group: &d.group, Fact: &fact, Owner: &owner, Before: &before, After: &after,
+		At: d.at, Group: &group, Fact: &fact, Owner: &owner, Before: &before, After: &after,
 	})
 }
 
@@ -101,7 +144,7 @@ func (d *differ) messages(path, owner string, before, after protoreflect.Message
 		case f.Message() != nil && f.Message().FullName() != "google.protobuf.Timestamp":
 			d.messages(fact, owner, before.Get(f).Message(), after.Get(f).Message())
 		default:
-			if b, a := text(f, before.Get(f)), text(f, after.Get(f)); b != a {
+			if b, a := text(f, before.Get(f)), text(f, after.Get(f)); b != a && !near(f, before.Get(f), after.Get(f)) {
 				d.add(fact, owner, b, a)
 			}
 		}
@@ -121,11 +164,94 @@ func (d *differ) elements(fact, owner string, before, after protoreflect.List) {
 		switch {
 		case was && is:
 			d.messages(fact, inner, b, a)
-		case is:
-			d.add(fact, inner, "", key)
-		default:
-			d.add(fact, inner, key, "")
+		case is && !covered(d.gapsBefore, fact):
+			d.add(fact, inner, "", title(a, key))
+		case was && !covered(d.gapsAfter, fact):
+			d.add(fact, inner, title(b, key), "")
 		}
+	}
+}
+
+// gaps are the facts of a group that a snapshot could not read.
+func gaps(s *constatv1.Snapshot, group string) (facts []string) {
+	for _, entry := range s.GetManifest().GetGroups() {
+		if entry.GetGroup() == group {
+			for _, gap := range entry.GetObservation().GetGaps() {
+				facts = append(facts, gap.GetFact())
+			}
+		}
+	}
+	return facts
+}
+
+// covered tells whether a fact is one of the gaps, or inside one.
+func covered(gaps []string, fact string) bool {
+	return slices.ContainsFunc(gaps, func(g string) bool { return fact == g || strings.HasPrefix(fact, g+".") })
+}
+
+// near tells whether two times are the same but for rounding: the kernel works
+// out when it started from a clock that is being corrected.
+func near(f protoreflect.FieldDescriptor, before, after protoreflect.Value) bool {
+	if f.Kind() != protoreflect.MessageKind {
+		return false
+	}
+	b, isTime := before.Message().Interface().(*timestamppb.Timestamp)
+	a, both := after.Message().Interface().(*timestamppb.Timestamp)
+	return isTime && both && a.AsTime().Sub(b.AsTime()).Abs() <= 2*time.Second
+}
+
+// title names an element that came or went by what a person knows of it; where
+// it has no name, by its key.
+func title(m protoreflect.Message, key string) string {
+	var words []string
+	fields := m.Descriptor().Fields()
+	for _, name := range []protoreflect.Name{"brand", "product", "model", "name", "version"} {
+		if f := fields.ByName(name); f != nil && m.Has(f) && f.Kind() == protoreflect.StringKind {
+			word := m.Get(f).String()
+			if len(words) > 0 && strings.HasPrefix(word, words[0]) {
+				words = words[1:] // "HP", "HP LaserJet"
+			}
+			if word != "" {
+				words = append(words, word)
+			}
+		}
+	}
+	if len(words) == 0 {
+		return key
+	}
+	return strings.Join(words, " ")
+}
+
+// Carry adds to a group of after what could not be read this time and was known
+// before, so that a difference that a gap hides is still found once it closes.
+func Carry(before, after *constatv1.Snapshot, group string) {
+	old, now := Group(before, group), Group(after, group)
+	if old == nil || now == nil {
+		return
+	}
+	for _, gap := range gaps(after, group) {
+		carry(strings.Split(gap, "."), old.ProtoReflect(), now.ProtoReflect())
+	}
+}
+
+func carry(path []string, old, now protoreflect.Message) {
+	f := now.Descriptor().Fields().ByName(protoreflect.Name(path[0]))
+	switch {
+	case f == nil || !old.Has(f):
+	case f.IsList() && f.Message() != nil:
+		before, after := index(old.Get(f).List()), index(now.Get(f).List())
+		for _, key := range sortedKeys(before, nil) {
+			switch m, is := after[key]; {
+			case is && len(path) > 1:
+				carry(path[1:], before[key], m)
+			case !is && len(path) == 1:
+				now.Mutable(f).List().Append(protoreflect.ValueOfMessage(before[key]))
+			}
+		}
+	case len(path) > 1 && f.Message() != nil && !f.IsList():
+		carry(path[1:], old.Get(f).Message(), now.Mutable(f).Message())
+	case !now.Has(f):
+		now.Set(f, old.Get(f))
 	}
 }
 

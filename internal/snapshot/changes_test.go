@@ -63,6 +63,21 @@ func TestChanges(t *testing.T) {
 		&constatv1.Snapshot{Host: &constatv1.Host{BootTime: timestamppb.New(time.Unix(0, 0))}},
 		&constatv1.Snapshot{Host: &constatv1.Host{BootTime: timestamppb.New(time.Unix(60, 0))}},
 		[]string{`host boot_time "": "1970-01-01T00:00:00Z" -> "1970-01-01T00:01:00Z"`},
+	}, {
+		"two groups keep their names",
+		&constatv1.Snapshot{Host: &constatv1.Host{Domain: str("corp")}, Usb: &constatv1.Usb{PolicyActive: proto.Bool(false)}},
+		&constatv1.Snapshot{Host: &constatv1.Host{Domain: str("lab")}, Usb: &constatv1.Usb{PolicyActive: proto.Bool(true)}},
+		[]string{`host domain "": "corp" -> "lab"`, `usb policy_active "": "false" -> "true"`},
+	}, {
+		"who came and went, by the names that people know",
+		&constatv1.Snapshot{Usb: &constatv1.Usb{Devices: []*constatv1.UsbDevice{{Path: str("1-1"), Brand: str("HP"), Product: str("HP LaserJet")}}}},
+		&constatv1.Snapshot{Usb: &constatv1.Usb{Devices: []*constatv1.UsbDevice{{Path: str("1-2"), Brand: str("Logitech"), Product: str("USB Receiver")}}}},
+		[]string{`usb devices "1-1": "HP LaserJet" -> ""`, `usb devices "1-2": "" -> "Logitech USB Receiver"`},
+	}, {
+		"a start that was worked out anew",
+		&constatv1.Snapshot{Host: &constatv1.Host{BootTime: timestamppb.New(time.Unix(100, 0))}},
+		&constatv1.Snapshot{Host: &constatv1.Host{BootTime: timestamppb.New(time.Unix(101, 0))}},
+		nil,
 	}} {
 		test.after.Manifest = &constatv1.Manifest{TakenAt: timestamppb.New(time.Unix(100, 0))}
 		var got []string
@@ -75,5 +90,39 @@ func TestChanges(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// What could not be read did not go, and is still compared once it can.
+func TestGapsHideNothing(t *testing.T) {
+	str := proto.String
+	group := func(gap string, queues ...string) *constatv1.Snapshot {
+		s := &constatv1.Snapshot{Manifest: &constatv1.Manifest{TakenAt: timestamppb.Now(), Groups: []*constatv1.GroupEntry{{Group: "printing", Observation: &constatv1.Observation{}}}}, Printing: &constatv1.Printing{}}
+		if gap != "" {
+			s.Manifest.Groups[0].Observation.Gaps = []*constatv1.Gap{{Fact: gap}}
+		} else {
+			s.Printing.DefaultQueue = str("a")
+		}
+		for _, q := range queues {
+			s.Printing.Queues = append(s.Printing.Queues, &constatv1.Queue{Name: str(q)})
+		}
+		return s
+	}
+	first, half, last := group("", "a", "b"), group("queues", "a"), group("", "a", "c")
+	if got := Changes(first, half); len(got) != 0 {
+		t.Errorf("a list that could not be read whole: %v", got)
+	}
+	if got := Changes(half, first); len(got) != 0 {
+		t.Errorf("and one that can be again: %v", got)
+	}
+	Carry(first, half, "printing")
+	half.Manifest.Groups[0].Observation.Gaps = nil
+	if got := Changes(half, last); len(got) != 2 || got[0].GetBefore() != "b" || got[1].GetAfter() != "c" {
+		t.Errorf("after the gap: %v", got)
+	}
+	lost := group("default_queue", "a", "b")
+	Carry(first, lost, "printing")
+	if lost.Printing.GetDefaultQueue() != "a" {
+		t.Error("a scalar is not carried over a gap")
 	}
 }

@@ -30,7 +30,10 @@ type Vitals struct {
 	// One a series and window, sorted by kind, owner and window.
 	Vitals []*Vital `protobuf:"bytes,1,rep,name=vitals,proto3" json:"vitals,omitempty"`
 	// One a link and window, sorted alike.
-	LinkEvents    []*LinkEvents `protobuf:"bytes,2,rep,name=link_events,json=linkEvents,proto3" json:"link_events,omitempty"`
+	LinkEvents []*LinkEvents `protobuf:"bytes,2,rep,name=link_events,json=linkEvents,proto3" json:"link_events,omitempty"`
+	// One a USB port, device and window in which it was pulled, sorted alike. A
+	// device that is reset, or whose cable is loose, looks the same.
+	PlugEvents    []*PlugEvents `protobuf:"bytes,3,rep,name=plug_events,json=plugEvents,proto3" json:"plug_events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,6 +78,13 @@ func (x *Vitals) GetVitals() []*Vital {
 func (x *Vitals) GetLinkEvents() []*LinkEvents {
 	if x != nil {
 		return x.LinkEvents
+	}
+	return nil
+}
+
+func (x *Vitals) GetPlugEvents() []*PlugEvents {
+	if x != nil {
+		return x.PlugEvents
 	}
 	return nil
 }
@@ -281,7 +291,90 @@ func (x *LinkEvents) GetLastLossAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// Changes is what became different between snapshots, newest first.
+// PlugEvents counts how often a device left the bus in a window, by the kernel's
+// own messages; what happens within a minute of waking up is left out.
+type PlugEvents struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Position in the tree, as in UsbDevice: "1-2.3".
+	Path *string `protobuf:"bytes,1,opt,name=path,proto3,oneof" json:"path,omitempty"`
+	// "046d:c52b", lower-case hex.
+	Id *string `protobuf:"bytes,2,opt,name=id,proto3,oneof" json:"id,omitempty"`
+	// 3600 or 172800, up to now.
+	WindowSeconds *int32 `protobuf:"varint,3,opt,name=window_seconds,json=windowSeconds,proto3,oneof" json:"window_seconds,omitempty"`
+	// At most 64 are remembered a port.
+	Unplugs       *int32                 `protobuf:"varint,4,opt,name=unplugs,proto3,oneof" json:"unplugs,omitempty"`
+	LastUnplugAt  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_unplug_at,json=lastUnplugAt,proto3,oneof" json:"last_unplug_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlugEvents) Reset() {
+	*x = PlugEvents{}
+	mi := &file_constat_v1_history_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlugEvents) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlugEvents) ProtoMessage() {}
+
+func (x *PlugEvents) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_history_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlugEvents.ProtoReflect.Descriptor instead.
+func (*PlugEvents) Descriptor() ([]byte, []int) {
+	return file_constat_v1_history_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PlugEvents) GetPath() string {
+	if x != nil && x.Path != nil {
+		return *x.Path
+	}
+	return ""
+}
+
+func (x *PlugEvents) GetId() string {
+	if x != nil && x.Id != nil {
+		return *x.Id
+	}
+	return ""
+}
+
+func (x *PlugEvents) GetWindowSeconds() int32 {
+	if x != nil && x.WindowSeconds != nil {
+		return *x.WindowSeconds
+	}
+	return 0
+}
+
+func (x *PlugEvents) GetUnplugs() int32 {
+	if x != nil && x.Unplugs != nil {
+		return *x.Unplugs
+	}
+	return 0
+}
+
+func (x *PlugEvents) GetLastUnplugAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUnplugAt
+	}
+	return nil
+}
+
+// Changes is what became different between snapshots, newest first: at most 500,
+// of the last thirty days.
 type Changes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
@@ -291,7 +384,7 @@ type Changes struct {
 
 func (x *Changes) Reset() {
 	*x = Changes{}
-	mi := &file_constat_v1_history_proto_msgTypes[3]
+	mi := &file_constat_v1_history_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -303,7 +396,7 @@ func (x *Changes) String() string {
 func (*Changes) ProtoMessage() {}
 
 func (x *Changes) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_history_proto_msgTypes[3]
+	mi := &file_constat_v1_history_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -316,7 +409,7 @@ func (x *Changes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changes.ProtoReflect.Descriptor instead.
 func (*Changes) Descriptor() ([]byte, []int) {
-	return file_constat_v1_history_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_history_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Changes) GetChanges() []*Change {
@@ -329,6 +422,7 @@ func (x *Changes) GetChanges() []*Change {
 // Change is one fact that became different.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was noticed: looks are an hour apart, or a diagnosis.
 	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3,oneof" json:"at,omitempty"`
 	Group *string                `protobuf:"bytes,2,opt,name=group,proto3,oneof" json:"group,omitempty"`
 	// Path of the fact, as rules write it.
@@ -344,7 +438,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_constat_v1_history_proto_msgTypes[4]
+	mi := &file_constat_v1_history_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +450,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_history_proto_msgTypes[4]
+	mi := &file_constat_v1_history_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +463,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_constat_v1_history_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_history_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Change) GetAt() *timestamppb.Timestamp {
@@ -419,11 +513,13 @@ var File_constat_v1_history_proto protoreflect.FileDescriptor
 const file_constat_v1_history_proto_rawDesc = "" +
 	"\n" +
 	"\x18constat/v1/history.proto\x12\n" +
-	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
+	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x01\n" +
 	"\x06Vitals\x12)\n" +
 	"\x06vitals\x18\x01 \x03(\v2\x11.constat.v1.VitalR\x06vitals\x127\n" +
 	"\vlink_events\x18\x02 \x03(\v2\x16.constat.v1.LinkEventsR\n" +
-	"linkEvents\"\xf6\x03\n" +
+	"linkEvents\x127\n" +
+	"\vplug_events\x18\x03 \x03(\v2\x16.constat.v1.PlugEventsR\n" +
+	"plugEvents\"\xf6\x03\n" +
 	"\x05Vital\x12\x17\n" +
 	"\x04kind\x18\x01 \x01(\tH\x00R\x04kind\x88\x01\x01\x12\x19\n" +
 	"\x05owner\x18\x02 \x01(\tH\x01R\x05owner\x88\x01\x01\x12*\n" +
@@ -460,7 +556,20 @@ const file_constat_v1_history_proto_rawDesc = "" +
 	"\x05_linkB\x11\n" +
 	"\x0f_window_secondsB\x11\n" +
 	"\x0f_carrier_lossesB\x0f\n" +
-	"\r_last_loss_at\"7\n" +
+	"\r_last_loss_at\"\x8e\x02\n" +
+	"\n" +
+	"PlugEvents\x12\x17\n" +
+	"\x04path\x18\x01 \x01(\tH\x00R\x04path\x88\x01\x01\x12\x13\n" +
+	"\x02id\x18\x02 \x01(\tH\x01R\x02id\x88\x01\x01\x12*\n" +
+	"\x0ewindow_seconds\x18\x03 \x01(\x05H\x02R\rwindowSeconds\x88\x01\x01\x12\x1d\n" +
+	"\aunplugs\x18\x04 \x01(\x05H\x03R\aunplugs\x88\x01\x01\x12E\n" +
+	"\x0elast_unplug_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x04R\flastUnplugAt\x88\x01\x01B\a\n" +
+	"\x05_pathB\x05\n" +
+	"\x03_idB\x11\n" +
+	"\x0f_window_secondsB\n" +
+	"\n" +
+	"\b_unplugsB\x11\n" +
+	"\x0f_last_unplug_at\"7\n" +
 	"\aChanges\x12,\n" +
 	"\achanges\x18\x01 \x03(\v2\x12.constat.v1.ChangeR\achanges\"\xf9\x01\n" +
 	"\x06Change\x12/\n" +
@@ -489,28 +598,31 @@ func file_constat_v1_history_proto_rawDescGZIP() []byte {
 	return file_constat_v1_history_proto_rawDescData
 }
 
-var file_constat_v1_history_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_constat_v1_history_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_constat_v1_history_proto_goTypes = []any{
 	(*Vitals)(nil),                // 0: constat.v1.Vitals
 	(*Vital)(nil),                 // 1: constat.v1.Vital
 	(*LinkEvents)(nil),            // 2: constat.v1.LinkEvents
-	(*Changes)(nil),               // 3: constat.v1.Changes
-	(*Change)(nil),                // 4: constat.v1.Change
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*PlugEvents)(nil),            // 3: constat.v1.PlugEvents
+	(*Changes)(nil),               // 4: constat.v1.Changes
+	(*Change)(nil),                // 5: constat.v1.Change
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_constat_v1_history_proto_depIdxs = []int32{
 	1, // 0: constat.v1.Vitals.vitals:type_name -> constat.v1.Vital
 	2, // 1: constat.v1.Vitals.link_events:type_name -> constat.v1.LinkEvents
-	5, // 2: constat.v1.Vital.unusual_since:type_name -> google.protobuf.Timestamp
-	5, // 3: constat.v1.Vital.last_at:type_name -> google.protobuf.Timestamp
-	5, // 4: constat.v1.LinkEvents.last_loss_at:type_name -> google.protobuf.Timestamp
-	4, // 5: constat.v1.Changes.changes:type_name -> constat.v1.Change
-	5, // 6: constat.v1.Change.at:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	3, // 2: constat.v1.Vitals.plug_events:type_name -> constat.v1.PlugEvents
+	6, // 3: constat.v1.Vital.unusual_since:type_name -> google.protobuf.Timestamp
+	6, // 4: constat.v1.Vital.last_at:type_name -> google.protobuf.Timestamp
+	6, // 5: constat.v1.LinkEvents.last_loss_at:type_name -> google.protobuf.Timestamp
+	6, // 6: constat.v1.PlugEvents.last_unplug_at:type_name -> google.protobuf.Timestamp
+	5, // 7: constat.v1.Changes.changes:type_name -> constat.v1.Change
+	6, // 8: constat.v1.Change.at:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_history_proto_init() }
@@ -520,14 +632,15 @@ func file_constat_v1_history_proto_init() {
 	}
 	file_constat_v1_history_proto_msgTypes[1].OneofWrappers = []any{}
 	file_constat_v1_history_proto_msgTypes[2].OneofWrappers = []any{}
-	file_constat_v1_history_proto_msgTypes[4].OneofWrappers = []any{}
+	file_constat_v1_history_proto_msgTypes[3].OneofWrappers = []any{}
+	file_constat_v1_history_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_history_proto_rawDesc), len(file_constat_v1_history_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
