@@ -31,7 +31,7 @@ func TestSampleChild(t *testing.T) {
 // the minute in which it happened; the gateway and the resolver are asked.
 func TestFlappingLink(t *testing.T) {
 	w := lab.NewWorld(t)
-	w.ServeDNS("--address=/#/" + lab.Services[0])
+	w.ServeDNS(lab.Gateway, []string{lab.GatewayAddress}, "--address=/#/"+lab.GatewayAddress)
 	dir := t.TempDir()
 	sample := func(at time.Time) {
 		cmd := w.Command(t.Context(), lab.PC, os.Args[0], "-test.run", "^TestSampleChild$")
