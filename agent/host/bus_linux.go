@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -13,9 +14,15 @@ import (
 // maxSessions and the like bound what is asked one by one over the bus.
 const maxSessions = 64
 
+// busTime is how long a group may talk over the bus: less than any group has,
+// so that a bus that hangs costs what only it knows.
+const busTime = 1500 * time.Millisecond
+
 // systemBus connects to the system bus, or to the one below the root. The
-// connection ends with ctx at the latest.
+// connection ends with ctx, or after busTime.
 func systemBus(ctx context.Context, r *reader) (*dbus.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, busTime)
+	context.AfterFunc(ctx, cancel)
 	address := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS")
 	if r.Root != "" || address == "" {
 		socket := r.path("/run/dbus/system_bus_socket")

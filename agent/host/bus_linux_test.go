@@ -175,6 +175,28 @@ func TestHungBus(t *testing.T) {
 	}
 }
 
+// TestHungBusLeavesTheRest: groups that ask the bus for a part of what they tell
+// lose that part only.
+func TestHungBusLeavesTheRest(t *testing.T) {
+	root := machine(t, "laptop")
+	for _, dir := range []string{"run/dbus", "sys/class/bluetooth/hci0"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listener := listenUnix(t, filepath.Join(root, "run/dbus/system_bus_socket"))
+	defer listener.Close()
+	s := Observe(t.Context(), Config{Root: root}, []string{"host", "load", "peripherals"})
+	for _, g := range s.Manifest.Groups {
+		if o := g.Observation; o.Status != "observed" || len(o.Gaps) == 0 {
+			t.Errorf("%s: %v", g.Group, o)
+		}
+	}
+	if s.Host.GetHostname() == "" || s.Load.GetCpu() == nil || len(s.Peripherals.GetBluetoothAdapters()) != 1 {
+		t.Errorf("host %v, load %v, adapters %v", s.Host, s.Load, s.Peripherals.GetBluetoothAdapters())
+	}
+}
+
 // TestHungPrintServer: the same for a print server.
 func TestHungPrintServer(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")

@@ -33,6 +33,13 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	if before.cpuErr != nil {
 		return nil, failed("/proc/stat", before.cpuErr)
 	}
+	var boot *constatv1.Boot
+	var bootErr error
+	booted := make(chan struct{})
+	go func() { // while the machine is watched
+		defer close(booted)
+		boot, bootErr = readBoot(ctx, r)
+	}()
 	select {
 	case <-time.After(loadSample):
 	case <-ctx.Done():
@@ -93,8 +100,13 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 			l.Disks = append(l.Disks, diskUse(name, before.disks[name], after.disks[name], sample))
 		}
 	}
-	if l.Boot, err = readBoot(ctx, r); err != nil {
-		gap(o, "boot", err)
+	select {
+	case <-booted:
+		if l.Boot = boot; bootErr != nil {
+			gap(o, "boot", bootErr)
+		}
+	case <-ctx.Done():
+		return nil, failed("/proc", ctx.Err())
 	}
 	if text, err := r.text("/proc/sys/fs/file-nr"); err == nil {
 		if fields := strings.Fields(text); len(fields) == 3 {
