@@ -50,7 +50,7 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	b.receivers = readReceivers(ctx, r, o)
 	p.Devices = b.peripherals()
 	readBluetooth(ctx, r, p, o)
-	readAudio(r, b.functions, p, o)
+	readAudio(ctx, r, b.usb, b.functions, p, o)
 	readCameras(r, p, o)
 	gap(o, "absent", errNotRead)
 	return p, o
@@ -142,55 +142,6 @@ func askReceiver(ctx context.Context, r *reader, name string) ([]*constatv1.Peri
 		return nil, fmt.Errorf("the answer makes no sense: %w", err)
 	}
 	return answer.Devices, nil
-}
-
-const soundDir = "/proc/asound"
-
-// readAudio lists where sound can go to and come from. Which of them a person
-// has chosen, and how loud, is kept by the sound server of each session.
-func readAudio(r *reader, functions map[string]usbFunctions, p *constatv1.Peripherals, o *constatv1.Observation) {
-	devices, err := r.file(soundDir + "/pcm")
-	if err != nil {
-		gap(o, "audio", fmt.Errorf("this kernel shows no sound devices: %w", err))
-		return
-	}
-	cards, _ := r.file(soundDir + "/cards")
-	names := parseSoundCards(cards)
-	for _, s := range parseSoundDevices(devices) {
-		var usb usbFunctions
-		if target, err := r.link(fmt.Sprintf("/sys/class/sound/card%d", s.card)); err == nil {
-			usb = functions[placeOf(target).usb]
-		}
-		inUse := func(letter string) *bool {
-			return soundInUse(r, fmt.Sprintf("%s/card%d/pcm%d%s", soundDir, s.card, s.device, letter))
-		}
-		p.Audio = append(p.Audio, s.audioEndpoints(names[s.card], usb, inUse)...)
-	}
-	perSession := fmt.Errorf("each session's sound server keeps it: %w", errors.ErrUnsupported)
-	for _, fact := range []string{"audio.default_endpoint", "audio.muted", "audio.volume_percent"} {
-		gap(o, fact, perSession)
-	}
-}
-
-// soundInUse tells whether a program has a device open: then one of its streams
-// is not "closed".
-func soundInUse(r *reader, dir string) *bool {
-	names, err := r.names(dir)
-	if err != nil {
-		return nil
-	}
-	var inUse *bool
-	for _, name := range names {
-		if !strings.HasPrefix(name, "sub") {
-			continue
-		}
-		status, err := r.text(dir + "/" + name + "/status")
-		if err != nil {
-			return nil
-		}
-		inUse = set(status != "closed" || inUse != nil && *inUse)
-	}
-	return inUse
 }
 
 const videoDir = "/sys/class/video4linux"

@@ -36,6 +36,7 @@ var verbs = map[string]verb{
 	"smart":         smart,
 	"supplicant":    askSupplicant,
 	"smbios":        readSMBIOS,
+	"sound":         soundControls,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length
