@@ -37,6 +37,12 @@ func (p *prober) dial(ctx context.Context, target string) (net.Conn, int, error)
 	if err != nil {
 		return nil, 0, err
 	}
+	return p.race(ctx, addresses, "")
+}
+
+// race connects to the first of these addresses that answers, over a link, or
+// as routed where that is "".
+func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link string) (_ net.Conn, _ int, err error) {
 	ctx, cancel := p.patience.within(ctx, connectLimit)
 	defer cancel()
 	done := make(chan attempt, len(hedges))
@@ -45,7 +51,7 @@ func (p *prober) dial(ctx context.Context, target string) (net.Conn, int, error)
 		to := addresses[started%len(addresses)]
 		started++
 		go func() {
-			var d net.Dialer
+			d := net.Dialer{Control: boundTo(link)}
 			began := time.Now()
 			conn, err := d.DialContext(ctx, "tcp", to.String())
 			done <- attempt{conn, time.Since(began), err}
@@ -75,6 +81,9 @@ func (p *prober) dial(ctx context.Context, target string) (net.Conn, int, error)
 			case started < min(len(addresses), len(hedges)):
 				start()
 			default:
+				if link != "" {
+					return nil, started, err
+				}
 				return nil, started, p.blamed(err, addresses)
 			}
 		}

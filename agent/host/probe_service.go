@@ -1,10 +1,17 @@
 package host
 
 import (
+	"bufio"
 	"cmp"
+	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	constatv1 "constat/proto/constat/v1"
@@ -46,10 +53,52 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 	}
 	s.Result, s.Ms = set(resultOf(err)), milliseconds(start)
 	s.NameResolved, s.Connected = set(attempts > 0), set(err == nil)
-	if err == nil {
-		conn.Close()
+	if err != nil {
+		return s
+	}
+	defer conn.Close()
+	if s.GetKind() == "mail" {
+		s.Result = set(p.askMail(conn, target))
+		s.Ms = milliseconds(start)
 	}
 	return s
+}
+
+// tlsMailPorts are where mail is spoken inside TLS from the first byte (RFC
+// 8314); greetings are how SMTP, IMAP and POP servers begin elsewhere.
+var (
+	tlsMailPorts = []string{"465", "993", "995"}
+	greetings    = []string{"220", "* OK", "* PREAUTH", "+OK"}
+)
+
+// askMail waits for a mail server's greeting, inside TLS where its port says so,
+// and returns what a ServiceProbe says of it. Nothing is sent but the handshake.
+func (p *prober) askMail(conn net.Conn, target string) string {
+	host, port, _ := net.SplitHostPort(target)
+	ctx, cancel := p.patience.within(p.ctx, pageLimit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if slices.Contains(tlsMailPorts, port) {
+		if err := checkStore(); err != nil {
+			return "error"
+		}
+		secure := tls.Client(conn, &tls.Config{ServerName: host})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			if ctx.Err() != nil {
+				return "timeout"
+			}
+			return handshakeResult(err, leafOf(err), time.Now())
+		}
+		conn = secure
+	}
+	line, err := bufio.NewReaderSize(io.LimitReader(conn, maxPage), 512).ReadString('\n')
+	switch {
+	case slices.ContainsFunc(greetings, func(g string) bool { return strings.HasPrefix(line, g) }):
+		return "ok"
+	case err != nil && !errors.Is(err, io.EOF):
+		return resultOf(err)
+	}
+	return "error"
 }
 
 // askWeb fetches a page; any answer below 500 shows that the service is there.

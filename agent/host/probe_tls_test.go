@@ -93,7 +93,7 @@ func TestAskService(t *testing.T) {
 	}
 	address := server.Listener.Addr().String()
 	for kind, service := range map[string]*constatv1.ProbeService{
-		"tcp": {Tcp: address}, "vpn": {Vpn: address}, "mail": {Mail: address},
+		"tcp": {Tcp: address}, "vpn": {Vpn: address},
 	} {
 		if s := loopbackProber(t, nil).askService(service); s.GetResult() != "ok" || s.GetKind() != kind || !s.GetConnected() {
 			t.Errorf("%s: %v", kind, s)

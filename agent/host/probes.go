@@ -129,6 +129,7 @@ func (p *prober) run() *constatv1.Probes {
 	result.Dns = each(&wg, questions, p.askDNS)
 	result.Lookups = each(&wg, names, p.askLookup)
 	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
+	bound := each(&wg, p.ways(), p.askWay)
 	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)
 	result.Services = each(&wg, p.policy.GetServices(), p.askService)
 	result.Conflicts = each(&wg, p.claims(), p.askOwners)
@@ -151,6 +152,7 @@ func (p *prober) run() *constatv1.Probes {
 	if result.Proxy != nil {
 		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
 	}
+	result.Tcp = append(result.Tcp, bound...)
 	return result
 }
 

@@ -205,3 +205,30 @@ func TestTunnels(t *testing.T) {
 		t.Errorf("a tunnel that nobody holds: %v", n.Vpns)
 	}
 }
+
+// TestEachWay: two links have a default route, and each is asked by itself.
+func TestEachWay(t *testing.T) {
+	w := NewWorld(t)
+	agent := buildAgent(t)
+	config := filepath.Join(t.TempDir(), "agent.yaml")
+	if err := os.WriteFile(config, []byte(probePolicy), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.IP(PC, "link add eth1 type veth peer name lan1 netns "+w.Namespace(Gateway), "link set eth1 up", "addr add 10.78.0.10/24 dev eth1")
+	w.IP(Gateway, "link set lan1 up", "addr add 10.78.0.1/24 dev lan1")
+	w.IP(Internet, "route add 10.78.0.0/24 via 203.0.113.1")
+	w.IP(PC, "route add default via 10.78.0.1 dev eth1 metric 500")
+	w.Filter(Gateway, "inet", "filter", "forward", `iifname "lan0" drop`)
+	Serve(t, w.Listen(Internet, "198.51.100.10:443"), Page(200, ""))
+	var got []string
+	for _, p := range w.facts(agent, "--group", "probes", "--config", config).Probes.Tcp {
+		got = append(got, fmt.Sprint(p.GetAddress(), " over ", p.GetLink(), ": ", p.GetResult()))
+	}
+	want := []string{
+		"198.51.100.10:443 over : timeout", "[2001:db8:1::10]:443 over : timeout",
+		"198.51.100.10:443 over eth0: timeout", "198.51.100.10:443 over eth1: ok",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

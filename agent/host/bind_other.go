@@ -1,0 +1,9 @@
+//go:build !linux
+
+package host
+
+import "syscall"
+
+const bindsLinks = false
+
+func boundTo(string) func(network, address string, c syscall.RawConn) error { return nil }
