@@ -2,7 +2,11 @@
 
 package host
 
-import "context"
+import (
+	"context"
+
+	constatv1 "constat/proto/constat/v1"
+)
 
 const readsVPNs = false
 
@@ -12,3 +16,5 @@ func onceFilter(*reader) func(context.Context) (*ruleset, error) {
 }
 
 func (r *reader) filterManager() string { return "" }
+
+func askResolved(context.Context, *reader, *constatv1.Network) []*constatv1.Resolver { return nil }

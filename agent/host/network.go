@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,7 +28,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	if err := readStack(ctx, r, n, o); err != nil {
 		return nil, failed(stackSource, err)
 	}
-	readResolvers(r, n, o)
+	readResolvers(ctx, r, n, o)
 	readHosts(r, n, o)
 	n.Proxy = readProxy(r)
 	readNeighbours(r, n, o)
@@ -40,7 +41,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 
 // readResolvers lists the servers in the order they are asked. A stub on this
 // machine is listed with the servers behind it, where they are known.
-func readResolvers(r *reader, n *constatv1.Network, o *constatv1.Observation) {
+func readResolvers(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
 	if resolvConfFile == "" {
 		gap(o, "resolvers", errNotRead)
 		gap(o, "search_domains", errNotRead)
@@ -63,6 +64,10 @@ func readResolvers(r *reader, n *constatv1.Network, o *constatv1.Observation) {
 		stub = stub || a.IsLoopback()
 	}
 	if !stub {
+		return
+	}
+	if behind := askResolved(ctx, r, n); behind != nil {
+		n.Resolvers = append(n.Resolvers, behind...)
 		return
 	}
 	if content, err = r.file(resolvedConf); err != nil {
@@ -111,8 +116,7 @@ func readFirewall(ctx context.Context, r *reader, n *constatv1.Network, o *const
 }
 
 // readProxy tells the proxy that programs of this machine are given: by the
-// agent's environment, else by /etc/environment. A user's desktop may hold
-// another one.
+// agent's environment, else by /etc/environment, else by the desktop's settings.
 func readProxy(r *reader) *constatv1.Proxy {
 	if r.Root == "" {
 		if p := proxyFrom(os.Getenv); p.GetMode() != "none" {
@@ -124,5 +128,44 @@ func readProxy(r *reader) *constatv1.Proxy {
 		content = nil
 	}
 	values := parseEnvironment(content)
-	return proxyFrom(func(name string) string { return values[name] })
+	if p := proxyFrom(func(name string) string { return values[name] }); p.GetMode() != "none" {
+		return p
+	}
+	if p := r.desktopProxy(); p != nil {
+		return p
+	}
+	return &constatv1.Proxy{Mode: set("none"), Source: set("environment")}
+}
+
+// desktopProxy is what the organisation, or the user that the agent runs as, set
+// for the desktop: GNOME's settings in dconf's key files, KDE's in kioslaverc.
+// nil when neither says anything; a user's own dconf database is not read.
+func (r *reader) desktopProxy() *constatv1.Proxy {
+	const dconf = "/etc/dconf/db/"
+	databases, _ := r.names(dconf)
+	for _, database := range databases {
+		if path.Ext(database) != ".d" {
+			continue
+		}
+		names, _ := r.names(dconf + database)
+		for _, name := range names {
+			if content, err := r.file(dconf + database + "/" + name); err == nil {
+				if p := gnomeProxy(parseSections(content)); p != nil {
+					return p
+				}
+			}
+		}
+	}
+	files := []string{"/etc/xdg/kioslaverc"}
+	if home := os.Getenv("HOME"); r.Root == "" && home != "" {
+		files = append([]string{home + "/.config/kioslaverc"}, files...)
+	}
+	for _, name := range files {
+		if content, err := r.file(name); err == nil {
+			if p := kdeProxy(parseSections(content)); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
 }
