@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -125,19 +126,36 @@ func forget(r *rand.Rand, m protoreflect.Message, share float64) {
 
 func TestHostileSnapshotIsBounded(t *testing.T) {
 	c := builtinCatalog(t)
+	long := string(make([]byte, 1<<16))
+	link := &constatv1.Link{Name: &long, Kind: &long}
+	override := &constatv1.HostsEntry{Name: &long, Address: &long}
+	dns := &constatv1.DnsProbe{Name: &long, Result: &long, Ms: proto.Float64(math.NaN())}
+	tls := &constatv1.TlsProbe{Result: proto.String("unknownAuthority"), Issuer: &long}
+	process := &constatv1.Process{Name: &long, CpuPercent: proto.Float64(math.Inf(1))}
+	vital := &constatv1.Vital{Kind: proto.String("cpuPercent"), UnusualSince: &timestamppb.Timestamp{Seconds: 1 << 60}, Median: proto.Float64(math.NaN())}
+	change := &constatv1.Change{At: &timestamppb.Timestamp{Seconds: 1}, Group: &long, Owner: &long, Before: &long}
 	s := &constatv1.Snapshot{
 		Manifest: &constatv1.Manifest{TakenAt: &timestamppb.Timestamp{Seconds: -1 << 60}},
-		Network:  &constatv1.Network{}, Probes: &constatv1.Probes{},
+		Network:  &constatv1.Network{}, Probes: &constatv1.Probes{}, Vitals: &constatv1.Vitals{}, Changes: &constatv1.Changes{},
+		Load: &constatv1.Load{Cpu: &constatv1.Cpu{BusyPercent: proto.Float64(math.NaN())}, Memory: &constatv1.Memory{AvailablePercent: proto.Int32(math.MinInt32)}},
 	}
-	long := string(make([]byte, 1<<16))
-	for range 20_000 {
-		s.Network.Links = append(s.Network.Links, &constatv1.Link{Name: &long, Kind: &long})
-		s.Network.HostsOverrides = append(s.Network.HostsOverrides, &constatv1.HostsEntry{Name: &long, Address: &long})
-		s.Probes.Dns = append(s.Probes.Dns, &constatv1.DnsProbe{Name: &long, Result: &long})
-		s.Probes.Tls = append(s.Probes.Tls, &constatv1.TlsProbe{Result: proto.String("unknownAuthority"), Issuer: &long})
+	for range 1_000_000 { // the same element: it is the number that counts
+		s.Network.Links = append(s.Network.Links, link)
+		s.Network.HostsOverrides = append(s.Network.HostsOverrides, override)
+		s.Probes.Dns = append(s.Probes.Dns, dns)
+		s.Probes.Tls = append(s.Probes.Tls, tls)
+		s.Load.Processes = append(s.Load.Processes, process)
+		s.Vitals.Vitals = append(s.Vitals.Vitals, vital)
+		s.Changes.Changes = append(s.Changes.Changes, change)
+		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: "network"})
 	}
 	d := Judge(c, procedure(t, "full"), s, time.Unix(1<<40, 0), "en")
 	if size := proto.Size(d); size > 256<<10 {
 		t.Errorf("a diagnosis of %d bytes", size)
+	}
+	for _, r := range append(d.RootCauses, d.Unrelated...) {
+		if Began(r, "fr", time.Unix(1<<40, 0)) != "" && !r.GetSince().IsValid() {
+			t.Errorf("%s began at no time: %v", r.Fault, r.Since)
+		}
 	}
 }

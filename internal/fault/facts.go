@@ -235,7 +235,7 @@ func (n *node) list(fd protoreflect.FieldDescriptor) ref.Val {
 		}
 		m := list.Get(i).Message()
 		values = append(values, &node{
-			facts: n.facts, parent: n, label: name + "[" + keyOf(m, i) + "]", plain: name, message: m,
+			facts: n.facts, parent: n, label: name + "[" + Clip(keyOf(m, i)) + "]", plain: name, message: m,
 		})
 	}
 	if partial || count < list.Len() {
