@@ -34,14 +34,11 @@ lint: ## formatting, vet, staticcheck, schema, generated files, builds for every
 bench: ## all benchmarks
 	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
 
-lab: ## inject real faults and show how they are named (FAULT=id: only that one)
-	.ci/setup
-	FAULT="$(FAULT)" go test -tags "$(TAGS)" -count=1 -run "TestLab$$" -v ./internal/lab
-	FAULT="$(FAULT)" CONSTAT_LAB=1 go test -tags "$(TAGS)" -count=1 -timeout 30m -run TestLab -v ./internal/lab/vm
+lab: ## inject real faults and show how they are named (FAULT=id: only that one; SEED=words: other worlds)
+	FAULT="$(FAULT)" SEED="$(SEED)" .ci/lab
 
-lab-report: ## the same, and write docs/lab.md
-	.ci/setup
-	CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" go test -tags "$(TAGS)" -count=1 -run "TestLab$$" -v ./internal/lab
+lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md
+	SEED=$$(git rev-parse HEAD) CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" .ci/lab
 
 cross: ## build for every system without cgo
 	@for p in $(PLATFORMS); do \

@@ -42,7 +42,7 @@ func (w *World) signIn(password, until string) {
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	w.daemon(PC, until, "wpa_supplicant", "-D", "wired", "-i", "eth0", "-c", file)
+	w.daemon(PC, until, "wpa_supplicant", "-D", "wired", "-i", w.Adapter, "-c", file)
 }
 
 // daemon starts a program that stays, and waits until it prints a word.

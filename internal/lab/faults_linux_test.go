@@ -31,13 +31,6 @@ const (
 	abstain = "undetermined"
 )
 
-// faultRow is a recipe that knows the addresses of the plain plan only.
-type faultRow struct {
-	fault  string
-	how    string
-	inject func(*scene)
-}
-
 // faultRecipes are the faults of the way from the adapter to the services.
 var faultRecipes = []recipe{
 	{"net-link-no-carrier", "the switch's port is down", anywhere, func(s *scene) {

@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,13 +15,7 @@ import (
 )
 
 // recipes are all of them.
-func recipes() []recipe {
-	all := slices.Concat(faultRecipes, otherRecipes)
-	for _, r := range netfactRows {
-		all = append(all, recipe{r.fault, r.how, asPlain | direct | rights, r.inject})
-	}
-	return all
-}
+func recipes() []recipe { return slices.Concat(faultRecipes, netfactRecipes, otherRecipes) }
 
 // awaited are the recipes that the agent is known to get wrong, and why: they
 // count in the statistics, and don't fail the test.
@@ -95,14 +88,6 @@ func calm() {
 	}
 }
 
-// drawing is the seeded chance of one scenario: the same words give the same
-// scenario, whatever else runs.
-func drawing(words ...any) *rand.Rand {
-	h := fnv.New64a()
-	fmt.Fprintln(h, words...)
-	return rand.New(rand.NewPCG(h.Sum64(), 0))
-}
-
 // breadth is how many scenarios are drawn.
 type breadth struct {
 	variants int // of each recipe, beside the plain one
@@ -151,6 +136,9 @@ func plainFor(n need) surroundings {
 		a.proxyMode = proxyOnly
 	}
 	a.remoteWork = n&remote != 0
+	if n&otherPorts != 0 {
+		a.otherPort = "587"
+	}
 	return a
 }
 

@@ -109,7 +109,7 @@ func (w *World) lease() {
 	Need(w.t, "dhclient (package isc-dhcp-client)", err == nil)
 	dir := w.t.TempDir()
 	w.daemon(PC, "DHCPDISCOVER", "dhclient", "-d", "-4", "-sf", "/bin/true", "-cf", "/dev/null",
-		"-lf", filepath.Join(dir, "leases"), "-pf", filepath.Join(dir, "pid"), "eth0")
+		"-lf", filepath.Join(dir, "leases"), "-pf", filepath.Join(dir, "pid"), w.Adapter)
 }
 
 // join adds a host with one link to the switch.

@@ -30,17 +30,17 @@ var oddities = []oddity{
 		s.AwaitLink(PC, name, "state UP")
 	}},
 	{"a second adapter without a cable", anywhere, func(s *scene) {
-		s.IP(PC, "link add eth1 type veth peer name far1 netns "+s.Namespace(Switch), "link set eth1 up")
-		s.AwaitLink(PC, "eth1", "NO-CARRIER")
+		s.IP(PC, "link add eth2 type veth peer name far2 netns "+s.Namespace(Switch), "link set eth2 up")
+		s.AwaitLink(PC, "eth2", "NO-CARRIER")
 	}},
 	{"a second adapter that is switched off", anywhere, func(s *scene) {
-		s.IP(PC, "link add eth1 type veth peer name far1 netns "+s.Namespace(Switch))
+		s.IP(PC, "link add eth3 type veth peer name far3 netns "+s.Namespace(Switch))
 	}},
 	{"an empty bridge of virtual machines", anywhere, func(s *scene) {
 		s.IP(PC, "link add virbr0 type bridge", "link set virbr0 up", "addr add 192.168.122.1/24 dev virbr0")
 	}},
-	{"a tunnel with routes of its own", with4, func(s *scene) {
-		s.IP(PC, "tuntap add mode tun name tun0", "link set tun0 up", "addr add 172.31.254.2/32 dev tun0", "route add 172.31.0.0/16 dev tun0")
+	{"a VPN for some networks only", with4 | office, func(s *scene) {
+		s.openTunnel("tun0", "172.31.254.2/24", "172.31.0.0/16")
 	}},
 	{"a hosts file that blocks advertisers", anywhere, func(s *scene) {
 		s.hosts("0.0.0.0 ads.example", "0.0.0.0 tracker.example metrics.example", ":: ads.example")
@@ -76,10 +76,17 @@ func (s *scene) nobody() netip.Addr {
 }
 
 // neighbour4 is an address in the pc's network that no machine has.
-func (s *scene) neighbour4() netip.Addr {
+func (s *scene) neighbour4() netip.Addr { return s.free(0) }
+
+// free is the nth such address.
+func (s *scene) free(n int) netip.Addr {
 	for a := s.Local.Masked().Addr().Next(); ; a = a.Next() {
-		if a != s.Local.Addr() && a != s.Router.Addr() {
+		if a == s.Local.Addr() || a == s.Router.Addr() {
+			continue
+		}
+		if n == 0 {
 			return a
 		}
+		n--
 	}
 }

@@ -126,6 +126,11 @@ func newScene(t *testing.T, around surroundings, draw *rand.Rand) *scene {
 			})
 		}
 	}
+	if s.otherPort != "" && s.Local.IsValid() {
+		for i := range 2 {
+			Serve(s.t, s.Listen(Internet, net.JoinHostPort(s.Services[i], s.otherPort)), Page(http.StatusOK, ""))
+		}
+	}
 	if s.proxyMode != noProxy {
 		s.startProxy()
 	}
@@ -234,6 +239,9 @@ func (s *scene) policy(data string) string {
 	}
 	for i := range 2 {
 		line("    - %q", net.JoinHostPort(s.Services6[i], "443"))
+		if s.otherPort != "" && s.Local.IsValid() {
+			line("    - %q", net.JoinHostPort(s.Services[i], s.otherPort))
+		}
 	}
 	line("  http: {url: \"http://%s/%s\", status: 200, body: %s}\n  tls:", s.pageName, s.pagePath, s.pageBody)
 	for _, n := range s.names[:3] {

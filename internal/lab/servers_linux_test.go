@@ -112,10 +112,10 @@ func (s *scene) dialByName(_ context.Context, network, target string) (net.Conn,
 	return s.Dial(Internet, network, net.JoinHostPort(host, port))
 }
 
-// answer is what a name server says of a name whose addresses are known.
-type answer func(known []netip.Addr) ([]netip.Addr, dnsmessage.RCode)
+// answer is what a name server says of a name whose true addresses are known.
+type answer func(name string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode)
 
-func answerTruly(known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
+func answerTruly(_ string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
 	if known == nil {
 		return nil, dnsmessage.RCodeNameError
 	}
@@ -124,12 +124,12 @@ func answerTruly(known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
 
 // answerWith answers everything with a code.
 func answerWith(code dnsmessage.RCode) answer {
-	return func([]netip.Addr) ([]netip.Addr, dnsmessage.RCode) { return nil, code }
+	return func(string, []netip.Addr) ([]netip.Addr, dnsmessage.RCode) { return nil, code }
 }
 
 // answerAddress answers everything with these addresses.
 func answerAddress(a ...netip.Addr) answer {
-	return func([]netip.Addr) ([]netip.Addr, dnsmessage.RCode) { return a, dnsmessage.RCodeSuccess }
+	return func(string, []netip.Addr) ([]netip.Addr, dnsmessage.RCode) { return a, dnsmessage.RCodeSuccess }
 }
 
 // stopNames ends the name server, whichever it is.
@@ -180,7 +180,8 @@ func answerName(query []byte, records map[string][]netip.Addr, say answer) []byt
 	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
 	q := m.Questions[0]
 	var addresses []netip.Addr
-	addresses, m.RCode = say(records[strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))])
+	name := strings.ToLower(strings.TrimSuffix(q.Name.String(), "."))
+	addresses, m.RCode = say(name, records[name])
 	header := dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}
 	for _, a := range addresses {
 		switch {

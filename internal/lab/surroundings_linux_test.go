@@ -19,9 +19,10 @@ type surroundings struct {
 	pageName, pagePath          string
 	pageBody, serviceName       string
 	resolvHeader                string
-	expecting                   bool // policy tells the sites' prefixes
-	sixToo                      bool // names have IPv6 addresses beside IPv4's
-	remoteWork                  bool // policy names the organisation's VPN
+	expecting                   bool   // policy tells the sites' prefixes
+	sixToo                      bool   // names have IPv6 addresses beside IPv4's
+	otherPort                   string // policy names it beside 443; "": none
+	remoteWork                  bool   // policy names the organisation's VPN
 	dnsHost                     string
 	dnsAddresses                []netip.Addr
 	dnsDelay, thinking          time.Duration
@@ -48,17 +49,19 @@ const (
 type need int
 
 const (
-	anywhere need = 0
-	direct   need = 1 << iota // no proxy is set
-	openWay                   // direct connections lead out; a proxy may be set
-	proxied                   // a proxy is set
-	remote                    // policy names a VPN
-	with4                     // there is IPv4
-	with6                     // there is IPv6
-	lossless                  // no frame is lost
-	quickDNS                  // names are answered at once
-	rights                    // the agent has its rights
-	asPlain                   // the world has the plain plan's addresses
+	anywhere   need = 0
+	direct     need = 1 << iota // no proxy is set
+	openWay                     // direct connections lead out; a proxy may be set
+	proxied                     // a proxy is set
+	remote                      // policy names a VPN
+	office                      // policy names none
+	otherPorts                  // policy names another port than the web's
+	webPorts                    // policy names none
+	with4                       // there is IPv4
+	with6                       // there is IPv6
+	lossless                    // no frame is lost
+	quickDNS                    // names are answered at once
+	rights                      // the agent has its rights
 )
 
 // meets tells whether surroundings have all that is needed.
@@ -71,12 +74,14 @@ func (a surroundings) meets(n need) bool {
 		{openWay, a.proxyMode != proxyOnly},
 		{proxied, a.proxyMode != noProxy},
 		{remote, a.remoteWork && a.proxyMode == noProxy},
+		{office, !a.remoteWork},
+		{otherPorts, a.otherPort != ""},
+		{webPorts, a.otherPort == ""},
 		{with4, a.plan.Local.IsValid()},
 		{with6, a.plan.Local6.IsValid()},
 		{lossless, a.loss == 0},
 		{quickDNS, a.dnsDelay == 0},
 		{rights, !a.asUser},
-		{asPlain, a.plan.Local == Plain.Local},
 	} {
 		if n&c.need != 0 && !c.met {
 			return false
@@ -96,26 +101,18 @@ func plain() surroundings {
 	}
 }
 
-func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
-
-// oneIn is true once in n draws.
-func oneIn(r *rand.Rand, n int) bool { return r.IntN(n) == 0 }
-
 // drawSurroundings draws until a need is met.
 func drawSurroundings(r *rand.Rand, n need) surroundings {
 	for {
-		plan := Plain
-		if n&asPlain == 0 {
-			plan = drawPlan(r)
-		}
-		if a := drawAround(r, plan); a.meets(n) {
+		if a := drawAround(r, drawPlan(r)); a.meets(n) {
 			return a
 		}
 	}
 }
 
 func drawAround(r *rand.Rand, plan Plan) surroundings {
-	a := surroundings{plan: plan, warm: oneIn(r, 2), asUser: oneIn(r, 3), expecting: !oneIn(r, 3), sixToo: oneIn(r, 2), remoteWork: oneIn(r, 2)}
+	a := surroundings{plan: plan, warm: oneIn(r, 2), asUser: oneIn(r, 3), expecting: !oneIn(r, 3), sixToo: oneIn(r, 2), remoteWork: oneIn(r, 2),
+		otherPort: pick(r, "", "", "22", "25", "465", "587", "993")}
 	a.drawNames(r)
 	a.drawDNS(r)
 	a.drawProxy(r)

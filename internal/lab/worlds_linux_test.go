@@ -26,7 +26,7 @@ var otherRecipes = []recipe{
 	{healthy, "the line is slow", openWay, func(s *scene) {
 		s.Run(Gateway, "tc", "qdisc", "add", "dev", "lan0", "root", "tbf", "rate", "400kbit", "burst", "5k", "latency", "800ms")
 	}},
-	{healthy, "a guest network without a sign-in, which lets out the web and names alone", direct, func(s *scene) {
+	{healthy, "a guest network without a sign-in, which lets out the web and names alone", direct | webPorts, func(s *scene) {
 		s.Filter(Gateway, "inet", "filter", "forward", `iifname "lan0" tcp dport != { 53, 80, 443 } drop`, `iifname "lan0" udp dport != { 53, 123, 443 } drop`)
 	}},
 	{abstain, "a firewall resets every connection to HTTPS, names and HTTP work", direct, func(s *scene) {
