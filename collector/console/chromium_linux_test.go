@@ -257,7 +257,7 @@ func TestPagesInChromium(t *testing.T) {
 	pages := map[string]string{
 		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
-		"faults": "/faults", "fault": "/faults/net-dns-unreachable", "style": "/style", "password": "/password",
+		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "style": "/style", "password": "/password",
 	}
 	looks := []struct {
 		language, scheme string
@@ -265,7 +265,8 @@ func TestPagesInChromium(t *testing.T) {
 	}{{"en", "light", 1280}, {"fr", "dark", 1280}, {"fr", "light", 380}, {"en", "dark", 380}}
 	for _, look := range looks {
 		c.look(look.width, look.scheme)
-		lea.post("/language", "language", look.language, "back", "/tickets")
+		c.open(b.address + "/tickets")
+		c.eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
 		for name, path := range pages {
 			where := fmt.Sprintf("%s-%s-%s-%d", name, look.language, look.scheme, look.width)
 			c.open(b.address + path)

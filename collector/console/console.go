@@ -24,6 +24,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // Options are what the console needs to know about where it runs.
@@ -48,6 +49,9 @@ type console struct {
 	desk     *desk.Desk
 	accounts *account.Accounts
 	catalog  *fault.Catalog
+	// The same faults with their rules as trees, and the terms' rules by name.
+	compiled *constatv1.Catalog
+	terms    map[string][]byte
 	sessions *scs.SessionManager
 	speeches map[string]*speech
 	pages    map[string]pageSet
@@ -69,6 +73,14 @@ func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) h
 		c.stopping = context.Background()
 	}
 	c.pages = newPages(c)
+	var err error
+	if c.compiled, err = fault.Compiled(); err != nil {
+		c.log.Error("the rules of faults can't be shown", "error", err)
+	}
+	c.terms = map[string][]byte{}
+	for _, term := range c.compiled.GetTerms() {
+		c.terms[term.GetName()] = term.GetRule()
+	}
 
 	c.sessions = scs.New()
 	c.sessions.Store = o.Store.Sessions()

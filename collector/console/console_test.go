@@ -220,8 +220,31 @@ func TestFaultPages(t *testing.T) {
 		t.Fatal("no faults listed")
 	}
 	for _, link := range links {
-		w.wants(w.get(link[1]), http.StatusOK, "What it is", "What to do")
+		w.wants(w.get(link[1]), http.StatusOK, "What it is", "What to do", "When it shows", "What proves it")
 	}
+}
+
+// A page says how a fault is known, from the rule itself.
+func TestFaultPageWordsItsRule(t *testing.T) {
+	w := newBench(t).as("lea")
+	w.wants(w.get("/faults/os-disk-full"), http.StatusOK,
+		"at least one, File system, with", "Used, share at least 98 %", "Free below 5 GiB", "statvfs")
+	w.wants(w.get("/faults/net-no-default-route"), http.StatusOK,
+		"Routes: none", "servers beyond the router answer by their addresses", "Result: “ok”", "ask for an address anew")
+	w.post("/language", "language", "fr", "back", "/faults")
+	w.wants(w.get("/faults/os-disk-full"), http.StatusOK, "Comment on le sait", "Système de fichiers", "au moins 98 %")
+	w.wants(w.get("/faults/printer-output-full"), http.StatusOK, "commence par", "output-area-full", "903")
+}
+
+func TestFaultsAreFiltered(t *testing.T) {
+	w := newBench(t).as("lea")
+	p := w.wants(w.get("/faults?q=Paper+TRAY"), http.StatusOK, "/faults/printer-output-full")
+	if strings.Contains(p.body, "/faults/net-dns-slow") {
+		t.Error("a fault without the words is listed")
+	}
+	w.wants(w.get("/faults?q=nothinglikethis"), http.StatusOK, "No fault has these words")
+	w.post("/language", "language", "fr", "back", "/faults")
+	w.wants(w.get("/faults?q=cable+reseau"), http.StatusOK, "/faults/net-link-no-carrier") // without its accents
 }
 
 func TestForgedAddresses(t *testing.T) {

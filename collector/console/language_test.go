@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -105,6 +106,17 @@ func TestWordsOfTheVocabularyAreTranslated(t *testing.T) {
 		if name := string(groups.Get(i).Name()); name != "manifest" {
 			words["group"] = append(words["group"], name)
 		}
+	}
+	catalog, err := fault.Compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, term := range catalog.GetTerms() {
+		words["term"] = append(words["term"], term.GetName())
+	}
+	for _, f := range catalog.GetFaults() {
+		words["domain"] = append(words["domain"], f.GetDomain())
+		words["remedy"] = append(words["remedy"], f.GetRemedies()...)
 	}
 	for lang, s := range newSpeeches() {
 		for kind, list := range words {

@@ -95,7 +95,7 @@ func TestUndecidedLookAlikeKeepsAFaultProbable(t *testing.T) {
 		!slices.Equal(d.Hypotheses[0].Missing, []string{"probes.http"}) {
 		t.Fatalf("hypotheses %v", d.Hypotheses)
 	}
-	if !strings.Contains(d.NextStep, "Pour en être sûr : Ouvrez une page sans https") {
+	if !strings.Contains(d.NextStep, "Pour en être sûr : Ouvrez une page sans https") {
 		t.Errorf("next step %q", d.NextStep)
 	}
 }

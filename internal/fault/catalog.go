@@ -39,11 +39,21 @@ func Builtin() (*Catalog, error) { return builtin() }
 var builtin = sync.OnceValues(openBuiltin)
 
 func openBuiltin() (*Catalog, error) {
+	c, err := Compiled()
+	if err != nil {
+		return nil, err
+	}
+	return Open(c)
+}
+
+// Compiled is the catalog in the binary with its rules as trees, for who shows
+// them to people.
+func Compiled() (*constatv1.Catalog, error) {
 	c := &constatv1.Catalog{}
 	if err := unpack(compiled, c); err != nil {
 		return nil, fmt.Errorf("reading the catalog in this program: %w", err)
 	}
-	return Open(c)
+	return c, nil
 }
 
 func unpack(zipped []byte, into proto.Message) error {

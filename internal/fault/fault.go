@@ -47,8 +47,15 @@ func (t Text) About(lang, component string) string {
 		}
 		return placeholder.FindStringSubmatch(m)[1]
 	})
-	return strings.Join(strings.Fields(s), " ") // an empty fallback leaves two spaces
+	s = strings.Join(strings.Fields(s), " ") // an empty fallback leaves two spaces
+	if Language(lang) == "fr" {
+		s = unbroken.Replace(s)
+	}
+	return s
 }
+
+// unbroken keeps French punctuation on the line of its word.
+var unbroken = strings.NewReplacer(" ;", "\u00a0;", " :", "\u00a0:", " !", "\u00a0!", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»")
 
 var placeholder = regexp.MustCompile(`\{component\|([^{}|]*)\}`)
 

@@ -19,4 +19,11 @@ func TestTexts(t *testing.T) {
 			t.Errorf("%s, %q: %q, want %q", tt.lang, tt.component, got, tt.want)
 		}
 	}
+	quoted := fault.Text{EN: "Choose “balanced”; then wait", FR: "Choisissez « équilibré » ; puis attendez"}
+	if got := quoted.In("fr"); got != "Choisissez «\u00a0équilibré\u00a0»\u00a0; puis attendez" {
+		t.Errorf("French punctuation may break from its word: %q", got)
+	}
+	if got := quoted.In("en"); got != quoted.EN {
+		t.Errorf("English became %q", got)
+	}
 }
