@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,6 +36,7 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	dumps, dumpsErr := r.names("/var/lib/systemd/coredump")
 	for _, name := range dumps[:min(len(dumps), maxReports)] {
 		if crash := parseCoredumpName(name); crash != nil {
+			crash.Code = coredumpSignal(r.path("/var/lib/systemd/coredump/" + name))
 			l.programs = append(l.programs, crash)
 		}
 	}
@@ -60,6 +62,21 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	gap(o, "refusals", fmt.Errorf("what security layers refuse is not read yet: %w", errors.ErrUnsupported))
 	gap(o, "launch_failures", fmt.Errorf("the system does not note why a program did not start: %w", errors.ErrUnsupported))
 	return c, o
+}
+
+// coredumpSignal is the signal that systemd-coredump(8) notes beside a dump, for
+// who may read the dump; its content is never opened.
+func coredumpSignal(file string) *string {
+	var text [8]byte
+	n, err := unix.Lgetxattr(file, "user.coredump.signal", text[:])
+	if err != nil || n > len(text) {
+		return nil
+	}
+	number, err := strconv.Atoi(string(text[:n]))
+	if err != nil {
+		return nil
+	}
+	return filled(signals[number])
 }
 
 // apport reads the head of a report, as much of it as this process may.

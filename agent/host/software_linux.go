@@ -18,16 +18,12 @@ import (
 // unreadDatabases are package databases that this agent knows and cannot read:
 // the file that shows one, and why.
 var unreadDatabases = []struct{ file, why string }{
-	{"/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm keeps its packages in an SQLite database, which this agent does not read"},
-	{"/var/lib/rpm/rpmdb.sqlite", "rpm keeps its packages in an SQLite database, which this agent does not read"},
-	{"/var/lib/rpm/Packages.db", "rpm's own database format (ndb) is not read"},
-	{"/var/lib/rpm/Packages", "rpm's Berkeley database is not read"},
 	{"/var/lib/pacman/local", "pacman's packages are not read"},
 	{"/lib/apk/db/installed", "apk's packages are not read"},
 }
 
 func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("/var/lib/dpkg, /var/lib/apt/lists, /var/lib/flatpak, /snap, /etc/xdg/autostart")
+	o := observed("/var/lib/dpkg, rpm, /var/lib/apt/lists, /var/lib/flatpak, /snap, /etc/xdg/autostart")
 	s := &constatv1.Software{}
 	sources := 0
 	switch d, err := r.debian(ctx); {
@@ -38,6 +34,17 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			gap(o, "programs.available_version", d.offered)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
+		gap(o, "programs", err)
+	}
+	switch found, err := r.rpms(ctx); {
+	case err == nil:
+		sources++
+		s.Programs = append(s.Programs, found...)
+		if len(found) > 0 {
+			gap(o, "programs.available_version", fmt.Errorf("what rpm's repositories offer is not read: %w", errors.ErrUnsupported))
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		sources++
 		gap(o, "programs", err)
 	}
 	for _, database := range unreadDatabases {

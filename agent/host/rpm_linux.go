@@ -1,0 +1,106 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"sync"
+	"time"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// rpm's packages are in an SQLite, ndb or Berkeley database, by the age of the
+// distribution. Reading three formats here, or linking an engine, would be more
+// than it is worth: rpm itself lists them, in a process of its own, and only
+// after the database changed.
+var (
+	rpmDatabases = []string{
+		"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages",
+	}
+	rpmPrograms = []string{"/usr/bin/rpm", "/bin/rpm"}
+)
+
+// Limits of rpm's answer.
+const (
+	rpmTime   = 4 * time.Second
+	maxRPMOut = 8 << 20
+)
+
+// rpmCache keeps rpm's last answer with the state of the database it came from.
+var rpmCache struct {
+	sync.Mutex
+	stamp    string
+	programs []*constatv1.Program
+}
+
+// rpms lists the packages of rpm; the error is fs.ErrNotExist where rpm keeps
+// none.
+func (r *reader) rpms(ctx context.Context) ([]*constatv1.Program, error) {
+	stamp := ""
+	for _, name := range rpmDatabases {
+		for _, file := range []string{name, name + "-wal"} {
+			if info, err := r.stat(file); err == nil {
+				stamp += stampOf(r.path(file), info)
+			}
+		}
+	}
+	if stamp == "" {
+		return nil, fs.ErrNotExist
+	}
+	rpmCache.Lock()
+	defer rpmCache.Unlock()
+	if stamp == rpmCache.stamp {
+		return rpmCache.programs, nil
+	}
+	for _, program := range rpmPrograms {
+		if _, err := r.stat(program); err == nil {
+			listing, err := listRPMs(ctx, r.path(program))
+			if err != nil {
+				return nil, err
+			}
+			rpmCache.stamp, rpmCache.programs = stamp, parseRPM(listing)
+			return rpmCache.programs, nil
+		}
+	}
+	return nil, fmt.Errorf("there is a database of rpm, and no rpm to read it: %w", errors.ErrUnsupported)
+}
+
+// listRPMs has rpm list its packages, within its time and size.
+func listRPMs(ctx context.Context, program string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, rpmTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "-qa", "--qf", rpmFormat)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.WaitDelay = 200 * time.Millisecond // for children that keep the pipe
+	var out limited
+	cmd.Stdout = &out
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("rpm was ended: %w", ctx.Err())
+	case out.over:
+		return nil, fmt.Errorf("rpm writes more than %d bytes", maxRPMOut)
+	case err != nil:
+		return nil, fmt.Errorf("rpm: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// limited keeps what a program may write; more breaks its pipe.
+type limited struct {
+	bytes.Buffer
+	over bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxRPMOut {
+		l.over = true
+		return 0, io.ErrShortWrite
+	}
+	return l.Buffer.Write(p)
+}
