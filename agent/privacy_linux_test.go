@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,59 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 		}
 	}
 	look(t, "the log", log.Bytes())
+}
+
+// A machine in a folder with a secret wherever programs keep theirs beside what
+// is looked at: keys of Wi-Fi and certificates, passwords of the directory, hashes
+// of accounts, command lines in logs and reports, titles of documents, the names
+// of people's folders. Every group is read, and none of it comes out.
+func TestNothingPrivateIsRead(t *testing.T) {
+	root := t.TempDir()
+	now := time.Now()
+	for name, content := range map[string]string{
+		"etc/os-release":     "ID=debian\nNAME=Debian\n",
+		"etc/passwd":         "ann:x:1000:1000:" + secret + ":/home/" + secret + ":/bin/sh\n",
+		"etc/shadow":         "ann:$y$" + secret + ":20000:0:90:7:::\n",
+		"etc/krb5.keytab":    secret,
+		"etc/sssd/sssd.conf": "[sssd]\ndomains = corp.example\n[domain/corp.example]\nid_provider = ldap\nldap_default_bind_dn = cn=" + secret + "\nldap_default_authtok = " + secret + "\n",
+		"etc/NetworkManager/system-connections/home.nmconnection": "[wifi-security]\npsk=" + secret + "\n",
+		"etc/wpa_supplicant/wpa_supplicant.conf":                  "network={\n psk=\"" + secret + "\"\n}\n",
+		"etc/wpa_supplicant/client-key.pem":                       "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n",
+		"etc/wpa_supplicant/client.pem":                           "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n",
+		"etc/fstab":                                               "//ann:" + secret + "@nas/" + secret + " /home/" + secret + "/nas cifs password=" + secret + " 0 0\n",
+		"etc/xdg/autostart/a.desktop":                             "[Desktop Entry]\nName=Backup\nExec=backup --token=" + secret + "\n",
+		"proc/self/mountinfo":                                     "29 25 0:40 / /home/" + secret + "/nas rw - cifs //ann:" + secret + "@nas/" + secret + " rw,password=" + secret + "\n",
+		"proc/400/stat":                                           "400 (backup) R 1 1 1 0 -1 4194560 1 1 1 1 45000 45000 1 1 20 0 1 0 10000 0 0 1 1 1 0 0 0 0\n",
+		"proc/400/cmdline":                                        "backup\x00--token=" + secret + "\x00",
+		"proc/400/environ":                                        "TOKEN=" + secret + "\x00",
+		"proc/400/comm":                                           "backup\n",
+		"proc/stat":                                               "cpu  1 0 1 8 0 0 0 0 0 0\ncpu0 1 0 1 8 0 0 0 0 0 0\nbtime 1700000000\n",
+		"dev/kmsg":                                                "6,1,1,-;EXT4-fs error (device sda1): comm " + secret + ": reading directory\n6,2,2,-;systemd[1]: started --token=" + secret + "\n",
+		"var/crash/_usr_bin_editor.1000.crash": "ProblemType: Crash\nDate: " + now.Format(time.ANSIC) + "\nExecutablePath: /usr/bin/editor\nProcCmdline: editor /home/" + secret + "/x\nProcEnviron:\n TOKEN=" +
+			secret + "\nProcCwd: /home/" + secret + "\n",
+		"var/lib/dpkg/status":                             "Package: editor\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\nMaintainer: Someone <" + secret + "@example.org>\nDescription: " + secret + "\n\n",
+		"var/log/apt/history.log":                         "Start-Date: 2026-01-02  03:04:05\nCommandline: apt install --key=" + secret + "\nRequested-By: " + secret + " (1000)\nInstall: editor:amd64 (1)\nEnd-Date: 2026-01-02  03:04:06\n",
+		"sys/class/power_supply/keep":                     "",
+		"home/" + secret + "/.config/pulse/-default-sink": "alsa_output.usb-" + secret + "\n",
+	} {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := host.Observe(t.Context(), host.Config{Root: root}, slices.DeleteFunc(host.Groups(), func(g string) bool { return g == "probes" }))
+	if len(s.GetSoftware().GetPrograms()) != 1 || len(s.GetCrashes().GetPrograms()) != 1 || len(s.GetStorage().GetMounts()) != 1 || s.GetHost().GetDomain() != "corp.example" {
+		t.Fatalf("the secrets' places were not looked at: %v", s)
+	}
+	var printed bytes.Buffer
+	if err := command.WriteMessage(&printed, s, command.EveryKey); err != nil {
+		t.Fatal(err)
+	}
+	sheet.Write(&printed, s, "fr")
+	look(t, "what is printed", bytes.ReplaceAll(printed.Bytes(), []byte(root), []byte("ROOT")))
 }
 
 // A token that is refused is not repeated to the terminal.

@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,80 +16,31 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// startSNMP has an SNMP agent play the recordings in a directory, each to the
-// community that its file is named after, and returns its address.
-func startSNMP(t *testing.T, recordings map[string][]byte) string {
+// asked reads a printer's tables.
+func asked(t *testing.T, address, community string) mibTables {
 	t.Helper()
-	program, err := exec.LookPath("snmpsimd")
-	lab.Need(t, "snmpsimd (Debian: snmpsim)", err == nil)
-	dir := t.TempDir()
-	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-		_ = os.Chmod(d, 0o755)
-	}
-	data := filepath.Join(dir, "data")
-	cache := filepath.Join(dir, "cache")
-	for _, d := range []string{data, cache} {
-		if err := os.Mkdir(d, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(d, 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, content := range recordings {
-		if err := os.WriteFile(filepath.Join(data, name+".snmprec"), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	probe, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	conn, err := net.Dial("udp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := probe.LocalAddr().String()
-	_ = probe.Close()
-	args := []string{"--data-dir=" + data, "--cache-dir=" + cache, "--agent-udpv4-endpoint=" + address, "--logging-method=null"}
-	if os.Geteuid() == 0 {
-		args = append(args, "--process-user=nobody", "--process-group=nogroup")
-	}
-	cmd := exec.Command(program, args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return address
-}
-
-// asked reads a printer's tables from an agent that may still be starting.
-func asked(t *testing.T, address, community string) mibTables {
-	t.Helper()
-	var tables mibTables
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline) && tables == nil; {
-		conn, dialErr := net.Dial("udp", address)
-		if dialErr != nil {
-			t.Fatal(dialErr)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		tables, err := readPrinterMIB(ctx, &snmpTalk{conn: conn, community: community})
+		if err == nil {
+			return tables
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		tables, err = readPrinterMIB(ctx, &snmpTalk{conn: conn, community: community})
-		cancel()
-		_ = conn.Close()
+		if ctx.Err() != nil {
+			t.Fatalf("%s does not answer: %v", community, err)
+		}
 	}
-	if tables == nil {
-		t.Fatalf("no answer: %v", err)
-	}
-	return tables
 }
 
 func TestPrinterMIB(t *testing.T) {
-	content, err := os.ReadFile("testdata/snmp/public.snmprec")
-	if err != nil {
-		t.Fatal(err)
-	}
+	played := lab.Play(t, lab.Recording{Community: "public", Path: "testdata/snmp/public.snmprec"})
 	p := &constatv1.Printer{}
-	describeByMIB(p, asked(t, startSNMP(t, map[string][]byte{"public": content}), "public"))
+	describeByMIB(p, asked(t, played.Address, "public"))
 	want := &constatv1.Printer{
 		Id: set("EX42-0001"), Serial: set("EX42-0001"), Manufacturer: set("Example"), Model: set("Colour 42"), State: set("stopped"),
 		StateReasons: []string{"cover-open-report", "door-open-error", "media-jam-error", "output-area-full-error"},
@@ -119,16 +68,13 @@ func TestRecordedPrinters(t *testing.T) {
 	if len(files) == 0 {
 		t.Skip("no recordings of printers beside the repository")
 	}
-	recordings := map[string][]byte{}
+	var recordings []lab.Recording
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		recordings[strings.TrimSuffix(filepath.Base(file), ".snmprec")] = content
+		recordings = append(recordings, lab.Recording{Community: strings.TrimSuffix(filepath.Base(file), ".snmprec"), Path: file})
 	}
-	address := startSNMP(t, recordings)
-	for name := range recordings {
+	address := lab.Play(t, recordings...).Address
+	for _, r := range recordings {
+		name := r.Community
 		p := &constatv1.Printer{}
 		describeByMIB(p, asked(t, address, name))
 		if len(p.Supplies)+len(p.Trays) == 0 {
