@@ -38,6 +38,16 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	server := cupsClient(address)
 	defer server.close()
 
+	var announced *discovered
+	var announcedErr error
+	heard := make(chan struct{})
+	go func() { // while the queues are read
+		defer close(heard)
+		if r.Root == "" { // fixtures have no network
+			announced, announcedErr = discoverPrinters(ctx)
+		}
+	}()
+
 	listed, err := server.do(ctx, cupsGetPrinters, ippGroupPrinter, queueAttributes)
 	if err != nil && !errors.Is(err, errIPPNotFound) { // not found: there is no queue
 		if p.Spooler.State = silentSpooler(r, err, local); p.Spooler.State == nil {
@@ -87,6 +97,18 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	}
 	networkPrinters(ctx, p, devices, o)
 	usbPrinters(r, p, devices, o)
+	<-heard
+	switch {
+	case announcedErr != nil:
+		gap(o, "discovered_printers", announcedErr)
+	case announced != nil:
+		p.DiscoveredPrinters = set(int32(len(announced.names)))
+		wanted := map[string]string{}
+		for _, d := range devices {
+			wanted[d.address] = d.id
+		}
+		announced.locate(p.Printers, wanted)
+	}
 	p.Printers = joinPrinters(p.Printers)
 	for _, q := range p.Queues {
 		q.BrokenHop = brokenHop(q, p.Printers)

@@ -52,6 +52,7 @@ var fleeting = map[protoreflect.FullName]bool{
 	"constat.v1.Power.throttle_events":           true,
 	"constat.v1.Power.throttle_events_delta":     true,
 	"constat.v1.Printer.state":                   true,
+	"constat.v1.Printing.discovered_printers":    true, // an answer may be lost
 	"constat.v1.Queue.jobs":                      true,
 	"constat.v1.Queue.oldest_job_seconds":        true,
 	"constat.v1.Queue.pending_jobs":              true,
