@@ -20,7 +20,7 @@ func (s *sheet) computer() {
 	s.row("Model", "Modèle", name, s.word(hw.GetChassis()))
 	s.row("Serial number", "N° de série", system.GetSerial(), named(s.say("asset tag", "étiquette"), system.GetAssetTag()), named("SKU", system.GetSku()))
 	firmware := known(hw.GetFirmware())
-	s.row("Firmware", "Micrologiciel", strings.TrimSpace(firmware.GetVendor()+" "+firmware.GetVersion()), named(s.say("of", "du"), firmware.GetDate()),
+	s.row("Firmware", "Micrologiciel", strings.TrimSpace(firmware.GetVendor()+" "+firmware.GetVersion()+" "+named(s.say("of", "du"), firmware.GetDate())),
 		strings.ToUpper(firmware.GetKind()), named("Secure Boot", s.is(firmware.SecureBoot, "on", "actif", "off", "inactif")))
 	s.processor(known(hw))
 	for _, g := range hw.GetGpus() {
@@ -135,8 +135,8 @@ func (s *sheet) battery(b *constatv1.Battery) {
 	if b.Cycles != nil {
 		cycles = s.count(int(*b.Cycles), "cycle", "cycles", "cycle", "cycles")
 	}
-	s.row("Battery", "Batterie", b.GetName()+s.colon()+list(named(s.say("charged to", "chargée à"), percent(b.ChargePercent)), s.word(b.GetState()),
-		named(s.say("because", "cause"), s.word(b.GetNotChargingReason())), named(s.say("charge limit", "limite de charge"), percent(b.ChargeLimitPercent))))
+	s.row("Battery", "Batterie", b.GetName()+s.colon()+list(named(s.say("charged to", "chargée à"), percent(b.ChargePercent)),
+		s.word(b.GetState())+unless(b.NotChargingReason == nil, " ("+s.word(b.GetNotChargingReason())+")"), named(s.say("charge limit", "limite de charge"), percent(b.ChargeLimitPercent))))
 	s.row("Battery", "Batterie", "  "+list(named(s.say("health", "santé"), percent(b.HealthPercent)), energy, cycles, model(b.GetManufacturer(), b.GetModel()),
 		named(s.say("serial", "série"), b.GetSerial())))
 }
@@ -148,10 +148,7 @@ func (s *sheet) disks() {
 	}
 	for _, d := range s.snapshot.GetStorage().GetDisks() {
 		r := known(readings[d.GetName()])
-		kind := strings.ToUpper(d.GetBus())
-		if d.GetBus() == "virtual" || d.GetBus() == "other" {
-			kind = s.word(d.GetBus())
-		}
+		kind := cmp.Or(map[string]string{"nvme": "NVMe", "sata": "SATA", "usb": "USB", "sas": "SAS", "mmc": "MMC"}[d.GetBus()], s.word(d.GetBus()))
 		s.row("Disk", "Disque", d.GetName()+s.colon()+list(model(d.GetVendor(), strings.TrimSpace(d.GetModel())), s.size(d.SizeBytes), kind,
 			s.is(d.Rotational, "spinning", "à plateaux", "", ""), named(s.say("serial", "série"), d.GetSerial()), named(s.say("firmware", "micrologiciel"), d.GetFirmware())))
 		s.row("Disk", "Disque", "  "+list(s.is(d.SmartPassed, "says it is healthy", "se dit en bonne santé", "SAYS IT IS FAILING", "SE DIT DÉFAILLANT"),
@@ -205,8 +202,9 @@ func (s *sheet) load() {
 		return []string{p.GetName() + s.colon() + list(and(s.measure(p.CpuPercent, 0, "%"), s.say("of a core", "d’un cœur")), s.memory(p.ResidentBytes))}
 	})
 	for _, d := range l.GetDisks() {
-		s.row("Disks at work", "Disques actifs", d.GetDisk()+s.colon()+list(and(s.measure(d.BusyPercent, 0, "%"), s.say("busy", "occupé")), and(s.measure(d.AwaitMs, 1, "ms"), s.say("a request", "par requête"))))
+		s.row("Disks at work", "Disques actifs", unless(d.BusyPercent == nil,
+			d.GetDisk()+s.colon()+list(and(s.measure(d.BusyPercent, 0, "%"), s.say("busy", "occupé")), and(s.measure(d.AwaitMs, 1, "ms"), s.say("a request", "par requête")))))
 	}
-	s.row("Stuck processes", "Figés", unless(l.GetZombies() == 0, fmt.Sprintf("%d\u00a0%s", l.GetZombies(), "zombies")),
+	s.row("Stuck processes", "Figés", unless(l.GetZombies() == 0, s.count(int(l.GetZombies()), "zombie", "zombies", "zombie", "zombies")),
 		unless(l.GetBlocked() == 0, fmt.Sprintf("%d\u00a0%s", l.GetBlocked(), s.say("waiting for a device", "en attente d’un périphérique"))))
 }

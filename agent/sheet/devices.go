@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,9 @@ func (s *sheet) usb() {
 
 func (s *sheet) devices() {
 	p := s.snapshot.GetPeripherals()
-	for _, d := range p.GetDevices() {
+	byKind := slices.Clone(p.GetDevices())
+	slices.SortStableFunc(byKind, func(a, b *constatv1.Peripheral) int { return strings.Compare(a.GetKind(), b.GetKind()) })
+	for _, d := range byKind {
 		kind := capital(s.word(d.GetKind()))
 		s.row(kind, kind, model(d.GetBrand(), d.GetModel()), s.word(d.GetConnection()), s.is(d.Linked, "linked", "lié", "off or out of reach", "éteint ou hors de portée"),
 			named(s.say("battery", "batterie"), list(percent(d.BatteryPercent), s.word(d.GetBatteryState()))), named(s.say("firmware", "micrologiciel"), d.GetFirmware()),
