@@ -8,7 +8,7 @@ var sources = []source{
 	{"counters", 3 * time.Second, readCounters},
 	{"crashes", 3 * time.Second, readCrashes},
 	{"hardware", 3 * time.Second, readHardware},
-	{"host", 2 * time.Second, readHost},
+	{"host", 3 * time.Second, readHost},
 	{"load", 3 * time.Second, readLoad},
 	{"network", networkLimit, sharedNetwork},
 	{"power", 3 * time.Second, readPower},
