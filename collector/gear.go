@@ -28,7 +28,7 @@ func gearCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(gearPollCommand())
+	cmd.AddCommand(gearPollCommand(), gearWalkCommand())
 	return cmd
 }
 
@@ -133,6 +133,35 @@ Exit codes: 0 no fault, 1 a fault was found, 2 the device could not be read.`,
 	}
 	a.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	return cmd
+}
+
+func gearWalkCommand() *cobra.Command {
+	var a access
+	cmd := &cobra.Command{
+		Use:   "walk HOST[:PORT]",
+		Short: "Record a device for a bug report, without names and addresses",
+		Long: `walk prints everything a device tells as a recording that snmpsim can play.
+Names, descriptions, serial numbers and addresses are replaced, each always by
+the same within one recording; tables of connections, routes and users are left
+out. Read it before you send it.`,
+		Example: `  constat-collector gear walk 192.0.2.10 --community public > switch.snmprec`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.complete(cmd); err != nil {
+				return err
+			}
+			session, err := snmp.Open(cmd.Context(), args[0], a.Credentials, a.Patience)
+			if err != nil {
+				return err
+			}
+			defer session.Close()
+			lines, err := gear.Record(cmd.Context(), session, cmd.OutOrStdout())
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d objects recorded\n", lines)
+			return err
+		},
+	}
+	a.flags(cmd)
 	return cmd
 }
 

@@ -231,3 +231,31 @@ func TestComposedDevices(t *testing.T) {
 		})
 	}
 }
+
+// A recording of a device is as good as the device for a poll, and names nobody.
+func TestRecordingIsRedacted(t *testing.T) {
+	d := switchOf(4).set("1.3.6.1.2.1.1.6.0", textType, "CANARY-ROOM-7").set("1.3.6.1.2.1.31.1.1.1.18.10101", textType, "CANARY-ALIAS").
+		set("1.3.6.1.2.1.4.22.1.2.1.192.0.2.77", hexType, "0050560a0b0c").
+		set("1.3.6.1.2.1.17.1.4.1.2.1", integerType, 10101).set("1.3.6.1.2.1.17.4.3.1.2.0.80.86.10.11.12", integerType, 1)
+	first := lab.Play(t, lab.Recording{Community: "d", Text: d.recording()})
+	session, err := snmp.Open(t.Context(), first.Address, snmp.Credentials{Community: "d"}, snmp.Patience{Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	var text strings.Builder
+	if lines, err := Record(t.Context(), session, &text); err != nil || lines < 50 {
+		t.Fatalf("%d lines, %v", lines, err)
+	}
+	for _, private := range []string{"CANARY", "sw-floor-2", "FOC0000TEST", "core-1", "192.0.2.77", "80.86.10.11.12", "43414e415259"} {
+		if strings.Contains(text.String(), private) {
+			t.Errorf("the recording tells %q", private)
+		}
+	}
+	second := lab.Play(t, lab.Recording{Community: "d", Text: text.String()})
+	before, after := pollOnce(t, first.Address, snmp.Credentials{Community: "d"}).Gear, pollOnce(t, second.Address, snmp.Credentials{Community: "d"}).Gear
+	if len(before.Interfaces) != len(after.Interfaces) || before.Identity.GetModel() != after.Identity.GetModel() || len(after.Forwarding) != 1 ||
+		after.Forwarding[0].GetIfIndex() != 10101 || after.Forwarding[0].GetMac()[:8] != "00:50:56" || before.GetCpuPercent() != after.GetCpuPercent() {
+		t.Errorf("the recording plays as %v, %v", after.Identity, after.Forwarding)
+	}
+}

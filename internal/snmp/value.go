@@ -1,6 +1,7 @@
 package snmp
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -105,6 +106,27 @@ func (v Value) OID() string {
 	}
 	s, _ := v.pdu.Value.(string)
 	return strings.TrimPrefix(s, ".")
+}
+
+// recordedTypes are the tags of BER as recordings write them.
+var recordedTypes = map[gosnmp.Asn1BER]string{
+	gosnmp.Integer: "2", gosnmp.ObjectIdentifier: "6", gosnmp.Counter32: "65", gosnmp.Gauge32: "66", gosnmp.TimeTicks: "67", gosnmp.Counter64: "70",
+}
+
+// Recorded is type and value as snmpsim's recordings write them, bytes in hex;
+// both are empty for types that recordings do not hold.
+func (v Value) Recorded() (kind, value string) {
+	if b := v.Bytes(); b != nil {
+		return "4x", hex.EncodeToString(b)
+	}
+	if a, ok := v.Address(); ok && v.pdu.Type == gosnmp.IPAddress {
+		return "64", a.String()
+	}
+	kind = recordedTypes[v.pdu.Type]
+	if n, ok := v.pdu.Value.(uint64); ok {
+		return kind, strconv.FormatUint(n, 10)
+	}
+	return kind, v.Text()
 }
 
 // MAC is an OCTET STRING of six bytes as aa:bb:cc:dd:ee:ff; empty for anything
