@@ -31,13 +31,13 @@ test: ## install what the tests need (as root) and run them all
 lint: ## formatting, vet, staticcheck, schema, generated files, builds for every system
 	.ci/lint
 
-bench: ## all benchmarks
+bench: ## all benchmarks; beside others where they are: apt-get install fusioninventory-agent lshw
 	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
 
 lab: ## inject real faults and show how they are named (FAULT=id: only that one; SEED=words: other worlds)
 	FAULT="$(FAULT)" SEED="$(SEED)" .ci/lab
 
-lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md and docs/facts.md
+lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md
 	SEED=$$(git rev-parse HEAD) CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" .ci/lab
 
 cross: ## build for every system without cgo

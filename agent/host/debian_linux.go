@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -18,10 +17,7 @@ import (
 // Where dpkg and apt keep what they know.
 const (
 	dpkgStatus = "/var/lib/dpkg/status"
-	// dpkgUpdates has a file for each change of a package's state until dpkg
-	// ends well, and writes a new status file.
-	dpkgUpdates = "/var/lib/dpkg/updates"
-	aptLists    = "/var/lib/apt/lists"
+	aptLists   = "/var/lib/apt/lists"
 )
 
 // debianCache keeps the last reading of the package database with the state of
@@ -32,8 +28,8 @@ var debianCache struct {
 	value *debian
 }
 
-// debian reads dpkg's database and apt's lists, or returns the last reading
-// when none of their files has changed since.
+// debian reads dpkg's database and apt's lists, or returns the last reading, of
+// this process or of one before it, when none of their files has changed since.
 func (r *reader) debian(ctx context.Context) (*debian, error) {
 	debianCache.Lock()
 	defer debianCache.Unlock()
@@ -41,17 +37,9 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp := stampOf(r.path(dpkgStatus), status)
+	// What another version read may have been read in another way.
+	stamp := r.AgentVersion + "\n" + stampOf(r.path(dpkgStatus), status)
 	for _, name := range []string{"/etc/apt/preferences", "/etc/apt/preferences.d"} {
-		if info, err := r.stat(name); err == nil {
-			stamp += stampOf(name, info)
-		}
-	}
-	updates, err := r.dpkgUpdates()
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range updates {
 		if info, err := r.stat(name); err == nil {
 			stamp += stampOf(name, info)
 		}
@@ -68,19 +56,17 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	if stamp == debianCache.stamp {
 		return debianCache.value, nil
 	}
+	if d := r.Packages.load(stamp); d != nil {
+		debianCache.stamp, debianCache.value = stamp, d
+		return d, nil
+	}
 	f, err := os.Open(r.path(dpkgStatus))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	d := &debian{}
-	var since []io.Reader
-	for _, name := range updates {
-		if content, err := r.file(name); err == nil { // dpkg may be at work, and remove them
-			since = append(since, bytes.NewReader(content), strings.NewReader("\n\n"))
-		}
-	}
-	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}, io.MultiReader(since...)); err != nil {
+	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}); err != nil {
 		return nil, fmt.Errorf("%s: %w", dpkgStatus, err)
 	}
 	for i, one := range d.packages {
@@ -95,22 +81,8 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 		return nil, ctx.Err() // half a reading is not kept
 	}
 	debianCache.stamp, debianCache.value = stamp, d
+	r.Packages.save(stamp, d)
 	return d, nil
-}
-
-// dpkgUpdates are the files in which dpkg notes what it does, in their order:
-// their names are numbers of one length. It keeps 250 of them at the most.
-func (r *reader) dpkgUpdates() ([]string, error) {
-	names, err := r.names(dpkgUpdates)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return digits(name) != len(name) })
-	names = names[:min(len(names), 1000)]
-	for i, name := range names {
-		names[i] = dpkgUpdates + "/" + name
-	}
-	return names, err
 }
 
 func stampOf(name string, info fs.FileInfo) string {

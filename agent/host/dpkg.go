@@ -45,21 +45,10 @@ type debian struct {
 // settled are dpkg's states of packages that need nothing more to be done.
 var settled = map[string]bool{"installed": true, "not-installed": true, "config-files": true}
 
-// parseDpkg reads dpkg's status file (dpkg(1), "INFORMATION ABOUT PACKAGES"),
-// and what it wrote of single packages since: what is installed, sorted by name,
-// and the packages that `dpkg --audit` complains of, sorted: neither installed
-// nor gone, or to be installed again.
-func parseDpkg(status, since io.Reader) (packages []dpkgPackage, broken []string, err error) {
-	news := map[string][]byte{} // by name and architecture
-	key := func(p []byte) string {
-		return string(fieldOf(p, "Package: ")) + ":" + string(fieldOf(p, "Architecture: "))
-	}
-	if err := eachParagraph(since, func(p []byte) error {
-		news[key(p)] = bytes.Clone(p)
-		return nil
-	}); err != nil {
-		return nil, nil, err
-	}
+// parseDpkg reads dpkg's status file (dpkg(1), "INFORMATION ABOUT PACKAGES"):
+// what is installed, sorted by name, and the packages that `dpkg --audit`
+// complains of, sorted: neither installed nor gone, or to be installed again.
+func parseDpkg(status io.Reader) (packages []dpkgPackage, broken []string, err error) {
 	broken = []string{}
 	native := ""
 	known := map[string]string{}
@@ -69,18 +58,18 @@ func parseDpkg(status, since io.Reader) (packages []dpkgPackage, broken []string
 		}
 		return known[string(text)]
 	}
-	note := func(p []byte) {
+	err = eachParagraph(status, func(p []byte) error {
 		name := string(fieldOf(p, "Package: "))
 		words := bytes.Fields(fieldOf(p, "Status: ")) // want, error flag, state
 		if name == "" || len(words) != 3 {
-			return
+			return nil
 		}
 		state := string(words[2])
 		if (string(words[1]) != "ok" || !settled[state]) && len(broken) < maxBroken {
 			broken = append(broken, name)
 		}
 		if state == "not-installed" || state == "config-files" || len(packages) == maxPackages {
-			return
+			return nil
 		}
 		architecture := intern(fieldOf(p, "Architecture: "))
 		if name == "dpkg" {
@@ -95,18 +84,8 @@ func parseDpkg(status, since io.Reader) (packages []dpkgPackage, broken []string
 		maintainer, _, _ := bytes.Cut(fieldOf(p, "Maintainer: "), []byte("<")) // the name, not the address
 		one.publisher = intern(bytes.TrimSpace(maintainer))
 		packages = append(packages, one)
-	}
-	err = eachParagraph(status, func(p []byte) error {
-		if newer, found := news[key(p)]; found {
-			delete(news, key(p))
-			p = newer
-		}
-		note(p)
 		return nil
 	})
-	for _, p := range news {
-		note(p)
-	}
 	for i, one := range packages {
 		if one.architecture != "all" && one.architecture != native && native != "" {
 			packages[i].name += ":" + one.architecture

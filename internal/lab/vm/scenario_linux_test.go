@@ -148,7 +148,6 @@ func facts(t testing.TB, m *Machine, as string) *constatv1.Snapshot {
 		}
 		return s
 	})
-	lab.RecordFacts(t, "vm-"+as, s)
 	return s
 }
 
