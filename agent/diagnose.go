@@ -52,7 +52,7 @@ func diagnoseCommand(o *options) *cobra.Command {
 				}
 				defer facts.Close()
 			}
-			seen, err := newJudge(cmd.Context(), s, "")
+			seen, err := newObserver(cmd.Context(), s, "")
 			if err != nil {
 				return err
 			}

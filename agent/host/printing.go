@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +173,8 @@ func reasons(attributes []ippAttribute, name string) []string {
 
 // What may give away a document or an account in a message of a backend.
 var (
-	quoted      = form("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»")
-	credentials = form(`//[^/@\s]+@`)
+	quoted      = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»")
+	credentials = regexp.MustCompile(`//[^/@\s]+@`)
 )
 
 // discreetMessage takes quoted names and accounts out of a printer's message;
@@ -182,7 +183,7 @@ func discreetMessage(message *string) *string {
 	if message == nil || *message == "" {
 		return nil
 	}
-	return set(credentials().ReplaceAllString(quoted().ReplaceAllString(*message, "…"), "//"))
+	return set(credentials.ReplaceAllString(quoted.ReplaceAllString(*message, "…"), "//"))
 }
 
 // jobAttributes are the attributes asked of each job: never its name or owner.

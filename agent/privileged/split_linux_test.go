@@ -55,7 +55,7 @@ type told struct {
 
 func half(dir string) {
 	var t told
-	client, name, err := Split(context.Background(), dir, true)
+	client, name, err := Split(context.Background(), dir)
 	if err != nil {
 		t.Error = err.Error()
 	} else {
