@@ -37,7 +37,7 @@ bench: ## all benchmarks
 lab: ## inject real faults and show how they are named (FAULT=id: only that one; SEED=words: other worlds)
 	FAULT="$(FAULT)" SEED="$(SEED)" .ci/lab
 
-lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md
+lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md and docs/facts.md
 	SEED=$$(git rev-parse HEAD) CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" .ci/lab
 
 cross: ## build for every system without cgo

@@ -21,18 +21,14 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-func gearCommand(o *options) *cobra.Command {
+func gearCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gear",
 		Short: "Ask switches, routers, access points and network printers",
-		Long: "poll and walk ask a device at once and need no collector. The other commands ask a\n" +
-			"running collector and need a token in CONSTAT_TOKEN:\n\n" +
-			"  export CONSTAT_TOKEN=$(constat-collector user token NAME)",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(gearPollCommand(), gearWalkCommand(), credentialCommand(o))
-	cmd.AddCommand(watchCommands(o)...)
+	cmd.AddCommand(gearPollCommand(), gearWalkCommand())
 	return cmd
 }
 

@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		userCommand(&o),
 		ticketCommand(&o),
 		endpointCommand(&o),
-		gearCommand(&o),
+		gearCommand(),
 		doctorCommand(&o),
 		configCommand(),
 		&cobra.Command{

@@ -68,8 +68,10 @@ func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link stri
 			start()
 		case a := <-done:
 			if a.err == nil {
-				p.patience.answered(a.took)
 				go closeRest(done, started-failed-1)
+				if p.patience.answered(a.took) < a.took {
+					started = 1 // the hedges waited here as well
+				}
 				return a.conn, started, nil
 			}
 			if err = a.err; ctx.Err() != nil {

@@ -54,6 +54,13 @@ func TestOvermountedIsGone(t *testing.T) {
 	}
 }
 
+func TestReadOnlyAfterAnError(t *testing.T) {
+	mounts, err := parseMountinfo([]byte("1 0 7:0 / /home rw,relatime - ext4 /dev/loop0 rw,emergency_ro,errors=remount-ro\n"))
+	if err != nil || len(mounts) != 1 || !mounts[0].readOnly {
+		t.Errorf("mounts %v, error %v", mounts, err)
+	}
+}
+
 func TestRemoteHost(t *testing.T) {
 	for source, want := range map[string]string{
 		"nas:/export/ann": "nas", "//nas/ann": "nas", "ann@nas.example:/home/ann": "nas.example", "[2001:db8::1]:/x": "2001:db8::1",

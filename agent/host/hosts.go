@@ -28,9 +28,9 @@ var ownNames = map[string]bool{
 }
 
 // parseHosts reads hosts(5) and returns the entries beyond the system's own,
-// sorted by name, then line. The machine's name on a loopback address is the
+// sorted by name, then line. A name of the machine on a loopback address is the
 // system's own too. err tells how many entries did not fit.
-func parseHosts(content []byte, hostname string) (entries []*constatv1.HostsEntry, err error) {
+func parseHosts(content []byte, hostnames ...string) (entries []*constatv1.HostsEntry, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for number := int32(1); lines.Scan(); number++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
@@ -44,7 +44,7 @@ func parseHosts(content []byte, hostname string) (entries []*constatv1.HostsEntr
 		}
 		for _, name := range words[1:] {
 			name = strings.ToLower(strings.TrimSuffix(name, "."))
-			if name == "" || ownNames[name] || address.IsLoopback() && isHost(name, hostname) {
+			if name == "" || ownNames[name] || address.IsLoopback() && isHost(name, hostnames) {
 				continue
 			}
 			entries = append(entries, &constatv1.HostsEntry{
@@ -61,9 +61,11 @@ func parseHosts(content []byte, hostname string) (entries []*constatv1.HostsEntr
 	return entries, lines.Err()
 }
 
-// isHost tells whether name is the machine's, with or without a domain.
-func isHost(name, hostname string) bool {
+// isHost tells whether name is one of the machine's, with or without a domain.
+func isHost(name string, hostnames []string) bool {
 	label, _, _ := strings.Cut(name, ".")
-	own, _, _ := strings.Cut(strings.ToLower(hostname), ".")
-	return own != "" && label == own
+	return slices.ContainsFunc(hostnames, func(hostname string) bool {
+		own, _, _ := strings.Cut(strings.ToLower(hostname), ".")
+		return own != "" && label == own
+	})
 }

@@ -21,7 +21,7 @@ func TestParseHosts(t *testing.T) {
 		{"rubbish", "#\n\n192.0.2.7\nnot-an-address name\n", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			entries, err := parseHosts([]byte(c.content), "laptop")
+			entries, err := parseHosts([]byte(c.content), "old", "laptop")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,8 +16,9 @@ const clockTick = 10 * time.Millisecond
 // resolveGateway makes the kernel resolve a neighbour and follows the table
 // until the answer is there or ctx ends. The state is empty when it could not
 // be told: an entry that was learned before proves nothing until it is asked
-// again, and for that confirm needs rights.
-func resolveGateway(ctx context.Context, address netip.Addr, link string, confirm confirmation) (state, mac string) {
+// again, and for that confirm needs rights. A confirmation that comes late, on a
+// busy machine, has its time as well, while whole has not ended.
+func resolveGateway(ctx, whole context.Context, address netip.Addr, link string, confirm confirmation) (state, mac string) {
 	iface, err := net.InterfaceByName(link)
 	if err != nil {
 		return "", ""
@@ -31,25 +32,44 @@ func resolveGateway(ctx context.Context, address netip.Addr, link string, confir
 	}
 	defer c.Close()
 	start := time.Now()
-	asked := make(chan bool, 1)
 	known := lookNeighbour(c, iface, address) != nil
-	go func() { asked <- known && confirm(ctx, link+" "+address.WithZone("").String()) }()
+	asked := make(chan time.Time, 1) // when the kernel asked because of us; zero: never
+	go func() {
+		ctx, cancel := context.WithTimeout(whole, 2*gatewayLimit)
+		defer cancel()
+		if known && confirm(ctx, link+" "+address.WithZone("").String()) {
+			asked <- time.Now()
+		}
+		close(asked)
+	}()
 	poke(address)
+	state, mac = followNeighbour(ctx, c, iface, address, start)
+	if state != "" || whole.Err() != nil {
+		return state, mac
+	}
+	at := <-asked
+	if at.IsZero() {
+		return "", mac
+	}
+	ctx, cancel := context.WithDeadline(whole, at.Add(gatewayLimit))
+	defer cancel()
+	state, mac = followNeighbour(ctx, c, iface, address, start)
+	if state == "" && whole.Err() == nil {
+		state = "failed" // asked again by us, and silent since
+	}
+	return state, mac
+}
+
+// followNeighbour looks at an entry until it says whether somebody is there, or
+// ctx ends.
+func followNeighbour(ctx context.Context, c *rtnetlink.Conn, iface *net.Interface, address netip.Addr, start time.Time) (state, mac string) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
-		e := lookNeighbour(c, iface, address)
-		state, mac = neighbourState(e, time.Since(start))
+		state, mac = neighbourState(lookNeighbour(c, iface, address), time.Since(start))
 		if state == "reachable" || state == "notApplicable" || state == "failed" {
 			return state, mac
 		}
 		select {
 		case <-ctx.Done():
-			select {
-			case done := <-asked:
-				if state == "" && done {
-					state = "failed" // asked again by us, and silent since
-				}
-			default:
-			}
 			return state, mac
 		case <-time.After(wait):
 		}
@@ -88,4 +108,40 @@ func lookNeighbour(c *rtnetlink.Conn, iface *net.Interface, address netip.Addr) 
 		return nil
 	}
 	return neighbour(table, uint32(iface.Index), address.WithZone("").AsSlice())
+}
+
+// lookHops tells when the last of these neighbours was resolved (zero: none
+// is), whether one is being asked for, and which have no hardware address.
+func lookHops(hops []hop) (resolved time.Time, pending bool, cold []hop) {
+	if len(hops) == 0 {
+		return resolved, false, nil
+	}
+	c, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return resolved, false, nil
+	}
+	defer c.Close()
+	table, err := c.Neigh.List()
+	if err != nil {
+		return resolved, false, nil
+	}
+	now := time.Now()
+	for _, h := range hops {
+		iface, err := net.InterfaceByName(h.link)
+		if err != nil || iface.Flags&(net.FlagPointToPoint|net.FlagLoopback) != 0 {
+			continue
+		}
+		e := neighbour(table, uint32(iface.Index), h.address.AsSlice())
+		switch {
+		case e == nil || e.State&unix.NUD_FAILED != 0:
+			cold = append(cold, h)
+		case e.State&unix.NUD_INCOMPLETE != 0:
+			cold, pending = append(cold, h), true
+		case e.State&unix.NUD_REACHABLE != 0 && e.Attributes.CacheInfo != nil:
+			if at := now.Add(-time.Duration(e.Attributes.CacheInfo.Updated) * clockTick); at.After(resolved) {
+				resolved = at
+			}
+		}
+	}
+	return resolved, pending, cold
 }

@@ -93,15 +93,22 @@ func readHosts(r *reader, n *constatv1.Network, o *constatv1.Observation) {
 		return
 	}
 	if err == nil {
-		hostname, _ := r.text("/etc/hostname")
-		if hostname == "" && r.Root == "" {
-			hostname, _ = os.Hostname()
-		}
-		n.HostsOverrides, err = parseHosts(content, hostname)
+		n.HostsOverrides, err = parseHosts(content, r.ownNames()...)
 	}
 	if err != nil {
 		gap(o, "hosts_overrides", err)
 	}
+}
+
+// ownNames are the names of this machine: the one it keeps, and the one that it
+// goes by at present, which another tool or a container may have set.
+func (r *reader) ownNames() []string {
+	kept, _ := r.text("/etc/hostname")
+	present, err := r.text("/proc/sys/kernel/hostname")
+	if err != nil && r.Root == "" {
+		present, _ = os.Hostname()
+	}
+	return []string{kept, present}
 }
 
 // readFirewall asks the process with the rights for the packet filter's rules.

@@ -1,17 +1,23 @@
 package host
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
 
 // maxConflicts is how many addresses of this machine are asked for.
 const maxConflicts = 8
+
+// conflictLimit is how long other owners of an address are listened for.
+const conflictLimit = 800 * time.Millisecond
 
 // claim is an address that this machine uses on a link.
 type claim struct {
@@ -40,7 +46,9 @@ func (p *prober) claims() []claim {
 // askOwners asks whether anybody else has an address of ours.
 func (p *prober) askOwners(c claim) *constatv1.ConflictProbe {
 	probe := &constatv1.ConflictProbe{Address: set(c.address.String()), Link: c.link.Name}
-	content, err := p.privileged(p.ctx, "owners", c.link.GetName()+" "+c.address.String())
+	content, err := p.listen(conflictLimit, func(ctx context.Context, part time.Duration) ([]byte, error) {
+		return p.privileged(ctx, "owners", fmt.Sprintf("%s %s %d", c.link.GetName(), c.address, part.Milliseconds()))
+	})
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		probe.Result = set("denied")

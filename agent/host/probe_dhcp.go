@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io/fs"
@@ -52,7 +53,9 @@ func (p *prober) offerLink() (link *constatv1.Link, addressed bool) {
 func (p *prober) askOffers(link *constatv1.Link, addressed bool) *constatv1.DhcpProbe {
 	d := &constatv1.DhcpProbe{Link: link.Name}
 	limit := offerLimit(addressed)
-	content, err := p.privileged(p.ctx, "dhcp", link.GetName()+" "+strconv.Itoa(int(limit.Milliseconds())))
+	content, err := p.listen(limit, func(ctx context.Context, part time.Duration) ([]byte, error) {
+		return p.privileged(ctx, "dhcp", link.GetName()+" "+strconv.Itoa(int(part.Milliseconds())))
+	})
 	if err == nil {
 		d.Offers, err = parseOffers(content)
 	}

@@ -93,8 +93,8 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 		}
 		return d
 	}
-	p.patience.answered(took)
-	d.Ms = set(float64(took.Microseconds()) / 1000)
+	took = p.patience.answered(took)
+	d.Ms = inMilliseconds(took)
 	d.Rcode = set(a.rcode)
 	d.Answers, d.Expected = answers(a.addresses, q.expect)
 	return d

@@ -19,9 +19,8 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// gatewayLimit is how long a gateway may take. It spans two of the kernel's own
-// ARP or ND questions, which are a second apart.
-const gatewayLimit = 1050 * time.Millisecond
+// gatewayLimit is how long a gateway may take.
+const gatewayLimit = hopLimit
 
 // pingTimes are when echo requests are sent while none was answered.
 var pingTimes = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond}
@@ -69,8 +68,10 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	if address.IsLinkLocalUnicast() && address.Is6() {
 		address = address.WithZone(route.GetLink())
 	}
-	ctx, cancel := p.patience.within(p.ctx, gatewayLimit)
+	whole, cancel := context.WithCancel(p.ctx)
 	defer cancel()
+	ctx, stop := p.patience.within(whole, gatewayLimit)
+	defer stop()
 	best := p.isBest(route)
 	if best {
 		go func() {
@@ -85,12 +86,13 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	wg.Go(func() {
 		ping(ctx, address, g)
 		if g.GetPing() == "ok" {
-			p.patience.answered(time.Duration(g.GetPingMs() * float64(time.Millisecond)))
+			took := p.patience.answered(time.Duration(g.GetPingMs() * float64(time.Millisecond)))
+			g.PingMs = inMilliseconds(took)
 			cancel() // proved: nothing is left to wait for
 		}
 	})
 	var state, mac string
-	wg.Go(func() { state, mac = resolveGateway(ctx, address, route.GetLink(), p.confirm) })
+	wg.Go(func() { state, mac = resolveGateway(ctx, whole, address, route.GetLink(), p.confirm) })
 	wg.Wait()
 	if state != "notApplicable" && (g.GetPing() == "ok" || best && p.passed[familyOf(address)].yes()) {
 		state = "reachable"
@@ -176,9 +178,9 @@ func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 		}
 		if seq := e.await(ctx, conn, nonce, until); seq > 0 && seq <= len(sent) {
 			g.Ping, g.PingMs = set("ok"), milliseconds(sent[seq-1])
-			g.Sent, g.Received = set(int32(len(sent))), set(int32(1))
-			// Requests before the answered one are lost; later ones were not sent.
-			g.LossPercent = set(float64(len(sent)-1) / float64(len(sent)) * 100)
+			// Requests before the answered one are lost; later ones are not waited for.
+			g.Sent, g.Received = set(int32(seq)), set(int32(1))
+			g.LossPercent = set(float64(seq-1) / float64(seq) * 100)
 			return
 		}
 	}

@@ -55,7 +55,9 @@ func (p *prober) resolve(name string) *lookup {
 			l.err = &net.DNSError{Err: "given up", Name: name, IsTimeout: true}
 		}
 		if l.err == nil {
-			p.patience.answered(took)
+			if own := p.patience.answered(took); own < took {
+				l.took = own
+			}
 		}
 		for i, a := range l.addresses {
 			l.addresses[i] = a.Unmap()

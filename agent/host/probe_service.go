@@ -57,6 +57,7 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 		return s
 	}
 	defer conn.Close()
+	s.Ms = p.patience.own(start)
 	if s.GetKind() == "mail" {
 		s.Result = set(p.askMail(conn, target))
 		s.Ms = milliseconds(start)

@@ -26,6 +26,7 @@ func (p *prober) askTCP(target string) *constatv1.TcpProbe {
 	t.Result, t.Ms, t.Attempts = set(resultOf(err)), milliseconds(start), set(int32(attempts))
 	if err == nil {
 		conn.Close()
+		t.Ms = p.patience.own(start)
 		if a, err := netip.ParseAddrPort(target); err == nil && !p.onLink(a.Addr()) {
 			p.passed[t.GetFamily()].set()
 		}
@@ -86,6 +87,7 @@ func (p *prober) askWay(w way) *constatv1.TcpProbe {
 	t.Result, t.Ms, t.Attempts = set(resultOf(err)), milliseconds(start), set(int32(attempts))
 	if err == nil {
 		conn.Close()
+		t.Ms = p.patience.own(start)
 	}
 	return t
 }

@@ -53,7 +53,7 @@ func (p *prober) askTLS(target *constatv1.ProbeTls) *constatv1.TlsProbe {
 		return t
 	}
 	defer conn.Close()
-	t.Connected, t.ConnectMs = set(true), milliseconds(start)
+	t.Connected, t.ConnectMs = set(true), p.patience.own(start)
 	start = time.Now()
 	leaf, err := p.handshake(conn, t.GetServerName())
 	t.HandshakeMs = milliseconds(start)

@@ -71,6 +71,7 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	if r.Privileged != nil {
 		p.privileged = r.Privileged
 	}
+	p.patience.cold = newColdHops(p.hops())
 	p.clocks = r.timeServers()
 	if len(p.clocks) == 0 {
 		gap(result, "clock", fmt.Errorf("no time server is named on this machine: %w", errors.ErrUnsupported))
@@ -97,6 +98,8 @@ type prober struct {
 	patience patience
 	// passed happens, by family, when something beyond the gateway answers.
 	passed map[int32]*event
+	// well happens when nothing is left to ask, and all answers are good.
+	well *event
 	// asked is done when every direct question is on its way. Look-ups wait for
 	// it: where a server is gone, its machine says so of a few datagrams only,
 	// and those should be ours.
@@ -111,7 +114,7 @@ type prober struct {
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	return &prober{
 		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{},
-		passed: map[int32]*event{4: newEvent(), 6: newEvent()},
+		passed: map[int32]*event{4: newEvent(), 6: newEvent()}, well: newEvent(),
 		privileged: func(context.Context, string, string) ([]byte, error) {
 			return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
 		},
@@ -130,12 +133,13 @@ func (p *prober) run() *constatv1.Probes {
 	result.Lookups = each(&wg, names, p.askLookup)
 	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
 	bound := each(&wg, p.ways(), p.askWay)
+	var listening sync.WaitGroup
 	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)
 	result.Services = each(&wg, p.policy.GetServices(), p.askService)
-	result.Conflicts = each(&wg, p.claims(), p.askOwners)
+	result.Conflicts = each(&listening, p.claims(), p.askOwners)
 	result.Mtu = each(&wg, p.mtuTargets(), p.askMTU)
 	if link, addressed := p.offerLink(); link != nil {
-		wg.Go(func() { result.Dhcp = p.askOffers(link, addressed) })
+		listening.Go(func() { result.Dhcp = p.askOffers(link, addressed) })
 	}
 	if len(p.clocks) > 0 {
 		wg.Go(func() { result.Clock = p.askClock(p.clocks) })
@@ -147,6 +151,10 @@ func (p *prober) run() *constatv1.Probes {
 		wg.Go(func() { result.Proxy = p.askProxy(address) })
 	}
 	wg.Wait()
+	if p.allIsWell(result) {
+		p.well.set()
+	}
+	listening.Wait()
 	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
 	result.Mtu = answered(result.Mtu)
 	if result.Proxy != nil {

@@ -40,7 +40,9 @@ func parseMountinfo(content []byte) ([]mountPoint, error) {
 		if len(right) > 2 {
 			super = right[2]
 		}
-		m.readOnly = hasOption(left[5], "ro") || hasOption(super, "ro")
+		// An ext4 that met an error stays "rw" by its flags on newer kernels (seen on
+		// 6.18), and says this instead.
+		m.readOnly = hasOption(left[5], "ro") || hasOption(super, "ro") || hasOption(super, "emergency_ro")
 		byPoint[m.point] = m
 		if len(byPoint) > maxMounts {
 			return nil, fmt.Errorf("more than %d mounts: %w", maxMounts, errors.ErrUnsupported)

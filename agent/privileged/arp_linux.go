@@ -10,31 +10,30 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 )
 
-// conflictTime is how long other owners of an address are listened for, and
-// conflictProbes how often they are asked for meanwhile.
-const (
-	conflictTime   = 800 * time.Millisecond
-	conflictProbes = 3
-)
+// conflictProbes is how often other owners of an address are asked for.
+const conflictProbes = 3
 
 // findOwners asks a link who else has an address of this machine's, by ARP
 // probes (RFC 5227 2.1.1), and returns the hardware addresses of those who say
-// so, six bytes each. The argument is "LINK ADDRESS"; another's address is
-// refused: this is not for looking around.
+// so, six bytes each. The argument is "LINK ADDRESS MILLISECONDS", how long is
+// listened; another's address is refused: this is not for looking around.
 func findOwners(ctx context.Context, argument string) ([]byte, error) {
 	link, text, err := ethernet(argument)
 	if err != nil {
 		return nil, err
 	}
-	address, err := netip.ParseAddr(text)
-	if err != nil || !address.Is4() {
-		return nil, errors.New(`the argument must be "LINK ADDRESS"`)
+	text, duration, _ := strings.Cut(text, " ")
+	address, err1 := netip.ParseAddr(text)
+	listen, err2 := listenTime(duration)
+	if err1 != nil || err2 != nil || !address.Is4() {
+		return nil, errors.New(`the argument must be "LINK ADDRESS MILLISECONDS"`)
 	}
 	own, err := link.Addrs()
 	if err != nil {
@@ -50,7 +49,7 @@ func findOwners(ctx context.Context, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link.Name, err)
 	}
-	defer conn.Close()
+	defer func() { go conn.Close() }() // which waits for other processors
 	// An ARP request for IPv4 over Ethernet that claims no address itself.
 	probe := []byte{0, 1, 8, 0, 6, 4, 0, 1}
 	probe = append(probe, link.HardwareAddr...)
@@ -63,11 +62,11 @@ func findOwners(ctx context.Context, argument string) ([]byte, error) {
 			}
 			continue
 		}
-		again := time.AfterFunc(time.Duration(i)*conflictTime/4, func() { _, _ = conn.WriteTo(probe, broadcast) })
+		again := time.AfterFunc(time.Duration(i)*listen/4, func() { _, _ = conn.WriteTo(probe, broadcast) })
 		defer again.Stop()
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
-	if err := conn.SetReadDeadline(time.Now().Add(conflictTime)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(listen)); err != nil {
 		return nil, err
 	}
 	var owners [][]byte

@@ -41,6 +41,16 @@ func ethernet(argument string) (*net.Interface, string, error) {
 	return link, rest, nil
 }
 
+// listenTime reads how many milliseconds are to be listened.
+func listenTime(text string) (time.Duration, error) {
+	milliseconds, err := strconv.Atoi(text)
+	listen := time.Duration(milliseconds) * time.Millisecond
+	if err != nil || listen <= 0 || listen > maxListen {
+		return 0, fmt.Errorf("%q is no time to listen", text)
+	}
+	return listen, nil
+}
+
 // hearOffers asks a link for DHCP servers, by DISCOVER, and returns their OFFERs
 // (RFC 2131). The argument is "LINK MILLISECONDS", how long is listened. Each
 // offer is the sender's hardware address and the message behind UDP, the length
@@ -51,9 +61,8 @@ func hearOffers(ctx context.Context, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	milliseconds, err := strconv.Atoi(text)
-	listen := time.Duration(milliseconds) * time.Millisecond
-	if err != nil || listen <= 0 || listen > maxListen {
+	listen, err := listenTime(text)
+	if err != nil {
 		return nil, errors.New(`the argument must be "LINK MILLISECONDS"`)
 	}
 	filter, err := bpf.Assemble(offers())
@@ -64,7 +73,7 @@ func hearOffers(ctx context.Context, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link.Name, err)
 	}
-	defer conn.Close()
+	defer func() { go conn.Close() }() // which waits for other processors
 	var id [4]byte
 	_, _ = rand.Read(id[:]) // never fails
 	discover := discovery(link.HardwareAddr, id)
@@ -75,7 +84,7 @@ func hearOffers(ctx context.Context, argument string) ([]byte, error) {
 	if err := send(); err != nil {
 		return nil, fmt.Errorf("asking on %s: %w", link.Name, err)
 	}
-	again := time.AfterFunc(askAgain, func() { _ = send() })
+	again := time.AfterFunc(min(askAgain, listen/2), func() { _ = send() })
 	defer again.Stop()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
 	if err := conn.SetReadDeadline(time.Now().Add(listen)); err != nil {

@@ -15,7 +15,7 @@ func TestLinkVerbsRefuse(t *testing.T) {
 		if _, err := hearOffers(t.Context(), argument); err == nil {
 			t.Errorf("DHCP was asked with %q", argument)
 		}
-		if _, err := findOwners(t.Context(), strings.Replace(argument, "1000", "127.0.0.1", 1)); err == nil {
+		if _, err := findOwners(t.Context(), strings.Replace(argument, "1000", "127.0.0.1 1000", 1)); err == nil {
 			t.Errorf("ARP was asked with %q", argument)
 		}
 	}
@@ -33,7 +33,7 @@ func TestLinkVerbsRefuse(t *testing.T) {
 				t.Errorf("DHCP was asked with %q: %v", argument, err)
 			}
 		}
-		if _, err := findOwners(t.Context(), "eth7 192.0.2.6"); err == nil || !strings.Contains(err.Error(), "no address of") {
+		if _, err := findOwners(t.Context(), "eth7 192.0.2.6 1000"); err == nil || !strings.Contains(err.Error(), "no address of") {
 			t.Errorf("another's address was looked for: %v", err)
 		}
 	})

@@ -34,7 +34,7 @@ const (
 	maxRequest = 16 << 10
 	maxAnswer  = 4 << 20
 	verbTime   = 20 * time.Second
-	maxWorking = 8
+	maxWorking = 16
 	// DefaultSocket is where the service manager listens for the helper.
 	DefaultSocket = "/run/constat-agent/privileged.sock"
 )

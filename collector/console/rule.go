@@ -197,10 +197,7 @@ func sized(call *exprpb.Expr_Call) *exprpb.Expr {
 // measured writes a number in the unit of the fact it is compared with.
 func (r *ruleReader) measured(fact, number *exprpb.Expr) string {
 	unit := unitOf(fact.GetSelectExpr().GetField())
-	c := number.GetConstExpr()
-	switch {
-	case unit == "" || c == nil:
-	case c.GetConstantKind() != nil && isNumber(c):
+	if c := number.GetConstExpr(); unit != "" && c != nil && isNumber(c) {
 		return r.quantity(unit, numberOf(c))
 	}
 	return r.operand(number)

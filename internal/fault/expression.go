@@ -120,7 +120,7 @@ func newTracker() (*cost.Tracker, error) {
 }
 
 var tracker = sync.OnceValues(func() (*cost.Tracker, error) {
-	return interpreter.NewCostTracker(nil, cost.TrackerLimit(MaxCost))
+	return cost.NewTracker(nil, cost.TrackerLimit(MaxCost))
 })
 
 // eval never fails: what can't be computed is unknown, and says why where a
@@ -145,7 +145,7 @@ func run(program interpreter.InterpretableV2, vars interpreter.Activation) (v re
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
-		case interpreter.EvalCancelledError: // the cost limit
+		case cost.LimitExceededError:
 			err = p
 		default:
 			err = fmt.Errorf("internal error: %v", p)

@@ -191,20 +191,12 @@ func StartPrinter(t testing.TB, command string) (address string) {
 		program, err = exec.LookPath("ippeveprinter")
 	}
 	Need(t, "ippeveprinter (Debian: cups-ipp-utils)", err == nil)
-	daemon, err := exec.LookPath("dbus-daemon")
-	Need(t, "dbus-daemon (Debian: dbus)", err == nil)
 	dir, err := os.MkdirTemp("", "printer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	// The program wants a system bus to look for Avahi on, even to be told that
-	// there is none.
-	bus := filepath.Join(dir, "bus")
-	start(t, exec.Command(daemon, "--session", "--nofork", "--nopidfile", "--address=unix:path="+bus))
-	if !answers("unix", bus) {
-		t.Fatal("the private bus did not start")
-	}
+	bus := startBus(t, dir)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -217,12 +209,30 @@ func StartPrinter(t testing.TB, command string) (address string) {
 	}
 	_, port, _ := net.SplitHostPort(address)
 	printer := exec.Command(program, "-r", "off", "-n", "localhost", "-p", port, "-d", dir, "-M", "HP", "-m", "LaserJet Lab", "-f", "application/pdf", "-c", script, "lab")
-	printer.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+bus)
+	printer.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+bus)
 	start(t, printer)
 	if !answers("tcp", address) {
 		t.Fatal("ippeveprinter did not start")
 	}
 	return address
+}
+
+// startBus starts a bus in a directory, once, and returns its address:
+// ippeveprinter wants one to look for Avahi on, even to be told that there is
+// none.
+func startBus(t testing.TB, dir string) (address string) {
+	t.Helper()
+	daemon, err := exec.LookPath("dbus-daemon")
+	Need(t, "dbus-daemon (Debian: dbus)", err == nil)
+	bus := filepath.Join(dir, "bus")
+	if _, err := os.Stat(bus); err == nil {
+		return "unix:path=" + bus
+	}
+	start(t, exec.Command(daemon, "--session", "--nofork", "--nopidfile", "--address=unix:path="+bus))
+	if !answers("unix", bus) {
+		t.Fatal("the private bus did not start")
+	}
+	return "unix:path=" + bus
 }
 
 // start runs a program until the test ends.

@@ -146,6 +146,13 @@ func Diagnose(t testing.TB, cmd *exec.Cmd) Run {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "snapshot.json")
+	return diagnoseInto(t, cmd, file, file)
+}
+
+// diagnoseInto is Diagnose for an agent that sees other files than the test:
+// file is where it puts its snapshot, and seen where the test finds that.
+func diagnoseInto(t testing.TB, cmd *exec.Cmd, file, seen string) Run {
+	t.Helper()
 	cmd.Args = append(cmd.Args, "--json", "--snapshot", file)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -158,7 +165,7 @@ func Diagnose(t testing.TB, cmd *exec.Cmd) Run {
 	if err := protojson.Unmarshal(stdout.Bytes(), r.Diagnosis); err != nil {
 		t.Fatalf("the agent's answer: %v\n%s", err, &stdout)
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(seen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // share is how many of so many.
@@ -134,6 +135,38 @@ func (r reading) said() string {
 	return cmp.Or(strings.Join(named, ", "), r.Diagnosis.GetVerdict())
 }
 
+// why is what became of each injected fault that was not named: the reason of a
+// miss as far as the diagnosis tells it.
+func (r reading) why() string {
+	ids := r.Faults
+	if len(ids) == 0 {
+		ids = []string{r.Fault}
+	}
+	text := ""
+	for _, id := range ids {
+		if id == "" || id == "undetermined" || r.place(id) >= 0 {
+			continue
+		}
+		text += "; " + id + " "
+		d := r.Diagnosis
+		open := slices.IndexFunc(d.GetUndetermined(), func(u *constatv1.Undetermined) bool { return u.Fault == id })
+		switch {
+		case slices.Contains(d.GetSymptoms(), id):
+			i := slices.IndexFunc(d.GetRootCauses(), func(c *constatv1.RootCause) bool { return slices.Contains(c.Explains, id) })
+			text += "was taken for a symptom of " + d.GetRootCauses()[max(i, 0)].GetFault()
+		case open >= 0:
+			text += "could not be judged without " + strings.Join(d.GetUndetermined()[open].Missing, ", ")
+		case slices.ContainsFunc(d.GetHypotheses(), func(h *constatv1.Hypothesis) bool { return h.Fault == id }):
+			text += "stayed another reading"
+		case slices.ContainsFunc(d.GetUnrelated(), func(c *constatv1.RootCause) bool { return c.Fault == id }):
+			text += "was kept apart from the complaint"
+		default:
+			text += "did not hold on what was seen"
+		}
+	}
+	return text
+}
+
 // statistics are the figures over many readings.
 type statistics struct {
 	first, three, symptom, abstained share // of runs with one fault
@@ -155,7 +188,8 @@ func count(readings []reading) statistics {
 			s.elapsed = append(s.elapsed, r.ElapsedMs)
 		}
 		if wrong := r.wrong(); wrong != "" {
-			s.misses = append(s.misses, fmt.Sprintf("%s | %s | %s: %s", cmp.Or(strings.Join(r.Faults, ", "), r.Fault, "healthy"), r.How, wrong, r.said()))
+			s.misses = append(s.misses, fmt.Sprintf("%s | %s | %s: %s%s",
+				cmp.Or(strings.Join(r.Faults, ", "), r.Fault, "healthy"), r.How, wrong, r.said(), r.why()))
 		}
 		injected := r.Faults
 		switch {

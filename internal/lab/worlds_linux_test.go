@@ -23,6 +23,11 @@ var otherRecipes = []recipe{
 	{healthy, "the switch loses every twentieth frame", anywhere, func(s *scene) {
 		s.Filter(Switch, "bridge", "filter", "forward", "numgen inc mod 20 == 19 drop")
 	}},
+	{healthy, "the first question for the router's hardware address is lost", anywhere, func(s *scene) {
+		s.IP(PC, "neigh flush all")
+		s.Filter(Switch, "bridge", "filter", "forward", "arp operation request numgen inc mod 1000 == 0 drop")
+		s.Filter(Switch, "bridge", "filter", "forward", "icmpv6 type nd-neighbor-solicit numgen inc mod 1000 == 0 drop")
+	}},
 	{healthy, "the line is slow", openWay, func(s *scene) {
 		s.Run(Gateway, "tc", "qdisc", "add", "dev", "lan0", "root", "tbf", "rate", "400kbit", "burst", "5k", "latency", "800ms")
 	}},

@@ -26,11 +26,11 @@ import (
 var modules = strings.Fields(`
 	virtio_pci virtio_console virtio_blk e1000 e1000e ahci sd_mod nvme
 	xhci_pci usbhid hid_generic usb-storage usblp
-	dummy_hcd libcomposite usb_f_hid usb_f_printer usb_f_mass_storage usb_f_uac1
+	dummy_hcd libcomposite usb_f_hid usb_f_printer usb_f_mass_storage
 	mac80211_hwsim rfkill ccm gcm cmac ctr aes_generic aesni_intel
 	battery ac button thermal fan processor evdev
 	veth bridge dummy af_packet sch_netem nf_tables nft_reject_inet nft_ct nft_limit
-	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel thinkpad_acpi`)
+	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel`)
 
 // programs of this machine that go into every guest, with their Debian package:
 // what busybox has not, or only in part.

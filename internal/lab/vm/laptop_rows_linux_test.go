@@ -24,7 +24,7 @@ var laptopRows = []row{
 	{"hw-charger-underpowered", "power", "the battery drains with the charger in",
 		dials(map[Dial]int{BatteryState: 1, RateMilliwatts: 9000, LeftMilliwattHours: 15000}), dials(rested), false},
 	{"", "power", "the battery is being charged", dials(map[Dial]int{BatteryState: 2, RateMilliwatts: 30000, LeftMilliwattHours: 10000}), dials(rested), false},
-	{"", "power", "there is no battery", dials(map[Dial]int{BatteryGone: 1}), dials(rested), false},
+	{"hw-battery-missing", "power", "the laptop has no battery", dials(map[Dial]int{BatteryGone: 1}), dials(rested), false},
 	{"hw-cpu-thermal-throttle", "slow", "97 °C, above where the processor is slowed down", dials(map[Dial]int{TenthsKelvin: Celsius(97)}), dials(rested), true},
 	{"", "slow", "84 °C", dials(map[Dial]int{TenthsKelvin: Celsius(84)}), dials(rested), false},
 	{"hw-disk-smart-failing", "slow", "the NVMe disk warns that it is not reliable", warning(4), warning(0), true},

@@ -148,6 +148,7 @@ func facts(t testing.TB, m *Machine, as string) *constatv1.Snapshot {
 		}
 		return s
 	})
+	lab.RecordFacts(t, "vm-"+as, s)
 	return s
 }
 

@@ -1,0 +1,212 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"constat/agent/host"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Files of the table of facts and of its evidence.
+const (
+	factsTable = "../../docs/facts.md"
+	// factsLive is what runs of the lab told: a fact and who made the worlds.
+	factsLive = "testdata/facts-linux.tsv"
+	// factsRecorded is what the agent's readers told of recorded machines.
+	factsRecorded = "../../agent/host/testdata/facts.txt"
+)
+
+// TestFactsTable keeps docs/facts.md what the evidence says. With
+// CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
+// recordings of a whole run of the lab too, so is the evidence.
+func TestFactsTable(t *testing.T) {
+	write := os.Getenv("CONSTAT_FACTS") == "write"
+	if dir := os.Getenv("CONSTAT_LAB_RECORD"); write && dir != "" {
+		if err := os.WriteFile(factsLive, liveEvidence(t, dir), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := factsMarkdown(t)
+	if write {
+		if err := os.WriteFile(factsTable, table, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed, err := os.ReadFile(factsTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(committed, table) {
+		t.Error("docs/facts.md is stale: CONSTAT_FACTS=write go test -run TestFactsTable ./internal/lab")
+	}
+}
+
+// liveEvidence lists the facts that the recorded runs in a directory told, each
+// with the first word of the files' names: who made the world.
+func liveEvidence(t *testing.T, dir string) []byte {
+	seen := map[string]bool{}
+	note := func(file string, s *constatv1.Snapshot) {
+		part, _, _ := strings.Cut(filepath.Base(file), "-")
+		for _, path := range SetFacts(s) {
+			seen[path+"\t"+part+"\n"] = true
+		}
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch filepath.Ext(name) {
+		case ".json":
+			var r Run
+			if err := r.UnmarshalJSON(text); err != nil {
+				t.Fatal(name, err)
+			}
+			if r.Live {
+				note(name, r.Snapshot)
+			}
+		case ".facts":
+			s := &constatv1.Snapshot{}
+			if err := protojson.Unmarshal(text, s); err != nil {
+				t.Fatal(name, err)
+			}
+			note(name, s)
+		}
+	}
+	var lines []string
+	for line := range seen {
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
+}
+
+// factsMarkdown writes the table.
+func factsMarkdown(t *testing.T) []byte {
+	live, recorded, comments := map[string]string{}, map[string]string{}, protoComments(t)
+	readEvidence(t, factsLive, live)
+	readEvidence(t, factsRecorded, recorded)
+	var rows bytes.Buffer
+	counts := map[string]int{}
+	groups := (&constatv1.Snapshot{}).ProtoReflect().Descriptor().Fields()
+	for _, name := range host.Groups() {
+		group := groups.ByName(protoreflect.Name(name))
+		if group == nil {
+			t.Fatalf("the snapshot has no group %s", name)
+		}
+		fmt.Fprintf(&rows, "\n## %s\n\n| fact | meaning | Linux |\n|---|---|---|\n", name)
+		leaves(group.Message(), name, nil, func(path string, f protoreflect.FieldDescriptor) {
+			status := "not yet"
+			switch part := live[path]; {
+			case part == "vm":
+				status = "VM"
+			case part != "":
+				status = "live"
+			case recorded[path] != "":
+				status = "recording"
+			}
+			counts[status]++
+			meaning := strings.ReplaceAll(comments[string(f.FullName())], "|", `\|`)
+			fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status)
+		})
+	}
+	return fmt.Appendf(nil, `# What the agent sees, and how that was proved
+
+Written by `+"`TestFactsTable`"+` from what runs of the lab and recorded machines told, not by hand.
+**VM**: the fact was told in a virtual machine with the hardware in question (%d facts).
+**live**: in the lab's networks and beside its real servers (%d).
+**recording**: by the reader, of a recorded machine (%d).
+**not yet**: nothing here has told it so far, though a unit test may cover its parser (%d).
+%s`, counts["VM"], counts["live"], counts["recording"], counts["not yet"], rows.Bytes())
+}
+
+// leaves calls visit for every fact of a message, in the order of the schema.
+func leaves(m protoreflect.MessageDescriptor, path string, above []protoreflect.FullName, visit func(string, protoreflect.FieldDescriptor)) {
+	if slices.Contains(above, m.FullName()) {
+		return
+	}
+	above = append(above, m.FullName())
+	for i := range m.Fields().Len() {
+		f := m.Fields().Get(i)
+		here := path + "." + string(f.Name())
+		if f.Message() == nil || f.IsMap() || atom(f.Message()) {
+			visit(here, f)
+		} else {
+			leaves(f.Message(), here, above, visit)
+		}
+	}
+}
+
+// readEvidence reads lines of facts, with a word behind a tab or none. The
+// virtual machines' word goes before others.
+func readEvidence(t *testing.T, file string, into map[string]string) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		path, word, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if word == "" {
+			word = "recorded"
+		}
+		if into[path] != "vm" {
+			into[path] = word
+		}
+	}
+}
+
+var (
+	protoMessage = regexp.MustCompile(`^message (\w+) \{`)
+	protoField   = regexp.MustCompile(`^  (?:optional |repeated )?[\w.]+ (\w+) = \d+[^;]*;`)
+)
+
+// protoComments reads what the schema says of each field: the comment above it.
+func protoComments(t *testing.T) map[string]string {
+	files, err := filepath.Glob("../../proto/constat/v1/*.proto")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no schema", err)
+	}
+	comments := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, above := "", []string{}
+		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+			line := lines.Text()
+			comment, isComment := strings.CutPrefix(strings.TrimSpace(line), "//")
+			if isComment {
+				above = append(above, strings.TrimSpace(comment))
+				continue
+			}
+			if found := protoMessage.FindStringSubmatch(line); found != nil {
+				message = found[1]
+			} else if found := protoField.FindStringSubmatch(line); found != nil {
+				comments["constat.v1."+message+"."+found[1]] = strings.Join(above, " ")
+			}
+			above = nil
+		}
+	}
+	return comments
+}

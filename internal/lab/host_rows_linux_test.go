@@ -1,0 +1,162 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+var hostRows = []machineRow{
+	{fault: "os-disk-full", how: "the root is full", procedure: "slow", inject: func(o *premises) { o.fill("/var/tmp") }},
+	{fault: "os-disk-full", how: "the root is full, and somebody wants to sign in", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.fill("/var/log")
+	}},
+	{fault: "os-disk-full", how: "an ext4 for the homes is full", procedure: "software", inject: func(o *premises) {
+		o.mountDisk("/home", "24M", "")
+		o.fill("/home")
+	}},
+	{fault: "os-disk-full", how: "an ext4 for logs has no inodes left", procedure: "full", inject: func(o *premises) {
+		o.mountDisk("/var/log", "24M", "-N 128")
+		o.sh("for n in $(seq 200); do touch /var/log/mail.$n || break; done 2>/dev/null; true")
+	}},
+	{fault: "os-filesystem-readonly", how: "an ext4 for the homes met an error and went read-only", procedure: "full", inject: func(o *premises) {
+		o.mountDisk("/home", "24M", "-e remount-ro")
+		device, err := o.machine.sh("basename $(findmnt -no SOURCE /home)")
+		device = strings.TrimSpace(device)
+		if err != nil || !strings.HasPrefix(device, "loop") { // never a disk of this system
+			o.t.Fatal(device, err)
+		}
+		if err := os.WriteFile(filepath.Join("/sys/fs/ext4", device, "trigger_fs_error"), []byte("lab"), 0); err != nil {
+			o.t.Fatal(err)
+		}
+		o.await("findmnt -no OPTIONS /home | grep -qw -e ro -e emergency_ro")
+	}},
+	{fault: "os-filesystem-readonly", how: "somebody remounted the logs read-only", procedure: "slow", inject: func(o *premises) {
+		o.mountDisk("/var/log", "24M", "")
+		o.sh("mount -o remount,ro /var/log")
+	}},
+	{fault: "os-service-crashloop", how: "a service ends at once until systemd gives up", procedure: "software",
+		beyond: "systemd says exit-code there, not start-limit-hit, and only its count of restarts tells", inject: func(o *premises) {
+			o.startService("ExecStart=/bin/false\nRestart=always\nRestartSec=20ms\n")
+			o.await(`systemctl is-failed lab-program.service`)
+		}},
+	{fault: "os-service-crashloop", how: "a service ends with a signal, again and again", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sh -c 'kill -SEGV $$$$'\nRestart=on-failure\nRestartSec=300ms\nLimitCORE=0\n", "StartLimitIntervalSec=0\n")
+		o.await(`[ "$(systemctl show -P NRestarts lab-program.service)" -ge 3 ]`)
+		o.sh(`printf '[Service]\nRestartSec=600\n' >/run/systemd/system/lab-program.service.d/slow.conf; systemctl daemon-reload`)
+		o.await(`[ "$(systemctl show -P SubState lab-program.service)" = auto-restart ]`)
+	}},
+	{fault: "os-service-failed", how: "a service ended with an error", procedure: "software", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sh -c 'exit 3'\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
+	{fault: "os-service-failed", how: "a service was killed", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sleep 1000\n")
+		o.sh("systemctl kill -s KILL lab-program.service")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
+	{fault: "os-service-failed", how: "a service did not start in time", procedure: "software", inject: func(o *premises) {
+		o.startService("Type=notify\nExecStart=/bin/sleep 1000\nTimeoutStartSec=300ms\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
+	{fault: "os-pending-reboot", how: "a package asked for a restart", procedure: "slow", inject: func(o *premises) {
+		o.sh(`echo '*** System restart required ***' >/run/reboot-required; printf 'dbus\nlibc6\n' >/run/reboot-required.pkgs`)
+		o.undo("rm /run/reboot-required /run/reboot-required.pkgs")
+	}},
+	{fault: "os-pending-reboot", how: "a newer kernel was installed", procedure: "full", inject: func(o *premises) {
+		o.sh(`touch "/boot/vmlinuz-$(uname -r | sed 's/^[0-9]*/99/')"`)
+		o.undo("rm /boot/vmlinuz-99.*")
+	}},
+	{fault: "os-update-failed", how: "a package's set-up script fails", procedure: "software", inject: func(o *premises) {
+		o.installPackage("echo no >&2; exit 1")
+	}},
+	{fault: "os-update-failed", how: "dpkg was killed while it set a package up", procedure: "full",
+		beyond: "what dpkg was about to do lies in its journal of updates, which is not read", inject: func(o *premises) {
+			o.installPackage("kill -9 $PPID")
+		}},
+	{fault: "os-time-sync-stopped", how: "the time service is stopped", procedure: "full", inject: func(o *premises) {
+		o.stopTimeSync()
+	}},
+	{fault: "os-password-expired", how: "a password is older than it may be", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.sh("chage -d 2020-02-02 -M 90 anna")
+	}},
+	{fault: "os-password-expired", how: "a password must be changed", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.sh("chage -d 0 anna")
+	}},
+	{fault: "os-account-locked", how: "three wrong passwords", procedure: "sign-in", inject: func(o *premises) { o.lockOut("anna") }},
+	{fault: "os-temp-profile", how: "the home of who is signed in is not there", procedure: "full", inject: func(o *premises) {
+		o.signIn("anna")
+		o.sh("mv /home/anna /home/anna.gone")
+		o.undo("mv /home/anna.gone /home/anna")
+	}},
+	{fault: "sw-oom-killed", how: "a program was killed for memory", procedure: "software", inject: func(o *premises) {
+		o.killForMemory(pick(o.draw, "photo-editor", "worksheet", "mailer"))
+	}},
+	{fault: "sw-crash-module", how: "a program crashes twice in the same library", procedure: "software", long: true, inject: func(o *premises) {
+		o.crash("drawing", "libvector")
+		begun := time.Now()
+		o.await("true")
+		// Two crashes within half a minute may be one that was written down twice.
+		o.awaitLong("half a minute to pass", func() bool { return time.Since(begun) > 31*time.Second })
+		o.crash("drawing", "libvector")
+	}},
+	{fault: "os-runaway-process", how: "a process turns in a circle", procedure: "slow", long: true, inject: func(o *premises) {
+		o.sh("systemd-run --quiet --unit lab-spin sh -c 'while :; do :; done'")
+		o.undo("systemctl stop lab-spin.service")
+		begun := time.Now()
+		o.awaitLong("two minutes to pass", func() bool { return time.Since(begun) > 125*time.Second })
+	}},
+
+	{fault: "", how: "nothing is wrong, everything is looked at", procedure: "full", inject: func(*premises) {}},
+	{fault: "", how: "nothing is wrong with the programs", procedure: "software",
+		beyond: "the system does not note why a program did not start, so nobody can say that all do", inject: func(*premises) {}},
+	{fault: "", how: "somebody is signed in, and may be", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.countFailures()
+	}},
+	{fault: "", how: "an account that nobody uses has an expired password", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.countFailures()
+		o.addAccount("guest")
+		o.sh("chage -d 2020-02-02 -M 90 guest")
+	}},
+	{fault: "", how: "two wrong passwords", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.countFailures()
+		o.failToSignIn("anna", 2)
+	}},
+	{fault: "", how: "a disk of the homes is nine tenths full", procedure: "full", inject: func(o *premises) {
+		o.mountDisk("/home", "64M", "")
+		o.sh(`free=$(df --output=avail -k /home | tail -1); head -c $((free * 9 / 10))k /dev/zero >/home/films`)
+	}},
+	{fault: "", how: "a read-only image is full, as images are", procedure: "full",
+		beyond: "an ext4 that is mounted to be read only counts as a disk", inject: func(o *premises) {
+			o.mountDisk("/mnt", "16M", "")
+			o.sh("head -c 1G /dev/zero >/mnt/image 2>/dev/null || true")
+			o.sh("sed -i 's| /mnt ext4 defaults| /mnt ext4 ro|' /etc/fstab; mount -o remount,ro /mnt")
+		}},
+	{fault: "", how: "a service ended well, and another is masked", procedure: "full", inject: func(o *premises) {
+		o.startService("Type=oneshot\nExecStart=/bin/true\n")
+		o.sh("systemctl mask --quiet lab-other.service")
+		o.undo("systemctl unmask lab-other.service")
+	}},
+	{fault: "", how: "a service was restarted once, and runs", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n")
+		o.sh("systemctl kill -s KILL lab-program.service")
+		o.await(`[ "$(systemctl show -P NRestarts lab-program.service)" = 1 ] && systemctl is-active lab-program.service`)
+	}},
+	{fault: "", how: "a few dead children wait for their parent", procedure: "slow", inject: func(o *premises) {
+		o.sh(`systemd-run --quiet --unit lab-zombies sh -c 'for n in 1 2 3; do (exit 0) & done; exec sleep 600'`)
+		o.undo("systemctl stop lab-zombies.service")
+		o.await("ps -e -o stat= | grep -q Z")
+	}},
+	{fault: "", how: "a program begins to compute", procedure: "slow", inject: func(o *premises) {
+		o.sh("systemd-run --quiet --unit lab-spin sh -c 'while :; do :; done'")
+		o.undo("systemctl stop lab-spin.service")
+	}},
+	{fault: "", how: "a package was installed", procedure: "full", inject: func(o *premises) { o.installPackage("exit 0") }},
+}

@@ -1,0 +1,255 @@
+package lab
+
+import (
+	"fmt"
+)
+
+// reported is a row in which the printer says something of itself.
+func reported(fault, how string, reasons ...string) machineRow {
+	return machineRow{fault: fault, how: how, procedure: "printing", inject: func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Report(reasons...)
+	}}
+}
+
+// beyond marks a row as a known miss.
+func beyond(why string, r machineRow) machineRow {
+	r.beyond = why
+	return r
+}
+
+func printing(fault, how string, inject func(*premises)) machineRow {
+	return machineRow{fault: fault, how: how, procedure: "printing", inject: inject}
+}
+
+var printingRows = []machineRow{
+	printing("printer-spooler-stopped", "somebody stopped the print service and its socket", func(o *premises) {
+		o.stopPrintService()
+	}),
+	printing("printer-spooler-stopped", "the print service is masked", func(o *premises) {
+		o.sh("systemctl mask --now cups.socket cups.path cups.service 2>&1")
+		o.undo("systemctl unmask cups.socket cups.path cups.service; systemctl start cups.socket cups.service")
+	}),
+	printing("printer-queue-paused", "cupsdisable", func(o *premises) { o.pause(o.queue) }),
+	printing("printer-queue-paused", "cupsdisable, and documents wait", func(o *premises) {
+		o.pause(o.queue)
+		for range 1 + o.draw.IntN(4) {
+			o.print(o.queue)
+		}
+	}),
+	printing("printer-queue-paused", "cupsreject", func(o *premises) {
+		o.sh(`cupsreject "$1"`, o.queue)
+		o.undo(`cupsaccept "$1"`, o.queue)
+	}),
+	printing("printer-unreachable-off", "the printer is switched off", func(o *premises) { o.switchOff() }),
+	printing("printer-unreachable-off", "the printer is switched off, and a document waits", func(o *premises) {
+		o.switchOff()
+		o.print(o.queue)
+		o.await(`lpstat -p "$1" | grep -qi -e connect -e responding -e locate`, o.queue)
+	}),
+	printing("printer-unreachable-off", "the printer's host refuses connections", func(o *premises) {
+		o.device.Crash()
+		o.t.Cleanup(o.device.On)
+	}),
+	printing("printer-unreachable-off", "the printer is off, and its queue was paused for that", func(o *premises) {
+		o.switchOff()
+		o.pause(o.queue)
+	}),
+	printing("printer-unreachable-off", "the queue leads to an address that nobody has, by AppSocket", func(o *premises) {
+		o.addQueueTo("plotter", "socket://"+lanAddress(90+o.draw.IntN(9))+":9100")
+	}),
+	printing("printer-unreachable-off", "the queue leads to an address that nobody has, by LPD", func(o *premises) {
+		o.addQueueTo("old-laser", "lpd://"+lanAddress(100+o.draw.IntN(9))+"/queue")
+	}),
+	{
+		fault: "printer-ip-changed", how: "the printer got another address", procedure: "printing",
+		beyond: "the agent does not look for a printer at other addresses",
+		inject: func(o *premises) {
+			before := o.device.Address
+			o.device.Move(lanAddress(60 + o.draw.IntN(20)))
+			o.t.Cleanup(func() { o.device.Move(before) })
+		},
+	},
+	printing("printer-driver-filter-missing", "the PPD names a filter that is not there", func(o *premises) {
+		o.addDriver("photo", "rastertolab")
+	}),
+	printing("printer-driver-filter-missing", "anybody may write the filter", func(o *premises) {
+		o.sh(`printf '#!/bin/sh\ncat\n' >/usr/lib/cups/filter/rastertoopen; chmod 777 /usr/lib/cups/filter/rastertoopen`)
+		o.undo("rm /usr/lib/cups/filter/rastertoopen")
+		o.addDriver("photo", "rastertoopen")
+	}),
+	printing("printer-driver-filter-missing", "the filter ends with an error at every document", func(o *premises) {
+		o.sh(`printf '#!/bin/sh\nexit 3\n' >/usr/lib/cups/filter/rastertobroken; chmod 755 /usr/lib/cups/filter/rastertobroken`)
+		o.undo("rm /usr/lib/cups/filter/rastertobroken")
+		o.addDriver("photo", "rastertobroken")
+		o.print("photo")
+		o.await(`lpstat -l -p photo | grep -q "ilter failed"`)
+	}),
+	reported("printer-paper-jam", "the printer reports a jam", "media-jam"),
+	reported("printer-paper-jam", "a jam, and a cover open to clear it", "media-jam", "cover-open"),
+	reported("printer-paper-jam", "a jam, and toner is low beside", "media-jam", "toner-low"),
+	reported("printer-cover-open", "the printer reports an open cover", "cover-open"),
+	reported("printer-paper-out", "the printer reports no paper", "media-empty", "media-needed"),
+	printing("printer-paper-out", "the tray is set to empty on the printer's own page", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Set("media", "size1=iso_a4_210x297mm&type1=stationery&level1=0&size3=iso_a4_210x297mm&type3=stationery&level3=0")
+	}),
+	printing("printer-paper-out", "the printer asks for paper", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Set("media", "size1=iso_a4_210x297mm&type1=stationery&level1=0&size3=iso_a4_210x297mm&type3=stationery&level3=0")
+		o.device.Report("media-needed")
+	}),
+	printing("printer-supply-empty", "the toner is set to empty on the printer's own page", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Set("supplies", "supply0=25&supply1=0")
+	}),
+	reported("printer-supply-empty", "the printer reports empty toner", "toner-empty"),
+	reported("printer-cover-open", "an open cover, and so no paper", "cover-open", "media-empty"),
+	reported("printer-spool-disk-full", "the printer's own memory is full", "spool-area-full"),
+	reported("printer-waste-full", "the waste box is full", "marker-waste-full"),
+	printing("printer-stuck-job", "a driver hangs, for ten minutes by the print service's clock", func(o *premises) {
+		o.shiftPrintClock("-10m")
+		o.sh(`printf '#!/bin/sh\nexec sleep 600\n' >/usr/lib/cups/filter/rastertosleep; chmod 755 /usr/lib/cups/filter/rastertosleep`)
+		o.undo("rm /usr/lib/cups/filter/rastertosleep")
+		o.addDriver("photo", "rastertosleep")
+		o.print("photo")
+		o.print("photo")
+		o.await(`lpstat -p photo | grep -q "now printing"`)
+	}),
+	beyond("a document of which one page came out counts as under way for good",
+		printing("printer-stuck-job", "the printer keeps a document's page in its works, for ten minutes by the print service's clock", func(o *premises) {
+			o.shiftPrintClock("-10m")
+			o.t.Cleanup(o.device.Restart)
+			o.device.Hold()
+			o.print(o.queue)
+			o.print(o.queue)
+			o.await(`lpstat -p "$1" | grep -q "now printing"`, o.queue)
+		})),
+	beyond("a full file system of the spool alone is told as a full disk", printing("printer-spool-disk-full", "a file system of the spool's own is full", func(o *premises) {
+		o.mountSpool("tmpfs", "-o size=8m,mode=710,gid=lp")
+		o.sh("head -c 9m /dev/zero >/var/spool/cups/left-over 2>/dev/null || true")
+	})),
+	beyond("a full file system of the spool alone is told as a full disk", printing("printer-spool-disk-full", "a file system of the spool's own has no inodes left", func(o *premises) {
+		o.mountSpool("tmpfs", "-o size=8m,nr_inodes=64,mode=710,gid=lp")
+		o.sh("for n in $(seq 80); do touch /var/spool/cups/d$n-001 || break; done 2>/dev/null; true")
+	})),
+	printing("printer-auth-held", "the printer wants a name and a password", func(o *premises) {
+		d := o.addDevice("pr1", 81, "-A")
+		o.addQueue("private", d)
+		o.print("private")
+		o.await(`lpstat -l -o private | grep -q cups-held-for-authentication`)
+	}),
+	beyond("finished documents are not listed with their queue",
+		printing("printer-wrong-default", "the default queue writes files", func(o *premises) {
+			o.addQueueTo("PDF", "file:///var/tmp/out.pdf")
+			o.sh("lpadmin -d PDF")
+			o.undo(`lpadmin -d "$1"`, o.queue)
+			o.print("PDF")
+			o.await(`[ -z "$(lpstat -o PDF)" ]`)
+		})),
+
+	printing("", "nothing is wrong", func(*premises) {}),
+	reportedFine("toner is low", "toner-low", "marker-supply-low"),
+	reportedFine("paper is low", "media-low"),
+	reportedFine("the waste box is nearly full", "marker-waste-almost-full"),
+	printing("", "the printer does not tell its levels", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Tell("marker-levels=-2,-3")
+	}),
+	printing("", "a document has just begun to print", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Hold()
+		o.print(o.queue)
+		o.await(`lpstat -p "$1" | grep -q "now printing"`, o.queue)
+	}),
+	printing("", "a document is held by its owner", func(o *premises) { o.print(o.queue, "-H", "hold") }),
+	printing("", "a document waits for the night", func(o *premises) { o.print(o.queue, "-H", "night") }),
+	printing("", "no queue is the default", func(o *premises) {
+		o.sh(`lpadmin -x "$1"; lpadmin -p "$1" -E -v "ipp://$2/ipp/print" 2>/dev/null`, o.queue, o.device.Address)
+		o.undo(`lpadmin -d "$1"`, o.queue)
+	}),
+	printing("", "a second queue for the same printer, by another name", func(o *premises) { o.addQueue("draft", o.device) }),
+	printing("", "documents were printed", func(o *premises) {
+		for range 3 {
+			o.print(o.queue)
+		}
+		o.await(`[ -z "$(lpstat -o)" ]`)
+	}),
+	beyond("any paused queue counts", printing("", "an old queue beside the one in use was paused long ago", func(o *premises) {
+		o.addQueue("archive", o.device)
+		o.sh(`cupsdisable -r "" archive`)
+	})),
+	beyond("any queue whose printer is silent counts", printing("", "a queue for the printer at home, unused here", func(o *premises) {
+		o.addQueueTo("home", "ipp://"+lanAddress(120+o.draw.IntN(9))+"/ipp/print")
+	})),
+	printing("", "a queue that makes PDF files beside the printer", func(o *premises) { o.addQueueTo("PDF", "file:///dev/null") }),
+}
+
+func reportedFine(how string, reasons ...string) machineRow {
+	return reported("", fmt.Sprintf("the printer says that %s", how), reasons...)
+}
+
+func (o *premises) stopPrintService() {
+	o.t.Helper()
+	o.sh("systemctl stop cups.socket cups.path cups.service")
+	o.undo("systemctl start cups.socket cups.service")
+}
+
+// pause stops a queue.
+func (o *premises) pause(queue string) {
+	o.t.Helper()
+	o.sh(`cupsdisable -r "$2" "$1"`, queue, pick(o.draw, "back at nine", "Paused", "moved to floor 3"))
+	o.undo(`cupsenable "$1"`, queue)
+}
+
+// switchOff switches the printer off until the row ends.
+func (o *premises) switchOff() {
+	o.device.Off()
+	o.t.Cleanup(o.device.On)
+}
+
+// addDriver adds a queue for the printer with a driver (a PPD, Adobe 5003) whose
+// filter has this name.
+func (o *premises) addDriver(queue, filter string) {
+	o.t.Helper()
+	o.machine.WriteFile("/var/tmp/lab.ppd", fmt.Sprintf(`*PPD-Adobe: "4.3"
+*FormatVersion: "4.3"
+*FileVersion: "1.0"
+*LanguageVersion: English
+*LanguageEncoding: ISOLatin1
+*PCFileName: "LAB.PPD"
+*Manufacturer: "Lab"
+*Product: "(Lab)"
+*ModelName: "Lab Photo"
+*ShortNickName: "Lab Photo"
+*NickName: "Lab Photo"
+*PSVersion: "(3010.000) 0"
+*cupsFilter: "application/pdf 0 %s"
+*DefaultPageSize: A4
+*PageSize A4: ""
+*DefaultPageRegion: A4
+*PageRegion A4: ""
+*DefaultImageableArea: A4
+*ImageableArea A4: "0 0 595 842"
+*DefaultPaperDimension: A4
+*PaperDimension A4: "595 842"
+`, filter))
+	o.addQueueTo(queue, "ipp://"+o.device.Address+"/ipp/print", "-P", "/var/tmp/lab.ppd")
+}
+
+// shiftPrintClock restarts the print service with another clock, until the row
+// ends: what takes minutes takes none.
+func (o *premises) shiftPrintClock(by string) {
+	o.t.Helper()
+	o.sh("test -e /usr/lib/*/faketime/libfaketime.so.1 || test -e /usr/lib/faketime/libfaketime.so.1")
+	o.machine.WriteFile("/run/systemd/system/cups.service.d/clock.conf", "[Service]\nEnvironment=LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1 FAKETIME="+by+"\n")
+	o.sh("systemctl daemon-reload; systemctl restart cups.service")
+	o.undo("rm /run/systemd/system/cups.service.d/clock.conf; systemctl daemon-reload; systemctl restart cups.service")
+}
+
+// mountSpool puts a file system of its own under the print service's spool.
+func (o *premises) mountSpool(kind, options string) {
+	o.t.Helper()
+	o.sh("mount -t " + kind + " " + options + " spool /var/spool/cups")
+	o.undo("umount /var/spool/cups")
+}
