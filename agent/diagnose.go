@@ -52,7 +52,7 @@ func diagnoseCommand(o *options) *cobra.Command {
 				}
 				defer facts.Close()
 			}
-			seen, err := newObserver(cmd.Context(), s, "")
+			seen, err := newJudge(cmd.Context(), s, "")
 			if err != nil {
 				return err
 			}

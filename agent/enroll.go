@@ -42,7 +42,7 @@ func enrollCommand(o *options) *cobra.Command {
 			if token == "" {
 				return errors.New("a token is needed: name its file with --token-file, or give it on standard input with --token-file -")
 			}
-			seen, err := newObserver(cmd.Context(), s, s.Data)
+			seen, err := newObserver(cmd.Context(), s, s.Data, groups())
 			if err != nil {
 				return err
 			}

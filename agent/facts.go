@@ -34,7 +34,7 @@ func factsCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			seen, err := newObserver(cmd.Context(), s, "")
+			seen, err := newObserver(cmd.Context(), s, "", wanted)
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -25,7 +27,8 @@ import (
 // observer is what a command needs to look at this machine and to judge what
 // it saw, after the rights were cut.
 type observer struct {
-	config  host.Config
+	config host.Config
+	// catalog is nil where nothing is to be judged.
 	catalog *fault.Catalog
 	helper  *privileged.Client
 	memory  *history.Memory
@@ -34,17 +37,18 @@ type observer struct {
 }
 
 // newObserver gives up the rights of root, where the process has them, before
-// anything is read that comes from outside. dir may be empty.
-func newObserver(ctx context.Context, s *settings, dir string) (*observer, error) {
-	catalog, err := fault.Builtin()
-	if err != nil {
-		return nil, err
+// anything is read that comes from outside. dir may be empty. What only some
+// groups need is made ready only where they are wanted.
+func newObserver(ctx context.Context, s *settings, dir string, wanted []string) (*observer, error) {
+	if slices.Contains(wanted, "probes") {
+		// Read before the cut: SSL_CERT_FILE may name a file that only root reads.
+		if _, err := x509.SystemCertPool(); err != nil {
+			return nil, fmt.Errorf("reading the system's certificates: %w", err)
+		}
 	}
-	// Read before the cut: SSL_CERT_FILE may name a file that only root reads.
-	if _, err := x509.SystemCertPool(); err != nil {
-		return nil, fmt.Errorf("reading the system's certificates: %w", err)
-	}
-	o := &observer{catalog: catalog, dir: dir, memory: &history.Memory{}}
+	// What looks once ends before it has used much; the service sets its own.
+	debug.SetGCPercent(400)
+	o := &observer{dir: dir, memory: &history.Memory{}}
 	o.config = host.Config{
 		Root:         os.Getenv("CONSTAT_ROOT"),
 		Probes:       s.Probes.policy(),
@@ -57,17 +61,60 @@ func newObserver(ctx context.Context, s *settings, dir string) (*observer, error
 	// Read before the cut: the directory may be the service's alone.
 	o.config.Announced = host.OpenAnnouncements(s.Data)
 	o.memory = history.Recall(s.Data, time.Now())
-	if o.helper, o.dir, err = privileged.Split(ctx, dir); err != nil {
+	if dir == "" {
+		o.config.Packages = host.OpenPackages(cacheDir())
+	}
+	var err error
+	if o.helper, o.dir, err = privileged.Split(ctx, dir, host.NeedsRights(wanted)); err != nil {
 		return nil, err
 	}
 	o.config.Privileged = o.helper.Do
+	if dir != "" {
+		o.config.Packages = host.OpenPackages(o.dir)
+	}
 	return o, nil
+}
+
+// newJudge is an observer of all groups that can also judge what it saw.
+func newJudge(ctx context.Context, s *settings, dir string) (*observer, error) {
+	catalog, err := fault.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	o, err := newObserver(ctx, s, dir, groups())
+	if err != nil {
+		return nil, err
+	}
+	o.catalog = catalog
+	return o, nil
+}
+
+// cacheVariable names another cache directory.
+const cacheVariable = "CONSTAT_CACHE"
+
+// cacheDir is where a command without a data directory of its own keeps what it
+// need not find out twice: the system's place for root, whose home the process
+// can't enter any more after the cut, and the user's for others.
+func cacheDir() string {
+	const name = "constat-agent"
+	if dir := os.Getenv(cacheVariable); dir != "" {
+		return dir
+	}
+	if os.Geteuid() == 0 {
+		return "/var/cache/" + name
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, name)
 }
 
 func (o *observer) close() {
 	if o.helper != nil {
 		_ = o.helper.Close()
 	}
+	o.config.Packages.Close()
 }
 
 // observe looks at the machine, and adds what is remembered of it.

@@ -53,7 +53,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		return err
 	}
 	defer socket.Close()
-	seen, err := newObserver(ctx, s, s.Data)
+	seen, err := newJudge(ctx, s, s.Data)
 	if err != nil {
 		return err
 	}

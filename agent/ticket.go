@@ -137,7 +137,7 @@ func askAlone(ctx context.Context, s *settings, r *constatv1.SubmitTicketRequest
 		return nil, nil, err
 	}
 	asker := local.User{ID: me.Uid, Name: me.Username}
-	seen, err := newObserver(ctx, s, s.Data)
+	seen, err := newJudge(ctx, s, s.Data)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func (l *updateLog) sorted() []*constatv1.UpdateFailure {
 
 // aptError is how apt's history ends a run in which dpkg or a hook failed:
 // "Sub-process /usr/bin/dpkg returned an error code (1)".
-var aptError = regexp.MustCompile(`^Sub-process (?:\S*/)?([\w.-]+) (?:returned an error code|received signal|received a segmentation fault)\D*(\d*)`)
+var aptError = form(`^Sub-process (?:\S*/)?([\w.-]+) (?:returned an error code|received signal|received a segmentation fault)\D*(\d*)`)
 
 // aptActions are the fields of apt's history that name packages which a run
 // brought.
@@ -91,7 +90,7 @@ func (l *updateLog) history(in io.Reader, zone *time.Location) error {
 			return nil
 		}
 		code := "other"
-		if parts := aptError.FindSubmatch(text); parts != nil {
+		if parts := aptError().FindSubmatch(text); parts != nil {
 			code = strings.TrimSpace(string(parts[1]) + " " + string(parts[2]))
 		}
 		name := "apt"

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -43,12 +42,12 @@ func parseSoundDevices(content []byte) []soundDevice {
 }
 
 // soundCard is a line of /proc/asound/cards: " 0 [PCH    ]: HDA-Intel - HDA Intel PCH".
-var soundCard = regexp.MustCompile(`(?m)^ *([0-9]{1,3}) \[.{1,20}\]: .* - (.+)$`)
+var soundCard = form(`(?m)^ *([0-9]{1,3}) \[.{1,20}\]: .* - (.+)$`)
 
 // parseSoundCards reads the names of the cards by number.
 func parseSoundCards(content []byte) map[int]string {
 	cards := map[int]string{}
-	for _, m := range soundCard.FindAllSubmatch(content, maxSounds) {
+	for _, m := range soundCard().FindAllSubmatch(content, maxSounds) {
 		n, _ := strconv.Atoi(string(m[1]))
 		cards[n] = clean(string(m[2]))
 	}

@@ -110,6 +110,11 @@ func (r *reader) anyExists(names []string) bool {
 
 // processNames returns the names of all processes, without arguments.
 func (r *reader) processNames() (map[string]bool, error) {
+	r.programs.Do(func() { r.programs.names, r.programs.err = r.listProcesses() })
+	return r.programs.names, r.programs.err
+}
+
+func (r *reader) listProcesses() (map[string]bool, error) {
 	entries, err := r.names("/proc")
 	if err != nil {
 		return nil, err

@@ -28,8 +28,8 @@ var debianCache struct {
 	value *debian
 }
 
-// debian reads dpkg's database and apt's lists, or returns the last reading
-// when none of their files has changed since.
+// debian reads dpkg's database and apt's lists, or returns the last reading, of
+// this process or of one before it, when none of their files has changed since.
 func (r *reader) debian(ctx context.Context) (*debian, error) {
 	debianCache.Lock()
 	defer debianCache.Unlock()
@@ -37,7 +37,8 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp := stampOf(r.path(dpkgStatus), status)
+	// What another version read may have been read in another way.
+	stamp := r.AgentVersion + "\n" + stampOf(r.path(dpkgStatus), status)
 	for _, name := range []string{"/etc/apt/preferences", "/etc/apt/preferences.d"} {
 		if info, err := r.stat(name); err == nil {
 			stamp += stampOf(name, info)
@@ -54,6 +55,10 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	})
 	if stamp == debianCache.stamp {
 		return debianCache.value, nil
+	}
+	if d := r.Packages.load(stamp); d != nil {
+		debianCache.stamp, debianCache.value = stamp, d
+		return d, nil
 	}
 	f, err := os.Open(r.path(dpkgStatus))
 	if err != nil {
@@ -76,6 +81,7 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 		return nil, ctx.Err() // half a reading is not kept
 	}
 	debianCache.stamp, debianCache.value = stamp, d
+	r.Packages.save(stamp, d)
 	return d, nil
 }
 

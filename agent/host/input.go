@@ -1,7 +1,6 @@
 package host
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -130,8 +129,8 @@ func (d inputDevice) kind() string {
 // Parts of a path in sysfs that are a HID device ("0003:046D:4024.0006") and a
 // USB device ("1-2.3").
 var (
-	hidPart = regexp.MustCompile(`^([0-9A-F]{4}):([0-9A-F]{4}):([0-9A-F]{4})\.[0-9A-F]{4}$`)
-	usbPart = regexp.MustCompile(`^[0-9]+-[0-9]+(\.[0-9]+)*$`)
+	hidPart = form(`^([0-9A-F]{4}):([0-9A-F]{4}):([0-9A-F]{4})\.[0-9A-F]{4}$`)
+	usbPart = form(`^[0-9]+-[0-9]+(\.[0-9]+)*$`)
 )
 
 // place is where in the tree of devices something hangs.
@@ -150,9 +149,9 @@ func placeOf(sysfs string) place {
 	var p place
 	for part := range strings.SplitSeq(sysfs, "/") {
 		switch {
-		case usbPart.MatchString(part):
+		case usbPart().MatchString(part):
 			p.usb = part
-		case hidPart.MatchString(part):
+		case hidPart().MatchString(part):
 			p.paired = p.hid != ""
 			p.hid = part
 			p.bluetooth = strings.HasPrefix(part, "0005:")
@@ -166,7 +165,7 @@ func placeOf(sysfs string) place {
 
 // hidID returns vendor and product of a HID device's name: "046d:4024".
 func hidID(part string) string {
-	m := hidPart.FindStringSubmatch(part)
+	m := hidPart().FindStringSubmatch(part)
 	if m == nil {
 		return ""
 	}

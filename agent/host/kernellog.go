@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,45 +42,51 @@ const maxKernelEvents = 2000
 // that writes them stands beside.
 var kernelPatterns = []struct {
 	kind, word string
-	form       *regexp.Regexp
+	form       func() *regexp.Regexp
 	fixed      kernelEvent
 }{
 	// mm/oom_kill.c
-	{kernelOOM, "emory", regexp.MustCompile(`^Out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "system"}},
-	{kernelOOM, "emory", regexp.MustCompile(`^Memory cgroup out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "cgroup"}},
+	{kernelOOM, "emory", form(`^Out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "system"}},
+	{kernelOOM, "emory", form(`^Memory cgroup out of memory: Kill(?:ed)? process \d+ \((?P<subject>[^()]{1,16})\)`), kernelEvent{detail: "cgroup"}},
 	// arch/x86/mm/fault.c, arch/x86/kernel/traps.c
-	{kernelFault, "segfault", regexp.MustCompile(`^(?P<subject>.{1,16})\[\d+\]: segfault at [0-9a-f]+ ip [0-9a-f]+ sp [0-9a-f]+ error [0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{detail: "SIGSEGV"}},
-	{kernelFault, "traps:", regexp.MustCompile(`^traps: (?P<subject>.{1,16})\[\d+\] (?:trap )?(?P<detail>invalid opcode|divide error|general protection(?: fault)?|int3) ip:[0-9a-f]+ sp:[0-9a-f]+ error:[0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{}},
+	{kernelFault, "segfault", form(`^(?P<subject>.{1,16})\[\d+\]: segfault at [0-9a-f]+ ip [0-9a-f]+ sp [0-9a-f]+ error [0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{detail: "SIGSEGV"}},
+	{kernelFault, "traps:", form(`^traps: (?P<subject>.{1,16})\[\d+\] (?:trap )?(?P<detail>invalid opcode|divide error|general protection(?: fault)?|int3) ip:[0-9a-f]+ sp:[0-9a-f]+ error:[0-9a-f]+(?: in (?P<module>[^\[]{1,255})\[)?`), kernelEvent{}},
 	// block/blk-core.c; the second form is of before Linux 5.
-	{kernelIO, "dev ", regexp.MustCompile(`^(?:blk_update_request: |print_req_error: )?(?:I/O|critical medium|critical target) error, dev (?P<subject>[\w!-]{1,32}), sector`), kernelEvent{}},
+	{kernelIO, "dev ", form(`^(?:blk_update_request: |print_req_error: )?(?:I/O|critical medium|critical target) error, dev (?P<subject>[\w!-]{1,32}), sector`), kernelEvent{}},
 	// fs/ext4/super.c, fs/xfs/xfs_message.c, fs/btrfs/super.c
-	{kernelFS, "EXT4-fs error", regexp.MustCompile(`^EXT4-fs error \(device (?P<subject>[\w!-]{1,32})\)`), kernelEvent{}},
-	{kernelFS, "XFS (", regexp.MustCompile(`^XFS \((?P<subject>[\w!-]{1,32})\): (?:Corruption|Metadata corruption|Metadata CRC error|Internal error)`), kernelEvent{}},
-	{kernelFS, "BTRFS", regexp.MustCompile(`^BTRFS (?:error|critical) \(device (?P<subject>[\w!-]{1,32})(?: state \w+)?\)`), kernelEvent{}},
+	{kernelFS, "EXT4-fs error", form(`^EXT4-fs error \(device (?P<subject>[\w!-]{1,32})\)`), kernelEvent{}},
+	{kernelFS, "XFS (", form(`^XFS \((?P<subject>[\w!-]{1,32})\): (?:Corruption|Metadata corruption|Metadata CRC error|Internal error)`), kernelEvent{}},
+	{kernelFS, "BTRFS", form(`^BTRFS (?:error|critical) \(device (?P<subject>[\w!-]{1,32})(?: state \w+)?\)`), kernelEvent{}},
 	// drivers/base/firmware_loader/main.c
-	{kernelFirmware, "irmware load", regexp.MustCompile(`^\S+ (?P<subject>[\w:.-]{1,64}): Direct firmware load for (?P<detail>[\w./+-]{1,128}) failed with error -?(?P<code>\d+)`), kernelEvent{}},
+	{kernelFirmware, "irmware load", form(`^\S+ (?P<subject>[\w:.-]{1,64}): Direct firmware load for (?P<detail>[\w./+-]{1,128}) failed with error -?(?P<code>\d+)`), kernelEvent{}},
 	// drivers/usb/core/hub.c, message.c
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): (?:device descriptor read/\S+|device not accepting address \d+|can't read configurations?|unable to read config index \d+ descriptor\S*|unable to get BOS descriptor\S*|can't set config #\d+), error (?P<code>-\d+)`), kernelEvent{detail: "enumeration"}},
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>[\w.-]+-port\d+): unable to enumerate USB device`), kernelEvent{detail: "enumeration"}},
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>[\w.-]+-port\d+): over-current (?:condition|change)`), kernelEvent{detail: "overcurrent"}},
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): rejected \d+ configurations? due to insufficient available bus power`), kernelEvent{detail: "power"}},
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): Not enough bandwidth`), kernelEvent{detail: "bandwidth"}},
-	{kernelUSB, "usb ", regexp.MustCompile(`^usb (?P<subject>\d+-[\d.]+): reset (?:low|full|high|super|Super)[\w+ -]{0,20}(?:-speed |Speed )[\w+ ]{0,20}USB device number`), kernelEvent{detail: "resume"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): (?:device descriptor read/\S+|device not accepting address \d+|can't read configurations?|unable to read config index \d+ descriptor\S*|unable to get BOS descriptor\S*|can't set config #\d+), error (?P<code>-\d+)`), kernelEvent{detail: "enumeration"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>[\w.-]+-port\d+): unable to enumerate USB device`), kernelEvent{detail: "enumeration"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>[\w.-]+-port\d+): over-current (?:condition|change)`), kernelEvent{detail: "overcurrent"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): rejected \d+ configurations? due to insufficient available bus power`), kernelEvent{detail: "power"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): Not enough bandwidth`), kernelEvent{detail: "bandwidth"}},
+	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): reset (?:low|full|high|super|Super)[\w+ -]{0,20}(?:-speed |Speed )[\w+ ]{0,20}USB device number`), kernelEvent{detail: "resume"}},
 	// drivers/gpu/drm/i915/display/intel_dp_link_training.c
-	{kernelLink, "CONNECTOR", regexp.MustCompile(`\[CONNECTOR:\d+:(?P<subject>[A-Za-z0-9-]{1,32})\].{0,120}Link Training (?:failed|Unsuccessful)`), kernelEvent{}},
+	{kernelLink, "CONNECTOR", form(`\[CONNECTOR:\d+:(?P<subject>[A-Za-z0-9-]{1,32})\].{0,120}Link Training (?:failed|Unsuccessful)`), kernelEvent{}},
 	// drivers/gpu/drm: i915, amdgpu, nouveau; and NVIDIA's own driver
-	{kernelGPU, "GPU HANG", regexp.MustCompile(`^i915 \S+: (?:\[drm\] )?GPU HANG: ecode (?P<detail>[\w:]{1,40})`), kernelEvent{subject: "i915"}},
-	{kernelGPU, "GPU reset begin", regexp.MustCompile(`^amdgpu \S+: amdgpu: GPU reset begin`), kernelEvent{subject: "amdgpu"}},
-	{kernelGPU, "NVRM: Xid", regexp.MustCompile(`^NVRM: Xid \([^)]{1,40}\): (?P<detail>\d+)`), kernelEvent{subject: "nvidia"}},
+	{kernelGPU, "GPU HANG", form(`^i915 \S+: (?:\[drm\] )?GPU HANG: ecode (?P<detail>[\w:]{1,40})`), kernelEvent{subject: "i915"}},
+	{kernelGPU, "GPU reset begin", form(`^amdgpu \S+: amdgpu: GPU reset begin`), kernelEvent{subject: "amdgpu"}},
+	{kernelGPU, "NVRM: Xid", form(`^NVRM: Xid \([^)]{1,40}\): (?P<detail>\d+)`), kernelEvent{subject: "nvidia"}},
 	// arch/x86/kernel/cpu/mce, kernel/watchdog.c
-	{kernelCheck, "Machine", regexp.MustCompile(`^(?:mce: )?\[Hardware Error\]: (?:CPU \d+: )?Machine [Cc]heck`), kernelEvent{}},
-	{kernelStuck, "lockup", regexp.MustCompile(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
-	{kernelStuck, "LOCKUP", regexp.MustCompile(`^(?:NMI )?watchdog: Watchdog detected (?P<detail>hard LOCKUP)`), kernelEvent{}},
+	{kernelCheck, "Machine", form(`^(?:mce: )?\[Hardware Error\]: (?:CPU \d+: )?Machine [Cc]heck`), kernelEvent{}},
+	{kernelStuck, "lockup", form(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
+	{kernelStuck, "LOCKUP", form(`^(?:NMI )?watchdog: Watchdog detected (?P<detail>hard LOCKUP)`), kernelEvent{}},
 	// drivers/net/wireless: iwlwifi, ath10k to ath12k, rtw89, brcmfmac
-	{kernelRadio, "Microcode SW error", regexp.MustCompile(`^iwlwifi (?P<subject>[\w:.-]{1,64}): Microcode SW error detected`), kernelEvent{}},
-	{kernelRadio, "irmware crashed", regexp.MustCompile(`^ath1[0-2]k_\w+ (?P<subject>[\w:.-]{1,64}): firmware crashed`), kernelEvent{}},
-	{kernelRadio, "SER catches error", regexp.MustCompile(`^rtw89_\w+ (?P<subject>[\w:.-]{1,64}): SER catches error`), kernelEvent{}},
-	{kernelRadio, "brcmf_fw_crashed", regexp.MustCompile(`^ieee80211 (?P<subject>phy\d+): brcmf_fw_crashed: Firmware has halted or crashed`), kernelEvent{}},
+	{kernelRadio, "Microcode SW error", form(`^iwlwifi (?P<subject>[\w:.-]{1,64}): Microcode SW error detected`), kernelEvent{}},
+	{kernelRadio, "irmware crashed", form(`^ath1[0-2]k_\w+ (?P<subject>[\w:.-]{1,64}): firmware crashed`), kernelEvent{}},
+	{kernelRadio, "SER catches error", form(`^rtw89_\w+ (?P<subject>[\w:.-]{1,64}): SER catches error`), kernelEvent{}},
+	{kernelRadio, "brcmf_fw_crashed", form(`^ieee80211 (?P<subject>phy\d+): brcmf_fw_crashed: Firmware has halted or crashed`), kernelEvent{}},
+}
+
+// form is a regular expression that is compiled when it is first used: most of
+// them never are, and compiling all costs each start of the program 2 ms.
+func form(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
 // trapSignals are the signals that go with a processor's traps.
@@ -157,13 +164,14 @@ func kernelEventOf(message []byte) (kernelEvent, bool) {
 		if !bytes.Contains(message, []byte(pattern.word)) {
 			continue
 		}
-		values := pattern.form.FindSubmatch(message)
+		form := pattern.form()
+		values := form.FindSubmatch(message)
 		if values == nil {
 			continue
 		}
 		event := pattern.fixed
 		event.kind = pattern.kind
-		for i, name := range pattern.form.SubexpNames() {
+		for i, name := range form.SubexpNames() {
 			value := string(values[i])
 			switch name {
 			case "subject":

@@ -49,6 +49,9 @@ type Config struct {
 	// Announced is what switches said of themselves, see OpenAnnouncements; nil:
 	// the network group has no neighbours, and says why.
 	Announced *Announcements
+	// Packages keeps the reading of the package database between processes, see
+	// OpenPackages; nil: each process reads it once.
+	Packages *Packages
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
 	// Progress is told when a group is done; calls never overlap. It may be nil.
@@ -75,6 +78,18 @@ func Groups() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// withoutRights are the groups whose readers never ask Config.Privileged.
+var withoutRights = []string{
+	"clock", "counters", "host", "load", "power", "printing", "security", "services", "software", "space", "updates",
+}
+
+// NeedsRights tells whether one of the groups asks Config.Privileged.
+func NeedsRights(groups []string) bool {
+	return slices.ContainsFunc(groups, func(group string) bool {
+		return slices.ContainsFunc(sources, func(s source) bool { return s.group == group }) && !slices.Contains(withoutRights, group)
+	})
 }
 
 // Observe reads the named groups, at the same time, and returns the sealed

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -128,11 +127,11 @@ func (r *reader) conserving() bool {
 
 // ucsiSupply is the name of the charger behind a USB-C connector; connectors
 // count from 1, ports from 0.
-var ucsiSupply = regexp.MustCompile(`^ucsi-source-psy-.*?0*([0-9]+)$`)
+var ucsiSupply = form(`^ucsi-source-psy-.*?0*([0-9]+)$`)
 
 // portOf names the USB-C port of a charger; "" when it has none.
 func portOf(supplyName string) string {
-	m := ucsiSupply.FindStringSubmatch(supplyName)
+	m := ucsiSupply().FindStringSubmatch(supplyName)
 	if m == nil {
 		return ""
 	}
@@ -228,7 +227,7 @@ func readProcessorHeat(r *reader, p *constatv1.Power) {
 }
 
 // fanInput is the file of a fan's speed.
-var fanInput = regexp.MustCompile(`^(fan[0-9]{1,2})_input$`)
+var fanInput = form(`^(fan[0-9]{1,2})_input$`)
 
 // fanUnknown is what the ThinkPad's controller says while it does not know.
 const fanUnknown = 65535
@@ -246,7 +245,7 @@ func readFans(r *reader, p *constatv1.Power) error {
 			continue // it went away
 		}
 		for _, file := range files {
-			m := fanInput.FindStringSubmatch(file)
+			m := fanInput().FindStringSubmatch(file)
 			if m == nil {
 				continue
 			}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -173,8 +172,8 @@ func reasons(attributes []ippAttribute, name string) []string {
 
 // What may give away a document or an account in a message of a backend.
 var (
-	quoted      = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»")
-	credentials = regexp.MustCompile(`//[^/@\s]+@`)
+	quoted      = form("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»")
+	credentials = form(`//[^/@\s]+@`)
 )
 
 // discreetMessage takes quoted names and accounts out of a printer's message;
@@ -183,7 +182,7 @@ func discreetMessage(message *string) *string {
 	if message == nil || *message == "" {
 		return nil
 	}
-	return set(credentials.ReplaceAllString(quoted.ReplaceAllString(*message, "…"), "//"))
+	return set(credentials().ReplaceAllString(quoted().ReplaceAllString(*message, "…"), "//"))
 }
 
 // jobAttributes are the attributes asked of each job: never its name or owner.

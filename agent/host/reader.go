@@ -2,8 +2,6 @@ package host
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,6 +33,12 @@ type reader struct {
 	health struct {
 		sync.Once
 		seen *diskState
+	}
+	// programs are the names of all processes, listed at most once for all who ask.
+	programs struct {
+		sync.Once
+		names map[string]bool
+		err   error
 	}
 	// filter reads the packet filter's rules, at most once for all who ask.
 	filter func(ctx context.Context) (*ruleset, error)
@@ -86,18 +90,7 @@ func (r *reader) path(name string) string {
 }
 
 // file reads a whole file, up to maxFile bytes; a larger one is an error.
-func (r *reader) file(name string) ([]byte, error) {
-	f, err := os.Open(r.path(name))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(content) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
-	}
-	return content, err
-}
+func (r *reader) file(name string) ([]byte, error) { return readFile(r.path(name)) }
 
 // text reads a file of one value, as sysfs has them, without its line end.
 func (r *reader) text(name string) (string, error) {

@@ -3,7 +3,6 @@ package host
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -53,12 +52,12 @@ func snapVersion(meta []byte) *string {
 
 // newestRelease finds the first release in an application's AppStream metadata,
 // which lists the newest one first (freedesktop.org/software/appstream).
-var newestRelease = regexp.MustCompile(`<release\s[^>]{0,400}?\bversion="([^"<>]{1,100})"`)
+var newestRelease = form(`<release\s[^>]{0,400}?\bversion="([^"<>]{1,100})"`)
 
 // flatpakVersion reads the version out of AppStream metadata; nil when it tells
 // none.
 func flatpakVersion(metainfo []byte) *string {
-	if parts := newestRelease.FindSubmatch(metainfo); parts != nil {
+	if parts := newestRelease().FindSubmatch(metainfo); parts != nil {
 		return filled(string(parts[1]))
 	}
 	return nil

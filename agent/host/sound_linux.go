@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"time"
 
@@ -25,7 +24,7 @@ type soundCardPlace struct {
 	usbFunctions
 }
 
-var pciAddress = regexp.MustCompile(`/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/sound/`)
+var pciAddress = form(`/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/sound/`)
 
 // readAudio lists where sound can go to and come from, muted or not by the
 // cards' own switches, and which of them the user's sound server takes.
@@ -82,7 +81,7 @@ func cardPlace(r *reader, card int, devices []*constatv1.UsbDevice, functions ma
 		return soundCardPlace{}
 	}
 	place := soundCardPlace{usbFunctions: functions[placeOf(target).usb]}
-	if m := pciAddress.FindStringSubmatch(target); m != nil {
+	if m := pciAddress().FindStringSubmatch(target); m != nil {
 		place.pci = m[1]
 	}
 	for _, d := range devices {

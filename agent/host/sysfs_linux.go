@@ -47,7 +47,7 @@ func (r *reader) driver(dir string) *string {
 func (r *reader) idsFile(name string) []byte {
 	for _, dir := range []string{"/usr/share/misc/", "/usr/share/hwdata/", "/var/lib/usbutils/"} {
 		if content, err := r.file(dir + name); err == nil {
-			return append([]byte("\n"), content...) // every vendor follows a line end
+			return content
 		}
 	}
 	return nil

@@ -121,7 +121,9 @@ func idNames(ids []byte, vendor, product string) (vendorName, productName string
 // idLine returns what follows prefix on its line, and the lines after that.
 func idLine(ids []byte, prefix string) (name string, rest []byte) {
 	at := bytes.Index(ids, []byte(prefix))
-	if at < 0 {
+	if bytes.HasPrefix(ids, []byte(prefix[1:])) {
+		at = -1 // the first line follows no line end
+	} else if at < 0 {
 		return "", nil
 	}
 	line, rest, _ := bytes.Cut(ids[at+len(prefix):], []byte("\n"))

@@ -4,10 +4,9 @@
 // The little that needs rights (the raw firmware tables, disk health, later
 // remedies) is done by a second process of the same binary that knows a fixed
 // list of verbs, takes no command lines, opens no port, and parses nothing that
-// comes from outside: it returns raw bytes. The exceptions are dialogues: with a
-// wireless receiver, whose next question depends on the last answer (package
-// hidpp), and with who is on the link or keeps its sign-in, of whose answers it
-// looks at what tells them from others' and keeps private keys here.
+// comes from outside: it returns raw bytes. The one exception is the dialogue
+// with a wireless receiver, whose next question depends on the last answer; see
+// package hidpp.
 //
 // It comes to life in one of two ways. Under systemd a socket unit starts it on
 // demand and it ends when idle. Started as root by hand, [Split] makes it a
@@ -21,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"slices"
@@ -28,11 +28,12 @@ import (
 	"time"
 )
 
-// Limits of one request, of one answer, of the time a verb may take, and of how
+// Limits of one request, of one answer, of why there is none, of the time a verb may take, and of how
 // many work at the same time.
 const (
 	maxRequest = 16 << 10
 	maxAnswer  = 4 << 20
+	maxReason  = 2 << 10 // with its escapes it fits into a line of maxRequest
 	verbTime   = 20 * time.Second
 	maxWorking = 16
 	// DefaultSocket is where the service manager listens for the helper.
@@ -60,12 +61,47 @@ type request struct {
 	Argument string `json:"argument,omitempty"`
 }
 
+// answer is a line; Length bytes of content follow it as they are, because the
+// kernel's log is large, and packing it into JSON costs more than reading it.
 type answer struct {
-	Number  uint64 `json:"number"`
-	Content []byte `json:"content,omitempty"`
+	Number uint64 `json:"number"`
+	Length int    `json:"length,omitempty"`
 	// Class is "", "unsupported", "denied" or "failed".
 	Class  string `json:"class,omitempty"`
 	Reason string `json:"reason,omitempty"`
+
+	content []byte
+}
+
+// write sends an answer in one piece.
+func (a *answer) write(to io.Writer) error {
+	a.Length, a.Reason = len(a.content), a.Reason[:min(len(a.Reason), maxReason)]
+	head, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	pieces := net.Buffers{append(head, '\n'), a.content}
+	_, err = pieces.WriteTo(to)
+	return err
+}
+
+// readAnswer reads one answer.
+func readAnswer(in *bufio.Reader) (a answer, err error) {
+	head, err := in.ReadSlice('\n') // a longer line than the buffer is an error
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(head, &a); err != nil {
+		return a, err
+	}
+	if a.Length < 0 || a.Length > maxAnswer {
+		return a, fmt.Errorf("an answer of %d bytes", a.Length)
+	}
+	if a.Length > 0 {
+		a.content = make([]byte, a.Length)
+		_, err = io.ReadFull(in, a.content)
+	}
+	return a, err
 }
 
 // Serve answers requests, one a line, on one connection until it closes or
@@ -81,7 +117,6 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 		working sync.WaitGroup
 		room    = make(chan struct{}, maxWorking)
 		writing sync.Mutex
-		out     = json.NewEncoder(c)
 	)
 	defer working.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -107,7 +142,7 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 			a.Number = r.Number
 			writing.Lock()
 			defer writing.Unlock()
-			if err := out.Encode(a); err != nil {
+			if err := a.write(c); err != nil {
 				c.Close() // the other half sees that, and asks anew
 			}
 		})
@@ -132,7 +167,7 @@ func do(ctx context.Context, r request) answer {
 	case len(content) > maxAnswer:
 		return answer{Class: "failed", Reason: fmt.Sprintf("%d bytes, more than %d", len(content), maxAnswer)}
 	}
-	return answer{Content: content}
+	return answer{content: content}
 }
 
 // Client asks the privileged half. Its zero value has none, and says denied.
@@ -213,10 +248,9 @@ func (c *connection) broken() error {
 
 // receive hands answers out until the connection ends.
 func (c *connection) receive() {
-	in := json.NewDecoder(c.conn)
+	in := bufio.NewReaderSize(c.conn, maxRequest)
 	for {
-		var a answer
-		err := in.Decode(&a)
+		a, err := readAnswer(in)
 		c.mu.Lock()
 		if err != nil {
 			c.err = err
@@ -259,7 +293,7 @@ func (c *connection) ask(ctx context.Context, verb, argument string) ([]byte, er
 		if a.Class != "" {
 			return nil, &refusal{a}
 		}
-		return a.Content, nil
+		return a.content, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("the privileged half, %s: %w", verb, ctx.Err())
 	case <-c.ended:

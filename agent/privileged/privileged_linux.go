@@ -72,8 +72,9 @@ const helperArgument = "privileged"
 // returned: as an ordinary user its parents may be closed to it.
 //
 // Where the process has no root rights to give up, nothing changes and the
-// client asks the helper of the service manager, if there is one.
-func Split(ctx context.Context, dir string) (*Client, string, error) {
+// client asks the helper of the service manager, if there is one. Where nothing
+// will be asked, no child is started, and the client says denied.
+func Split(ctx context.Context, dir string, asks bool) (*Client, string, error) {
 	if os.Geteuid() != 0 {
 		return &Client{dial: dialSocket}, dir, nil
 	}
@@ -81,9 +82,11 @@ func Split(ctx context.Context, dir string) (*Client, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	client, err := startHelper(ctx)
-	if err != nil {
-		return nil, "", err
+	client := &Client{}
+	if asks {
+		if client, err = startHelper(ctx); err != nil {
+			return nil, "", err
+		}
 	}
 	if dir != "" {
 		if err := handOver(dir, account); err != nil {

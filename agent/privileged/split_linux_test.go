@@ -55,7 +55,7 @@ type told struct {
 
 func half(dir string) {
 	var t told
-	client, name, err := Split(context.Background(), dir)
+	client, name, err := Split(context.Background(), dir, true)
 	if err != nil {
 		t.Error = err.Error()
 	} else {

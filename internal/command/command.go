@@ -92,11 +92,18 @@ var EveryKey = protojson.MarshalOptions{EmitDefaultValues: true}
 // WriteMessage prints a message as one JSON object. protojson varies its white
 // space on purpose; what others script against should not.
 func WriteMessage(w io.Writer, m proto.Message, o protojson.MarshalOptions) error {
+	o.Multiline = false
 	text, err := o.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return WriteJSON(w, json.RawMessage(text))
+	var out bytes.Buffer
+	if err := json.Indent(&out, text, "", "  "); err != nil { // in one go: snapshots are large
+		return err
+	}
+	out.WriteByte('\n')
+	_, err = w.Write(out.Bytes())
+	return err
 }
 
 // WriteJSON prints a value as one indented JSON object.
