@@ -37,6 +37,7 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 			s.Result = set("error")
 			return s
 		}
+		s.Host = set(u.Hostname())
 		return p.askWeb(s, u)
 	case service.GetTcp() != "":
 		s.Kind, target = set("tcp"), service.GetTcp()
@@ -45,6 +46,7 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 	case service.GetMail() != "":
 		s.Kind, target = set("mail"), withPort(service.GetMail(), mailPort)
 	}
+	s.Host = set(hostOf(target))
 	start := time.Now()
 	conn, attempts, err := p.reach(p.ctx, target)
 	if errors.Is(err, errForbidden) {

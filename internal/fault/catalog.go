@@ -154,8 +154,8 @@ func openLine(line *constatv1.Catalog_Line) (*evidence, error) {
 			return nil, err
 		}
 		last := e.each[len(e.each)-1]
-		if !last.IsList() || last.Message() == nil {
-			return nil, fmt.Errorf("%s is no list of messages", line.GetEach())
+		if last.Message() == nil || len(e.each) < 2 {
+			return nil, fmt.Errorf("%s holds no messages", line.GetEach())
 		}
 		fields = last.Message().Fields()
 	}

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +74,8 @@ func (p *Part) Same(q *Part) (same, known bool) {
 }
 
 // whole is what several lists of a snapshot tell of: a link has addresses, a
-// radio and counters, a printer its queues.
+// radio and counters, a printer its queues, a host its name, its certificate
+// and its service.
 type whole struct{ kind, key string }
 
 // wholes says by which field a message is a whole, or belongs to one; any other
@@ -82,9 +84,13 @@ var wholes = map[protoreflect.FullName]struct {
 	kind  string
 	field protoreflect.Name
 }{
-	"constat.v1.Link":    {"link", "name"},
-	"constat.v1.Printer": {"printer", "id"},
-	"constat.v1.Queue":   {"printer", "printer_id"},
+	"constat.v1.Link":         {"link", "name"},
+	"constat.v1.Printer":      {"printer", "id"},
+	"constat.v1.Queue":        {"printer", "printer_id"},
+	"constat.v1.HostsEntry":   {"host", "name"},
+	"constat.v1.TlsProbe":     {"host", "server_name"},
+	"constat.v1.HttpProbe":    {"host", "url"},
+	"constat.v1.ServiceProbe": {"host", "host"},
 }
 
 func wholeOf(m protoreflect.Message) whole {
@@ -96,7 +102,14 @@ func wholeOf(m protoreflect.Message) whole {
 	if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() || !m.Has(fd) {
 		return whole{}
 	}
-	return whole{w.kind, m.Get(fd).String()}
+	key := m.Get(fd).String()
+	if w.kind == "host" {
+		if u, err := url.Parse(key); err == nil && u.Host != "" {
+			key = u.Hostname()
+		}
+		key = strings.ToLower(strings.TrimSuffix(key, "."))
+	}
+	return whole{w.kind, key}
 }
 
 // evidence is one line of an entry's proof: which facts to show, of which

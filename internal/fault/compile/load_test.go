@@ -70,7 +70,7 @@ func TestLoadSaysWhereAndWhatWasExpected(t *testing.T) {
 		{"syntax of a rule", "exists(f, f.system)", "exists(f, f.system", []string{"os.yaml:32:", "Syntax error"}},
 		{"unknown fact to show", "show: [cpu_percent, name]", "show: [cpu_percent, nam]", []string{`os.yaml:18:27: fault os-one: unknown fact "nam"`, "expected one of name, pid"}},
 		{"whole group to show", "show: [load.cpu.busy_percent]", "show: [load]", []string{"os.yaml:35:14:", "not a whole group"}},
-		{"list that is none", "each: load.processes", "each: load.cpu", []string{"os.yaml:16:13:", "expects the path of a list"}},
+		{"list that is none", "each: load.processes", "each: load.cpu.threads", []string{"os.yaml:16:13:", "expects the path of a list"}},
 		{
 			"condition on an element without a list", "    - each: load.processes\n      where: it.cpu_percent > 80.0\n      show: [cpu_percent, name]\n      component: it.name",
 			"    - where: it.cpu_percent > 80.0\n      show: [load.cpu.busy_percent]", []string{"os.yaml:16:14:", "undeclared reference to 'it'"},

@@ -224,8 +224,8 @@ func (r *reader) line(id scalar, e entryEvidence) *constatv1.Catalog_Line {
 			return made
 		}
 		last := way[len(way)-1]
-		if !last.IsList() || last.Message() == nil {
-			r.problem(e.Each, "fault %s: each expects the path of a list of messages, like network.links", id.text)
+		if last.Message() == nil || len(way) < 2 {
+			r.problem(e.Each, "fault %s: each expects the path of a list of messages, like network.links, or of a message, like probes.http", id.text)
 			return made
 		}
 		fields, item, shortest = last.Message().Fields(), fault.ElementType(last), 1

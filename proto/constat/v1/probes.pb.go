@@ -823,11 +823,13 @@ type ServiceProbe struct {
 	// url | tcp | vpn | mail | directory.
 	Kind *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	// As a TlsProbe's or HttpProbe's result, or httpError (5xx).
-	Result        *string  `protobuf:"bytes,3,opt,name=result,proto3,oneof" json:"result,omitempty"`
-	Status        *int32   `protobuf:"varint,4,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	Ms            *float64 `protobuf:"fixed64,5,opt,name=ms,proto3,oneof" json:"ms,omitempty"`
-	NameResolved  *bool    `protobuf:"varint,6,opt,name=name_resolved,json=nameResolved,proto3,oneof" json:"name_resolved,omitempty"`
-	Connected     *bool    `protobuf:"varint,7,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	Result       *string  `protobuf:"bytes,3,opt,name=result,proto3,oneof" json:"result,omitempty"`
+	Status       *int32   `protobuf:"varint,4,opt,name=status,proto3,oneof" json:"status,omitempty"`
+	Ms           *float64 `protobuf:"fixed64,5,opt,name=ms,proto3,oneof" json:"ms,omitempty"`
+	NameResolved *bool    `protobuf:"varint,6,opt,name=name_resolved,json=nameResolved,proto3,oneof" json:"name_resolved,omitempty"`
+	Connected    *bool    `protobuf:"varint,7,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	// The name or address by which it was asked.
+	Host          *string `protobuf:"bytes,8,opt,name=host,proto3,oneof" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -909,6 +911,13 @@ func (x *ServiceProbe) GetConnected() bool {
 		return *x.Connected
 	}
 	return false
+}
+
+func (x *ServiceProbe) GetHost() string {
+	if x != nil && x.Host != nil {
+		return *x.Host
+	}
+	return ""
 }
 
 // ProxyProbe asks the configured proxy.
@@ -1473,7 +1482,7 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\r_handshake_msB\x0e\n" +
 	"\f_spki_sha256B\f\n" +
 	"\n" +
-	"_connected\"\xab\x02\n" +
+	"_connected\"\xcd\x02\n" +
 	"\fServiceProbe\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x1b\n" +
@@ -1481,7 +1490,8 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\x05H\x03R\x06status\x88\x01\x01\x12\x13\n" +
 	"\x02ms\x18\x05 \x01(\x01H\x04R\x02ms\x88\x01\x01\x12(\n" +
 	"\rname_resolved\x18\x06 \x01(\bH\x05R\fnameResolved\x88\x01\x01\x12!\n" +
-	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01B\a\n" +
+	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01\x12\x17\n" +
+	"\x04host\x18\b \x01(\tH\aR\x04host\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_kindB\t\n" +
 	"\a_resultB\t\n" +
@@ -1489,7 +1499,8 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x03_msB\x10\n" +
 	"\x0e_name_resolvedB\f\n" +
 	"\n" +
-	"_connected\"\xdc\x01\n" +
+	"_connectedB\a\n" +
+	"\x05_host\"\xdc\x01\n" +
 	"\n" +
 	"ProxyProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
