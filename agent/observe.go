@@ -117,8 +117,10 @@ func (o *observer) close() {
 	o.config.Packages.Close()
 }
 
-// observe looks at the machine, and adds what is remembered of it.
+// observe looks at the machine, and adds what is remembered of it. A group that
+// is named twice is told once.
 func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
+	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
 	remembered := func(group string) bool { return slices.Contains(history.Groups(), group) }
 	s := host.Observe(ctx, c, slices.DeleteFunc(slices.Clone(groups), remembered))
 	o.memory.Complete(s, groups, time.Now())

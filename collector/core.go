@@ -28,6 +28,8 @@ type core struct {
 	accounts  *account.Accounts
 	catalog   *fault.Catalog
 	authority *identity.Authority
+	// key opens what is sealed in the database.
+	key *identity.SealingKey
 }
 
 // openCore opens the data, and makes the CA and its sealing key at the very
@@ -56,7 +58,7 @@ func (c *core) build(ctx context.Context, s *settings) error {
 	if err != nil {
 		return err
 	}
-	c.authority = authority
+	c.authority, c.key = authority, key
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw})
 	if err := durable.Write(s.caFile(), certificate, 0o644); err != nil {
 		return err

@@ -21,14 +21,18 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-func gearCommand() *cobra.Command {
+func gearCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gear",
 		Short: "Ask switches, routers, access points and network printers",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "poll and walk ask a device at once and need no collector. The other commands ask a\n" +
+			"running collector and need a token in CONSTAT_TOKEN:\n\n" +
+			"  export CONSTAT_TOKEN=$(constat-collector user token NAME)",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(gearPollCommand(), gearWalkCommand())
+	cmd.AddCommand(gearPollCommand(), gearWalkCommand(), credentialCommand(o))
+	cmd.AddCommand(watchCommands(o)...)
 	return cmd
 }
 

@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		userCommand(&o),
 		ticketCommand(&o),
 		endpointCommand(&o),
-		gearCommand(),
+		gearCommand(&o),
 		doctorCommand(&o),
 		configCommand(),
 		&cobra.Command{

@@ -21,6 +21,7 @@ import (
 
 	"constat/collector/api"
 	"constat/collector/console"
+	"constat/collector/gear"
 	"constat/collector/intake"
 	"constat/internal/command"
 	"constat/internal/version"
@@ -114,7 +115,8 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	srv.stopping = cancel
 
 	agents := intake.New(srv.desk, srv.authority, intake.Options{Names: srv.settings.names(), Log: srv.log})
-	technicians := api.New(srv.desk, srv.accounts)
+	watch := gear.NewWatch(srv.store, srv.key, srv.catalog, srv.log)
+	technicians := api.New(srv.desk, srv.accounts, watch)
 	var err error
 	if srv.grpc, err = agents.Server(); err != nil {
 		return err
@@ -141,6 +143,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 		forPeople = tls.NewListener(forPeople, config)
 	}
 	srv.parts.Go(func() { srv.desk.Run(ctx) })
+	srv.parts.Go(func() { watch.Run(ctx) })
 	srv.parts.Go(func() {
 		if err := srv.grpc.Serve(forAgents); err != nil {
 			srv.ended <- fmt.Errorf("serving agents: %w", err)

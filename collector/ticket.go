@@ -102,14 +102,24 @@ func remote(o *options, use, short string, args cobra.PositionalArgs,
 	ask func(context.Context, constatv1.DeskServiceClient, []string) (proto.Message, error),
 	write func(io.Writer, proto.Message),
 ) *cobra.Command {
+	return remoteTo(o, use, short, args, func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
+		return ask(ctx, constatv1.NewDeskServiceClient(conn), args)
+	}, write)
+}
+
+// remoteTo is remote for any of the collector's services.
+func remoteTo(o *options, use, short string, args cobra.PositionalArgs,
+	ask func(context.Context, *grpc.ClientConn, []string) (proto.Message, error),
+	write func(io.Writer, proto.Message),
+) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withDesk(cmd, func(ctx context.Context, desk constatv1.DeskServiceClient) error {
-				m, err := ask(ctx, desk, args)
+			return o.withCollector(cmd, func(ctx context.Context, conn *grpc.ClientConn) error {
+				m, err := ask(ctx, conn, args)
 				if err != nil {
 					return plain(err)
 				}
@@ -185,8 +195,15 @@ func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[const
 	}
 }
 
-// withDesk connects to a running collector as CONSTAT_TOKEN's user.
+// withDesk is withCollector for the desk's service.
 func (o *options) withDesk(cmd *cobra.Command, f func(context.Context, constatv1.DeskServiceClient) error) error {
+	return o.withCollector(cmd, func(ctx context.Context, conn *grpc.ClientConn) error {
+		return f(ctx, constatv1.NewDeskServiceClient(conn))
+	})
+}
+
+// withCollector connects to a running collector as CONSTAT_TOKEN's user.
+func (o *options) withCollector(cmd *cobra.Command, f func(context.Context, *grpc.ClientConn) error) error {
 	s, err := o.load(cmd)
 	if err != nil {
 		return err
@@ -216,7 +233,7 @@ func (o *options) withDesk(cmd *cobra.Command, f func(context.Context, constatv1
 	}
 	defer conn.Close()
 	ctx := metadata.AppendToOutgoingContext(cmd.Context(), "authorization", "Bearer "+token)
-	return f(ctx, constatv1.NewDeskServiceClient(conn))
+	return f(ctx, conn)
 }
 
 func number(text string) (int32, error) {

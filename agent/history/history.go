@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -40,6 +41,8 @@ type Memory struct {
 	problem error
 
 	vitals *vitals // of the process that keeps
+	// sampler takes them; nil until Watch.
+	sampler atomic.Pointer[host.Sampler]
 	// What Recall read: the vitals, and the other files by name.
 	rows   rows
 	copied map[string][]byte
@@ -82,6 +85,7 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 		return
 	}
 	sampler := host.NewSampler(c)
+	m.sampler.Store(sampler)
 	go m.listen(ctx, sampler, plugged, log)
 	tick := time.NewTicker(Period)
 	defer tick.Stop()
@@ -202,6 +206,9 @@ func (m *Memory) Complete(s *constatv1.Snapshot, groups []string, now time.Time)
 			s.Changes = changes
 		default:
 			s.Vitals = vitals
+			if sampler := m.sampler.Load(); sampler != nil {
+				o.Gaps = sampler.Gaps()
+			}
 		}
 		o.DurationMs = int32(time.Since(start).Milliseconds())
 		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: group, Observation: o})

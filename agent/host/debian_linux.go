@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -17,7 +18,10 @@ import (
 // Where dpkg and apt keep what they know.
 const (
 	dpkgStatus = "/var/lib/dpkg/status"
-	aptLists   = "/var/lib/apt/lists"
+	// dpkgUpdates has a file for each change of a package's state until dpkg
+	// ends well, and writes a new status file.
+	dpkgUpdates = "/var/lib/dpkg/updates"
+	aptLists    = "/var/lib/apt/lists"
 )
 
 // debianCache keeps the last reading of the package database with the state of
@@ -44,6 +48,15 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 			stamp += stampOf(name, info)
 		}
 	}
+	updates, err := r.dpkgUpdates()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range updates {
+		if info, err := r.stat(name); err == nil {
+			stamp += stampOf(name, info)
+		}
+	}
 	lists, listsErr := r.names(aptLists)
 	lists = slices.DeleteFunc(lists, func(name string) bool {
 		info, err := r.stat(aptLists + "/" + name)
@@ -66,7 +79,13 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	}
 	defer f.Close()
 	d := &debian{}
-	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}); err != nil {
+	var since []io.Reader
+	for _, name := range updates {
+		if content, err := r.file(name); err == nil { // dpkg may be at work, and remove them
+			since = append(since, bytes.NewReader(content), strings.NewReader("\n\n"))
+		}
+	}
+	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}, io.MultiReader(since...)); err != nil {
 		return nil, fmt.Errorf("%s: %w", dpkgStatus, err)
 	}
 	for i, one := range d.packages {
@@ -83,6 +102,21 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	debianCache.stamp, debianCache.value = stamp, d
 	r.Packages.save(stamp, d)
 	return d, nil
+}
+
+// dpkgUpdates are the files in which dpkg notes what it does, in their order:
+// their names are numbers of one length. It keeps 250 of them at the most.
+func (r *reader) dpkgUpdates() ([]string, error) {
+	names, err := r.names(dpkgUpdates)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return digits(name) != len(name) })
+	names = names[:min(len(names), 1000)]
+	for i, name := range names {
+		names[i] = dpkgUpdates + "/" + name
+	}
+	return names, err
 }
 
 func stampOf(name string, info fs.FileInfo) string {

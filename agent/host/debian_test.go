@@ -57,7 +57,7 @@ Version: 3`
 func TestParseDpkg(t *testing.T) {
 	// One byte at a time: the paragraphs come out the same.
 	for _, in := range []io.Reader{strings.NewReader(dpkgSample), iotest.OneByteReader(strings.NewReader(dpkgSample))} {
-		packages, broken, err := parseDpkg(in)
+		packages, broken, err := parseDpkg(in, strings.NewReader(""))
 		if err != nil || !slices.Equal(broken, []string{"again", "halfway"}) {
 			t.Errorf("broken %v, error %v", broken, err)
 		}
@@ -74,6 +74,45 @@ func TestParseDpkg(t *testing.T) {
 		if !packages[2].held || packages[5].list != "libc6:i386.list" {
 			t.Errorf("dpkg %+v, libc6 %+v", packages[2], packages[5])
 		}
+	}
+}
+
+// TestInterruptedDpkg: what dpkg noted of packages before it was killed goes
+// before its status file.
+func TestInterruptedDpkg(t *testing.T) {
+	const since = `Package: adduser
+Status: install ok half-configured
+Architecture: all
+Version: 3.135
+
+Package: halfway
+Status: install ok installed
+Architecture: amd64
+Version: 1
+
+
+Package: libc6
+Status: deinstall ok config-files
+Architecture: i386
+Multi-Arch: same
+Version: 2.36-9
+
+
+Package: new
+Status: install ok unpacked
+Architecture: amd64
+Version: 7
+`
+	packages, broken, err := parseDpkg(strings.NewReader(dpkgSample), strings.NewReader(since))
+	if want := []string{"adduser", "again", "new"}; err != nil || !slices.Equal(broken, want) {
+		t.Errorf("broken %v, want %v; error %v", broken, want, err)
+	}
+	var names []string
+	for _, one := range packages {
+		names = append(names, one.name+" "+one.version)
+	}
+	if want := []string{"adduser 3.135", "again 2", "dpkg 1.21.22", "halfway 1", "libc6 2.36-9", "new 7"}; !slices.Equal(names, want) {
+		t.Errorf("packages %q, want %q", names, want)
 	}
 }
 
@@ -129,7 +168,7 @@ func TestCompareDebian(t *testing.T) {
 }
 
 func TestOffer(t *testing.T) {
-	packages, _, err := parseDpkg(strings.NewReader(dpkgSample))
+	packages, _, err := parseDpkg(strings.NewReader(dpkgSample), strings.NewReader(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +279,7 @@ func FuzzDebian(f *testing.F) {
 	f.Add(dpkgSample, "1:2.3-4", "1.0~rc1")
 	f.Add("Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n\n\n", "", "~")
 	f.Fuzz(func(t *testing.T, status, a, b string) {
-		packages, broken, err := parseDpkg(strings.NewReader(status))
+		packages, broken, err := parseDpkg(strings.NewReader(status), strings.NewReader(status))
 		if err == nil && (len(packages) > maxPackages || len(broken) > maxBroken) {
 			t.Errorf("%d packages, %d broken", len(packages), len(broken))
 		}

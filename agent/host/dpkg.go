@@ -45,10 +45,21 @@ type debian struct {
 // settled are dpkg's states of packages that need nothing more to be done.
 var settled = map[string]bool{"installed": true, "not-installed": true, "config-files": true}
 
-// parseDpkg reads dpkg's status file (dpkg(1), "INFORMATION ABOUT PACKAGES"):
-// what is installed, sorted by name, and the packages that `dpkg --audit`
-// complains of, sorted: neither installed nor gone, or to be installed again.
-func parseDpkg(status io.Reader) (packages []dpkgPackage, broken []string, err error) {
+// parseDpkg reads dpkg's status file (dpkg(1), "INFORMATION ABOUT PACKAGES"),
+// and what it wrote of single packages since: what is installed, sorted by name,
+// and the packages that `dpkg --audit` complains of, sorted: neither installed
+// nor gone, or to be installed again.
+func parseDpkg(status, since io.Reader) (packages []dpkgPackage, broken []string, err error) {
+	news := map[string][]byte{} // by name and architecture
+	key := func(p []byte) string {
+		return string(fieldOf(p, "Package: ")) + ":" + string(fieldOf(p, "Architecture: "))
+	}
+	if err := eachParagraph(since, func(p []byte) error {
+		news[key(p)] = bytes.Clone(p)
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
 	broken = []string{}
 	native := ""
 	known := map[string]string{}
@@ -58,18 +69,18 @@ func parseDpkg(status io.Reader) (packages []dpkgPackage, broken []string, err e
 		}
 		return known[string(text)]
 	}
-	err = eachParagraph(status, func(p []byte) error {
+	note := func(p []byte) {
 		name := string(fieldOf(p, "Package: "))
 		words := bytes.Fields(fieldOf(p, "Status: ")) // want, error flag, state
 		if name == "" || len(words) != 3 {
-			return nil
+			return
 		}
 		state := string(words[2])
 		if (string(words[1]) != "ok" || !settled[state]) && len(broken) < maxBroken {
 			broken = append(broken, name)
 		}
 		if state == "not-installed" || state == "config-files" || len(packages) == maxPackages {
-			return nil
+			return
 		}
 		architecture := intern(fieldOf(p, "Architecture: "))
 		if name == "dpkg" {
@@ -84,8 +95,18 @@ func parseDpkg(status io.Reader) (packages []dpkgPackage, broken []string, err e
 		maintainer, _, _ := bytes.Cut(fieldOf(p, "Maintainer: "), []byte("<")) // the name, not the address
 		one.publisher = intern(bytes.TrimSpace(maintainer))
 		packages = append(packages, one)
+	}
+	err = eachParagraph(status, func(p []byte) error {
+		if newer, found := news[key(p)]; found {
+			delete(news, key(p))
+			p = newer
+		}
+		note(p)
 		return nil
 	})
+	for _, p := range news {
+		note(p)
+	}
 	for i, one := range packages {
 		if one.architecture != "all" && one.architecture != native && native != "" {
 			packages[i].name += ":" + one.architecture

@@ -45,6 +45,7 @@ func readUpdates(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 			break
 		}
 	}
+	atWork, _ := aptLocked(r)
 	d, err := r.debian(ctx)
 	if err != nil {
 		for _, fact := range []string{"broken_packages", "pending", "security_pending"} {
@@ -58,8 +59,14 @@ func readUpdates(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	if u.Locked, err = aptLocked(r); err != nil {
 		gap(o, "locked", err)
 	}
+	if len(u.BrokenPackages) > 0 && (u.GetLocked() || atWork != nil && *atWork) {
+		u.BrokenPackages = nil
+		gap(o, "broken_packages", errAtWork)
+	}
 	return u, o
 }
+
+var errAtWork = errors.New("not told: the package manager is at work, and packages are not what they will be")
 
 // pendingUpdates counts what apt would bring.
 func pendingUpdates(u *constatv1.Updates, d *debian, o *constatv1.Observation) {

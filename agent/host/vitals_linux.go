@@ -46,6 +46,8 @@ type Sampler struct {
 	echoes map[netip.Addr]bool
 	// rare is when what is asked at the slow pace was asked last.
 	rare time.Time
+	// silenced: this user may not send echo requests.
+	silenced atomic.Bool
 	// slept is how long the machine had slept since its start at the last look,
 	// in nanoseconds.
 	slept atomic.Int64
@@ -71,6 +73,16 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) []Reading {
 		all = append(all, heardSignals(r)...)
 	}
 	return all
+}
+
+// Gaps are the facts of the vitals that this user may not have.
+func (s *Sampler) Gaps() []*constatv1.Gap {
+	if !s.silenced.Load() {
+		return nil
+	}
+	return []*constatv1.Gap{{
+		Fact: "vitals.gatewayMs", Status: statusDenied, Reason: "this user may not send echo requests: net.ipv4.ping_group_range leaves it out",
+	}}
 }
 
 // stack reads the links' counters, and where the default routes lead.
@@ -231,6 +243,8 @@ func (s *Sampler) network(ctx context.Context, r *reader, gateways []*constatv1.
 				mu.Lock()
 				s.echoes[address] = true
 				mu.Unlock()
+			case g.GetPing() == "denied":
+				s.silenced.Store(true)
 			case answered && g.GetPing() == "timeout":
 				note("lossPercent", route.GetLink(), 100)
 			}

@@ -42,3 +42,8 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) (all []Reading) {
 
 // Plugs tells of USB devices that come and go; not on this system.
 func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.ErrUnsupported }
+
+// Gaps are the facts of the vitals that can't be had here.
+func (s *Sampler) Gaps() []*constatv1.Gap {
+	return []*constatv1.Gap{{Fact: "vitals.gatewayMs", Status: statusUnsupported, Reason: notYet().Error()}}
+}

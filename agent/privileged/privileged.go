@@ -4,9 +4,10 @@
 // The little that needs rights (the raw firmware tables, disk health, later
 // remedies) is done by a second process of the same binary that knows a fixed
 // list of verbs, takes no command lines, opens no port, and parses nothing that
-// comes from outside: it returns raw bytes. The one exception is the dialogue
-// with a wireless receiver, whose next question depends on the last answer; see
-// package hidpp.
+// comes from outside: it returns raw bytes. The exceptions are dialogues: with a
+// wireless receiver, whose next question depends on the last answer (package
+// hidpp), and with who is on the link or keeps its sign-in, of whose answers it
+// looks at what tells them from others' and keeps private keys here.
 //
 // It comes to life in one of two ways. Under systemd a socket unit starts it on
 // demand and it ends when idle. Started as root by hand, [Split] makes it a

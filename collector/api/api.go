@@ -1,5 +1,6 @@
-// Package api is the collector as technicians' programs see it: the gRPC service
-// of proto/constat/v1/desk.proto on top of package desk. Every call carries an
+// Package api is the collector as technicians' programs see it: the gRPC services
+// of proto/constat/v1/desk.proto on top of package desk, and of watch.proto on top
+// of package gear. Every call carries an
 // API token and acts as its user.
 package api
 
@@ -17,29 +18,36 @@ import (
 
 	"constat/collector/account"
 	"constat/collector/desk"
+	"constat/collector/gear"
 	constatv1 "constat/proto/constat/v1"
 )
 
-// Server is the service; Register puts it on a gRPC server.
+// Server is the services; Register puts them on a gRPC server.
 type Server struct {
 	constatv1.UnimplementedDeskServiceServer
+	constatv1.UnimplementedGearServiceServer
 	desk     *desk.Desk
+	watch    *gear.Watch
 	accounts *account.Accounts
 }
 
-// New makes the service over a desk and its accounts.
-func New(d *desk.Desk, a *account.Accounts) *Server {
-	return &Server{desk: d, accounts: a}
+// New makes the services over a desk, its accounts and the watch on its gear.
+func New(d *desk.Desk, a *account.Accounts, w *gear.Watch) *Server {
+	return &Server{desk: d, accounts: a, watch: w}
 }
 
-// Register puts the service on a gRPC server.
+// Register puts the services on a gRPC server.
 //
-// Its unary calls are described as streams that carry one message each way,
+// Their unary calls are described as streams that carry one message each way,
 // which on the wire is the same. gRPC reads and decodes the message of a unary
 // call, up to the server's 16 MiB, before any code of ours runs; of a stream's it
 // reads nothing. So the token is checked first, and strangers cost no memory.
 func (s *Server) Register(on *grpc.Server) {
-	d := constatv1.DeskService_ServiceDesc
+	s.register(on, constatv1.DeskService_ServiceDesc)
+	s.register(on, constatv1.GearService_ServiceDesc)
+}
+
+func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {
 	streams := slices.Clone(d.Streams)
 	for i, call := range streams {
 		streams[i].Handler = s.admit(call.StreamName, call.Handler)
@@ -135,6 +143,10 @@ func statusOf(ctx context.Context, method string, err error) error {
 		if errors.Is(err, kind.err) {
 			return status.Error(kind.code, err.Error())
 		}
+	}
+	var refused gear.Refusal
+	if errors.As(err, &refused) {
+		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	slog.ErrorContext(ctx, "a call failed", "method", method, "error", err)
 	return status.Error(codes.Internal, "the collector could not do this; its log says why")

@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,14 +21,22 @@ import (
 	"constat/collector/api"
 	"constat/collector/bus"
 	"constat/collector/desk"
+	"constat/collector/gear"
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
+	"constat/internal/identity"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // serve runs the service on loopback, and gives a client and a technician's and a
 // lead's context.
 func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, technician, lead context.Context) {
+	t.Helper()
+	conn, d, technician, lead := connect(t)
+	return constatv1.NewDeskServiceClient(conn), d, technician, lead
+}
+
+func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lead context.Context) {
 	t.Helper()
 	s := storetest.SQLite(t)
 	b, err := bus.Embedded(t.Context(), bus.Cluster{})
@@ -50,8 +60,12 @@ func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, tech
 		}
 		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
 	}
+	key, err := identity.NewKeyFile(filepath.Join(t.TempDir(), "sealing.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	d = desk.New(s, b, catalog)
-	service := api.New(d, accounts)
+	service := api.New(d, accounts, gear.NewWatch(s, key, catalog, slog.Default()))
 	server := grpc.NewServer()
 	service.Register(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,12 +74,12 @@ func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, tech
 	}
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return constatv1.NewDeskServiceClient(conn), d, signIn("technician"), signIn("lead")
+	return conn, d, signIn("technician"), signIn("lead")
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -172,5 +186,53 @@ func TestCalls(t *testing.T) {
 		if status.Code(answer.err) != answer.code {
 			t.Errorf("%v, want %s", answer.err, answer.code)
 		}
+	}
+}
+
+// Who may say what is polled, and that a secret never comes back.
+func TestGearCalls(t *testing.T) {
+	conn, _, technician, lead := connect(t)
+	client := constatv1.NewGearServiceClient(conn)
+	secret := "a canary community"
+	put := &constatv1.PutCredentialRequest{Name: "floors", Community: secret}
+	_, errRole := client.PutCredential(technician, put)
+	_, errUnknown := client.AddGear(lead, &constatv1.AddGearRequest{Address: "192.0.2.10", Credential: "floors"})
+	_, errNeither := client.PutCredential(lead, &constatv1.PutCredentialRequest{Name: "floors"})
+	_, errName := client.PutCredential(lead, &constatv1.PutCredentialRequest{Name: "../x", Community: "y"})
+	_, errPut := client.PutCredential(lead, put)
+	_, errAddress := client.AddGear(lead, &constatv1.AddGearRequest{Address: "not an address", Credential: "floors"})
+	added, errAdd := client.AddGear(lead, &constatv1.AddGearRequest{Address: "SW-1.example.org", Credential: "floors", Site: "Lyon"})
+	_, errInUse := client.RemoveCredential(lead, &constatv1.RemoveCredentialRequest{Name: "floors"})
+	_, errNobody := client.ListGear(t.Context(), &constatv1.ListGearRequest{})
+	_, errMissing := client.GetGear(technician, &constatv1.GetGearRequest{Id: "sw-2"})
+	_, errHost := client.FindStation(technician, &constatv1.FindStationRequest{Query: "pc-1"})
+	for i, answer := range []struct {
+		err  error
+		code codes.Code
+	}{
+		{errRole, codes.PermissionDenied}, {errUnknown, codes.InvalidArgument}, {errNeither, codes.InvalidArgument}, {errName, codes.InvalidArgument},
+		{errPut, codes.OK}, {errAddress, codes.InvalidArgument}, {errAdd, codes.OK}, {errInUse, codes.InvalidArgument},
+		{errNobody, codes.Unauthenticated}, {errMissing, codes.NotFound}, {errHost, codes.NotFound},
+	} {
+		if status.Code(answer.err) != answer.code {
+			t.Errorf("%d: %v, want %s", i, answer.err, answer.code)
+		}
+	}
+	if d := added.GetDevice(); d.GetAddress() != "sw-1.example.org" || d.GetState() != "new" || d.GetSite() != "Lyon" {
+		t.Errorf("added %v", d)
+	}
+	list, err := client.ListGear(technician, &constatv1.ListGearRequest{})
+	kept, errKept := client.ListCredentials(technician, &constatv1.ListCredentialsRequest{})
+	if err != nil || errKept != nil || len(list.GetDevices()) != 1 || len(kept.GetCredentials()) != 1 || kept.GetCredentials()[0].GetDevices() != 1 {
+		t.Errorf("%v, %v (%v, %v)", list, kept, err, errKept)
+	}
+	if strings.Contains(list.String()+kept.String(), secret) {
+		t.Error("the community came back")
+	}
+	if _, err := client.RemoveGear(lead, &constatv1.RemoveGearRequest{Id: "SW-1.example.org"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.RemoveCredential(lead, &constatv1.RemoveCredentialRequest{Name: "floors"}); err != nil {
+		t.Error(err)
 	}
 }

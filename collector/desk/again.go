@@ -35,8 +35,8 @@ func againID(id string) string {
 }
 
 // judgeAgain judges what an agent judged, with what only the collector knows
-// beside it: who else of its switch and subnet has the same now. Where that
-// adds something, the second diagnosis stands beside the agent's in its tickets.
+// beside it: the switch's port at the other end of its cable, and who else of its
+// switch and subnet has the same now. Where that adds something, the second diagnosis stands beside the agent's in its tickets.
 // It waits for the snapshot, which may come after the diagnosis.
 func (in *intake) judgeAgain(ctx context.Context, found *constatv1.Diagnosis) error {
 	again, err := in.again(ctx, found)
@@ -61,7 +61,7 @@ func (in *intake) judgeAgain(ctx context.Context, found *constatv1.Diagnosis) er
 // again is the second diagnosis, nil when the collector has nothing to add.
 func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*constatv1.Diagnosis, error) {
 	procedure, ok := diagnosis.Lookup(found.GetProcedure())
-	if !ok || found.GetSnapshotId() == "" || found.GetVerdict() != "fault" {
+	if !ok || found.GetSnapshotId() == "" {
 		return nil, nil
 	}
 	row, err := in.q.SnapshotOf(ctx, in.endpoint, found.GetSnapshotId())
@@ -72,7 +72,7 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 		return nil, err
 	}
 	fleet, err := in.fleet(ctx, found)
-	if err != nil || fleet == nil {
+	if err != nil {
 		return nil, err
 	}
 	manifest := &constatv1.Manifest{}
@@ -83,20 +83,44 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 	if err != nil {
 		return nil, err
 	}
-	now := in.desk.now()
-	s.Fleet = fleet
-	s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: "fleet", Observation: &constatv1.Observation{
-		Status: "observed", Source: "diagnoses of other machines", At: timestamppb.New(now),
-	}})
-	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int { return cmp.Compare(a.GetGroup(), b.GetGroup()) })
+	endpoint, err := in.q.EndpointByID(ctx, in.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := locateSocket(ctx, in.q, endpoint, s.GetNetwork(), manifest.GetTakenAt().AsTime())
+	if err != nil || fleet == nil && socket == nil {
+		return nil, err
+	}
+	if fleet != nil {
+		s.Fleet = fleet
+		add(s, "fleet", "diagnoses of other machines", in.desk.now())
+	}
+	if socket != nil {
+		s.Attachment = socket.Attachment
+		add(s, "attachment", "snmp", socket.ReadAt.AsTime())
+	}
 	again := diagnosis.Judge(in.desk.catalog, procedure, s, found.GetStartedAt().AsTime(), found.GetLanguage())
+	if fleet == nil && (again.GetVerdict() != "fault" || slices.Equal(causes(again), causes(found))) {
+		return nil, nil
+	}
 	again.Id, again.EndpointId, again.Trigger = againID(found.GetId()), in.endpoint, "collector"
 	return again, nil
+}
+
+// add notes in the manifest where a group of the collector's own comes from.
+func add(s *constatv1.Snapshot, group, source string, at time.Time) {
+	s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: group, Observation: &constatv1.Observation{
+		Status: "observed", Source: source, At: timestamppb.New(at),
+	}})
+	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int { return cmp.Compare(a.GetGroup(), b.GetGroup()) })
 }
 
 // fleet is what others see at the time of a diagnosis; nil when they see nothing
 // that concerns it.
 func (in *intake) fleet(ctx context.Context, found *constatv1.Diagnosis) (*constatv1.Fleet, error) {
+	if found.GetVerdict() != "fault" {
+		return nil, nil
+	}
 	place, err := in.place(ctx)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,8 @@
 // (Snapshot.gear), which the same catalog judges that judges endpoints.
 //
 // It only reads. What a device does not offer stays unset; what could not be
-// read makes the poll partial and says so.
+// read makes the poll partial and says so. Poll needs no database; a Watch polls
+// what the organisation has and keeps it in the store.
 package gear
 
 import (
@@ -22,8 +23,10 @@ type Result struct {
 	Gear *constatv1.Gear
 	// Partial says what could not be read, and why; nil when all was.
 	Partial error
-	Stats   snmp.Stats
-	Elapsed time.Duration
+	// Counters are the raw ones, from which the next poll's deltas are made.
+	Counters *constatv1.GearCounters
+	Stats    snmp.Stats
+	Elapsed  time.Duration
 }
 
 // poll is one under way.
@@ -63,6 +66,7 @@ func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, e
 			}
 		}
 	}
+	result.Counters = p.raw()
 	result.Stats, result.Elapsed = session.Stats(), time.Since(began)
 	return result, nil
 }

@@ -151,6 +151,25 @@ func TestDoubleFaults(t *testing.T) {
 	}
 }
 
+// What is seen not to be there brings nothing about: a disk that can't be
+// written to may stop the spooler, but not make a printer silent while the
+// spooler runs.
+func TestNothingIsExplainedByWayOfWhatIsNotThere(t *testing.T) {
+	c, full := builtinCatalog(t), procedure(t, "full")
+	s := proto.Clone(caseOf(t, "printer-unreachable-off", "faulty").Snapshot).(*constatv1.Snapshot)
+	s.Storage = caseOf(t, "os-filesystem-readonly", "faulty").Snapshot.Storage
+	both := []string{"os-filesystem-readonly", "printer-unreachable-off"}
+	got := ids(Judge(c, full, s, fixture.Now, "en").RootCauses)
+	if slices.Sort(got); !slices.Equal(got, both) {
+		t.Errorf("while the spooler runs: root causes %v, want %v", got, both)
+	}
+	s.Printing.Spooler.State = proto.String("stopped")
+	got = ids(Judge(c, full, s, fixture.Now, "en").RootCauses)
+	if !slices.Equal(got, both[:1]) {
+		t.Errorf("with the spooler stopped: root causes %v, want %v", got, both[:1])
+	}
+}
+
 // A cause explains what it does to its own component, and nothing of another of
 // the same kind: that one has a cause of its own, and is named alone.
 func TestCausesReachTheirOwnComponent(t *testing.T) {

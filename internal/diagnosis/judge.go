@@ -216,7 +216,8 @@ func (f *finding) reachedBy(cause *finding) bool {
 	return reached
 }
 
-// consequences lists all faults that f can bring about, sorted.
+// consequences lists all faults that f can bring about, sorted. One that is
+// known not to be there brings nothing about in its turn.
 func (j *judgement) consequences(f *finding) []string {
 	seen := map[string]bool{}
 	todo := slices.Clone(f.Explains)
@@ -225,7 +226,9 @@ func (j *judgement) consequences(f *finding) []string {
 		todo = todo[1:]
 		if next := j.findings[id]; next != nil && !seen[id] {
 			seen[id] = true
-			todo = append(todo, next.Explains...)
+			if next.Truth != fault.False {
+				todo = append(todo, next.Explains...)
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))

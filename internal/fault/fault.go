@@ -42,10 +42,15 @@ func (t Text) About(lang, component string) string {
 		s = t.FR
 	}
 	s = placeholder.ReplaceAllStringFunc(s, func(m string) string {
+		parts := placeholder.FindStringSubmatch(m)
+		before, name := parts[1], parts[2]
 		if component != "" {
-			return component
+			name = component
 		}
-		return placeholder.FindStringSubmatch(m)[1]
+		if before != "" && vowel.MatchString(name) { // only French has it
+			before = "d’"
+		}
+		return before + name
 	})
 	s = strings.Join(strings.Fields(s), " ") // an empty fallback leaves two spaces
 	if Language(lang) == "fr" {
@@ -57,7 +62,12 @@ func (t Text) About(lang, component string) string {
 // unbroken keeps French punctuation on the line of its word.
 var unbroken = strings.NewReplacer(" ;", "\u00a0;", " :", "\u00a0:", " !", "\u00a0!", " ?", "\u00a0?", "« ", "«\u00a0", " »", "\u00a0»")
 
-var placeholder = regexp.MustCompile(`\{component\|([^{}|]*)\}`)
+var (
+	// placeholder takes a French “de” before it along, which loses its vowel
+	// before another: d’un site, d’eth0.
+	placeholder = regexp.MustCompile(`(\bde )?\{component\|([^{}|]*)\}`)
+	vowel       = regexp.MustCompile(`^(?i:[aeiouàâéèêëîïôœù])`)
+)
 
 // Fault is an entry of the catalog.
 type Fault struct {

@@ -73,7 +73,7 @@ var arrows = map[string][]string{
 	"constat/collector":                 {"constat/collector", "constat/internal", "constat/proto"},
 	"constat/collector/store":           {"constat/collector/store", "constat/internal/snapshot", "constat/proto"},
 	"constat/collector/bus":             {},
-	"constat/collector/gear":            {"constat/internal", "constat/proto"},
+	"constat/collector/gear":            {"constat/collector/store", "constat/internal", "constat/proto"},
 	"constat/collector/desk":            {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
 	"constat/collector/store/storetest": {"constat/collector/store", "constat/internal/lab"},
 	"constat/collector/store/query":     {},

@@ -54,3 +54,6 @@ SELECT content FROM diagnoses WHERE endpoint_id = $1 AND id = $2;
 -- name: NewestDiagnoses :many
 SELECT content FROM diagnoses WHERE endpoint_id = $1
 ORDER BY received_at DESC, id DESC LIMIT $2;
+
+-- name: LatestFact :one
+SELECT * FROM latest_facts WHERE endpoint_id = $1 AND group_name = $2;

@@ -141,6 +141,23 @@ func (q *Queries) DiagnosisContent(ctx context.Context, endpointID string, iD st
 	return content, err
 }
 
+const latestFact = `-- name: LatestFact :one
+SELECT endpoint_id, group_name, entry, ordered_at, hash FROM latest_facts WHERE endpoint_id = $1 AND group_name = $2
+`
+
+func (q *Queries) LatestFact(ctx context.Context, endpointID string, groupName string) (LatestFact, error) {
+	row := q.db.QueryRowContext(ctx, latestFact, endpointID, groupName)
+	var i LatestFact
+	err := row.Scan(
+		&i.EndpointID,
+		&i.GroupName,
+		&i.Entry,
+		&i.OrderedAt,
+		&i.Hash,
+	)
+	return i, err
+}
+
 const latestFacts = `-- name: LatestFacts :many
 SELECT endpoint_id, group_name, entry, ordered_at, hash FROM latest_facts WHERE endpoint_id = $1 ORDER BY group_name
 `

@@ -107,6 +107,45 @@ type EnrolmentToken struct {
 	ExpiresAt  int64
 }
 
+type Gear struct {
+	ID         string
+	Address    string
+	Site       string
+	Credential string
+	Enabled    int32
+	AddedAt    int64
+	Name       string
+	NameKey    string
+	Vendor     string
+	Model      string
+	Serial     string
+	Os         string
+	Version    string
+	State      string
+	Reason     string
+	StateSince int64
+	AnsweredAt int64
+	Failures   int32
+	WholeDueAt int64
+	DueAt      int64
+	LeaseOwner string
+	LeaseUntil int64
+}
+
+type GearAddress struct {
+	Mac    string
+	GearID string
+}
+
+type GearFact struct {
+	GearID    string
+	TakenAt   int64
+	WholeAt   int64
+	Content   []byte
+	Counters  []byte
+	Diagnosis []byte
+}
+
 type LatestFact struct {
 	EndpointID string
 	GroupName  string
@@ -161,6 +200,22 @@ type Snapshot struct {
 	ReceivedAt int64
 	OrderedAt  int64
 	Manifest   []byte
+}
+
+type SnmpCredential struct {
+	Name      string
+	Sealed    []byte
+	Version   string
+	ChangedAt int64
+}
+
+type Station struct {
+	Mac      string
+	GearID   string
+	IfIndex  int32
+	Vlan     int32
+	Evidence string
+	SeenAt   int64
 }
 
 type Ticket struct {

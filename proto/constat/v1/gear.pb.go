@@ -268,6 +268,9 @@ type GearIdentity struct {
 	Name          *string                `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	Location      *string                `protobuf:"bytes,8,opt,name=location,proto3,oneof" json:"location,omitempty"`
 	Address       *string                `protobuf:"bytes,9,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	// What it announces itself by over LLDP, where that is an address, else the
+	// address of its bridge.
+	ChassisId     *string `protobuf:"bytes,10,opt,name=chassis_id,json=chassisId,proto3,oneof" json:"chassis_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -361,6 +364,13 @@ func (x *GearIdentity) GetLocation() string {
 func (x *GearIdentity) GetAddress() string {
 	if x != nil && x.Address != nil {
 		return *x.Address
+	}
+	return ""
+}
+
+func (x *GearIdentity) GetChassisId() string {
+	if x != nil && x.ChassisId != nil {
+		return *x.ChassisId
 	}
 	return ""
 }
@@ -1909,6 +1919,236 @@ func (x *SharedFinding) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// GearCounters are the raw counters of one poll, from which the next one's
+// deltas are made. They are the collector's own and part of no snapshot.
+type GearCounters struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// sysUpTime in hundredths of a second.
+	Uptime int64 `protobuf:"varint,2,opt,name=uptime,proto3" json:"uptime,omitempty"`
+	// Another device at the same address has other counters.
+	Serial        string          `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Ports         []*PortCounters `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GearCounters) Reset() {
+	*x = GearCounters{}
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GearCounters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GearCounters) ProtoMessage() {}
+
+func (x *GearCounters) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GearCounters.ProtoReflect.Descriptor instead.
+func (*GearCounters) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GearCounters) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *GearCounters) GetUptime() int64 {
+	if x != nil {
+		return x.Uptime
+	}
+	return 0
+}
+
+func (x *GearCounters) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *GearCounters) GetPorts() []*PortCounters {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+// PortCounters are those of one interface; unset ones it does not offer.
+type PortCounters struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	IfIndex            int32                  `protobuf:"varint,1,opt,name=if_index,json=ifIndex,proto3" json:"if_index,omitempty"`
+	InOctets           *int64                 `protobuf:"varint,2,opt,name=in_octets,json=inOctets,proto3,oneof" json:"in_octets,omitempty"`
+	OutOctets          *int64                 `protobuf:"varint,3,opt,name=out_octets,json=outOctets,proto3,oneof" json:"out_octets,omitempty"`
+	InPackets          *int64                 `protobuf:"varint,4,opt,name=in_packets,json=inPackets,proto3,oneof" json:"in_packets,omitempty"`
+	OutPackets         *int64                 `protobuf:"varint,5,opt,name=out_packets,json=outPackets,proto3,oneof" json:"out_packets,omitempty"`
+	InBroadcasts       *int64                 `protobuf:"varint,6,opt,name=in_broadcasts,json=inBroadcasts,proto3,oneof" json:"in_broadcasts,omitempty"`
+	InErrors           *int64                 `protobuf:"varint,7,opt,name=in_errors,json=inErrors,proto3,oneof" json:"in_errors,omitempty"`
+	OutErrors          *int64                 `protobuf:"varint,8,opt,name=out_errors,json=outErrors,proto3,oneof" json:"out_errors,omitempty"`
+	InDiscards         *int64                 `protobuf:"varint,9,opt,name=in_discards,json=inDiscards,proto3,oneof" json:"in_discards,omitempty"`
+	OutDiscards        *int64                 `protobuf:"varint,10,opt,name=out_discards,json=outDiscards,proto3,oneof" json:"out_discards,omitempty"`
+	CrcErrors          *int64                 `protobuf:"varint,11,opt,name=crc_errors,json=crcErrors,proto3,oneof" json:"crc_errors,omitempty"`
+	LateCollisions     *int64                 `protobuf:"varint,12,opt,name=late_collisions,json=lateCollisions,proto3,oneof" json:"late_collisions,omitempty"`
+	CarrierTransitions *int64                 `protobuf:"varint,13,opt,name=carrier_transitions,json=carrierTransitions,proto3,oneof" json:"carrier_transitions,omitempty"`
+	SecurityViolations *int64                 `protobuf:"varint,14,opt,name=security_violations,json=securityViolations,proto3,oneof" json:"security_violations,omitempty"`
+	// ifCounterDiscontinuityTime.
+	Discontinuity *int64 `protobuf:"varint,15,opt,name=discontinuity,proto3,oneof" json:"discontinuity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PortCounters) Reset() {
+	*x = PortCounters{}
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PortCounters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PortCounters) ProtoMessage() {}
+
+func (x *PortCounters) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PortCounters.ProtoReflect.Descriptor instead.
+func (*PortCounters) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PortCounters) GetIfIndex() int32 {
+	if x != nil {
+		return x.IfIndex
+	}
+	return 0
+}
+
+func (x *PortCounters) GetInOctets() int64 {
+	if x != nil && x.InOctets != nil {
+		return *x.InOctets
+	}
+	return 0
+}
+
+func (x *PortCounters) GetOutOctets() int64 {
+	if x != nil && x.OutOctets != nil {
+		return *x.OutOctets
+	}
+	return 0
+}
+
+func (x *PortCounters) GetInPackets() int64 {
+	if x != nil && x.InPackets != nil {
+		return *x.InPackets
+	}
+	return 0
+}
+
+func (x *PortCounters) GetOutPackets() int64 {
+	if x != nil && x.OutPackets != nil {
+		return *x.OutPackets
+	}
+	return 0
+}
+
+func (x *PortCounters) GetInBroadcasts() int64 {
+	if x != nil && x.InBroadcasts != nil {
+		return *x.InBroadcasts
+	}
+	return 0
+}
+
+func (x *PortCounters) GetInErrors() int64 {
+	if x != nil && x.InErrors != nil {
+		return *x.InErrors
+	}
+	return 0
+}
+
+func (x *PortCounters) GetOutErrors() int64 {
+	if x != nil && x.OutErrors != nil {
+		return *x.OutErrors
+	}
+	return 0
+}
+
+func (x *PortCounters) GetInDiscards() int64 {
+	if x != nil && x.InDiscards != nil {
+		return *x.InDiscards
+	}
+	return 0
+}
+
+func (x *PortCounters) GetOutDiscards() int64 {
+	if x != nil && x.OutDiscards != nil {
+		return *x.OutDiscards
+	}
+	return 0
+}
+
+func (x *PortCounters) GetCrcErrors() int64 {
+	if x != nil && x.CrcErrors != nil {
+		return *x.CrcErrors
+	}
+	return 0
+}
+
+func (x *PortCounters) GetLateCollisions() int64 {
+	if x != nil && x.LateCollisions != nil {
+		return *x.LateCollisions
+	}
+	return 0
+}
+
+func (x *PortCounters) GetCarrierTransitions() int64 {
+	if x != nil && x.CarrierTransitions != nil {
+		return *x.CarrierTransitions
+	}
+	return 0
+}
+
+func (x *PortCounters) GetSecurityViolations() int64 {
+	if x != nil && x.SecurityViolations != nil {
+		return *x.SecurityViolations
+	}
+	return 0
+}
+
+func (x *PortCounters) GetDiscontinuity() int64 {
+	if x != nil && x.Discontinuity != nil {
+		return *x.Discontinuity
+	}
+	return 0
+}
+
 var File_constat_v1_gear_proto protoreflect.FileDescriptor
 
 const file_constat_v1_gear_proto_rawDesc = "" +
@@ -1960,7 +2200,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"_restartedB\x15\n" +
 	"\x13_table_used_percentB\x13\n" +
 	"\x11_poe_budget_wattsB\x11\n" +
-	"\x0f_poe_used_watts\"\x84\x03\n" +
+	"\x0f_poe_used_watts\"\xb7\x03\n" +
 	"\fGearIdentity\x12\x1b\n" +
 	"\x06vendor\x18\x01 \x01(\tH\x00R\x06vendor\x88\x01\x01\x12\x19\n" +
 	"\x05model\x18\x02 \x01(\tH\x01R\x05model\x88\x01\x01\x12\x1b\n" +
@@ -1970,7 +2210,10 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x0euptime_seconds\x18\x06 \x01(\x03H\x05R\ruptimeSeconds\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\a \x01(\tH\x06R\x04name\x88\x01\x01\x12\x1f\n" +
 	"\blocation\x18\b \x01(\tH\aR\blocation\x88\x01\x01\x12\x1d\n" +
-	"\aaddress\x18\t \x01(\tH\bR\aaddress\x88\x01\x01B\t\n" +
+	"\aaddress\x18\t \x01(\tH\bR\aaddress\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"chassis_id\x18\n" +
+	" \x01(\tH\tR\tchassisId\x88\x01\x01B\t\n" +
 	"\a_vendorB\b\n" +
 	"\x06_modelB\t\n" +
 	"\a_serialB\x05\n" +
@@ -1981,7 +2224,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x05_nameB\v\n" +
 	"\t_locationB\n" +
 	"\n" +
-	"\b_address\"\xfb\x10\n" +
+	"\b_addressB\r\n" +
+	"\v_chassis_id\"\xfb\x10\n" +
 	"\rGearInterface\x12\x1e\n" +
 	"\bif_index\x18\x01 \x01(\x05H\x00R\aifIndex\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x19\n" +
@@ -2254,7 +2498,52 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\t_scope_idB\f\n" +
 	"\n" +
 	"_endpointsB\b\n" +
-	"\x06_sinceB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x06_since\"\x9a\x01\n" +
+	"\fGearCounters\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06uptime\x18\x02 \x01(\x03R\x06uptime\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\tR\x06serial\x12.\n" +
+	"\x05ports\x18\x04 \x03(\v2\x18.constat.v1.PortCountersR\x05ports\"\xd1\x06\n" +
+	"\fPortCounters\x12\x19\n" +
+	"\bif_index\x18\x01 \x01(\x05R\aifIndex\x12 \n" +
+	"\tin_octets\x18\x02 \x01(\x03H\x00R\binOctets\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"out_octets\x18\x03 \x01(\x03H\x01R\toutOctets\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"in_packets\x18\x04 \x01(\x03H\x02R\tinPackets\x88\x01\x01\x12$\n" +
+	"\vout_packets\x18\x05 \x01(\x03H\x03R\n" +
+	"outPackets\x88\x01\x01\x12(\n" +
+	"\rin_broadcasts\x18\x06 \x01(\x03H\x04R\finBroadcasts\x88\x01\x01\x12 \n" +
+	"\tin_errors\x18\a \x01(\x03H\x05R\binErrors\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"out_errors\x18\b \x01(\x03H\x06R\toutErrors\x88\x01\x01\x12$\n" +
+	"\vin_discards\x18\t \x01(\x03H\aR\n" +
+	"inDiscards\x88\x01\x01\x12&\n" +
+	"\fout_discards\x18\n" +
+	" \x01(\x03H\bR\voutDiscards\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"crc_errors\x18\v \x01(\x03H\tR\tcrcErrors\x88\x01\x01\x12,\n" +
+	"\x0flate_collisions\x18\f \x01(\x03H\n" +
+	"R\x0elateCollisions\x88\x01\x01\x124\n" +
+	"\x13carrier_transitions\x18\r \x01(\x03H\vR\x12carrierTransitions\x88\x01\x01\x124\n" +
+	"\x13security_violations\x18\x0e \x01(\x03H\fR\x12securityViolations\x88\x01\x01\x12)\n" +
+	"\rdiscontinuity\x18\x0f \x01(\x03H\rR\rdiscontinuity\x88\x01\x01B\f\n" +
+	"\n" +
+	"_in_octetsB\r\n" +
+	"\v_out_octetsB\r\n" +
+	"\v_in_packetsB\x0e\n" +
+	"\f_out_packetsB\x10\n" +
+	"\x0e_in_broadcastsB\f\n" +
+	"\n" +
+	"_in_errorsB\r\n" +
+	"\v_out_errorsB\x0e\n" +
+	"\f_in_discardsB\x0f\n" +
+	"\r_out_discardsB\r\n" +
+	"\v_crc_errorsB\x12\n" +
+	"\x10_late_collisionsB\x16\n" +
+	"\x14_carrier_transitionsB\x16\n" +
+	"\x14_security_violationsB\x10\n" +
+	"\x0e_discontinuityB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_gear_proto_rawDescOnce sync.Once
@@ -2268,7 +2557,7 @@ func file_constat_v1_gear_proto_rawDescGZIP() []byte {
 	return file_constat_v1_gear_proto_rawDescData
 }
 
-var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_constat_v1_gear_proto_goTypes = []any{
 	(*Gear)(nil),                  // 0: constat.v1.Gear
 	(*GearIdentity)(nil),          // 1: constat.v1.GearIdentity
@@ -2288,9 +2577,11 @@ var file_constat_v1_gear_proto_goTypes = []any{
 	(*Attachment)(nil),            // 15: constat.v1.Attachment
 	(*Fleet)(nil),                 // 16: constat.v1.Fleet
 	(*SharedFinding)(nil),         // 17: constat.v1.SharedFinding
-	(*Supply)(nil),                // 18: constat.v1.Supply
-	(*PrinterAlert)(nil),          // 19: constat.v1.PrinterAlert
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*GearCounters)(nil),          // 18: constat.v1.GearCounters
+	(*PortCounters)(nil),          // 19: constat.v1.PortCounters
+	(*Supply)(nil),                // 20: constat.v1.Supply
+	(*PrinterAlert)(nil),          // 21: constat.v1.PrinterAlert
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
 }
 var file_constat_v1_gear_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Gear.identity:type_name -> constat.v1.GearIdentity
@@ -2299,30 +2590,32 @@ var file_constat_v1_gear_proto_depIdxs = []int32{
 	6,  // 3: constat.v1.Gear.forwarding:type_name -> constat.v1.Forwarding
 	7,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
 	8,  // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
-	18, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
-	19, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
+	20, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
+	21, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
 	9,  // 8: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
 	10, // 9: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
 	11, // 10: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
 	12, // 11: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
 	13, // 12: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
-	20, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
-	20, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
+	22, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
+	22, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
 	14, // 15: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
 	3,  // 16: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
-	20, // 17: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
+	22, // 17: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
 	4,  // 18: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
-	20, // 19: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
+	22, // 19: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
 	2,  // 20: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
-	20, // 21: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
+	22, // 21: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
 	2,  // 22: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
 	17, // 23: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
-	20, // 24: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 24: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
+	22, // 25: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
+	19, // 26: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_gear_proto_init() }
@@ -2349,13 +2642,14 @@ func file_constat_v1_gear_proto_init() {
 	file_constat_v1_gear_proto_msgTypes[15].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[16].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[17].OneofWrappers = []any{}
+	file_constat_v1_gear_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_gear_proto_rawDesc), len(file_constat_v1_gear_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// mayChange refuses those who may look at gear but not say what is polled.
+func mayChange(ctx context.Context) error {
+	if role := actor(ctx).Role; !slices.Contains([]string{"lead", "administrator"}, role) {
+		return status.Errorf(codes.PermissionDenied, "the role %q may not change which gear is polled: it takes a lead", role)
+	}
+	return nil
+}
+
+// mayLook refuses those who are no staff.
+func mayLook(ctx context.Context) error {
+	if role := actor(ctx).Role; !slices.Contains([]string{"technician", "lead", "administrator"}, role) {
+		return status.Errorf(codes.PermissionDenied, "the role %q may not look at gear: it takes a technician", role)
+	}
+	return nil
+}
+
+// AddGear is gear.Watch.Add.
+func (s *Server) AddGear(ctx context.Context, r *constatv1.AddGearRequest) (*constatv1.AddGearResponse, error) {
+	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.watch.Add(ctx, r.GetAddress(), r.GetCredential(), r.GetSite()); err != nil {
+		return nil, err
+	}
+	found, err := s.desk.Device(ctx, r.GetAddress())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.AddGearResponse{Device: found.GetDevice()}, nil
+}
+
+// RemoveGear is gear.Watch.Remove.
+func (s *Server) RemoveGear(ctx context.Context, r *constatv1.RemoveGearRequest) (*constatv1.RemoveGearResponse, error) {
+	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.desk.Device(ctx, r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.watch.Remove(ctx, found.GetDevice().GetId()); err != nil {
+		return nil, err
+	}
+	return &constatv1.RemoveGearResponse{}, nil
+}
+
+// ListGear is desk.Devices.
+func (s *Server) ListGear(ctx context.Context, _ *constatv1.ListGearRequest) (*constatv1.ListGearResponse, error) {
+	if err := mayLook(ctx); err != nil {
+		return nil, err
+	}
+	return s.desk.Devices(ctx)
+}
+
+// GetGear is desk.Device.
+func (s *Server) GetGear(ctx context.Context, r *constatv1.GetGearRequest) (*constatv1.GetGearResponse, error) {
+	if err := mayLook(ctx); err != nil {
+		return nil, err
+	}
+	return s.desk.Device(ctx, r.GetId())
+}
+
+// FindStation is desk.Where.
+func (s *Server) FindStation(ctx context.Context, r *constatv1.FindStationRequest) (*constatv1.FindStationResponse, error) {
+	if err := mayLook(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.desk.Where(ctx, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.FindStationResponse{Attachment: found}, nil
+}
+
+// PutCredential is gear.Watch.PutCredential.
+func (s *Server) PutCredential(ctx context.Context, r *constatv1.PutCredentialRequest) (*constatv1.PutCredentialResponse, error) {
+	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.watch.PutCredential(ctx, r); err != nil {
+		return nil, err
+	}
+	return &constatv1.PutCredentialResponse{}, nil
+}
+
+// ListCredentials is desk.Credentials.
+func (s *Server) ListCredentials(ctx context.Context, _ *constatv1.ListCredentialsRequest) (*constatv1.ListCredentialsResponse, error) {
+	if err := mayLook(ctx); err != nil {
+		return nil, err
+	}
+	return s.desk.Credentials(ctx)
+}
+
+// RemoveCredential is gear.Watch.RemoveCredential.
+func (s *Server) RemoveCredential(ctx context.Context, r *constatv1.RemoveCredentialRequest) (*constatv1.RemoveCredentialResponse, error) {
+	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.watch.RemoveCredential(ctx, r.GetName()); err != nil {
+		return nil, err
+	}
+	return &constatv1.RemoveCredentialResponse{}, nil
+}

@@ -1,0 +1,563 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Devices lists the gear that is polled, by name.
+func (d *Desk) Devices(ctx context.Context) (*constatv1.ListGearResponse, error) {
+	q := d.store.Read()
+	rows, err := q.ListGear(ctx)
+	if err != nil {
+		return nil, err
+	}
+	judged, err := q.GearDiagnoses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	faults := map[string][]string{}
+	for _, row := range judged {
+		found := &constatv1.Diagnosis{}
+		if err := store.UnpackMessage(row.Diagnosis, found); err != nil {
+			return nil, fmt.Errorf("the diagnosis of device %s: %w", row.GearID, err)
+		}
+		faults[row.GearID] = causes(found)
+	}
+	answer := &constatv1.ListGearResponse{}
+	for _, row := range rows {
+		device := deviceMessage(row)
+		device.Faults = faults[row.ID]
+		answer.Devices = append(answer.Devices, device)
+	}
+	return answer, nil
+}
+
+// Device gives a device, by its id, address or name, with what it said last and
+// what is wrong with it.
+func (d *Desk) Device(ctx context.Context, idOrName string) (*constatv1.GetGearResponse, error) {
+	q := d.store.Read()
+	row, err := findGear(ctx, q, idOrName)
+	if err != nil {
+		return nil, err
+	}
+	answer := &constatv1.GetGearResponse{Device: deviceMessage(row)}
+	facts, err := q.GearFacts(ctx, row.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return answer, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer.TakenAt, answer.Diagnosis = timestamp(facts.TakenAt), &constatv1.Diagnosis{}
+	if answer.Gear, err = gearOf(facts); err != nil {
+		return nil, err
+	}
+	if err := store.UnpackMessage(facts.Diagnosis, answer.Diagnosis); err != nil {
+		return nil, fmt.Errorf("the diagnosis of device %s: %w", row.ID, err)
+	}
+	answer.Device.Faults = causes(answer.Diagnosis)
+	return answer, nil
+}
+
+// Credentials lists what opens devices, without what it holds.
+func (d *Desk) Credentials(ctx context.Context) (*constatv1.ListCredentialsResponse, error) {
+	rows, err := d.store.Read().Credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer := &constatv1.ListCredentialsResponse{}
+	for _, row := range rows {
+		answer.Credentials = append(answer.Credentials, &constatv1.SnmpCredential{
+			Name: row.Name, Version: row.Version, ChangedAt: timestamp(row.ChangedAt), Devices: int32(row.Devices),
+		})
+	}
+	return answer, nil
+}
+
+func causes(found *constatv1.Diagnosis) []string {
+	var ids []string
+	for _, cause := range found.GetRootCauses() {
+		if !slices.Contains(ids, cause.GetFault()) {
+			ids = append(ids, cause.GetFault())
+		}
+	}
+	return ids
+}
+
+func deviceMessage(g query.Gear) *constatv1.Device {
+	return &constatv1.Device{
+		Id: g.ID, Address: g.Address, Site: g.Site, Credential: g.Credential, Enabled: g.Enabled != 0, Name: g.Name, Vendor: g.Vendor,
+		Model: g.Model, Serial: g.Serial, Os: g.Os, Version: g.Version, State: g.State, Reason: g.Reason,
+		StateSince: timestamp(g.StateSince), AnsweredAt: timestamp(g.AnsweredAt),
+	}
+}
+
+func gearOf(facts query.GearFact) (*constatv1.Gear, error) {
+	g := &constatv1.Gear{}
+	if err := store.UnpackMessage(facts.Content, g); err != nil {
+		return nil, fmt.Errorf("the facts of device %s: %w", facts.GearID, err)
+	}
+	return g, nil
+}
+
+// findGear finds a device by its id, its address, or a name that only one has.
+func findGear(ctx context.Context, q *query.Queries, idOrName string) (query.Gear, error) {
+	wanted := strings.ToLower(line(strings.TrimSpace(idOrName), maxName))
+	row, err := q.GearByID(ctx, wanted)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return row, err
+	}
+	for _, look := range []func(context.Context, string) ([]query.Gear, error){q.GearByAddress, q.GearByName} {
+		rows, err := look(ctx, wanted)
+		switch {
+		case err != nil:
+			return query.Gear{}, err
+		case len(rows) > 1:
+			return query.Gear{}, problem(ErrInvalid, "several devices are named %q: give the address, of %s or of another", wanted, rows[0].Address)
+		case len(rows) == 1:
+			return rows[0], nil
+		}
+	}
+	return query.Gear{}, problem(ErrNotFound, "there is no device %q: `constat-collector gear list` names them", wanted)
+}
+
+// Where tells at which port a machine is: by its MAC address, or by the endpoint's
+// id or hostname. nil: it is not known.
+func (d *Desk) Where(ctx context.Context, macOrHost string) (*constatv1.Attachment, error) {
+	q := d.store.Read()
+	if mac := parseMAC(macOrHost); mac != "" {
+		seen, err := bestSighting(ctx, q, &whose{macs: []string{mac}})
+		if err != nil || seen == nil {
+			return nil, err
+		}
+		return seen.attachment, nil
+	}
+	endpoint, err := findEndpoint(ctx, q, macOrHost)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := d.socket(ctx, q, endpoint)
+	if err != nil || socket == nil {
+		return nil, err
+	}
+	return socket.Attachment, nil
+}
+
+// Socket is both ends of an endpoint's cable.
+type Socket struct {
+	*constatv1.Attachment
+	// Link is the endpoint's own end, nil where that is not known.
+	Link *constatv1.Link
+	// Neighbours are who announces himself at the port.
+	Neighbours []*constatv1.GearNeighbour
+	// ReadAt is when the device was read.
+	ReadAt *timestamppb.Timestamp
+	// State is the device's.
+	State string
+}
+
+// Socket tells where an endpoint is plugged in and how both ends are; nil when
+// that is not known.
+func (d *Desk) Socket(ctx context.Context, endpointID string) (*Socket, error) {
+	q := d.store.Read()
+	endpoint, err := findEndpoint(ctx, q, endpointID)
+	if err != nil {
+		return nil, err
+	}
+	return d.socket(ctx, q, endpoint)
+}
+
+func (d *Desk) socket(ctx context.Context, q *query.Queries, endpoint query.Endpoint) (*Socket, error) {
+	fact, err := q.LatestFact(ctx, endpoint.ID, "network")
+	if errors.Is(err, sql.ErrNoRows) || err == nil && len(fact.Hash) == 0 {
+		return locateSocket(ctx, q, endpoint, nil, time.Time{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := payload(ctx, q, endpoint.ID, "network", fact.Hash)
+	if err != nil {
+		return nil, err
+	}
+	s, err := decode("network", fact.Hash, p.GetContent())
+	if err != nil {
+		return nil, err
+	}
+	return locateSocket(ctx, q, endpoint, s.GetNetwork(), store.Time(fact.OrderedAt))
+}
+
+// whose tells whose port is looked for.
+type whose struct {
+	hostname string
+	macs     []string
+}
+
+// sighting is a port where the machine was seen.
+type sighting struct {
+	attachment *constatv1.Attachment
+	gear       *constatv1.Gear
+	device     query.Gear
+	facts      query.GearFact
+	at         time.Time
+}
+
+// locateSocket finds an endpoint's port. What it hears itself comes first: a
+// frame of LLDP or CDP passes no switch. Then the newest of where its address
+// was seen and of what it heard before; after a port is shut nobody sees or hears
+// anything there, so the last known stays.
+func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint, n *constatv1.Network, at time.Time) (*Socket, error) {
+	who := &whose{hostname: endpoint.Hostname}
+	wired := map[string]*constatv1.Link{}
+	for _, l := range n.GetLinks() {
+		if l.GetKind() == "ethernet" && (l.Physical == nil || l.GetPhysical()) {
+			wired[l.GetName()] = l
+			if mac := parseMAC(l.GetMac()); mac != "" {
+				who.macs = append(who.macs, mac)
+			}
+		}
+	}
+	heard, link, current, err := heardBy(ctx, q, n, wired, at)
+	if err != nil || current && heard == nil {
+		return nil, err // it is at a switch that nobody polls
+	}
+	if !current {
+		seen, err := bestSighting(ctx, q, who)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := keptPlace(ctx, q, endpoint.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range []*sighting{kept, seen} {
+			if other != nil && (heard == nil || other.at.After(heard.at)) {
+				heard, link = other, nil
+			}
+		}
+	}
+	if heard == nil {
+		return nil, nil
+	}
+	if link == nil && len(wired) == 1 {
+		for _, l := range wired {
+			link = l
+		}
+	}
+	if link == nil {
+		link = defaultLink(n, wired)
+	}
+	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State}
+	for _, neighbour := range heard.gear.GetNeighbours() {
+		if heard.attachment.GetPort() != nil && neighbour.LocalIfIndex != nil && neighbour.GetLocalIfIndex() == heard.attachment.Port.GetIfIndex() {
+			socket.Neighbours = append(socket.Neighbours, neighbour)
+		}
+	}
+	return socket, nil
+}
+
+// defaultLink is the wired link of the default route, nil when it is another.
+func defaultLink(n *constatv1.Network, wired map[string]*constatv1.Link) *constatv1.Link {
+	for _, r := range n.GetRoutes() {
+		if r.GetGateway() != "" && r.GetLink() != "" {
+			return wired[r.GetLink()]
+		}
+	}
+	return nil
+}
+
+// heardBy is the port that announces itself on a wired link, that of the default
+// route first. current: it does so now, whether or not the device is known.
+func heardBy(ctx context.Context, q *query.Queries, n *constatv1.Network, wired map[string]*constatv1.Link, at time.Time) (found *sighting, link *constatv1.Link, current bool, err error) {
+	first := defaultLink(n, wired)
+	neighbours := slices.Clone(n.GetNeighbours())
+	rank := func(l *constatv1.LinkNeighbour) int {
+		switch {
+		case l.HeardAt != nil:
+			return 2
+		case first != nil && l.GetLink() == first.GetName():
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(neighbours, func(a, b *constatv1.LinkNeighbour) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, l := range neighbours {
+		if wired[l.GetLink()] == nil {
+			continue
+		}
+		when := at
+		if l.HeardAt != nil {
+			when = l.GetHeardAt().AsTime()
+		}
+		found, err := announced(ctx, q, l.GetChassisId(), l.GetSystemName(), l.GetProtocol(), when, l.GetPortId(), l.GetPortDescription())
+		now := l.HeardAt == nil && (l.Current == nil || l.GetCurrent())
+		if err != nil || found != nil || now {
+			return found, wired[l.GetLink()], now, err
+		}
+	}
+	return nil, nil, false, nil
+}
+
+// keptPlace is the port that the endpoint heard when it last had a network.
+func keptPlace(ctx context.Context, q *query.Queries, endpointID string) (*sighting, error) {
+	place, err := q.Place(ctx, endpointID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && place.SwitchID == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return announced(ctx, q, place.SwitchID, place.SwitchName, "lldp", store.Time(place.SeenAt), place.SwitchPort)
+}
+
+// announced is the device and port that announced themselves; nil when no such
+// device is polled, or when several could be it.
+func announced(ctx context.Context, q *query.Queries, chassis, name, protocol string, at time.Time, ports ...string) (*sighting, error) {
+	var rows []query.Gear
+	var err error
+	if mac := parseMAC(chassis); mac != "" {
+		if rows, err = q.GearByMAC(ctx, mac); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range systemNames(name, chassis) {
+		if len(rows) > 0 {
+			break
+		}
+		if rows, err = q.GearByName(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	if len(rows) != 1 {
+		return nil, nil
+	}
+	found, err := seenAt(ctx, q, rows[0], cmp.Or(protocol, "lldp"), at)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	for _, port := range ports {
+		if found.attachment.Port = portNamed(found.gear, port); found.attachment.Port != nil {
+			break
+		}
+	}
+	found.attachment.Uplink = uplinkOf(found.gear, found.attachment.Port)
+	return found, nil
+}
+
+// systemNames are the keys under which a device that announces this name may be
+// known: CDP adds the serial number or the domain to it.
+func systemNames(names ...string) (keys []string) {
+	for _, name := range names {
+		name = strings.ToLower(strings.TrimSpace(name))
+		plain, _, _ := strings.Cut(name, "(")
+		short, _, _ := strings.Cut(plain, ".")
+		for _, key := range []string{name, plain, short} {
+			if key != "" && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// seenAt begins a sighting at a device that was read.
+func seenAt(ctx context.Context, q *query.Queries, device query.Gear, evidence string, at time.Time) (*sighting, error) {
+	facts, err := q.GearFacts(ctx, device.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := gearOf(facts)
+	if err != nil {
+		return nil, err
+	}
+	a := &constatv1.Attachment{
+		GearId: proto.String(device.ID), GearName: proto.String(cmp.Or(device.Name, device.Address)), Evidence: proto.String(evidence),
+	}
+	if !at.IsZero() {
+		a.SeenAt = timestamppb.New(at)
+	}
+	// A device that refuses us answers, and one silent once may have been busy.
+	if device.Failures == 0 {
+		a.GearReachable = proto.Bool(true)
+	} else if device.State == "timeout" && device.Failures > 1 {
+		a.GearReachable = proto.Bool(false)
+	}
+	return &sighting{attachment: a, gear: g, device: device, facts: facts, at: at}, nil
+}
+
+// maxAtDesk is how many stations a port to a desk has at most: a phone, a
+// computer with its virtual machines, a small switch. Behind more is another
+// switch.
+const maxAtDesk = 16
+
+// bestSighting is the port to the desk where one of the addresses was seen: of
+// those that see it now the one with the fewest others, else the last. A port
+// that leads to another device is none.
+func bestSighting(ctx context.Context, q *query.Queries, who *whose) (*sighting, error) {
+	var best *sighting
+	var bestRow query.SightingsRow
+	for _, mac := range who.macs {
+		rows, err := q.Sightings(ctx, mac)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Devices > 0 || row.Stations > maxAtDesk {
+				continue
+			}
+			device, err := q.GearByID(ctx, row.GearID)
+			if err != nil {
+				return nil, err
+			}
+			found, err := seenAt(ctx, q, device, row.Evidence, store.Time(row.SeenAt))
+			if err != nil {
+				return nil, err
+			}
+			if found == nil || leadsOn(found.gear, row.IfIndex, who) {
+				continue
+			}
+			if best != nil && !nearer(row, bestRow) {
+				continue
+			}
+			best, bestRow = found, row
+			for _, port := range found.gear.GetInterfaces() {
+				if port.GetIfIndex() == row.IfIndex {
+					found.attachment.Port = port
+				}
+			}
+			found.attachment.Uplink = uplinkOf(found.gear, found.attachment.Port)
+		}
+	}
+	return best, nil
+}
+
+// nearer ranks two sightings of a station.
+func nearer(a, b query.SightingsRow) bool {
+	nowA, nowB := a.SeenAt == a.WholeAt, b.SeenAt == b.WholeAt
+	switch {
+	case nowA && nowB:
+		return a.Stations < b.Stations
+	case nowA != nowB:
+		return nowA
+	}
+	return a.SeenAt > b.SeenAt
+}
+
+// leadsOn tells a port at which a switch or router announces itself. A computer
+// with virtual machines bridges too, and announces that under its own name.
+func leadsOn(g *constatv1.Gear, ifIndex int32, who *whose) bool {
+	for _, n := range g.GetNeighbours() {
+		if n.LocalIfIndex == nil || n.GetLocalIfIndex() != ifIndex || n.GetKind() != "switch" && n.GetKind() != "router" {
+			continue
+		}
+		itself := slices.Contains(who.macs, parseMAC(n.GetRemotePort())) ||
+			who.hostname != "" && slices.ContainsFunc(systemNames(n.GetRemoteSystem()), func(s string) bool { return slices.Contains(systemNames(who.hostname), s) })
+		if !itself {
+			return true
+		}
+	}
+	return false
+}
+
+// uplinkOf is the one port of a device, beside the given one, that leads to
+// another; nil when there are several or none.
+func uplinkOf(g *constatv1.Gear, beside *constatv1.GearInterface) *constatv1.GearInterface {
+	var found *constatv1.GearInterface
+	for _, port := range g.GetInterfaces() {
+		if beside.GetIfIndex() == port.GetIfIndex() || !leadsOn(g, port.GetIfIndex(), &whose{}) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = port
+	}
+	return found
+}
+
+// portNamed is the port that announced itself so: by its name, long or short, by
+// its address or its index. A name that several could have is nobody's.
+func portNamed(g *constatv1.Gear, said string) *constatv1.GearInterface {
+	said = strings.TrimSpace(said)
+	if said == "" {
+		return nil
+	}
+	mac := parseMAC(said)
+	for _, same := range []func(*constatv1.GearInterface) bool{
+		func(p *constatv1.GearInterface) bool { return strings.EqualFold(p.GetName(), said) },
+		func(p *constatv1.GearInterface) bool { return mac != "" && parseMAC(p.GetMac()) == mac },
+		func(p *constatv1.GearInterface) bool { return sameName(p.GetName(), said) },
+		func(p *constatv1.GearInterface) bool { return fmt.Sprint(p.GetIfIndex()) == said },
+	} {
+		var found []*constatv1.GearInterface
+		for _, port := range g.GetInterfaces() {
+			if same(port) {
+				found = append(found, port)
+			}
+		}
+		if len(found) > 0 {
+			if len(found) == 1 {
+				return found[0]
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// sameName tells that two names of a port are one, written out and short:
+// "GigabitEthernet1/0/5" and "Gi1/0/5".
+func sameName(a, b string) bool {
+	wordA, numberA := splitName(a)
+	wordB, numberB := splitName(b)
+	if numberA == "" || numberA != numberB || wordA == "" || wordB == "" {
+		return false
+	}
+	return strings.HasPrefix(wordA, wordB) || strings.HasPrefix(wordB, wordA)
+}
+
+func splitName(name string) (word, number string) {
+	name = strings.ToLower(strings.ReplaceAll(name, " ", ""))
+	i := strings.IndexAny(name, "0123456789")
+	if i < 0 {
+		return name, ""
+	}
+	return name[:i], name[i:]
+}
+
+// parseMAC reads an address in any usual notation, and writes it as the store
+// does; empty when it is none.
+func parseMAC(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(":-. ", r) {
+			return -1
+		}
+		return r
+	}, strings.ToLower(text))
+	raw, err := hex.DecodeString(plain)
+	if err != nil || len(raw) != 6 || slices.Max(raw) == 0 {
+		return ""
+	}
+	parts := make([]string, 6)
+	for i := range raw {
+		parts[i] = plain[2*i : 2*i+2]
+	}
+	return strings.Join(parts, ":")
+}

@@ -1,0 +1,97 @@
+-- name: PutCredential :exec
+INSERT INTO snmp_credentials (name, sealed, version, changed_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, version = excluded.version, changed_at = excluded.changed_at;
+
+-- name: Credential :one
+SELECT * FROM snmp_credentials WHERE name = $1;
+
+-- name: Credentials :many
+SELECT c.name, c.version, c.changed_at, (SELECT count(*) FROM gear g WHERE g.credential = c.name) AS devices
+FROM snmp_credentials c ORDER BY c.name;
+
+-- name: DropCredential :execrows
+DELETE FROM snmp_credentials WHERE snmp_credentials.name = $1 AND NOT EXISTS (SELECT 1 FROM gear WHERE gear.credential = $1);
+
+-- name: RetryCredential :exec
+-- Devices that refused are asked again at once with what is new.
+UPDATE gear SET due_at = 0, whole_due_at = 0, failures = 0 WHERE credential = $1;
+
+-- name: AddGear :execrows
+INSERT INTO gear (id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version,
+    state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until)
+VALUES ($1, $2, $3, $4, 1, $5, '', '', '', '', '', '', '', 'new', '', $5, 0, 0, 0, 0, '', 0)
+ON CONFLICT (address) DO UPDATE SET site = excluded.site, credential = excluded.credential, enabled = 1,
+    failures = 0, whole_due_at = 0, due_at = 0;
+
+-- name: DropGear :execrows
+DELETE FROM gear WHERE id = $1;
+
+-- name: DropGearFacts :exec
+DELETE FROM gear_facts WHERE gear_id = $1;
+
+-- name: DropGearAddresses :exec
+DELETE FROM gear_addresses WHERE gear_id = $1;
+
+-- name: DropStations :exec
+DELETE FROM stations WHERE gear_id = $1 AND seen_at < $2;
+
+-- name: GearByID :one
+SELECT * FROM gear WHERE id = $1;
+
+-- name: GearByAddress :many
+SELECT * FROM gear WHERE address = $1;
+
+-- name: GearByName :many
+SELECT * FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2;
+
+-- name: GearByMAC :many
+SELECT g.* FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2;
+
+-- name: ListGear :many
+SELECT * FROM gear ORDER BY name_key, address;
+
+-- name: GearDiagnoses :many
+SELECT gear_id, diagnosis FROM gear_facts;
+
+-- name: GearFacts :one
+SELECT * FROM gear_facts WHERE gear_id = $1;
+
+-- name: ClaimGear :many
+-- What is due and nobody polls. A claim that another was faster with matches no
+-- row any more.
+UPDATE gear SET lease_owner = sqlc.arg(owner), lease_until = sqlc.arg(until)
+WHERE id IN (SELECT due.id FROM gear due WHERE due.enabled = 1 AND due.due_at <= sqlc.arg(now) AND due.lease_until <= sqlc.arg(now)
+             ORDER BY due.due_at LIMIT sqlc.arg(max_rows))
+  AND lease_until <= sqlc.arg(now)
+RETURNING *;
+
+-- name: FinishGear :execrows
+UPDATE gear SET name = $3, name_key = $4, vendor = $5, model = $6, serial = $7, os = $8, version = $9,
+    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, due_at = $16,
+    lease_owner = '', lease_until = 0
+WHERE id = $1 AND lease_owner = $2;
+
+-- name: PutGearFacts :exec
+INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (gear_id) DO UPDATE SET taken_at = excluded.taken_at, whole_at = excluded.whole_at, content = excluded.content,
+    counters = excluded.counters, diagnosis = excluded.diagnosis;
+
+-- name: AddGearAddress :exec
+INSERT INTO gear_addresses (mac, gear_id) VALUES ($1, $2) ON CONFLICT (mac, gear_id) DO NOTHING;
+
+-- name: PutStation :exec
+INSERT INTO stations (mac, gear_id, if_index, vlan, evidence, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (mac, gear_id) DO UPDATE SET if_index = excluded.if_index, vlan = excluded.vlan, evidence = excluded.evidence,
+    seen_at = excluded.seen_at;
+
+-- name: Sightings :many
+-- Where a station was seen, with how many others were seen at the port since,
+-- and how many of them are devices.
+SELECT s.if_index, s.vlan, s.evidence, s.seen_at, s.gear_id,
+    (SELECT count(*) FROM stations o WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index AND o.seen_at >= s.seen_at) AS stations,
+    (SELECT count(*) FROM stations o JOIN gear_addresses a ON a.mac = o.mac AND a.gear_id <> o.gear_id
+        WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index) AS devices,
+    f.whole_at
+FROM stations s JOIN gear_facts f ON f.gear_id = s.gear_id
+WHERE s.mac = $1
+ORDER BY s.seen_at DESC, s.gear_id;

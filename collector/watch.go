@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// remoteGear is remote for the gear's service.
+func remoteGear(o *options, use, short string, args cobra.PositionalArgs,
+	ask func(context.Context, constatv1.GearServiceClient, []string) (proto.Message, error),
+	write func(io.Writer, proto.Message),
+) *cobra.Command {
+	return remoteTo(o, use, short, args, func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
+		return ask(ctx, constatv1.NewGearServiceClient(conn), args)
+	}, write)
+}
+
+// watchCommands are those on the gear that a collector polls.
+func watchCommands(o *options) []*cobra.Command {
+	var credential, site string
+	add := remoteGear(o, "add HOST[:PORT]", "Have the collector poll a device from now on", cobra.ExactArgs(1),
+		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.AddGear(ctx, &constatv1.AddGearRequest{Address: args[0], Credential: credential, Site: site})
+		}, func(w io.Writer, m proto.Message) {
+			fmt.Fprintf(w, "%s is polled from now on.\n", m.(*constatv1.AddGearResponse).GetDevice().GetAddress())
+		})
+	add.Flags().StringVar(&credential, "credential", "", "`NAME` of the credential that opens it")
+	add.Flags().StringVar(&site, "site", "", "the place it stands at")
+	_ = add.MarkFlagRequired("credential")
+	remove := remoteGear(o, "remove NAME", "End the polling of a device and forget what it said", cobra.ExactArgs(1),
+		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.RemoveGear(ctx, &constatv1.RemoveGearRequest{Id: args[0]})
+		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Forgotten.") })
+	list := remoteGear(o, "list", "List the devices that are polled", cobra.NoArgs,
+		func(ctx context.Context, gear constatv1.GearServiceClient, _ []string) (proto.Message, error) {
+			return gear.ListGear(ctx, &constatv1.ListGearRequest{})
+		}, writeDevices)
+	show := remoteGear(o, "show NAME", "Show what a device said last, and what is wrong with it", cobra.ExactArgs(1),
+		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.GetGear(ctx, &constatv1.GetGearRequest{Id: args[0]})
+		}, writeDevice)
+	where := remoteGear(o, "where MAC|HOST", "Say at which port a machine is", cobra.ExactArgs(1),
+		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.FindStation(ctx, &constatv1.FindStationRequest{Query: args[0]})
+		}, writeStation)
+	return []*cobra.Command{add, remove, list, show, where}
+}
+
+func credentialCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "credential",
+		Short: "Keep what opens devices, sealed in the collector",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	list := remoteGear(o, "list", "List credentials, without what they hold", cobra.NoArgs,
+		func(ctx context.Context, gear constatv1.GearServiceClient, _ []string) (proto.Message, error) {
+			return gear.ListCredentials(ctx, &constatv1.ListCredentialsRequest{})
+		}, func(w io.Writer, m proto.Message) {
+			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, "NAME\tSNMP\tDEVICES\tCHANGED\tHOLDS")
+			for _, c := range m.(*constatv1.ListCredentialsResponse).GetCredentials() {
+				fmt.Fprintf(t, "%s\tv%s\t%d\t%s\t<secret>\n", c.GetName(), c.GetVersion(), c.GetDevices(), localTime(c.GetChangedAt()))
+			}
+			_ = t.Flush()
+		})
+	remove := remoteGear(o, "remove NAME", "Forget a credential that no device uses", cobra.ExactArgs(1),
+		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.RemoveCredential(ctx, &constatv1.RemoveCredentialRequest{Name: args[0]})
+		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Forgotten.") })
+	cmd.AddCommand(credentialSetCommand(o), list, remove)
+	return cmd
+}
+
+// credentialSetCommand takes secrets from the environment or standard input, so
+// that they stand in no list of processes and in no shell's history.
+func credentialSetCommand(o *options) *cobra.Command {
+	var a access
+	cmd := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Keep what opens devices; its secrets come from standard input",
+		Long: `set reads what is secret from standard input: the community (SNMPv2c), or, with
+--v3-user, the authentication password and on a second line the privacy password.
+What the environment gives (CONSTAT_SNMP_COMMUNITY, CONSTAT_SNMP_V3_…) is not asked for.`,
+		Example: `  constat-collector gear credential set floors < community.txt
+  constat-collector gear credential set core --v3-user monitor --v3-auth sha256 --v3-privacy aes < passwords.txt`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.ask(cmd); err != nil {
+				return err
+			}
+			return o.withCollector(cmd, func(ctx context.Context, conn *grpc.ClientConn) error {
+				_, err := constatv1.NewGearServiceClient(conn).PutCredential(ctx, &constatv1.PutCredentialRequest{
+					Name: args[0], Community: a.Community, User: a.User, Auth: a.Auth, AuthPassword: a.AuthPassword,
+					Privacy: a.Privacy, PrivacyPassword: a.PrivacyPassword, Context: a.Context,
+				})
+				if err != nil {
+					return plain(err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "The credential %s is kept.\n", args[0])
+				return nil
+			})
+		},
+	}
+	a.flags(cmd)
+	for _, secret := range []string{"community", "v3-auth-password", "v3-privacy-password", "timeout"} {
+		_ = cmd.Flags().MarkHidden(secret)
+	}
+	remoteFlags(cmd)
+	return cmd
+}
+
+// ask completes what opens a device from standard input.
+func (a *access) ask(cmd *cobra.Command) error {
+	for _, secret := range []string{"community", "v3-auth-password", "v3-privacy-password"} {
+		if cmd.Flags().Changed(secret) {
+			return fmt.Errorf("a secret on the command line is seen by everyone on this machine: give it on standard input or as %s", environmentName(secret))
+		}
+	}
+	if err := a.complete(cmd); err == nil && (a.Community != "" || a.Auth != "" || a.AuthPassword != "") {
+		return nil
+	}
+	lines := bufio.NewScanner(io.LimitReader(cmd.InOrStdin(), 4096))
+	read := func(into *string) {
+		if *into == "" && lines.Scan() {
+			*into = strings.TrimRight(lines.Text(), "\r")
+		}
+	}
+	if a.User == "" {
+		read(&a.Community)
+	} else {
+		read(&a.AuthPassword)
+		read(&a.PrivacyPassword)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("standard input can't be read: %w", err)
+	}
+	if a.User != "" && a.AuthPassword == "" && a.Auth != "" {
+		return errors.New("the authentication password is missing on standard input")
+	}
+	return a.complete(cmd)
+}
+
+func localTime(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "never"
+	}
+	return t.AsTime().Local().Format(time.DateTime)
+}
+
+func writeDevices(w io.Writer, m proto.Message) {
+	devices := m.(*constatv1.ListGearResponse).GetDevices()
+	if len(devices) == 0 {
+		fmt.Fprintln(w, "No gear. Give the collector a credential with `gear credential set NAME`, then a device with `gear add HOST --credential NAME`.")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tADDRESS\tSITE\tMODEL\tSTATE\tANSWERED\tFAULTS")
+	for _, d := range devices {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", cmp.Or(d.GetName(), "?"), d.GetAddress(), d.GetSite(), d.GetVendor(), d.GetModel(), d.GetState(),
+			localTime(d.GetAnsweredAt()), strings.Join(d.GetFaults(), " "))
+	}
+	_ = t.Flush()
+}
+
+func writeDevice(w io.Writer, m proto.Message) {
+	r := m.(*constatv1.GetGearResponse)
+	d, g := r.GetDevice(), r.GetGear()
+	fmt.Fprintf(w, "%s (%s)\n", cmp.Or(d.GetName(), d.GetAddress()), d.GetAddress())
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %-11s %s\n", name, value)
+		}
+	}
+	line("is", strings.TrimSpace(strings.Join([]string{d.GetVendor(), d.GetModel(), d.GetOs(), d.GetVersion()}, " ")))
+	line("serial", d.GetSerial())
+	line("site", d.GetSite())
+	line("state", d.GetState()+" since "+localTime(d.GetStateSince()))
+	line("reason", d.GetReason())
+	line("read", localTime(r.GetTakenAt()))
+	for _, c := range r.GetDiagnosis().GetRootCauses() {
+		fmt.Fprintf(w, "%s (%s, %s)\n  %s\n", c.GetTitle(), c.GetCertainty(), c.GetFault(), c.GetAdvice().GetTechnician())
+	}
+	if len(g.GetInterfaces()) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "\nPORT\tSTATE\tVLAN\tSPEED\tDUPLEX\tWHAT")
+	for _, p := range g.GetInterfaces() {
+		state := p.GetOperStatus()
+		switch {
+		case p.GetErrDisableCause() != "":
+			state = "err-disabled: " + p.GetErrDisableCause()
+		case p.GetAdminStatus() == "down":
+			state = "shut"
+		}
+		vlan, speed := "", ""
+		switch {
+		case p.GetTrunk():
+			vlan = "trunk"
+		case p.Vlan != nil:
+			vlan = fmt.Sprint(p.GetVlan())
+		}
+		if p.GetSpeedMbps() > 0 {
+			speed = fmt.Sprintf("%d Mbit/s", p.GetSpeedMbps())
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.GetName(), state, vlan, speed, p.GetDuplex(), p.GetAlias())
+	}
+	_ = t.Flush()
+}
+
+func writeStation(w io.Writer, m proto.Message) {
+	a := m.(*constatv1.FindStationResponse).GetAttachment()
+	if a == nil {
+		fmt.Fprintln(w, "Not known: no polled device sees it at a port to a desk, and it named none itself.")
+		return
+	}
+	port := a.GetPort().GetName()
+	if a.GetPort() == nil {
+		port = "an unknown port"
+	}
+	fmt.Fprintf(w, "%s of %s, by %s, seen %s\n", port, a.GetGearName(), a.GetEvidence(), localTime(a.GetSeenAt()))
+}
