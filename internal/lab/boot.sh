@@ -65,7 +65,7 @@ urandom 666 c 1 9
 tty 666 c 5 0
 loop-control 600 c 10 237
 END
-for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do mknod -m 600 dev/loop$n b 7 $n; done
+for n in $(seq 0 63); do mknod -m 600 dev/loop$n b 7 $n; done
 ln -s null dev/console
 touch dev/kmsg # a file: what the kernel says of others is none of its business
 

@@ -21,6 +21,7 @@ var doubleRows = []machineRow{
 		o.addQueue("hall", other)
 		o.device.Report("media-jam")
 		other.Off()
+		o.print("hall")
 	}),
 	both("printer-supply-empty+os-password-expired", "full", "no toner, and an expired password", func(o *premises) {
 		o.t.Cleanup(o.device.Restart)

@@ -114,7 +114,8 @@ func (o *premises) killForMemory(program string) {
 	o.t.Helper()
 	dir, limit := "", ""
 	for _, top := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
-		made, err := os.MkdirTemp(top[0], "constat-oom")
+		removeGroups(top[0])
+		made, err := os.MkdirTemp(top[0], fmt.Sprintf("%s%d-", worldPrefix, os.Getpid()))
 		if err != nil {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -73,6 +74,10 @@ func StartMachine(t testing.TB, w *World, host, program string) *Machine {
 		_, err := os.Stat(part[1])
 		Need(t, part[0], err == nil)
 	}
+	out, err := exec.Command("unshare", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "sh", "-ec",
+		`mount --make-rprivate /; mount -t tmpfs disk "$0"; mkdir "$0"/a "$0"/b "$0"/c; mount -t overlay -o "lowerdir=/usr,upperdir=$0/a,workdir=$0/b" over "$0"/c; mknod "$0"/a/x c 1 3`,
+		t.TempDir()).CombinedOutput()
+	Need(t, fmt.Sprintf("namespaces, overlays and devices (%s)", bytes.TrimSpace(out)), err == nil)
 	dir := t.TempDir()
 	etc, disk := filepath.Join(dir, "etc"), filepath.Join(dir, "disk")
 	if err := os.Mkdir(disk, 0o755); err != nil {
@@ -103,7 +108,10 @@ func StartMachine(t testing.TB, w *World, host, program string) *Machine {
 			t.Fatal(err)
 		}
 	}
-	m := &Machine{t: t, logBegin: lastKernelRecord(t)}
+	m := &Machine{t: t}
+	if _, err := os.Stat("/dev/kmsg"); err == nil { // who needs the log says so
+		m.logBegin = lastKernelRecord(t)
+	}
 	m.start(w, host, "sh", "-c", boot, "boot", disk, etc, program, controlGroup(t))
 	w.Await("the machine's services", func() error {
 		out, err := m.Command(context.Background(), "systemctl", "is-active", "lab.target", "cups.service").CombinedOutput()
@@ -128,24 +136,41 @@ func controlGroup(t testing.TB) string {
 		if _, err := os.Stat(filepath.Join(top, "cgroup.controllers")); err != nil {
 			continue
 		}
-		dir, err := os.MkdirTemp(top, "constat-lab")
+		sweepGroups.Do(func() { removeGroups(top) })
+		dir, err := os.MkdirTemp(top, fmt.Sprintf("%s%d-", worldPrefix, os.Getpid()))
 		Need(t, "control groups that may be written", err == nil)
-		t.Cleanup(func() {
-			var dirs []string
-			_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
-				if err == nil && entry.IsDir() {
-					dirs = append(dirs, name)
-				}
-				return nil
-			})
-			for i := len(dirs) - 1; i >= 0; i-- {
-				_ = os.Remove(dirs[i]) // rmdir: it takes empty groups only
-			}
-		})
+		t.Cleanup(func() { removeGroup(dir) })
 		return dir
 	}
 	Need(t, "control groups of version 2", false)
 	return ""
+}
+
+var sweepGroups sync.Once
+
+// removeGroups removes the groups of test processes that were killed.
+func removeGroups(top string) {
+	dirs, _ := filepath.Glob(filepath.Join(top, worldPrefix+"*"))
+	for _, dir := range dirs {
+		maker, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), worldPrefix), "-")
+		if _, err := os.Stat("/proc/" + maker); err != nil {
+			removeGroup(dir)
+		}
+	}
+}
+
+// removeGroup removes a control group and those in it.
+func removeGroup(dir string) {
+	var dirs []string
+	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			dirs = append(dirs, name)
+		}
+		return nil
+	})
+	for i := len(dirs) - 1; i >= 0; i-- {
+		_ = os.Remove(dirs[i]) // rmdir: it takes empty groups only
+	}
 }
 
 // start runs process 1 of the machine. It is a child of a thread that lives as
@@ -261,7 +286,7 @@ func lastKernelRecord(t testing.TB) (last uint64) {
 func eachKernelRecord(t testing.TB, do func(sequence uint64, record string)) {
 	t.Helper()
 	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	Need(t, "the kernel's log", err == nil)
+	Need(t, "the kernel's log (/dev/kmsg)", err == nil)
 	defer unix.Close(fd)
 	buffer := make([]byte, 8192)
 	for {

@@ -57,9 +57,11 @@ var printingRows = []machineRow{
 	}),
 	printing("printer-unreachable-off", "the queue leads to an address that nobody has, by AppSocket", func(o *premises) {
 		o.addQueueTo("plotter", "socket://"+lanAddress(90+o.draw.IntN(9))+":9100")
+		o.print("plotter")
 	}),
 	printing("printer-unreachable-off", "the queue leads to an address that nobody has, by LPD", func(o *premises) {
 		o.addQueueTo("old-laser", "lpd://"+lanAddress(100+o.draw.IntN(9))+"/queue")
+		o.print("old-laser")
 	}),
 	{
 		fault: "printer-ip-changed", how: "the printer got another address", procedure: "printing",
