@@ -221,29 +221,50 @@ func cupsTime(seconds *int32) *timestamppb.Timestamp {
 	return &timestamppb.Timestamp{Seconds: int64(*seconds)}
 }
 
-// maxJobs is how many jobs of a queue a snapshot keeps.
-const maxJobs = 10
+// How many jobs of a queue a snapshot keeps, how many of them may be finished,
+// and for how long those are of interest.
+const (
+	maxJobs     = 10
+	maxFinished = 3
+	finishedFor = 24 * time.Hour
+)
 
-// addJobs hands the jobs that are not completed to their queues.
-func addJobs(queues []*constatv1.Queue, jobs [][]ippAttribute, now time.Time) {
-	byQueue := map[string][]*constatv1.Job{}
-	for _, attributes := range jobs {
-		job, queue := jobOf(attributes, now)
-		byQueue[queue] = append(byQueue[queue], job)
-	}
+// addJobs hands jobs to their queues: those that are waiting, and the last ones
+// that are done with.
+func addJobs(queues []*constatv1.Queue, waiting, finished [][]ippAttribute, now time.Time) {
+	pending, done := byQueue(waiting, now), byQueue(finished, now)
 	for _, q := range queues {
-		waiting := byQueue[q.GetName()]
-		q.PendingJobs = set(int32(len(waiting)))
-		for _, job := range waiting {
+		jobs := pending[q.GetName()]
+		q.PendingJobs = set(int32(len(jobs)))
+		for _, job := range jobs {
 			if job.CreatedAt != nil {
 				age := int32(max(0, now.Sub(job.CreatedAt.AsTime()).Seconds()))
 				q.OldestJobSeconds = set(max(q.GetOldestJobSeconds(), age))
 			}
 		}
-		slices.SortFunc(waiting, func(a, b *constatv1.Job) int { return cmp.Compare(b.GetId(), a.GetId()) })
-		q.Jobs = waiting[:min(len(waiting), maxJobs)]
+		last := slices.DeleteFunc(done[q.GetName()], func(job *constatv1.Job) bool {
+			return job.CompletedAt == nil || now.Sub(job.CompletedAt.AsTime()) > finishedFor
+		})
+		last = last[:min(len(last), maxFinished)]
+		q.Jobs = append(last, jobs[:min(len(jobs), maxJobs-len(last))]...)
+		slices.SortFunc(q.Jobs, newerJob)
 	}
 }
+
+// byQueue sorts jobs by their queue, each queue's newest first.
+func byQueue(jobs [][]ippAttribute, now time.Time) map[string][]*constatv1.Job {
+	all := map[string][]*constatv1.Job{}
+	for _, attributes := range jobs {
+		job, queue := jobOf(attributes, now)
+		all[queue] = append(all[queue], job)
+	}
+	for _, list := range all {
+		slices.SortFunc(list, newerJob)
+	}
+	return all
+}
+
+func newerJob(a, b *constatv1.Job) int { return cmp.Compare(b.GetId(), a.GetId()) }
 
 // lastQueue names the queue of the job that was completed last; nil when there
 // was none.

@@ -85,15 +85,16 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		}
 		return found, err
 	}
+	finished, err := jobs("completed", 100)
+	if err != nil {
+		gap(o, "last_used_queue", err)
+	} else {
+		p.LastUsedQueue = lastQueue(finished, now)
+	}
 	if waiting, err := jobs("not-completed", 1000); err != nil {
 		gap(o, "queues.jobs", err)
 	} else {
-		addJobs(p.Queues, waiting, now)
-	}
-	if completed, err := jobs("completed", 100); err != nil {
-		gap(o, "last_used_queue", err)
-	} else {
-		p.LastUsedQueue = lastQueue(completed, now)
+		addJobs(p.Queues, waiting, finished, now)
 	}
 	networkPrinters(ctx, p, devices, o)
 	usbPrinters(r, p, devices, o)

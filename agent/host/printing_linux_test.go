@@ -44,6 +44,7 @@ func TestRealPrintServer(t *testing.T) {
 	)
 	const title = "Redundancy list CANARY.pdf"
 	server.Hold(t, "paused", title)
+	server.Print(t, "front", title)
 	p, _ := printingOf(t, Config{CUPS: server.Address})
 
 	if got := p.Spooler.GetState(); got != "running" || !strings.HasPrefix(p.Spooler.GetVersion(), "2.") {
@@ -63,6 +64,8 @@ func TestRealPrintServer(t *testing.T) {
 	}
 	if q := byName["front"]; q.GetState() != "idle" || !q.GetAcceptingJobs() || q.GetPendingJobs() != 0 || q.PendingJobs == nil || q.GetPhysical() {
 		t.Errorf("front: %v", q)
+	} else if len(q.Jobs) != 1 || q.Jobs[0].GetState() != "completed" || q.Jobs[0].CompletedAt == nil || p.GetLastUsedQueue() != "front" {
+		t.Errorf("jobs of front, whose document is printed: %v; last used %q", q.Jobs, p.GetLastUsedQueue())
 	}
 	q := byName["paused"]
 	if q.GetState() != "stopped" || !slices.Contains(q.StateReasons, "paused") || q.GetPendingJobs() != 1 || q.OldestJobSeconds == nil {

@@ -93,16 +93,32 @@ func (c *CUPS) Hold(t testing.TB, queue, title string) {
 	c.run(t, "lp", "-d", queue, "-t", title, "-H", "hold", filepath.Join(c.dir, "cupsd.conf"))
 }
 
-// run runs a CUPS client program against this server.
-func (c *CUPS) run(t testing.TB, program string, arguments ...string) {
+// Print puts a document in a queue and waits until the server is done with it.
+func (c *CUPS) Print(t testing.TB, queue, title string) {
+	t.Helper()
+	c.run(t, "lp", "-d", queue, "-t", title, filepath.Join(c.dir, "cupsd.conf"))
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-again.C {
+		if len(c.run(t, "lpstat", "-W", "not-completed", "-o", queue)) == 0 {
+			return
+		}
+	}
+	t.Fatalf("queue %s has not printed its document", queue)
+}
+
+// run runs a CUPS client program against this server, and returns its words.
+func (c *CUPS) run(t testing.TB, program string, arguments ...string) []byte {
 	t.Helper()
 	_, err := exec.LookPath(program)
 	Need(t, program+" (Debian: cups-client)", err == nil)
 	command := exec.Command(program, arguments...)
 	command.Env = append(os.Environ(), "CUPS_SERVER="+c.Address)
-	if output, err := command.CombinedOutput(); err != nil {
+	output, err := command.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%s: %v\n%s", program, err, output)
 	}
+	return output
 }
 
 // answers waits up to ten seconds for an address to accept connections.
