@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,13 +187,20 @@ func directoryOf(krb5, sssd, ipa, samba []byte, member bool) *constatv1.Director
 	return d
 }
 
-// mentionsFaillock tells whether a stack of pam.conf(5) counts failures.
-func mentionsFaillock(stack []byte) bool {
+// failureCounters are the modules that count failed sign-ins, and lock accounts
+// by them, in stacks of pam.conf(5).
+var failureCounters = []string{"pam_faillock.so", "pam_tally.so", "pam_tally2.so"}
+
+// countersIn are the counters that a stack uses.
+func countersIn(stack []byte) []string {
+	var used []string
 	for line := range bytes.Lines(stack) {
-		text := strings.TrimSpace(string(line))
-		if !strings.HasPrefix(text, "#") && strings.Contains(text, "pam_faillock.so") {
-			return true
+		text, _, _ := strings.Cut(string(line), "#")
+		for _, module := range failureCounters {
+			if strings.Contains(text, module) && !slices.Contains(used, module) {
+				used = append(used, module)
+			}
 		}
 	}
-	return false
+	return used
 }

@@ -23,7 +23,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		return nil, failed(o.Source, err)
 	}
 	known := parsePasswd(local)
-	limits, usesFaillock := faillockLimits(r)
+	limits := r.lockouts()
 
 	// Whoever is signed in, and whoever failed to.
 	var users []string
@@ -49,13 +49,22 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 			passwordFacts(ctx, r, a, o, now)
 			a.TemporaryProfile = homeMissing(r, entry)
 		}
-		if usesFaillock && (tallyErr == nil || errors.Is(tallyErr, fs.ErrNotExist)) {
-			a.Locked = lockedOut(r, limits, user, o, now)
+		switch {
+		case limits.counts && (tallyErr == nil || errors.Is(tallyErr, fs.ErrNotExist)):
+			a.Locked = lockedOut(r, limits.faillock, user, o, now)
+		case limits.counts || limits.err != nil:
+		case a.GetKind() == "local":
+			a.Locked = set(false) // failures are not counted here, so nobody is locked for them
+		default:
+			gap(o, "accounts.locked", errDirectoryLocks)
 		}
 		s.Accounts = append(s.Accounts, a)
 	}
-	if !usesFaillock {
-		gap(o, "accounts.locked", fmt.Errorf("failed sign-ins are not counted here (pam_faillock is not in use): %w", errors.ErrUnsupported))
+	switch {
+	case limits.counts && tallyErr != nil && !errors.Is(tallyErr, fs.ErrNotExist):
+		gap(o, "accounts.locked", tallyErr)
+	case !limits.counts && limits.err != nil:
+		gap(o, "accounts.locked", limits.err)
 	}
 
 	if s.Directory = directory(r); s.Directory != nil {
@@ -65,6 +74,8 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets belong to their users, and are not read: %w", errors.ErrUnsupported))
 	return s, o
 }
+
+var errDirectoryLocks = fmt.Errorf("whether the directory has locked an account is not asked: %w", errors.ErrUnsupported)
 
 // directory tells which domain this machine is a member of; nil for none.
 func directory(r *reader) *constatv1.Directory {
@@ -80,15 +91,40 @@ func directory(r *reader) *constatv1.Directory {
 	return directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
 }
 
-// faillockLimits reads how sign-ins are limited, and whether they are at all.
-func faillockLimits(r *reader) (limits faillock, used bool) {
+// lockouts is how accounts are locked for failed sign-ins.
+type lockouts struct {
+	faillock
+	// counts: pam_faillock is in use. err is why nothing can be said; nil and no
+	// counter means that this machine itself locks nobody.
+	counts bool
+	err    error
+}
+
+// maxStacks is how many services' stacks are read.
+const maxStacks = 500
+
+func (r *reader) lockouts() lockouts {
 	content, _ := r.file("/etc/security/faillock.conf")
-	limits = parseFaillock(content)
-	for _, name := range []string{"/etc/pam.d/common-auth", "/etc/pam.d/system-auth", "/etc/pam.d/password-auth"} {
-		stack, _ := r.file(name)
-		used = used || mentionsFaillock(stack)
+	l := lockouts{faillock: parseFaillock(content)}
+	stacks, err := r.names("/etc/pam.d")
+	if err != nil {
+		l.err = fmt.Errorf("how sign-ins are checked: %w", err)
+		return l
 	}
-	return limits, used
+	for _, name := range stacks[:min(len(stacks), maxStacks)] {
+		stack, err := r.file("/etc/pam.d/" + name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && l.err == nil {
+			l.err = err
+		}
+		for _, module := range countersIn(stack) {
+			if module == "pam_faillock.so" {
+				l.counts = true
+			} else if l.err == nil {
+				l.err = fmt.Errorf("what %s counts is not read: %w", module, errors.ErrUnsupported)
+			}
+		}
+	}
+	return l
 }
 
 // lockedOut tells whether too many wrong passwords locked an account. Its tally

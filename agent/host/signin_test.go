@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 	"time"
 )
@@ -62,8 +63,14 @@ func TestFaillock(t *testing.T) {
 			t.Errorf("%s: locked %v, want %v", name, got, test.want)
 		}
 	}
-	if mentionsFaillock([]byte("# auth required pam_faillock.so\nauth required pam_unix.so\n")) || !mentionsFaillock([]byte("auth required pam_faillock.so preauth\n")) {
-		t.Error("use of pam_faillock mistaken")
+	for stack, want := range map[string]string{
+		"# auth required pam_faillock.so\nauth required pam_unix.so # no pam_tally.so\n":                         "",
+		"auth required pam_faillock.so preauth\nauth sufficient pam_unix.so\nauth [default=die] pam_faillock.so": "pam_faillock.so",
+		"auth required pam_tally2.so deny=3\n":                                                                   "pam_tally2.so",
+	} {
+		if got := strings.Join(countersIn([]byte(stack)), " "); got != want {
+			t.Errorf("%q counts failures by %q, want %q", stack, got, want)
+		}
 	}
 }
 
@@ -105,6 +112,6 @@ func FuzzSignIn(f *testing.F) {
 			t.Errorf("locked by %d bytes, and %d failures are allowed", len(a), limits.deny)
 		}
 		directoryOf([]byte(a), []byte(a), []byte(b), []byte(b), true)
-		mentionsFaillock([]byte(a))
+		countersIn([]byte(a))
 	})
 }

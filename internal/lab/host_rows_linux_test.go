@@ -72,10 +72,9 @@ var hostRows = []machineRow{
 	{fault: "os-update-failed", how: "a package's set-up script fails", procedure: "software", inject: func(o *premises) {
 		o.installPackage("echo no >&2; exit 1")
 	}},
-	{fault: "os-update-failed", how: "dpkg was killed while it set a package up", procedure: "full",
-		beyond: "what dpkg was about to do lies in its journal of updates, which is not read", inject: func(o *premises) {
-			o.installPackage("kill -9 $PPID")
-		}},
+	{fault: "os-update-failed", how: "dpkg was killed while it set a package up", procedure: "full", inject: func(o *premises) {
+		o.installPackage("kill -9 $PPID")
+	}},
 	{fault: "os-time-sync-stopped", how: "the time service is stopped", procedure: "full", inject: func(o *premises) {
 		o.stopTimeSync()
 	}},
