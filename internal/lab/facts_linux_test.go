@@ -31,7 +31,8 @@ const (
 
 // TestFactsTable keeps docs/facts.md what the evidence says. With
 // CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
-// recordings of a whole run of the lab too, so is the evidence.
+// recordings of a run of the lab too, so is the evidence of the parts of the lab
+// that it has runs of.
 func TestFactsTable(t *testing.T) {
 	write := os.Getenv("CONSTAT_FACTS") == "write"
 	if dir := os.Getenv("CONSTAT_LAB_RECORD"); write && dir != "" {
@@ -91,8 +92,20 @@ func liveEvidence(t *testing.T, dir string) []byte {
 		}
 	}
 	var lines []string
+	parts := map[string]bool{}
 	for line := range seen {
 		lines = append(lines, line)
+		_, part, _ := strings.Cut(line, "\t")
+		parts[part] = true
+	}
+	before, err := os.ReadFile(factsLive)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(before)) {
+		if _, part, _ := strings.Cut(line, "\t"); !parts[part] {
+			lines = append(lines, line)
+		}
 	}
 	slices.Sort(lines)
 	return []byte(strings.Join(lines, ""))
@@ -111,14 +124,14 @@ func factsMarkdown(t *testing.T) []byte {
 		if group == nil {
 			t.Fatalf("the snapshot has no group %s", name)
 		}
-		fmt.Fprintf(&rows, "\n## %s\n\n| fact | meaning | Linux |\n|---|---|---|\n", name)
+		fmt.Fprintf(&rows, "\n## %s\n\n| fact | meaning | status |\n|---|---|---|\n", name)
 		leaves(group.Message(), name, nil, func(path string, f protoreflect.FieldDescriptor) {
 			status := "not yet"
 			switch part := live[path]; {
 			case part == "vm":
-				status = "VM"
+				status = "Linux VM"
 			case part != "":
-				status = "live"
+				status = "Linux live"
 			case recorded[path] != "":
 				status = "recording"
 			}
@@ -130,11 +143,13 @@ func factsMarkdown(t *testing.T) []byte {
 	return fmt.Appendf(nil, `# What the agent sees, and how that was proved
 
 Written by `+"`TestFactsTable`"+` from what runs of the lab and recorded machines told, not by hand.
-**VM**: the fact was told in a virtual machine with the hardware in question (%d facts).
-**live**: in the lab's networks and beside its real servers (%d).
-**recording**: by the reader, of a recorded machine (%d).
-**not yet**: nothing here has told it so far, though a unit test may cover its parser (%d).
-%s`, counts["VM"], counts["live"], counts["recording"], counts["not yet"], rows.Bytes())
+
+- **Linux VM** (%d facts): told in a virtual machine with the hardware in question.
+- **Linux live** (%d): told in network namespaces, by the same agent on a real kernel with real
+  programs around it (name servers, CUPS and printers, systemd, 802.1X, VPNs), but on this machine's hardware.
+- **recording** (%d): told by the reader, of a recorded machine or of recorded answers of one.
+- **not yet** (%d): nothing here has told it so far, though a unit test may cover its parser.
+%s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["not yet"], rows.Bytes())
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.
