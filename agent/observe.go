@@ -28,7 +28,8 @@ import (
 // it saw, after the rights were cut.
 type observer struct {
 	config host.Config
-	// catalog is nil where nothing is to be judged.
+	// catalog is nil where nothing is to be judged, and in the service, which
+	// reads it for each diagnosis.
 	catalog *fault.Catalog
 	helper  *privileged.Client
 	memory  *history.Memory
@@ -77,7 +78,7 @@ func newObserver(ctx context.Context, s *settings, dir string, wanted []string) 
 
 // newJudge is an observer of all groups that can also judge what it saw.
 func newJudge(ctx context.Context, s *settings, dir string) (*observer, error) {
-	catalog, err := fault.Builtin()
+	catalog, err := openCatalog()
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +118,16 @@ func (o *observer) close() {
 	o.config.Packages.Close()
 }
 
+// openCatalog reads the catalog in this program anew; whoever drops it has its
+// memory back, which is not so with fault.Builtin.
+func openCatalog() (*fault.Catalog, error) {
+	compiled, err := fault.Compiled()
+	if err != nil {
+		return nil, err
+	}
+	return fault.Open(compiled)
+}
+
 // observe looks at the machine, and adds what is remembered of it. A group that
 // is named twice is told once.
 func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
@@ -145,7 +156,14 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 	if progress != nil {
 		progress(&constatv1.Progress{Phase: "judging"})
 	}
-	d := diagnosis.Judge(o.catalog, p, s, time.Now(), language)
+	catalog := o.catalog
+	if catalog == nil {
+		var err error
+		if catalog, err = openCatalog(); err != nil {
+			panic(err) // it could be read when the agent started
+		}
+	}
+	d := diagnosis.Judge(catalog, p, s, time.Now(), language)
 	d.Id = uuid.Must(uuid.NewV7()).String()
 	d.EndpointId = c.EndpointID
 	d.Trigger = trigger
