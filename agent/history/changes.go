@@ -123,11 +123,11 @@ func (m *Memory) file(name string) ([]byte, error) {
 	return readLimited(filepath.Join(m.dir, name), maxKnown)
 }
 
-// copyFiles reads all files that changes and devices need, while this process
-// may.
+// copyFiles reads all files that changes, devices and gaps need, while this
+// process may.
 func (m *Memory) copyFiles() error {
 	m.copied = map[string][]byte{}
-	names := []string{changesFile, devicesFile}
+	names := []string{changesFile, devicesFile, gapsFile}
 	for _, group := range snapshot.Names() {
 		names = append(names, filepath.Join(knownDir, group))
 	}

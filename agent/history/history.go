@@ -8,6 +8,7 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/host"
+	"constat/internal/durable"
 	"constat/internal/snapshot"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -92,7 +95,7 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 	w := watch{before: time.Now()}
 	readings := sampler.Sample(ctx, false)
 	for {
-		err := m.vitals.add(w.before, readings)
+		err := errors.Join(m.vitals.add(w.before, readings), m.keepGaps(sampler.Gaps()))
 		if err != nil && w.failure == nil {
 			log.Warn("vitals are not kept", "error", err) // once, not every minute
 		}
@@ -108,6 +111,39 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 			readings = append(readings, host.Reading{Kind: interrupted, Value: lost.Abs().Seconds()})
 		}
 	}
+}
+
+// gapsFile says, for other processes, what the vitals could not be told of.
+const gapsFile = "gaps"
+
+// keepGaps writes what can't be told, where that is news.
+func (m *Memory) keepGaps(gaps []*constatv1.Gap) error {
+	content, err := proto.Marshal(&constatv1.Observation{Gaps: gaps})
+	if err != nil {
+		return err
+	}
+	before, err := m.file(gapsFile)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case bytes.Equal(content, before):
+		return nil
+	}
+	return durable.Write(filepath.Join(m.dir, gapsFile), content, 0o600)
+}
+
+// gaps are what the vitals can't be told of: as the sampler says, or as the
+// process wrote that has it.
+func (m *Memory) gaps() []*constatv1.Gap {
+	if sampler := m.sampler.Load(); sampler != nil {
+		return sampler.Gaps()
+	}
+	var o constatv1.Observation
+	content, err := m.file(gapsFile)
+	if err != nil || proto.Unmarshal(content, &o) != nil {
+		return nil // none was written
+	}
+	return o.Gaps
 }
 
 // watch is where Watch stands.
@@ -206,9 +242,7 @@ func (m *Memory) Complete(s *constatv1.Snapshot, groups []string, now time.Time)
 			s.Changes = changes
 		default:
 			s.Vitals = vitals
-			if sampler := m.sampler.Load(); sampler != nil {
-				o.Gaps = sampler.Gaps()
-			}
+			o.Gaps = m.gaps()
 		}
 		o.DurationMs = int32(time.Since(start).Milliseconds())
 		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: group, Observation: o})

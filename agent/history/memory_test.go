@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,6 +90,25 @@ func TestChangesAreKept(t *testing.T) {
 	got = look(m, noon.Add(40*day), nil)
 	if size, _ := sizeOf(t, dir); len(got) > keptChanges || size > 512<<10 {
 		t.Errorf("%d changes, %d bytes on disk", len(got), size)
+	}
+}
+
+// TestGapsAreTold: a command knows what the service could not take, until it
+// can.
+func TestGapsAreTold(t *testing.T) {
+	dir := t.TempDir()
+	m := Keep(dir)
+	silent := []*constatv1.Gap{{Fact: "vitals.gatewayMs", Status: "denied", Reason: "echo requests are not for this user"}}
+	for _, gaps := range [][]*constatv1.Gap{nil, silent, silent, nil} {
+		if err := m.keepGaps(gaps); err != nil {
+			t.Fatal(err)
+		}
+		s := seen(t, noon, nil)
+		Recall(dir, noon).Complete(s, []string{"vitals"}, noon)
+		got := s.Manifest.Groups[0].GetObservation().GetGaps()
+		if !slices.EqualFunc(got, gaps, func(a, b *constatv1.Gap) bool { return proto.Equal(a, b) }) {
+			t.Errorf("gaps %v, want %v", got, gaps)
+		}
 	}
 }
 
