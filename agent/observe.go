@@ -133,6 +133,9 @@ func openCatalog() (*fault.Catalog, error) {
 func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
 	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
 	remembered := func(group string) bool { return slices.Contains(history.Groups(), group) }
+	if slices.Contains(groups, "printing") {
+		c.Printers = o.memory.Printers()
+	}
 	s := host.Observe(ctx, c, slices.DeleteFunc(slices.Clone(groups), remembered))
 	o.memory.Complete(s, groups, time.Now())
 	return s

@@ -113,6 +113,28 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 	}
 }
 
+// Printers are the UUIDs of network printers by the address they answered at
+// last.
+func (m *Memory) Printers() map[string]string {
+	if m.dir == "" {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var before constatv1.Snapshot
+	content, err := m.file(filepath.Join(knownDir, "printing"))
+	if err != nil || proto.Unmarshal(content, &before) != nil {
+		return nil
+	}
+	known := map[string]string{}
+	for _, p := range before.GetPrinting().GetPrinters() {
+		if p.GetConnection() == "network" && p.GetUuid() != "" {
+			known[p.GetAddress()] = p.GetUuid()
+		}
+	}
+	return known
+}
+
 // gapsFile says, for other processes, what the vitals could not be told of.
 const gapsFile = "gaps"
 

@@ -93,6 +93,23 @@ func TestChangesAreKept(t *testing.T) {
 	}
 }
 
+func TestPrintersAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	m := Keep(dir)
+	printer := func(connection, address, uuid string) *constatv1.Printer {
+		return &constatv1.Printer{Connection: &connection, Address: &address, Uuid: &uuid}
+	}
+	m.Complete(seen(t, noon, map[string]proto.Message{"printing": &constatv1.Printing{Printers: []*constatv1.Printer{
+		printer("network", "192.0.2.7:631", "a"), printer("network", "192.0.2.8:631", ""), printer("usb", "1-2", "b"),
+	}}}), Groups(), noon)
+	if got := Recall(dir, noon).Printers(); len(got) != 1 || got["192.0.2.7:631"] != "a" {
+		t.Errorf("remembered %v", got)
+	}
+	if got := (&Memory{}).Printers(); len(got) != 0 {
+		t.Errorf("of a machine in a folder: %v", got)
+	}
+}
+
 // TestGapsAreTold: a command knows what the service could not take, until it
 // can.
 func TestGapsAreTold(t *testing.T) {

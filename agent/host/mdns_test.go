@@ -66,6 +66,14 @@ func TestHearPrinters(t *testing.T) {
 	if moved.GetFoundAt() != "192.0.2.9:631" || fine.FoundAt != nil {
 		t.Errorf("moved %v, fine %v", moved, fine)
 	}
+	// A queue that knows but an address: what answered there is remembered.
+	silent := &constatv1.Printer{Connection: set("network"), Address: set("192.0.2.6:631"), Reachable: set(false)}
+	fine.Uuid = set("other")
+	recallPrinters([]*constatv1.Printer{silent, fine}, map[string]string{"192.0.2.6:631": "abcd-1", "192.0.2.8:631": "abcd-2"})
+	found.locate([]*constatv1.Printer{silent}, nil)
+	if silent.GetFoundAt() != "192.0.2.9:631" || fine.GetUuid() != "other" {
+		t.Errorf("silent %v, fine %v", silent, fine)
+	}
 }
 
 func FuzzAnnouncedPrinters(f *testing.F) {

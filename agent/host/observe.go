@@ -52,6 +52,9 @@ type Config struct {
 	// Packages keeps the reading of the package database between processes, see
 	// OpenPackages; nil: each process reads it once.
 	Packages *Packages
+	// Printers are the UUIDs of network printers by the address ("host:port")
+	// they answered at last. It may be nil.
+	Printers map[string]string
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
 	// Progress is told when a group is done; calls never overlap. It may be nil.

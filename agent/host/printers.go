@@ -47,6 +47,16 @@ func joinPrinters(seen []*constatv1.Printer) []*constatv1.Printer {
 	return joined
 }
 
+// recallPrinters gives printers that do not answer the UUID that was at their
+// address when they did, so that they are known again elsewhere.
+func recallPrinters(printers []*constatv1.Printer, known map[string]string) {
+	for _, p := range printers {
+		if p.Reachable != nil && !*p.Reachable && p.Uuid == nil {
+			p.Uuid = filled(known[p.GetAddress()])
+		}
+	}
+}
+
 // sameDevice tells by the serial number, which makers print on the device, or
 // by the UUID.
 func sameDevice(a, b *constatv1.Printer) bool {

@@ -97,6 +97,7 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		addJobs(p.Queues, waiting, finished, now)
 	}
 	networkPrinters(ctx, p, devices, o)
+	recallPrinters(p.Printers, r.Printers)
 	usbPrinters(r, p, devices, o)
 	<-heard
 	switch {

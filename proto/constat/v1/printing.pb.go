@@ -223,7 +223,8 @@ type Queue struct {
 	StateMessage  *string `protobuf:"bytes,7,opt,name=state_message,json=stateMessage,proto3,oneof" json:"state_message,omitempty"`
 	AcceptingJobs *bool   `protobuf:"varint,8,opt,name=accepting_jobs,json=acceptingJobs,proto3,oneof" json:"accepting_jobs,omitempty"`
 	Shared        *bool   `protobuf:"varint,9,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
-	// Newest first, ten at the most.
+	// Newest first, ten at the most; three of them at the most are done with,
+	// within the last day.
 	Jobs        []*Job `protobuf:"bytes,10,rep,name=jobs,proto3" json:"jobs,omitempty"`
 	PendingJobs *int32 `protobuf:"varint,11,opt,name=pending_jobs,json=pendingJobs,proto3,oneof" json:"pending_jobs,omitempty"`
 	// Age of the oldest job that is not completed, seconds.
@@ -547,7 +548,8 @@ type Printer struct {
 	Brand        *string `protobuf:"bytes,3,opt,name=brand,proto3,oneof" json:"brand,omitempty"`
 	Model        *string `protobuf:"bytes,4,opt,name=model,proto3,oneof" json:"model,omitempty"`
 	Serial       *string `protobuf:"bytes,5,opt,name=serial,proto3,oneof" json:"serial,omitempty"`
-	Uuid         *string `protobuf:"bytes,6,opt,name=uuid,proto3,oneof" json:"uuid,omitempty"`
+	// Of one that does not answer: the one that was at its address when it did.
+	Uuid *string `protobuf:"bytes,6,opt,name=uuid,proto3,oneof" json:"uuid,omitempty"`
 	// network | usb.
 	Connection *string `protobuf:"bytes,7,opt,name=connection,proto3,oneof" json:"connection,omitempty"`
 	Address    *string `protobuf:"bytes,8,opt,name=address,proto3,oneof" json:"address,omitempty"`

@@ -80,7 +80,9 @@ type Account struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  *string                `protobuf:"bytes,1,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	// local | domain.
-	Kind              *string                `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	Kind *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	// For failed sign-ins; false too where this machine counts none. An
+	// administrator's own lock is not told.
 	Locked            *bool                  `protobuf:"varint,3,opt,name=locked,proto3,oneof" json:"locked,omitempty"`
 	PasswordExpired   *bool                  `protobuf:"varint,4,opt,name=password_expired,json=passwordExpired,proto3,oneof" json:"password_expired,omitempty"`
 	PasswordExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=password_expires_at,json=passwordExpiresAt,proto3,oneof" json:"password_expires_at,omitempty"`
