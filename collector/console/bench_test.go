@@ -16,6 +16,7 @@ import (
 	"constat/collector/account"
 	"constat/collector/bus"
 	"constat/collector/desk"
+	"constat/collector/store"
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
 	"constat/internal/snapshot"
@@ -27,6 +28,8 @@ type bench struct {
 	testing.TB
 	desk     *desk.Desk
 	accounts *account.Accounts
+	store    *store.Store
+	catalog  *fault.Catalog
 	address  string
 }
 
@@ -44,7 +47,7 @@ func newBench(t testing.TB) *bench {
 	}
 	t.Cleanup(hints.Close)
 	s := storetest.SQLite(t)
-	b := &bench{TB: t, desk: desk.New(s, hints, catalog), accounts: account.New(s)}
+	b := &bench{TB: t, desk: desk.New(s, hints, catalog), accounts: account.New(s), store: s, catalog: catalog}
 	for _, name := range []string{"lea", "marc"} {
 		if _, err := b.accounts.Create(t.Context(), name, name+"@example.org", "technician", password); err != nil {
 			t.Fatal(err)

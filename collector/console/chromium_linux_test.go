@@ -249,6 +249,8 @@ func TestPagesInChromium(t *testing.T) {
 	b := newBench(t)
 	endpoint, number := b.machineAsks("compta-07", "Claire Martin", "Rien ne s'ouvre depuis ce matin, ni l'intranet ni le webmail.", "internet", dnsDiagnosis)
 	_, other := b.machineAsks("port-112", "Yann Le Goff", "Mes documents restent dans la file.", "printing", printerDiagnosis)
+	device := b.switchWith("Gi1/0/5")
+	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)
 	lea.post(ticket, lea.form(ticket).with("text", "The second floor has it too.\nAsked the network team.", "kind", "note", "status", "open", "assignee", "lea")...)
@@ -257,6 +259,7 @@ func TestPagesInChromium(t *testing.T) {
 	pages := map[string]string{
 		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
+		"gear": "/gear", "device": "/gear/" + device,
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "style": "/style", "password": "/password",
 	}
 	looks := []struct {

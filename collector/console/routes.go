@@ -40,6 +40,9 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))
 	pages.Handle("GET /endpoints/{id}/events", c.signedIn(c.endpointEvents))
 
+	pages.Handle("GET /gear", c.signedIn(c.devices))
+	pages.Handle("GET /gear/{id}", c.signedIn(c.device))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /style", c.signedIn(c.style))

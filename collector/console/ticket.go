@@ -20,6 +20,8 @@ type ticketView struct {
 	Timeline []*constatv1.TicketEntry
 	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
+	// Socket is where its machine is plugged in; nil: not known.
+	Socket *socketView
 	// From is the number that was asked for, when it was merged into this one.
 	From       int32
 	Procedures []*diagnosis.Procedure
@@ -78,6 +80,9 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
+		return err
+	}
+	if page.Socket, err = c.socket(v, ticket.GetEndpointId()); err != nil {
 		return err
 	}
 	if ticket.GetNumber() != number {

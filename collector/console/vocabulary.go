@@ -20,6 +20,7 @@ var tones = map[string]map[string]string{
 	"priority":    {"high": "warn", "urgent": "bad"},
 	"certainty":   {"confirmed": "bad", "probable": "warn", "possible": "hollow"},
 	"verdict":     {"fault": "bad", "healthy": "good", "undetermined": "warn"},
+	"device":      {"ok": "good", "partial": "warn", "timeout": "bad", "authFailed": "bad", "new": "hollow"},
 	"observation": {"observed": "good", "denied": "warn", "failed": "bad", "unsupported": "hollow"},
 }
 

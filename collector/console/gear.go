@@ -1,0 +1,220 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/collector/desk"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// devices lists the gear that is polled.
+func (c *console) devices(w http.ResponseWriter, v *visit) error {
+	list, err := c.desk.Devices(v.Context())
+	if err != nil {
+		return err
+	}
+	return c.render(w, v, http.StatusOK, "gear", "gear", list.GetDevices())
+}
+
+// deviceView is the page of one device.
+type deviceView struct {
+	Device    *constatv1.Device
+	Gear      *constatv1.Gear
+	TakenAt   *timestamppb.Timestamp
+	Diagnosis *constatv1.Diagnosis
+	Ports     []portRow
+}
+
+// portRow is a port in the list of a device's.
+type portRow struct {
+	Name, State, Tone, VLAN, Speed, Errors, Power, Neighbours, Alias string
+}
+
+// device shows what a device said last, port by port.
+func (c *console) device(w http.ResponseWriter, v *visit) error {
+	found, err := c.desk.Device(v.Context(), v.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	view := deviceView{Device: found.GetDevice(), Gear: found.GetGear(), TakenAt: found.GetTakenAt(), Diagnosis: found.GetDiagnosis()}
+	neighbours := map[int32][]*constatv1.GearNeighbour{}
+	for _, n := range view.Gear.GetNeighbours() {
+		if n.LocalIfIndex != nil {
+			neighbours[n.GetLocalIfIndex()] = append(neighbours[n.GetLocalIfIndex()], n)
+		}
+	}
+	for _, p := range view.Gear.GetInterfaces() {
+		state, tone := v.speech.portState(p)
+		view.Ports = append(view.Ports, portRow{
+			Name: cmp.Or(p.GetName(), fmt.Sprint(p.GetIfIndex())), State: state, Tone: tone, VLAN: v.speech.portVLAN(p), Speed: v.speech.portSpeed(p.SpeedMbps, p.Duplex),
+			Errors: v.speech.portErrors(p), Power: v.speech.portPower(p), Neighbours: neighbourNames(neighbours[p.GetIfIndex()]), Alias: p.GetAlias(),
+		})
+	}
+	return c.render(w, v, http.StatusOK, "device", "gear", view)
+}
+
+// socketView is both ends of a machine's cable.
+type socketView struct {
+	*desk.Socket
+	Rows []socketRow
+}
+
+// socketRow is one fact, as the switch and as the machine tells it.
+type socketRow struct {
+	Label, Port, Own string
+	// Tone colours the port's state.
+	Tone string
+	// OneSided: the machine has no such fact.
+	OneSided bool
+}
+
+// bothSides are the facts that both ends of a cable have.
+var bothSides = []string{"name", "state", "speed"}
+
+// socket tells where a ticket's machine is plugged in; nil when that is not known.
+func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
+	if endpoint == "" {
+		return nil, nil
+	}
+	found, err := c.desk.Socket(v.Context(), endpoint)
+	if errors.Is(err, desk.ErrNotFound) || err == nil && found == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, p, own := v.speech, found.GetPort(), found.Link
+	view := &socketView{Socket: found}
+	row := func(id, port, mine string) {
+		if port != "" || mine != "" {
+			view.Rows = append(view.Rows, socketRow{Label: s.say("socket." + id), Port: port, Own: mine, OneSided: !slices.Contains(bothSides, id)})
+		}
+	}
+	if p == nil {
+		return view, nil
+	}
+	state, tone := s.portState(p)
+	mine := s.word("oper", own.GetOperStatus())
+	if own != nil && own.Carrier != nil && !own.GetCarrier() {
+		mine = s.say("socket.noSignal")
+	}
+	row("name", strings.TrimSpace(p.GetName()+" "+p.GetAlias()), own.GetName())
+	row("state", state, mine)
+	view.Rows[len(view.Rows)-1].Tone = tone
+	if own == nil {
+		own = &constatv1.Link{}
+	}
+	row("speed", s.portSpeed(p.SpeedMbps, p.Duplex), s.portSpeed(own.SpeedMbps, own.Duplex))
+	row("vlan", s.portVLAN(p), "")
+	row("errors", s.portErrors(p), "")
+	row("power", s.portPower(p), "")
+	row("neighbours", neighbourNames(found.Neighbours), "")
+	if p.LastChangeAt != nil {
+		row("changed", s.ago(p.GetLastChangeAt().AsTime(), c.now()), "")
+	}
+	return view, nil
+}
+
+// portState says how a port is, and its colour.
+func (s *speech) portState(p *constatv1.GearInterface) (text, tone string) {
+	switch {
+	case p.GetErrDisableCause() != "":
+		return s.say("port.errDisabled", "Cause", p.GetErrDisableCause()), "bad"
+	case p.GetAdminStatus() == "down":
+		return s.say("port.shut"), "warn"
+	case p.GetOperStatus() == "up":
+		return s.word("oper", "up"), "good"
+	}
+	return s.word("oper", p.GetOperStatus()), "hollow"
+}
+
+func (s *speech) portVLAN(p *constatv1.GearInterface) string {
+	switch {
+	case p.GetTrunk() && p.NativeVlan != nil:
+		return s.say("port.trunkNative", "VLAN", p.GetNativeVlan())
+	case p.GetTrunk():
+		return s.say("port.trunk")
+	case p.Vlan == nil:
+		return ""
+	case p.VoiceVlan != nil:
+		return s.say("port.voice", "VLAN", p.GetVlan(), "Voice", p.GetVoiceVlan())
+	}
+	return fmt.Sprint(p.GetVlan())
+}
+
+func (s *speech) portSpeed(mbps *int32, duplex *string) string {
+	var words []string
+	if mbps != nil && *mbps > 0 {
+		words = append(words, s.quantity("mbps", float64(*mbps)))
+	}
+	if duplex != nil && *duplex != "" {
+		words = append(words, s.word("duplex", *duplex))
+	}
+	return strings.Join(words, ", ")
+}
+
+// portErrors tells what a port counted since the poll before; nothing when it was
+// polled only once.
+func (s *speech) portErrors(p *constatv1.GearInterface) string {
+	if p.DeltaSeconds == nil {
+		return ""
+	}
+	var words []string
+	for _, count := range []struct {
+		id string
+		n  *int64
+	}{
+		{"in", p.InErrors}, {"out", p.OutErrors}, {"crc", p.CrcErrors}, {"late", p.LateCollisions}, {"discards", p.OutDiscards},
+	} {
+		if count.n != nil && *count.n > 0 {
+			words = append(words, s.say("port.errors."+count.id, "N", *count.n))
+		}
+	}
+	span := s.quantity("seconds", float64(p.GetDeltaSeconds()))
+	if minutes := (p.GetDeltaSeconds() + 30) / 60; minutes > 1 {
+		span = s.say("port.minutes", "N", minutes)
+	}
+	if len(words) == 0 {
+		if p.InErrors == nil && p.CrcErrors == nil {
+			return ""
+		}
+		return s.say("port.errors.none", "Span", span)
+	}
+	return s.say("port.errors", "Errors", strings.Join(words, ", "), "Span", span)
+}
+
+func (s *speech) portPower(p *constatv1.GearInterface) string {
+	poe := p.GetPoe()
+	if poe == nil || poe.State == nil {
+		return ""
+	}
+	text := s.word("poe", poe.GetState())
+	if poe.GetDenied() {
+		text = s.say("port.powerDenied")
+	}
+	if poe.Watts != nil && poe.GetState() == "deliveringPower" {
+		text += ", " + s.quantity("watts", poe.GetWatts())
+	}
+	return text
+}
+
+// neighbourNames lists who announces himself, each once though by two protocols.
+func neighbourNames(neighbours []*constatv1.GearNeighbour) string {
+	var names []string
+	seen := map[string]bool{}
+	for _, n := range neighbours {
+		name := strings.TrimSpace(n.GetRemoteSystem() + " " + n.GetRemotePort())
+		if name != "" && !seen[n.GetRemoteSystem()] {
+			seen[n.GetRemoteSystem()] = true
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

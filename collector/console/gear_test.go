@@ -1,0 +1,109 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/internal/diagnosis"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// switchWith polls a switch on which a port is switched off, and gives its id.
+func (b *bench) switchWith(port string) (id string) {
+	b.Helper()
+	now := time.Now()
+	read := func(name, state string) *constatv1.GearInterface {
+		return &constatv1.GearInterface{
+			Name: proto.String(name), AdminStatus: proto.String("up"), OperStatus: proto.String(state), SpeedMbps: proto.Int32(1000), Duplex: proto.String("full"),
+			Vlan: proto.Int32(10), VoiceVlan: proto.Int32(20), DeltaSeconds: proto.Int32(300), InErrors: proto.Int64(0), CrcErrors: proto.Int64(0),
+			LastChangeAt: timestamppb.New(now.Add(-3 * time.Hour)), Poe: &constatv1.Poe{State: proto.String("deliveringPower"), Watts: proto.Float64(6.3)},
+		}
+	}
+	g := &constatv1.Gear{
+		Identity:   &constatv1.GearIdentity{Vendor: proto.String("Cisco"), Model: proto.String("WS-C2960X-24PS-L"), Name: proto.String("sw-floor-2")},
+		Interfaces: []*constatv1.GearInterface{read("Gi1/0/4", "up"), read(port, "down"), read("Gi1/1/1", "up")},
+		Neighbours: []*constatv1.GearNeighbour{{LocalIfIndex: proto.Int32(1), Protocol: proto.String("cdp"), RemoteSystem: proto.String("SEP001122334455"), RemotePort: proto.String("Port 1"), Kind: proto.String("phone")}},
+		PollResult: proto.String("ok"),
+	}
+	for i, p := range g.Interfaces {
+		p.IfIndex = proto.Int32(int32(i))
+	}
+	off, up := g.Interfaces[1], g.Interfaces[2]
+	off.ErrDisableCause, off.CrcErrors, off.LateCollisions, off.Alias = proto.String("bpduGuard"), proto.Int64(1204), proto.Int64(17), proto.String("Compta, bureau 214")
+	off.Poe, off.LastChangeAt = &constatv1.Poe{State: proto.String("searching")}, timestamppb.New(now.Add(-11*time.Minute))
+	up.Trunk, up.NativeVlan, up.SpeedMbps, up.Vlan, up.VoiceVlan, up.Poe = proto.Bool(true), proto.Int32(1), proto.Int32(10000), nil, nil, nil
+	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{Groups: []*constatv1.GroupEntry{{Group: "gear", Observation: &constatv1.Observation{Status: "observed", At: timestamppb.New(now)}}}}}
+	content, err := store.PackMessage(g)
+	if err != nil {
+		b.Fatal(err)
+	}
+	judged, err := store.PackMessage(diagnosis.Judge(b.catalog, diagnosis.Gear(), s, now, "en"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	id, at := newID(), store.Millis(now.Add(-40*time.Second))
+	err = b.store.Write(b.Context(), func(ctx context.Context, q *query.Queries) error {
+		if _, err := q.AddGear(ctx, query.AddGearParams{ID: id, Address: "192.0.2.2", Site: "Lyon", Credential: "floors", AddedAt: at}); err != nil {
+			return err
+		}
+		if _, err := q.ClaimGear(ctx, query.ClaimGearParams{Owner: "x", Until: at + 1, Now: at, MaxRows: 1}); err != nil {
+			return err
+		}
+		if _, err := q.FinishGear(ctx, query.FinishGearParams{
+			ID: id, LeaseOwner: "x", Name: "sw-floor-2", NameKey: "sw-floor-2", Vendor: "Cisco", Model: "WS-C2960X-24PS-L", Serial: "FOC1729X0AB", Os: "IOS",
+			Version: "15.2(7)E4", State: "ok", StateSince: at, AnsweredAt: at, DueAt: at,
+		}); err != nil {
+			return err
+		}
+		return q.PutGearFacts(ctx, query.PutGearFactsParams{GearID: id, TakenAt: at, WholeAt: at, Content: content, Counters: []byte{}, Diagnosis: judged})
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return id
+}
+
+// pluggedIn tells that a machine heard the port announce itself.
+func (b *bench) pluggedIn(endpoint, port string) {
+	b.Helper()
+	facts := machine(newID(), time.Now())
+	facts.Manifest.EndpointId = endpoint
+	facts.Network.Links = append(facts.Network.Links, &constatv1.Link{
+		Name: proto.String("eth7"), Kind: proto.String("ethernet"), Physical: proto.Bool(true), Mac: proto.String("02:00:5e:00:00:07"), Carrier: proto.Bool(false),
+		OperStatus: proto.String("down"), Duplex: proto.String("half"), SpeedMbps: proto.Int32(100),
+	})
+	facts.Network.Neighbours = []*constatv1.LinkNeighbour{{
+		Link: proto.String("eth7"), Protocol: proto.String("lldp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String(port),
+		HeardAt: timestamppb.New(time.Now().Add(-2 * time.Hour)),
+	}}
+	b.upload(endpoint, factsReport(facts))
+}
+
+func TestGearPages(t *testing.T) {
+	b := newBench(t)
+	lea := b.as("lea")
+	lea.wants(lea.get("/gear"), http.StatusOK, "No gear yet", "gear credential set")
+	id := b.switchWith("Gi1/0/5")
+	lea.wants(lea.get("/gear"), http.StatusOK, "sw-floor-2", "WS-C2960X-24PS-L", "Answers", "/faults/cisco-errdisable-bpduguard", "Lyon")
+	page := lea.wants(lea.get("/gear/"+id), http.StatusOK, "Gi1/0/5", "Compta, bureau 214", "bpduGuard", "SEP001122334455", "6.3 W", "trunk, 1 untagged", "1204 CRC", "10, voice 20")
+	if strings.Contains(page.body, "map[") || strings.Contains(page.body, "%!") {
+		t.Error("a value is printed raw")
+	}
+	lea.wants(lea.get("/gear/sw-floor-9"), http.StatusNotFound)
+
+	endpoint, _ := b.machineAsks("compta-07", "Claire Martin", "x", "internet", dnsDiagnosis)
+	if body := lea.get("/tickets/1").body; strings.Contains(body, "Plugged in at") {
+		t.Error("a machine that nobody saw is plugged in somewhere")
+	}
+	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
+	lea.wants(lea.get("/tickets/1"), http.StatusOK, "Plugged in at", "/gear/"+id, "sw-floor-2 Gi1/0/5", "Err-disabled: bpduGuard", "no signal",
+		"heard over LLDP", "1 Gbit/s, full duplex", "100 Mbit/s, half duplex", "17 late collisions in 5 min", "eth7")
+}
