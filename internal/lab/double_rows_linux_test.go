@@ -36,17 +36,15 @@ var doubleRows = []machineRow{
 		o.sh("touch /run/reboot-required")
 		o.undo("rm /run/reboot-required")
 	}),
-	beyond("a chain of explanations leads through a fault that is not there",
-		both("os-update-failed+printer-spooler-stopped", "full", "a broken package, and no print service", func(o *premises) {
-			o.installPackage("exit 1")
-			o.stopPrintService()
-		})),
-	beyond("a chain of explanations leads through a fault that is not there",
-		both("os-disk-full+os-time-sync-stopped", "full", "a full disk for the homes, and nobody sets the clock", func(o *premises) {
-			o.stopTimeSync()
-			o.mountDisk("/home", "24M", "")
-			o.fill("/home")
-		})),
+	both("os-update-failed+printer-spooler-stopped", "full", "a broken package, and no print service", func(o *premises) {
+		o.installPackage("exit 1")
+		o.stopPrintService()
+	}),
+	both("os-disk-full+os-time-sync-stopped", "full", "a full disk for the homes, and nobody sets the clock", func(o *premises) {
+		o.stopTimeSync()
+		o.mountDisk("/home", "24M", "")
+		o.fill("/home")
+	}),
 	both("printer-driver-filter-missing+printer-cover-open", "printing", "one queue lacks its filter, the printer of another is open", func(o *premises) {
 		o.t.Cleanup(o.device.Restart)
 		other := o.addDevice("pr1", 83)
@@ -54,12 +52,11 @@ var doubleRows = []machineRow{
 		o.addQueue("hall", other)
 		other.Report("cover-open")
 	}),
-	beyond("a chain of explanations leads through a fault that is not there",
-		both("os-filesystem-readonly+printer-unreachable-off", "full", "logs are read-only, and the printer is off", func(o *premises) {
-			o.mountDisk("/var/log", "24M", "")
-			o.sh("mount -o remount,ro /var/log")
-			o.switchOff()
-		})),
+	both("os-filesystem-readonly+printer-unreachable-off", "full", "logs are read-only, and the printer is off", func(o *premises) {
+		o.mountDisk("/var/log", "24M", "")
+		o.sh("mount -o remount,ro /var/log")
+		o.switchOff()
+	}),
 	both("net-hosts-override+printer-paper-out", "full", "the hosts file sends a site elsewhere, and there is no paper", func(o *premises) {
 		o.t.Cleanup(o.device.Restart)
 		o.sh(`cp /etc/hosts /var/tmp/hosts; echo "198.51.100.99 $1" >>/etc/hosts`, o.names[1])

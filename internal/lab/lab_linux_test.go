@@ -109,7 +109,7 @@ func scenarios(seed, only string, b breadth) (all []scenario) {
 		}
 	}
 	for i, pair := range doubles {
-		if only != "" && !slices.Contains(pair[:], only) || b.doubles == 0 && i%3 != 0 {
+		if only != "" && only != "double" && !slices.Contains(pair[:], only) || b.doubles == 0 && i%3 != 0 {
 			continue
 		}
 		for n := range max(b.doubles, 1) {
@@ -153,7 +153,8 @@ func recipeOf(r *rand.Rand, fault, other string) recipe {
 // surroundings every recipe must be named first; those in drawn surroundings
 // have to be right as a whole.
 //
-// FAULT=id runs the recipes of one fault, FAULT=healthy those without any.
+// FAULT=id runs the recipes of one fault, FAULT=healthy those without any,
+// FAULT=double the pairs.
 // CONSTAT_LAB=whole draws as many as the report wants, SEED=words draws others.
 func TestLab(t *testing.T) {
 	Need(t, "root, to make network namespaces", os.Geteuid() == 0)
