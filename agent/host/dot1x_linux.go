@@ -11,10 +11,17 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
+// supplicantListens tells whether wpa_supplicant has control sockets that we can
+// have asked.
+func (r *reader) supplicantListens() bool {
+	_, err := r.stat("/run/wpa_supplicant")
+	return err == nil && r.Privileged != nil && r.Root == ""
+}
+
 // readSignIns asks wpa_supplicant about its wired links, where it has control
 // sockets.
 func readSignIns(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
-	if _, err := r.stat("/run/wpa_supplicant"); err != nil || r.Privileged == nil || r.Root != "" {
+	if !r.supplicantListens() {
 		return
 	}
 	for _, l := range n.Links {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"net"
 	"slices"
+	"strconv"
+	"strings"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -169,6 +171,9 @@ func addHeard(r *constatv1.Radio, heard []bss, protected *bool, wanted []string)
 			r.ChannelBusyPercent = set(tenth(float64(load[2]) / 255 * 100)) // the access point's own measure
 		}
 	}
+	if own == nil && r.GetSsid() != "" {
+		addTried(r, heard, protected)
+	}
 	networks := map[[6]byte]bool{}
 	onChannel, stronger := map[[6]byte]bool{}, map[[6]byte]bool{}
 	named := false
@@ -193,6 +198,21 @@ func addHeard(r *constatv1.Radio, heard []bss, protected *bool, wanted []string)
 	// A radio that heard nothing at all may not have listened.
 	if named || len(networks) > 0 && (len(wanted) > 0 || r.Ssid != nil) {
 		r.SsidHeard = &named
+	}
+}
+
+// addTried adds to a radio that is on no network how the one it tries is heard:
+// its strongest access point.
+func addTried(r *constatv1.Radio, heard []bss, protected *bool) {
+	var best *bss
+	for i, b := range heard {
+		if b.ssid() == r.GetSsid() && b.signalDBm != nil && (best == nil || *b.signalDBm > *best.signalDBm) {
+			best = &heard[i]
+		}
+	}
+	if best != nil {
+		r.SignalDbm, r.Security = best.signalDBm, securityOf(best, protected)
+		r.BandGhz, r.Channel = bandOf(best.frequency)
 	}
 }
 
@@ -287,6 +307,94 @@ func managerFailure(state, reason uint32, enterprise bool) *string {
 		return set("other")
 	}
 	return filled(managerReasons[reason])
+}
+
+// maxProfiles is how many networks that a service keeps are looked at.
+const maxProfiles = 64
+
+// supplicantWifi is what wpa_supplicant says of a wireless link.
+type supplicantWifi struct {
+	state string // its own word
+	ssid  string // the network it is on or tries; "" where it tries none
+	// wanted are the networks that it joins by itself; nil where one is not
+	// understood. resting are those of them that it leaves alone for a while,
+	// because they failed.
+	wanted  []string
+	resting int
+	// codes are those of the last disconnect, by their names; nil: not told.
+	codes map[string]int32
+}
+
+// parseSupplicantWifi reads wpa_supplicant's answers to STATUS and LIST_NETWORKS
+// (wpa_ctrl.h) and the codes behind them; nil when they are of no wireless link.
+func parseSupplicantWifi(content []byte) *supplicantWifi {
+	s := &supplicantWifi{}
+	understood := true
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimRight(line, "\r\n")
+		if network := strings.Split(line, "\t"); len(network) == 4 {
+			if _, err := strconv.Atoi(network[0]); err != nil {
+				continue // the heading
+			}
+			name, flags := supplicantName(network[1]), network[3]
+			switch {
+			case strings.Contains(flags, "[DISABLED]"), strings.Contains(flags, "[P2P"):
+			case name == "":
+				understood = false
+			case len(s.wanted) < maxProfiles:
+				s.wanted = append(s.wanted, name)
+				if strings.Contains(flags, "[TEMP-DISABLED]") {
+					s.resting++
+				}
+			}
+			continue
+		}
+		key, value, _ := strings.Cut(line, "=")
+		switch key {
+		case "wpa_state":
+			s.state = value
+		case "ssid":
+			s.ssid = supplicantName(value)
+		case "DisconnectReason", "AuthStatusCode", "AssocStatusCode":
+			if n, err := strconv.ParseInt(value, 10, 32); err == nil {
+				if s.codes == nil {
+					s.codes = map[string]int32{}
+				}
+				s.codes[key] = int32(n)
+			}
+		}
+	}
+	if s.state == "" {
+		return nil
+	}
+	if !understood {
+		s.wanted = nil
+	}
+	if s.ssid == "" && len(s.wanted) == 1 {
+		s.ssid = s.wanted[0]
+	}
+	return s
+}
+
+// supplicantName is an SSID as wpa_supplicant writes it: with \x20 and the like
+// for what is not printable.
+func supplicantName(text string) string {
+	name, err := strconv.Unquote(`"` + strings.ReplaceAll(text, `\e`, `\x1b`) + `"`)
+	if err != nil {
+		return ""
+	}
+	return networkName([]byte(name))
+}
+
+// addTo adds why a radio that nl80211 was asked about is not connected.
+func (s *supplicantWifi) addTo(r *constatv1.Radio) {
+	// It goes on looking for what it may join and does not hear it: whatever
+	// failed before.
+	looking := s.state == "SCANNING" || s.state == "DISCONNECTED"
+	if r.LastFailure == nil && r.GetState() == "disconnected" && looking && len(s.wanted) > s.resting && r.NetworksHeard != nil && !r.GetSsidHeard() {
+		r.LastFailure = set("ssidNotFound")
+	}
+	supplicantFailure(r, s.codes["DisconnectReason"], s.codes["AuthStatusCode"], s.codes["AssocStatusCode"])
 }
 
 // Reason and status codes that tell a wrong key (IEEE 802.11, tables 9-77 and

@@ -19,9 +19,6 @@ const (
 	wirelessDaemon = "net.connman.iwd"
 )
 
-// maxProfiles is how many of NetworkManager's connections are looked at.
-const maxProfiles = 64
-
 // wifiBus asks the services that run Wi-Fi.
 type wifiBus struct {
 	conn    *dbus.Conn
@@ -121,7 +118,7 @@ func (b *wifiBus) addFailures(ctx context.Context, one *radio, o *constatv1.Obse
 	if b.answers[networkManager] {
 		b.askNetworkManager(ctx, one)
 	}
-	if b.answers[supplicant] {
+	if b.answers[supplicant] && (one.supplicant == nil || one.supplicant.codes == nil) {
 		if err := b.askSupplicant(ctx, one); err != nil {
 			gap(o, "radios.last_reason", fmt.Errorf("wpa_supplicant: %w", err))
 		}

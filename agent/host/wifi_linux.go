@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -60,6 +61,13 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	if bus != nil {
 		defer bus.conn.Close()
 	}
+	if r.supplicantListens() {
+		for _, one := range all {
+			if err := one.askSupplicant(ctx, r); err != nil {
+				gap(o, "radios.last_failure", fmt.Errorf("%s: %w", one.GetLink(), err))
+			}
+		}
+	}
 	if len(all) > 0 {
 		if err := readAir(ctx, r, all, bus); err != nil {
 			gap(o, "radios", err)
@@ -72,6 +80,9 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		if bus != nil {
 			bus.addFailures(ctx, one, o)
 		}
+		if one.supplicant != nil {
+			one.supplicant.addTo(one.Radio)
+		}
 		w.Radios = append(w.Radios, one.Radio)
 	}
 	slices.SortStableFunc(w.Radios, func(a, b *constatv1.Radio) int { return strings.Compare(a.GetLink(), b.GetLink()) })
@@ -83,6 +94,28 @@ type radio struct {
 	*constatv1.Radio
 	permanent string   // the address it was made with
 	names     []string // of its phy and its device, as the kernel's log has them
+	// supplicant is what wpa_supplicant's control socket says; nil: nothing.
+	supplicant *supplicantWifi
+}
+
+// askSupplicant asks wpa_supplicant's control socket, before the radio is
+// described: what it looks for is wanted there.
+func (one *radio) askSupplicant(ctx context.Context, r *reader) error {
+	if one.Link == nil {
+		return nil
+	}
+	content, err := r.Privileged(ctx, "supplicant", one.GetLink())
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it leaves this link alone
+		return nil
+	case err != nil:
+		return err
+	}
+	one.supplicant = parseSupplicantWifi(content)
+	if one.supplicant != nil {
+		one.Ssid = filled(one.supplicant.ssid)
+	}
+	return nil
 }
 
 func newRadio(r *reader, phy string, blocks map[string]block) *radio {
@@ -185,7 +218,11 @@ func readAir(ctx context.Context, r *reader, all []*radio, bus *wifiBus) error {
 		if w.name == "" || i < 0 {
 			continue
 		}
-		if err := n.describe(all[i], w, bus.wanted(ctx)); err != nil {
+		wanted := bus.wanted(ctx)
+		if s := all[i].supplicant; s != nil {
+			wanted = append(wanted, s.wanted...)
+		}
+		if err := n.describe(all[i], w, wanted); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
@@ -229,7 +266,9 @@ func dumpAll[T any](n *nl80211, command uint8, index uint32, parse func([]byte) 
 func (n *nl80211) describe(one *radio, w wifiInterface, wanted []string) error {
 	one.BandGhz, one.Channel = bandOf(w.frequency)
 	one.WidthMhz = w.width
-	one.Ssid = filled(w.ssid)
+	if w.ssid != "" {
+		one.Ssid = &w.ssid
+	}
 	one.RandomMac = randomAddress(w.mac, one.permanent)
 	if w.kind != nlIftypeStation {
 		return nil // an access point or a monitor joins nothing

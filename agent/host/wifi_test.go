@@ -86,11 +86,64 @@ func TestAddHeard(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("the wanted network is not there (-want +got):\n%s", diff)
 	}
+	got = &constatv1.Radio{Ssid: set("Corp")}
+	addHeard(got, heard[1:], nil, []string{"Corp"})
+	want = &constatv1.Radio{
+		Ssid: set("Corp"), SignalDbm: set(int32(-60)), BandGhz: set(5.0), Channel: set(int32(36)), Security: set("wpa2"), NetworksHeard: set(int32(2)), SsidHeard: set(true),
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("the network that it tries (-want +got):\n%s", diff)
+	}
 	got = &constatv1.Radio{}
 	addHeard(got, nil, nil, []string{"Corp"})
 	if got.SsidHeard != nil || got.NetworksHeard == nil || got.NetworksOnChannel != nil {
 		t.Errorf("a radio that may not have listened: %v", got)
 	}
+}
+
+func TestSupplicantWifi(t *testing.T) {
+	const list = "network id / ssid / bssid / flags\n"
+	for name, c := range map[string]struct {
+		content string
+		state   string
+		heard   int32
+		named   *bool
+		want    string // the failure
+		ssid    string
+		wanted  []string
+	}{
+		"a wrong key": {"wpa_state=SCANNING\n" + list + "0\tCorp\tany\t[TEMP-DISABLED]\nDisconnectReason=15\nAuthStatusCode=0\nAssocStatusCode=0\n",
+			"disconnected", 2, set(true), "wrongKey", "Corp", []string{"Corp"}},
+		"not heard":             {"wpa_state=SCANNING\n" + list + "0\tCorp\tany\t\nDisconnectReason=-4\n", "disconnected", 2, set(false), "ssidNotFound", "Corp", []string{"Corp"}},
+		"nothing heard":         {"wpa_state=DISCONNECTED\n" + list + "0\tCorp\tany\t\n1\tHome\tany\t[DISABLED]\n", "disconnected", 0, nil, "ssidNotFound", "Corp", []string{"Corp"}},
+		"heard, not yet joined": {"wpa_state=SCANNING\n" + list + "0\tCorp\tany\t\n1\tHome\tany\t\n", "disconnected", 2, set(true), "", "", []string{"Corp", "Home"}},
+		"refused":               {"wpa_state=SCANNING\n" + list + "0\tCorp\tany\t[TEMP-DISABLED]\nAuthStatusCode=1\n", "disconnected", 2, set(true), "associationRejected", "Corp", []string{"Corp"}},
+		"joined":                {"ssid=Caf\\xc3\\xa9\nwpa_state=COMPLETED\n" + list + "0\tCaf\\xc3\\xa9\tany\t[CURRENT]\nDisconnectReason=15\n", "connected", 2, set(true), "", "Café", []string{"Café"}},
+		"not understood":        {"wpa_state=SCANNING\n" + list + "0\tCorp\tany\t\n1\t\\q\tany\t\n", "disconnected", 0, nil, "", "", nil},
+		"nothing to join":       {"wpa_state=INACTIVE\n" + list, "disconnected", 0, nil, "", "", nil},
+	} {
+		s := parseSupplicantWifi([]byte(c.content))
+		r := &constatv1.Radio{State: &c.state, NetworksHeard: &c.heard, SsidHeard: c.named}
+		s.addTo(r)
+		if r.GetLastFailure() != c.want || s.ssid != c.ssid || !slices.Equal(s.wanted, c.wanted) {
+			t.Errorf("%s: failure %q, tries %q, wants %q", name, r.GetLastFailure(), s.ssid, s.wanted)
+		}
+	}
+	if s := parseSupplicantWifi([]byte("Supplicant PAE state=HELD\n")); s != nil {
+		t.Errorf("a wired link: %+v", s)
+	}
+}
+
+func FuzzSupplicantWifi(f *testing.F) {
+	f.Add([]byte("wpa_state=SCANNING\n0\tCorp \\e\\x20\tany\t[TEMP-DISABLED]\nDisconnectReason=-3\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if s := parseSupplicantWifi(content); s != nil {
+			if len(s.ssid) > maxSSID*3 || len(s.wanted) > maxProfiles {
+				t.Errorf("%+v", s)
+			}
+			s.addTo(&constatv1.Radio{State: set("disconnected"), NetworksHeard: set(int32(0))})
+		}
+	})
 }
 
 func TestRadioState(t *testing.T) {

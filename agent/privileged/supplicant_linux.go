@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // supplicantDir is where wpa_supplicant has a control socket for each link.
@@ -23,9 +25,10 @@ const supplicantTime = time.Second
 // maxCertificate is the largest certificate file that is read.
 const maxCertificate = 256 << 10
 
-// askSupplicant returns what wpa_supplicant says of its sign-in on a wired link,
-// the argument: its answer to STATUS, and behind it, as PEM, the certificate
-// that this machine shows there. Keys in the same file stay here.
+// askSupplicant returns what wpa_supplicant says of its sign-in on a link, the
+// argument: its answers to STATUS and LIST_NETWORKS, the codes of the last
+// failure, and behind them, as PEM, the certificate that this machine shows
+// there. Keys in the same file stay here.
 func askSupplicant(ctx context.Context, link string) ([]byte, error) {
 	if link == "" || link != filepath.Base(link) || strings.HasPrefix(link, ".") {
 		return nil, errors.New("the argument must be a link")
@@ -61,12 +64,45 @@ func askSupplicant(ctx context.Context, link string) ([]byte, error) {
 		return nil, err
 	}
 	answer := []byte(strings.TrimSpace(status) + "\n")
+	networks, err := ask("LIST_NETWORKS")
+	if err != nil {
+		return nil, err
+	}
+	answer = append(answer, strings.TrimRight(networks, "\n")+"\n"...) // columns at the end may be empty
+	answer = append(answer, failureCodes(ctx, link)...)
 	if file, err := ask("GET_NETWORK 0 client_cert"); err == nil {
 		if path, err := strconv.Unquote(strings.TrimSpace(file)); err == nil {
 			answer = append(answer, certificateIn(path)...)
 		}
 	}
 	return answer, nil
+}
+
+// failureCodes returns, as lines of NAME=NUMBER, what wpa_supplicant keeps of the
+// last disconnect and tells only over the system bus, where its rules let few
+// accounts ask; nothing where it does not answer there.
+func failureCodes(ctx context.Context, link string) []byte {
+	const name = "fi.w1.wpa_supplicant1"
+	ctx, cancel := context.WithTimeout(ctx, supplicantTime)
+	defer cancel()
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	var at dbus.ObjectPath
+	if err := conn.Object(name, "/fi/w1/wpa_supplicant1").CallWithContext(ctx, name+".GetInterface", dbus.FlagNoAutoStart, link).Store(&at); err != nil {
+		return nil
+	}
+	var lines []byte
+	for _, code := range []string{"DisconnectReason", "AuthStatusCode", "AssocStatusCode"} {
+		var value dbus.Variant
+		err := conn.Object(name, at).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, name+".Interface", code).Store(&value)
+		if number, ok := value.Value().(int32); err == nil && ok {
+			lines = fmt.Appendf(lines, "%s=%d\n", code, number)
+		}
+	}
+	return lines
 }
 
 // certificateIn returns the first certificate of a file, as PEM; nil when there

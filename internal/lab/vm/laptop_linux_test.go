@@ -50,7 +50,7 @@ func newLaptop(t *testing.T) *Machine {
 	})
 	m.Turn(rested)
 	m.Run(`modprobe -a battery ac thermal processor nvme usbhid hid_generic usb-storage usblp libcomposite usb_f_hid usb_f_printer usb_f_mass_storage
-mount -t configfs config /sys/kernel/config; modprobe dummy_hcd num=4; modprobe mac80211_hwsim radios=2
+mount -t configfs config /sys/kernel/config; modprobe dummy_hcd num=4; modprobe mac80211_hwsim radios=3
 cat >/tmp/receiver <<'EOF'
 ` + receiverTable + `EOF
 gadget logi 0x046d 0xc31c Logitech "USB Keyboard" "" full-speed; hid logi usb0 1 8 "$KEYBOARD"; plug logi 0
@@ -64,7 +64,7 @@ gadget unifying 0x046d 0xc52b Logitech "USB Receiver" "" full-speed; hid unifyin
 for d in 046d:c31c 0951:1666 03f0:2b17 046d:c52b; do await present $d; done
 await ls /dev/hidg1; guest receiver /dev/hidg1 /tmp/receiver >/tmp/receiver.log 2>&1 &
 `)
-	m.Run(`bus; office; iw phy phy0 set netns name out
+	m.Run(`bus; office; iw phy phy0 set netns name out; iw phy phy2 set netns name out
 access_point CorpNet correct-horse 6; ip -n out addr add 192.168.50.1/24 dev wlan0; names; enter; signal -50`)
 	return m
 }

@@ -42,22 +42,31 @@ EOF
 ap() { ip netns exec out /usr/sbin/hostapd_cli -p /run/hostapd "$@"; }
 station() { # SSID KEY
   cat >/tmp/wpa.conf <<EOF
-ctrl_interface=/run/wpa
+ctrl_interface=/run/wpa_supplicant
 network={
  ssid="$1"
  psk="$2"
 }
 EOF
   : >/tmp/wpa.log
-  /sbin/wpa_supplicant -B -u -i wlan1 -D nl80211 -c /tmp/wpa.conf -f /tmp/wpa.log -P /tmp/wpa.pid
+  /sbin/wpa_supplicant -B -u -i wlan1 -D nl80211 -c /tmp/wpa.conf -f /tmp/wpa.log -P /tmp/wpa.pid || { cat /tmp/wpa.log; return 1; }
 }
-wpa() { /sbin/wpa_cli -p /run/wpa -i wlan1 "$@"; }
+wpa() { /sbin/wpa_cli -p /run/wpa_supplicant -i wlan1 "$@"; }
 state_is() { wpa status | grep -q "^wpa_state=$1"; }
 hears_of() { wpa scan_results | grep -q "$1"; }
 said() { grep -q "$1" /tmp/wpa.log; }
+second_access_point() { # WORDS OF ITS CONFIGURATION: on the other radio of the office
+  { grep -v -e ^interface= -e ^channel= -e ^wpa_key_mgmt= -e ^wpa_passphrase= $AP; printf '%s\n' interface=wlan2 channel=11 "$@"; } >/tmp/hostapd2.conf
+  ip netns exec out /usr/sbin/hostapd -B -P /tmp/hostapd2.pid /tmp/hostapd2.conf -f /tmp/hostapd2.log || { cat /tmp/hostapd2.log; return 1; }
+  ip netns exec out /usr/sbin/iw dev wlan2 set txpower fixed 500
+}
+no_second_access_point() { kill $(cat /tmp/hostapd2.pid); await sh -c '! test -e /tmp/hostapd2.pid'; ip -n out link set wlan2 down; }
 leave() { # the Wi-Fi, as when another network is chosen
   wpa terminate >/dev/null; await sh -c '! test -e /tmp/wpa.pid'; ip addr flush dev wlan1
 }
+hears_no() { /usr/sbin/iw dev wlan1 scan flush >/dev/null && ! /usr/sbin/iw dev wlan1 scan dump | grep -q "SSID: $1"; } # anew, and keeps nothing of before
+hears_both() { /usr/sbin/iw dev wlan1 scan >/dev/null; [ "$(/usr/sbin/iw dev wlan1 scan dump | grep -c "SSID: CorpNet")" = 2 ]; }
+rests() { wpa list_networks | grep -q TEMP-DISABLED; }
 enter() { station CorpNet correct-horse; await state_is COMPLETED; join wlan1 192.168.50; await online; }
 hears() { /usr/sbin/iw dev wlan1 link | grep -q "signal: $1 "; }
 signal() { # DBM: what every radio hears from now on
