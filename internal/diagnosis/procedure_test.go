@@ -157,3 +157,34 @@ func TestNobodySawTheCharger(t *testing.T) {
 		t.Errorf("verdict %s, roots %v; want undetermined", d.Verdict, ids(d.RootCauses))
 	}
 }
+
+// Not every system notes why a program did not start, nor counts wrong
+// passwords: what it does tell must suffice to say that all is well.
+func TestWhatASystemNeverTellsKeepsNobodyFromHealth(t *testing.T) {
+	c := builtinCatalog(t)
+	s := healthyWorld(t)
+	for _, g := range s.Manifest.Groups {
+		switch g.Group {
+		case "crashes":
+			g.Observation.Gaps = []*constatv1.Gap{{Fact: "launch_failures", Status: "unsupported"}}
+		case "sign_in":
+			g.Observation.Gaps = []*constatv1.Gap{{Fact: "accounts.locked", Status: "unsupported"}}
+		}
+	}
+	for _, a := range s.SignIn.Accounts {
+		a.Locked = nil
+	}
+	for _, id := range []string{"software", "sign-in"} {
+		d := Judge(c, procedure(t, id), s, fixture.Now, "en")
+		if d.Verdict != healthy {
+			t.Errorf("%s: %s", id, d.Verdict)
+		}
+	}
+	// Without the rights to read either, nobody knows.
+	for _, a := range s.SignIn.Accounts {
+		a.PasswordExpired = nil
+	}
+	if d := Judge(c, procedure(t, "sign-in"), s, fixture.Now, "en"); d.Verdict != undetermined {
+		t.Errorf("sign-in without rights: %s", d.Verdict)
+	}
+}
