@@ -155,22 +155,23 @@ func (w *Watch) RemoveCredential(ctx context.Context, name string) error {
 	})
 }
 
-// credential opens what is sealed under a name.
+// credential opens what is sealed under a name. A Refusal says that it has to be
+// set again.
 func (w *Watch) credential(ctx context.Context, name string) (snmp.Credentials, error) {
 	row, err := w.store.Read().Credential(ctx, name)
 	if errors.Is(err, sql.ErrNoRows) {
-		return snmp.Credentials{}, fmt.Errorf("the credential %q is gone: set it again", name)
+		return snmp.Credentials{}, refuse("the credential %q is gone: set it again", name)
 	}
 	if err != nil {
 		return snmp.Credentials{}, err
 	}
 	content, err := w.key.Open(sealedName(name), row.Sealed)
 	if err != nil {
-		return snmp.Credentials{}, err
+		return snmp.Credentials{}, refuse("%v", err)
 	}
 	kept := &constatv1.PutCredentialRequest{}
 	if err := proto.Unmarshal(content, kept); err != nil {
-		return snmp.Credentials{}, fmt.Errorf("the credential %q can't be read: set it again", name)
+		return snmp.Credentials{}, refuse("the credential %q can't be read: set it again", name)
 	}
 	return credentials(kept), nil
 }

@@ -98,10 +98,10 @@ func (w *Watch) visit(ctx context.Context, device query.Gear) {
 	if ctx.Err() != nil {
 		return // the lease ends by itself
 	}
-	if err == nil || seen == nil {
-		err = errors.Join(err, w.keep(ctx, device, seen))
+	if err == nil {
+		err = w.keep(ctx, device, seen)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil { // ours, not the device's: it is due again when the lease ends
 		w.log.Error("what a device said was not kept", "device", device.Address, "error", err)
 	}
 }
@@ -134,9 +134,13 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxPoll)
 	defer cancel()
 	opens, err := w.credential(ctx, device.Credential)
-	if err != nil {
+	var unusable Refusal
+	if errors.As(err, &unusable) {
 		v.state, v.reason = "authFailed", err.Error()
 		return v, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	session, err := snmp.Open(ctx, device.Address, opens, snmp.Patience{})
 	if err != nil {
@@ -182,9 +186,6 @@ func (v *visited) failed(err error) *visited {
 // keep stores what a visit brought, unless somebody else has the lease by now,
 // and says when the next is due.
 func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
-	if v == nil {
-		v = (&visited{}).failed(errors.New("the collector could not read its own database"))
-	}
 	now := w.now()
 	next := query.FinishGearParams{
 		ID: device.ID, LeaseOwner: w.owner, Name: device.Name, NameKey: device.NameKey, Vendor: device.Vendor, Model: device.Model,
