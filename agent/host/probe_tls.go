@@ -79,8 +79,17 @@ func (p *prober) handshake(conn net.Conn, name string) (*x509.Certificate, error
 	if err := checkStore(); err != nil {
 		return nil, err
 	}
+	// Beside the handshake: it is given up at the same time as that.
+	tried := make(chan struct{})
+	doubt := time.AfterFunc(stall, func() {
+		defer close(tried)
+		p.narrow(p.ctx, conn, name)
+	})
 	c := tls.Client(conn, &tls.Config{ServerName: name})
 	err := c.HandshakeContext(ctx)
+	if !doubt.Stop() && err != nil && ctx.Err() != nil {
+		<-tried
+	}
 	if err != nil && ctx.Err() != nil {
 		return nil, context.DeadlineExceeded
 	}

@@ -108,12 +108,14 @@ type prober struct {
 	mu      sync.Mutex
 	lookups map[string]*lookup
 	servers map[string]*nameServer
-	gaps    []*constatv1.Gap
+	// narrowed are the sizes that handshakes told, by family.
+	narrowed map[int32]*constatv1.MtuProbe
+	gaps     []*constatv1.Gap
 }
 
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	return &prober{
-		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{},
+		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{}, narrowed: map[int32]*constatv1.MtuProbe{},
 		passed: map[int32]*event{4: newEvent(), 6: newEvent()}, well: newEvent(),
 		privileged: func(context.Context, string, string) ([]byte, error) {
 			return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
@@ -156,7 +158,7 @@ func (p *prober) run() *constatv1.Probes {
 	}
 	listening.Wait()
 	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
-	result.Mtu = answered(result.Mtu)
+	result.Mtu = p.sizesSeen(answered(result.Mtu))
 	if result.Proxy != nil {
 		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
 	}

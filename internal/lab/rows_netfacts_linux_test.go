@@ -26,6 +26,12 @@ var netfactRecipes = []recipe{
 		s.IP(Gateway, "link set wan0 mtu 1400")
 		s.Filter(Gateway, "inet", "filter", "output", "icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop")
 	}},
+	{"net-mtu-blackhole", "the gateway's line takes 1400 bytes, and nothing of ICMP passes", direct | rights, func(s *scene) {
+		s.IP(PC, "link set "+s.Adapter+" mtu 1500")
+		s.IP(Gateway, "link set wan0 mtu 1400")
+		s.Filter(Gateway, "inet", "filter", "output", "icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop")
+		s.Filter(Gateway, "inet", "filter", "forward", "meta l4proto { icmp, icmpv6 } drop")
+	}},
 	{healthy, "the gateway's line takes 1400 bytes, and the gateway says so", anywhere, func(s *scene) {
 		s.IP(Gateway, "link set wan0 mtu 1400")
 		s.IP(Internet, "link set eth0 mtu 1400")
