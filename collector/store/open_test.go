@@ -92,16 +92,20 @@ func TestCheck(t *testing.T) {
 	if err := errors.Join(s.Check(t.Context()), s.Close()); err != nil {
 		t.Fatal(err)
 	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page int64 // of an index that nothing reads at the start
+	err = db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'stations_by_port'").Scan(&page)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The last pages are those of the newest tables' indexes, all empty.
-	if _, err := file.WriteAt([]byte(strings.Repeat("\xff", 4096)), info.Size()-2*4096); err != nil {
+	if _, err := file.WriteAt([]byte(strings.Repeat("\xff", 4096)), (page-1)*4096); err != nil {
 		t.Fatal(err)
 	}
 	if err := file.Close(); err != nil {
