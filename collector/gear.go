@@ -129,7 +129,7 @@ Exit codes: 0 no fault, 1 a fault was found, 2 the device could not be read.`,
 			} else {
 				printGear(cmd.OutOrStdout(), result, found)
 			}
-			if err == nil && len(found.GetRootCauses()) > 0 {
+			if err == nil && found.GetVerdict() == "fault" {
 				err = command.No
 			}
 			return err
@@ -193,7 +193,8 @@ type gearReport struct {
 	Memory     []gearMemory    `json:"memory"`
 	Supplies   []gearSupply    `json:"supplies"`
 	Alerts     []gearAlert     `json:"alerts"`
-	// Faults are the ids of the root causes and of what they explain, sorted.
+	// Faults are the ids of the root causes that are at least probable, and of
+	// what they explain, sorted.
 	Faults    []string `json:"faults"`
 	Partial   string   `json:"partial,omitempty"`
 	ElapsedMs int64    `json:"elapsedMs"`
@@ -315,7 +316,9 @@ func newGearReport(r *gear.Result, found *constatv1.Diagnosis) *gearReport {
 		out.Alerts = append(out.Alerts, gearAlert{a.Severity, a.Code, a.Group, a.Location, a.Description})
 	}
 	for _, c := range found.GetRootCauses() {
-		out.Faults = append(out.Faults, c.GetFault())
+		if c.GetCertainty() != "possible" { // a suspicion is no fault
+			out.Faults = append(out.Faults, c.GetFault())
+		}
 	}
 	out.Faults = append(out.Faults, found.GetSymptoms()...)
 	slices.Sort(out.Faults)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -53,10 +54,21 @@ func watchCommands(o *options) []*cobra.Command {
 		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
 			return gear.GetGear(ctx, &constatv1.GetGearRequest{Id: args[0]})
 		}, writeDevice)
+	var known bool
 	where := remoteGear(o, "where MAC|HOST", "Say at which port a machine is", cobra.ExactArgs(1),
 		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			return gear.FindStation(ctx, &constatv1.FindStationRequest{Query: args[0]})
+			found, err := gear.FindStation(ctx, &constatv1.FindStationRequest{Query: args[0]})
+			known = found.GetAttachment() != nil
+			return found, err
 		}, writeStation)
+	where.Long = "where says at which port of which switch a machine is, by its address or name.\n\nExit codes: 0 it is known, 1 it is not."
+	run := where.RunE
+	where.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := run(cmd, args); err != nil || known {
+			return err
+		}
+		return command.No
+	}
 	return []*cobra.Command{add, remove, list, show, where}
 }
 
