@@ -63,7 +63,7 @@ func (b *bench) switchWith(port string) (id string) {
 		}); err != nil {
 			return err
 		}
-		return q.PutGearFacts(ctx, query.PutGearFactsParams{GearID: id, TakenAt: at, WholeAt: at, Content: content, Counters: []byte{}, Diagnosis: judged})
+		return q.PutGearFacts(ctx, query.PutGearFactsParams{GearID: id, TakenAt: at, WholeAt: at, Content: content, Counters: []byte{}, Diagnosis: judged, Plan: []byte{}})
 	})
 	if err != nil {
 		b.Fatal(err)

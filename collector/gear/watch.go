@@ -251,7 +251,7 @@ func (w *Watch) say(device query.Gear, v *visited) {
 // facts is the row of a device's facts after a visit; nil leaves it as it is.
 func (w *Watch) facts(device query.Gear, v *visited, now time.Time) (*query.PutGearFactsParams, error) {
 	row := query.PutGearFactsParams{
-		GearID: device.ID, TakenAt: store.Millis(now), WholeAt: v.before.WholeAt, Content: v.before.Content, Counters: v.before.Counters,
+		GearID: device.ID, TakenAt: store.Millis(now), WholeAt: v.before.WholeAt, Content: v.before.Content, Counters: v.before.Counters, Plan: v.before.Plan,
 	}
 	seen := v.gear
 	switch {
@@ -277,6 +277,9 @@ func (w *Watch) facts(device query.Gear, v *visited, now time.Time) (*query.PutG
 	}
 	if row.Counters == nil {
 		row.Counters = []byte{}
+	}
+	if row.Plan == nil {
+		row.Plan = []byte{}
 	}
 	row.Diagnosis, err = store.PackMessage(w.judge(seen, now))
 	return &row, err

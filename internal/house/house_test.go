@@ -71,7 +71,7 @@ var arrows = map[string][]string{
 	"constat/internal/lab":              {"constat/internal", "constat/proto", "constat/agent/host"},
 	"constat/agent":                     {"constat/agent", "constat/internal", "constat/proto"},
 	"constat/collector":                 {"constat/collector", "constat/internal", "constat/proto"},
-	"constat/collector/store":           {"constat/collector/store", "constat/internal/snapshot", "constat/proto"},
+	"constat/collector/store":           {"constat/collector/store", "constat/internal/series", "constat/internal/snapshot", "constat/proto"},
 	"constat/collector/bus":             {},
 	"constat/collector/gear":            {"constat/collector/store", "constat/internal", "constat/proto"},
 	"constat/collector/desk":            {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},

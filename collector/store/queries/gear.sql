@@ -67,14 +67,21 @@ RETURNING *;
 
 -- name: FinishGear :execrows
 UPDATE gear SET name = $3, name_key = $4, vendor = $5, model = $6, serial = $7, os = $8, version = $9,
-    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, due_at = $16,
+    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, counters_due_at = $16, due_at = $17,
     lease_owner = '', lease_until = 0
 WHERE id = $1 AND lease_owner = $2;
 
 -- name: PutGearFacts :exec
-INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis, plan) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (gear_id) DO UPDATE SET taken_at = excluded.taken_at, whole_at = excluded.whole_at, content = excluded.content,
-    counters = excluded.counters, diagnosis = excluded.diagnosis;
+    counters = excluded.counters, diagnosis = excluded.diagnosis, plan = excluded.plan;
+
+-- name: TouchGearFacts :exec
+-- All is as it was.
+UPDATE gear_facts SET taken_at = $2 WHERE gear_id = $1;
+
+-- name: GearStates :many
+SELECT state, count(*) AS devices FROM gear WHERE enabled = 1 GROUP BY state;
 
 -- name: AddGearAddress :exec
 INSERT INTO gear_addresses (mac, gear_id) VALUES ($1, $2) ON CONFLICT (mac, gear_id) DO NOTHING;

@@ -53,7 +53,7 @@ UPDATE gear SET lease_owner = $1, lease_until = $2
 WHERE id IN (SELECT due.id FROM gear due WHERE due.enabled = 1 AND due.due_at <= $3 AND due.lease_until <= $3
              ORDER BY due.due_at LIMIT $4)
   AND lease_until <= $3
-RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until
+RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at
 `
 
 type ClaimGearParams struct {
@@ -102,6 +102,7 @@ func (q *Queries) ClaimGear(ctx context.Context, arg ClaimGearParams) ([]Gear, e
 			&i.DueAt,
 			&i.LeaseOwner,
 			&i.LeaseUntil,
+			&i.CountersDueAt,
 		); err != nil {
 			return nil, err
 		}
@@ -225,28 +226,29 @@ func (q *Queries) DropStations(ctx context.Context, gearID string, seenAt int64)
 
 const finishGear = `-- name: FinishGear :execrows
 UPDATE gear SET name = $3, name_key = $4, vendor = $5, model = $6, serial = $7, os = $8, version = $9,
-    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, due_at = $16,
+    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, counters_due_at = $16, due_at = $17,
     lease_owner = '', lease_until = 0
 WHERE id = $1 AND lease_owner = $2
 `
 
 type FinishGearParams struct {
-	ID         string
-	LeaseOwner string
-	Name       string
-	NameKey    string
-	Vendor     string
-	Model      string
-	Serial     string
-	Os         string
-	Version    string
-	State      string
-	Reason     string
-	StateSince int64
-	AnsweredAt int64
-	Failures   int32
-	WholeDueAt int64
-	DueAt      int64
+	ID            string
+	LeaseOwner    string
+	Name          string
+	NameKey       string
+	Vendor        string
+	Model         string
+	Serial        string
+	Os            string
+	Version       string
+	State         string
+	Reason        string
+	StateSince    int64
+	AnsweredAt    int64
+	Failures      int32
+	WholeDueAt    int64
+	CountersDueAt int64
+	DueAt         int64
 }
 
 func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, error) {
@@ -266,6 +268,7 @@ func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, 
 		arg.AnsweredAt,
 		arg.Failures,
 		arg.WholeDueAt,
+		arg.CountersDueAt,
 		arg.DueAt,
 	)
 	if err != nil {
@@ -275,7 +278,7 @@ func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, 
 }
 
 const gearByAddress = `-- name: GearByAddress :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until FROM gear WHERE address = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE address = $1
 `
 
 func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, error) {
@@ -310,6 +313,7 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 			&i.DueAt,
 			&i.LeaseOwner,
 			&i.LeaseUntil,
+			&i.CountersDueAt,
 		); err != nil {
 			return nil, err
 		}
@@ -325,7 +329,7 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 }
 
 const gearByID = `-- name: GearByID :one
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until FROM gear WHERE id = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE id = $1
 `
 
 func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
@@ -354,12 +358,13 @@ func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
 		&i.DueAt,
 		&i.LeaseOwner,
 		&i.LeaseUntil,
+		&i.CountersDueAt,
 	)
 	return i, err
 }
 
 const gearByMAC = `-- name: GearByMAC :many
-SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
+SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
 `
 
 func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
@@ -394,6 +399,7 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 			&i.DueAt,
 			&i.LeaseOwner,
 			&i.LeaseUntil,
+			&i.CountersDueAt,
 		); err != nil {
 			return nil, err
 		}
@@ -409,7 +415,7 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 }
 
 const gearByName = `-- name: GearByName :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
 `
 
 func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error) {
@@ -444,6 +450,7 @@ func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error
 			&i.DueAt,
 			&i.LeaseOwner,
 			&i.LeaseUntil,
+			&i.CountersDueAt,
 		); err != nil {
 			return nil, err
 		}
@@ -491,7 +498,7 @@ func (q *Queries) GearDiagnoses(ctx context.Context) ([]GearDiagnosesRow, error)
 }
 
 const gearFacts = `-- name: GearFacts :one
-SELECT gear_id, taken_at, whole_at, content, counters, diagnosis FROM gear_facts WHERE gear_id = $1
+SELECT gear_id, taken_at, whole_at, content, counters, diagnosis, plan FROM gear_facts WHERE gear_id = $1
 `
 
 func (q *Queries) GearFacts(ctx context.Context, gearID string) (GearFact, error) {
@@ -504,12 +511,45 @@ func (q *Queries) GearFacts(ctx context.Context, gearID string) (GearFact, error
 		&i.Content,
 		&i.Counters,
 		&i.Diagnosis,
+		&i.Plan,
 	)
 	return i, err
 }
 
+const gearStates = `-- name: GearStates :many
+SELECT state, count(*) AS devices FROM gear WHERE enabled = 1 GROUP BY state
+`
+
+type GearStatesRow struct {
+	State   string
+	Devices int64
+}
+
+func (q *Queries) GearStates(ctx context.Context) ([]GearStatesRow, error) {
+	rows, err := q.db.QueryContext(ctx, gearStates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GearStatesRow
+	for rows.Next() {
+		var i GearStatesRow
+		if err := rows.Scan(&i.State, &i.Devices); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listGear = `-- name: ListGear :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until FROM gear ORDER BY name_key, address
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear ORDER BY name_key, address
 `
 
 func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
@@ -544,6 +584,7 @@ func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
 			&i.DueAt,
 			&i.LeaseOwner,
 			&i.LeaseUntil,
+			&i.CountersDueAt,
 		); err != nil {
 			return nil, err
 		}
@@ -581,9 +622,9 @@ func (q *Queries) PutCredential(ctx context.Context, arg PutCredentialParams) er
 }
 
 const putGearFacts = `-- name: PutGearFacts :exec
-INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis, plan) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (gear_id) DO UPDATE SET taken_at = excluded.taken_at, whole_at = excluded.whole_at, content = excluded.content,
-    counters = excluded.counters, diagnosis = excluded.diagnosis
+    counters = excluded.counters, diagnosis = excluded.diagnosis, plan = excluded.plan
 `
 
 type PutGearFactsParams struct {
@@ -593,6 +634,7 @@ type PutGearFactsParams struct {
 	Content   []byte
 	Counters  []byte
 	Diagnosis []byte
+	Plan      []byte
 }
 
 func (q *Queries) PutGearFacts(ctx context.Context, arg PutGearFactsParams) error {
@@ -603,6 +645,7 @@ func (q *Queries) PutGearFacts(ctx context.Context, arg PutGearFactsParams) erro
 		arg.Content,
 		arg.Counters,
 		arg.Diagnosis,
+		arg.Plan,
 	)
 	return err
 }
@@ -698,4 +741,14 @@ func (q *Queries) Sightings(ctx context.Context, mac string) ([]SightingsRow, er
 		return nil, err
 	}
 	return items, nil
+}
+
+const touchGearFacts = `-- name: TouchGearFacts :exec
+UPDATE gear_facts SET taken_at = $2 WHERE gear_id = $1
+`
+
+// All is as it was.
+func (q *Queries) TouchGearFacts(ctx context.Context, gearID string, takenAt int64) error {
+	_, err := q.db.ExecContext(ctx, touchGearFacts, gearID, takenAt)
+	return err
 }

@@ -108,28 +108,29 @@ type EnrolmentToken struct {
 }
 
 type Gear struct {
-	ID         string
-	Address    string
-	Site       string
-	Credential string
-	Enabled    int32
-	AddedAt    int64
-	Name       string
-	NameKey    string
-	Vendor     string
-	Model      string
-	Serial     string
-	Os         string
-	Version    string
-	State      string
-	Reason     string
-	StateSince int64
-	AnsweredAt int64
-	Failures   int32
-	WholeDueAt int64
-	DueAt      int64
-	LeaseOwner string
-	LeaseUntil int64
+	ID            string
+	Address       string
+	Site          string
+	Credential    string
+	Enabled       int32
+	AddedAt       int64
+	Name          string
+	NameKey       string
+	Vendor        string
+	Model         string
+	Serial        string
+	Os            string
+	Version       string
+	State         string
+	Reason        string
+	StateSince    int64
+	AnsweredAt    int64
+	Failures      int32
+	WholeDueAt    int64
+	DueAt         int64
+	LeaseOwner    string
+	LeaseUntil    int64
+	CountersDueAt int64
 }
 
 type GearAddress struct {
@@ -144,6 +145,7 @@ type GearFact struct {
 	Content   []byte
 	Counters  []byte
 	Diagnosis []byte
+	Plan      []byte
 }
 
 type LatestFact struct {
@@ -179,6 +181,19 @@ type Person struct {
 type Sequence struct {
 	Name  string
 	Value int32
+}
+
+type SeriesDay struct {
+	Owner   string
+	Day     int64
+	Content []byte
+}
+
+type SeriesHour struct {
+	Owner   string
+	Hour    int64
+	Folded  int32
+	Content []byte
 }
 
 type Session struct {

@@ -54,8 +54,10 @@ type Gear struct {
 	DhcpPools        []*DhcpPool `protobuf:"bytes,22,rep,name=dhcp_pools,json=dhcpPools,proto3" json:"dhcp_pools,omitempty"`
 	PoeBudgetWatts   *float64    `protobuf:"fixed64,23,opt,name=poe_budget_watts,json=poeBudgetWatts,proto3,oneof" json:"poe_budget_watts,omitempty"`
 	PoeUsedWatts     *float64    `protobuf:"fixed64,24,opt,name=poe_used_watts,json=poeUsedWatts,proto3,oneof" json:"poe_used_watts,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Since when the processor has been at 80 % or more; unset: it is not now.
+	CpuHighSince  *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=cpu_high_since,json=cpuHighSince,proto3,oneof" json:"cpu_high_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Gear) Reset() {
@@ -256,6 +258,13 @@ func (x *Gear) GetPoeUsedWatts() float64 {
 	return 0
 }
 
+func (x *Gear) GetCpuHighSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CpuHighSince
+	}
+	return nil
+}
+
 // GearIdentity names the device.
 type GearIdentity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -427,7 +436,12 @@ type GearInterface struct {
 	AllowedVlans    []int32 `protobuf:"varint,38,rep,packed,name=allowed_vlans,json=allowedVlans,proto3" json:"allowed_vlans,omitempty"`
 	// vmPortStatus of an access port: inactive (its VLAN does not exist or is
 	// suspended here) | active | shutdown.
-	VlanStatus    *string `protobuf:"bytes,39,opt,name=vlan_status,json=vlanStatus,proto3,oneof" json:"vlan_status,omitempty"`
+	VlanStatus *string `protobuf:"bytes,39,opt,name=vlan_status,json=vlanStatus,proto3,oneof" json:"vlan_status,omitempty"`
+	// Since when damaged frames, dropped ones or a full line have been seen again
+	// and again, as of the deltas above; unset: not now.
+	ErrorsSince   *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=errors_since,json=errorsSince,proto3,oneof" json:"errors_since,omitempty"`
+	DropsSince    *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=drops_since,json=dropsSince,proto3,oneof" json:"drops_since,omitempty"`
+	BusySince     *timestamppb.Timestamp `protobuf:"bytes,42,opt,name=busy_since,json=busySince,proto3,oneof" json:"busy_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +747,27 @@ func (x *GearInterface) GetVlanStatus() string {
 		return *x.VlanStatus
 	}
 	return ""
+}
+
+func (x *GearInterface) GetErrorsSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ErrorsSince
+	}
+	return nil
+}
+
+func (x *GearInterface) GetDropsSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DropsSince
+	}
+	return nil
+}
+
+func (x *GearInterface) GetBusySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BusySince
+	}
+	return nil
 }
 
 // Poe is POWER-ETHERNET-MIB of one port.
@@ -1927,10 +1962,12 @@ type GearCounters struct {
 	// sysUpTime in hundredths of a second.
 	Uptime int64 `protobuf:"varint,2,opt,name=uptime,proto3" json:"uptime,omitempty"`
 	// Another device at the same address has other counters.
-	Serial        string          `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
-	Ports         []*PortCounters `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Serial string          `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Ports  []*PortCounters `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	// dot1dStpTopChanges.
+	TopologyChanges *int64 `protobuf:"varint,5,opt,name=topology_changes,json=topologyChanges,proto3,oneof" json:"topology_changes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GearCounters) Reset() {
@@ -1991,6 +2028,13 @@ func (x *GearCounters) GetPorts() []*PortCounters {
 	return nil
 }
 
+func (x *GearCounters) GetTopologyChanges() int64 {
+	if x != nil && x.TopologyChanges != nil {
+		return *x.TopologyChanges
+	}
+	return 0
+}
+
 // PortCounters are those of one interface; unset ones it does not offer.
 type PortCounters struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -2010,6 +2054,13 @@ type PortCounters struct {
 	SecurityViolations *int64                 `protobuf:"varint,14,opt,name=security_violations,json=securityViolations,proto3,oneof" json:"security_violations,omitempty"`
 	// ifCounterDiscontinuityTime.
 	Discontinuity *int64 `protobuf:"varint,15,opt,name=discontinuity,proto3,oneof" json:"discontinuity,omitempty"`
+	// ifLastChange in hundredths of a second of the device's clock.
+	LastChange *int64 `protobuf:"varint,16,opt,name=last_change,json=lastChange,proto3,oneof" json:"last_change,omitempty"`
+	// Changes of the port's state that polls have seen, of a port that counts none
+	// itself.
+	SeenChanges int64 `protobuf:"varint,17,opt,name=seen_changes,json=seenChanges,proto3" json:"seen_changes,omitempty"`
+	// pethPsePortPowerDeniedCounter.
+	PowerDenied   *int64 `protobuf:"varint,18,opt,name=power_denied,json=powerDenied,proto3,oneof" json:"power_denied,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2149,13 +2200,252 @@ func (x *PortCounters) GetDiscontinuity() int64 {
 	return 0
 }
 
+func (x *PortCounters) GetLastChange() int64 {
+	if x != nil && x.LastChange != nil {
+		return *x.LastChange
+	}
+	return 0
+}
+
+func (x *PortCounters) GetSeenChanges() int64 {
+	if x != nil {
+		return x.SeenChanges
+	}
+	return 0
+}
+
+func (x *PortCounters) GetPowerDenied() int64 {
+	if x != nil && x.PowerDenied != nil {
+		return *x.PowerDenied
+	}
+	return 0
+}
+
+// GearPlan is what a device offers, as its last whole poll found it: so that the
+// polls between ask only what there is, object by object. It is the collector's
+// own and part of no snapshot.
+type GearPlan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Model and software that this was learnt of.
+	Software string `protobuf:"bytes,1,opt,name=software,proto3" json:"software,omitempty"`
+	// Columns of tables that come with hardware and software, of which the device
+	// has none.
+	Absent []string `protobuf:"bytes,2,rep,name=absent,proto3" json:"absent,omitempty"`
+	// Objects that tell that more has changed than is polled often.
+	Marks    []*GearMark    `protobuf:"bytes,3,rep,name=marks,proto3" json:"marks,omitempty"`
+	Readings []*GearReading `protobuf:"bytes,4,rep,name=readings,proto3" json:"readings,omitempty"`
+	// How long the whole poll took, in milliseconds.
+	ElapsedMs     int64 `protobuf:"varint,5,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GearPlan) Reset() {
+	*x = GearPlan{}
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GearPlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GearPlan) ProtoMessage() {}
+
+func (x *GearPlan) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GearPlan.ProtoReflect.Descriptor instead.
+func (*GearPlan) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GearPlan) GetSoftware() string {
+	if x != nil {
+		return x.Software
+	}
+	return ""
+}
+
+func (x *GearPlan) GetAbsent() []string {
+	if x != nil {
+		return x.Absent
+	}
+	return nil
+}
+
+func (x *GearPlan) GetMarks() []*GearMark {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+func (x *GearPlan) GetReadings() []*GearReading {
+	if x != nil {
+		return x.Readings
+	}
+	return nil
+}
+
+func (x *GearPlan) GetElapsedMs() int64 {
+	if x != nil {
+		return x.ElapsedMs
+	}
+	return 0
+}
+
+// GearMark is an object that only changes when a device does.
+type GearMark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Oid   string                 `protobuf:"bytes,1,opt,name=oid,proto3" json:"oid,omitempty"`
+	// What it said.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Another value means another device at the same address.
+	Identity      bool `protobuf:"varint,3,opt,name=identity,proto3" json:"identity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GearMark) Reset() {
+	*x = GearMark{}
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GearMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GearMark) ProtoMessage() {}
+
+func (x *GearMark) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GearMark.ProtoReflect.Descriptor instead.
+func (*GearMark) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GearMark) GetOid() string {
+	if x != nil {
+		return x.Oid
+	}
+	return ""
+}
+
+func (x *GearMark) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *GearMark) GetIdentity() bool {
+	if x != nil {
+		return x.Identity
+	}
+	return false
+}
+
+// GearReading is an object whose value is read again and again.
+type GearReading struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Oid   string                 `protobuf:"bytes,1,opt,name=oid,proto3" json:"oid,omitempty"`
+	// What it fills: cpu, memoryUsed, memoryFree, sensorValue, sensorState, ….
+	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	// Of a list, which entry; of a port, its ifIndex.
+	Place int32 `protobuf:"varint,3,opt,name=place,proto3" json:"place,omitempty"`
+	// What the value is multiplied by; of a supply, its capacity.
+	Factor        float64 `protobuf:"fixed64,4,opt,name=factor,proto3" json:"factor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GearReading) Reset() {
+	*x = GearReading{}
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GearReading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GearReading) ProtoMessage() {}
+
+func (x *GearReading) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GearReading.ProtoReflect.Descriptor instead.
+func (*GearReading) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GearReading) GetOid() string {
+	if x != nil {
+		return x.Oid
+	}
+	return ""
+}
+
+func (x *GearReading) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *GearReading) GetPlace() int32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *GearReading) GetFactor() float64 {
+	if x != nil {
+		return x.Factor
+	}
+	return 0
+}
+
 var File_constat_v1_gear_proto protoreflect.FileDescriptor
 
 const file_constat_v1_gear_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/gear.proto\x12\n" +
-	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\n" +
-	"\n" +
+	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\v\n" +
 	"\x04Gear\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.constat.v1.GearIdentityR\bidentity\x129\n" +
 	"\n" +
@@ -2190,7 +2480,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\n" +
 	"dhcp_pools\x18\x16 \x03(\v2\x14.constat.v1.DhcpPoolR\tdhcpPools\x12-\n" +
 	"\x10poe_budget_watts\x18\x17 \x01(\x01H\aR\x0epoeBudgetWatts\x88\x01\x01\x12)\n" +
-	"\x0epoe_used_watts\x18\x18 \x01(\x01H\bR\fpoeUsedWatts\x88\x01\x01B\x0e\n" +
+	"\x0epoe_used_watts\x18\x18 \x01(\x01H\bR\fpoeUsedWatts\x88\x01\x01\x12E\n" +
+	"\x0ecpu_high_since\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampH\tR\fcpuHighSince\x88\x01\x01B\x0e\n" +
 	"\f_cpu_percentB\x0e\n" +
 	"\f_poll_resultB\x0f\n" +
 	"\r_answers_pingB\x14\n" +
@@ -2200,7 +2491,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"_restartedB\x15\n" +
 	"\x13_table_used_percentB\x13\n" +
 	"\x11_poe_budget_wattsB\x11\n" +
-	"\x0f_poe_used_watts\"\xb7\x03\n" +
+	"\x0f_poe_used_wattsB\x11\n" +
+	"\x0f_cpu_high_since\"\xb7\x03\n" +
 	"\fGearIdentity\x12\x1b\n" +
 	"\x06vendor\x18\x01 \x01(\tH\x00R\x06vendor\x88\x01\x01\x12\x19\n" +
 	"\x05model\x18\x02 \x01(\tH\x01R\x05model\x88\x01\x01\x12\x1b\n" +
@@ -2225,7 +2517,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\t_locationB\n" +
 	"\n" +
 	"\b_addressB\r\n" +
-	"\v_chassis_id\"\xfb\x10\n" +
+	"\v_chassis_id\"\xf1\x12\n" +
 	"\rGearInterface\x12\x1e\n" +
 	"\bif_index\x18\x01 \x01(\x05H\x00R\aifIndex\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x19\n" +
@@ -2279,7 +2571,12 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x04kind\x18% \x01(\tH\"R\x04kind\x88\x01\x01\x12#\n" +
 	"\rallowed_vlans\x18& \x03(\x05R\fallowedVlans\x12$\n" +
 	"\vvlan_status\x18' \x01(\tH#R\n" +
-	"vlanStatus\x88\x01\x01B\v\n" +
+	"vlanStatus\x88\x01\x01\x12B\n" +
+	"\ferrors_since\x18( \x01(\v2\x1a.google.protobuf.TimestampH$R\verrorsSince\x88\x01\x01\x12@\n" +
+	"\vdrops_since\x18) \x01(\v2\x1a.google.protobuf.TimestampH%R\n" +
+	"dropsSince\x88\x01\x01\x12>\n" +
+	"\n" +
+	"busy_since\x18* \x01(\v2\x1a.google.protobuf.TimestampH&R\tbusySince\x88\x01\x01B\v\n" +
 	"\t_if_indexB\a\n" +
 	"\x05_nameB\b\n" +
 	"\x06_aliasB\x0f\n" +
@@ -2317,7 +2614,10 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\v_dot1x_vlanB\x14\n" +
 	"\x12_oper_status_causeB\a\n" +
 	"\x05_kindB\x0e\n" +
-	"\f_vlan_status\"\xe7\x02\n" +
+	"\f_vlan_statusB\x0f\n" +
+	"\r_errors_sinceB\x0e\n" +
+	"\f_drops_sinceB\r\n" +
+	"\v_busy_since\"\xe7\x02\n" +
 	"\x03Poe\x12\x19\n" +
 	"\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n" +
 	"\x05watts\x18\x02 \x01(\x01H\x01R\x05watts\x88\x01\x01\x12\x1b\n" +
@@ -2498,12 +2798,14 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\t_scope_idB\f\n" +
 	"\n" +
 	"_endpointsB\b\n" +
-	"\x06_since\"\x9a\x01\n" +
+	"\x06_since\"\xdf\x01\n" +
 	"\fGearCounters\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x06uptime\x18\x02 \x01(\x03R\x06uptime\x12\x16\n" +
 	"\x06serial\x18\x03 \x01(\tR\x06serial\x12.\n" +
-	"\x05ports\x18\x04 \x03(\v2\x18.constat.v1.PortCountersR\x05ports\"\xd1\x06\n" +
+	"\x05ports\x18\x04 \x03(\v2\x18.constat.v1.PortCountersR\x05ports\x12.\n" +
+	"\x10topology_changes\x18\x05 \x01(\x03H\x00R\x0ftopologyChanges\x88\x01\x01B\x13\n" +
+	"\x11_topology_changes\"\xe3\a\n" +
 	"\fPortCounters\x12\x19\n" +
 	"\bif_index\x18\x01 \x01(\x05R\aifIndex\x12 \n" +
 	"\tin_octets\x18\x02 \x01(\x03H\x00R\binOctets\x88\x01\x01\x12\"\n" +
@@ -2527,7 +2829,11 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"R\x0elateCollisions\x88\x01\x01\x124\n" +
 	"\x13carrier_transitions\x18\r \x01(\x03H\vR\x12carrierTransitions\x88\x01\x01\x124\n" +
 	"\x13security_violations\x18\x0e \x01(\x03H\fR\x12securityViolations\x88\x01\x01\x12)\n" +
-	"\rdiscontinuity\x18\x0f \x01(\x03H\rR\rdiscontinuity\x88\x01\x01B\f\n" +
+	"\rdiscontinuity\x18\x0f \x01(\x03H\rR\rdiscontinuity\x88\x01\x01\x12$\n" +
+	"\vlast_change\x18\x10 \x01(\x03H\x0eR\n" +
+	"lastChange\x88\x01\x01\x12!\n" +
+	"\fseen_changes\x18\x11 \x01(\x03R\vseenChanges\x12&\n" +
+	"\fpower_denied\x18\x12 \x01(\x03H\x0fR\vpowerDenied\x88\x01\x01B\f\n" +
 	"\n" +
 	"_in_octetsB\r\n" +
 	"\v_out_octetsB\r\n" +
@@ -2543,7 +2849,25 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x10_late_collisionsB\x16\n" +
 	"\x14_carrier_transitionsB\x16\n" +
 	"\x14_security_violationsB\x10\n" +
-	"\x0e_discontinuityB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x0e_discontinuityB\x0e\n" +
+	"\f_last_changeB\x0f\n" +
+	"\r_power_denied\"\xbe\x01\n" +
+	"\bGearPlan\x12\x1a\n" +
+	"\bsoftware\x18\x01 \x01(\tR\bsoftware\x12\x16\n" +
+	"\x06absent\x18\x02 \x03(\tR\x06absent\x12*\n" +
+	"\x05marks\x18\x03 \x03(\v2\x14.constat.v1.GearMarkR\x05marks\x123\n" +
+	"\breadings\x18\x04 \x03(\v2\x17.constat.v1.GearReadingR\breadings\x12\x1d\n" +
+	"\n" +
+	"elapsed_ms\x18\x05 \x01(\x03R\telapsedMs\"N\n" +
+	"\bGearMark\x12\x10\n" +
+	"\x03oid\x18\x01 \x01(\tR\x03oid\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1a\n" +
+	"\bidentity\x18\x03 \x01(\bR\bidentity\"a\n" +
+	"\vGearReading\x12\x10\n" +
+	"\x03oid\x18\x01 \x01(\tR\x03oid\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x14\n" +
+	"\x05place\x18\x03 \x01(\x05R\x05place\x12\x16\n" +
+	"\x06factor\x18\x04 \x01(\x01R\x06factorB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_gear_proto_rawDescOnce sync.Once
@@ -2557,7 +2881,7 @@ func file_constat_v1_gear_proto_rawDescGZIP() []byte {
 	return file_constat_v1_gear_proto_rawDescData
 }
 
-var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_constat_v1_gear_proto_goTypes = []any{
 	(*Gear)(nil),                  // 0: constat.v1.Gear
 	(*GearIdentity)(nil),          // 1: constat.v1.GearIdentity
@@ -2579,9 +2903,12 @@ var file_constat_v1_gear_proto_goTypes = []any{
 	(*SharedFinding)(nil),         // 17: constat.v1.SharedFinding
 	(*GearCounters)(nil),          // 18: constat.v1.GearCounters
 	(*PortCounters)(nil),          // 19: constat.v1.PortCounters
-	(*Supply)(nil),                // 20: constat.v1.Supply
-	(*PrinterAlert)(nil),          // 21: constat.v1.PrinterAlert
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*GearPlan)(nil),              // 20: constat.v1.GearPlan
+	(*GearMark)(nil),              // 21: constat.v1.GearMark
+	(*GearReading)(nil),           // 22: constat.v1.GearReading
+	(*Supply)(nil),                // 23: constat.v1.Supply
+	(*PrinterAlert)(nil),          // 24: constat.v1.PrinterAlert
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
 }
 var file_constat_v1_gear_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Gear.identity:type_name -> constat.v1.GearIdentity
@@ -2590,32 +2917,38 @@ var file_constat_v1_gear_proto_depIdxs = []int32{
 	6,  // 3: constat.v1.Gear.forwarding:type_name -> constat.v1.Forwarding
 	7,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
 	8,  // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
-	20, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
-	21, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
+	23, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
+	24, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
 	9,  // 8: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
 	10, // 9: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
 	11, // 10: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
 	12, // 11: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
 	13, // 12: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
-	22, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
-	22, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
+	25, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
+	25, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
 	14, // 15: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
-	3,  // 16: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
-	22, // 17: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
-	4,  // 18: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
-	22, // 19: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
-	2,  // 20: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
-	22, // 21: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
-	2,  // 22: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
-	17, // 23: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
-	22, // 24: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
-	22, // 25: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
-	19, // 26: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	25, // 16: constat.v1.Gear.cpu_high_since:type_name -> google.protobuf.Timestamp
+	3,  // 17: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
+	25, // 18: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
+	4,  // 19: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
+	25, // 20: constat.v1.GearInterface.errors_since:type_name -> google.protobuf.Timestamp
+	25, // 21: constat.v1.GearInterface.drops_since:type_name -> google.protobuf.Timestamp
+	25, // 22: constat.v1.GearInterface.busy_since:type_name -> google.protobuf.Timestamp
+	25, // 23: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
+	2,  // 24: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
+	25, // 25: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
+	2,  // 26: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
+	17, // 27: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
+	25, // 28: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
+	25, // 29: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
+	19, // 30: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
+	21, // 31: constat.v1.GearPlan.marks:type_name -> constat.v1.GearMark
+	22, // 32: constat.v1.GearPlan.readings:type_name -> constat.v1.GearReading
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_gear_proto_init() }
@@ -2642,6 +2975,7 @@ func file_constat_v1_gear_proto_init() {
 	file_constat_v1_gear_proto_msgTypes[15].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[16].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[17].OneofWrappers = []any{}
+	file_constat_v1_gear_proto_msgTypes[18].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2649,7 +2983,7 @@ func file_constat_v1_gear_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_gear_proto_rawDesc), len(file_constat_v1_gear_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
