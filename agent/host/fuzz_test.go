@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"constat/internal/snmp/printermib"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -98,7 +99,7 @@ func FuzzDevices(f *testing.F) {
 		}
 		hasDriver([]byte(table), alias)
 		capableMbps(alias, []byte(table))
-		parse1284(table)
+		printermib.DeviceID(table)
 		trayOf(table)
 		milliampere(alias)
 		parsePrintDevice(alias)

@@ -47,6 +47,23 @@ func joinPrinters(seen []*constatv1.Printer) []*constatv1.Printer {
 	return joined
 }
 
+// withReasons adds reasons that are not known already, whatever their severity.
+func withReasons(known, more []string) []string {
+	stem := func(reason string) string {
+		for _, end := range []string{"-report", "-warning", "-error"} {
+			reason = strings.TrimSuffix(reason, end)
+		}
+		return reason
+	}
+	for _, reason := range more {
+		if !slices.ContainsFunc(known, func(k string) bool { return stem(k) == stem(reason) }) {
+			known = append(known, reason)
+		}
+	}
+	slices.Sort(known)
+	return known
+}
+
 // recallPrinters gives printers that do not answer the UUID that was at their
 // address when they did, so that they are known again elsewhere.
 func recallPrinters(printers []*constatv1.Printer, known map[string]string) {

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/internal/snmp/printermib"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -170,19 +171,13 @@ func reasons(attributes []ippAttribute, name string) []string {
 	return slices.Compact(list)
 }
 
-// What may give away a document or an account in a message of a backend.
-var (
-	quoted      = form("\"[^\"]*\"|'[^']*'|`[^`]*`|“[^”]*”|«[^»]*»")
-	credentials = form(`//[^/@\s]+@`)
-)
-
 // discreetMessage takes quoted names and accounts out of a printer's message;
 // nil when there is no message.
 func discreetMessage(message *string) *string {
 	if message == nil || *message == "" {
 		return nil
 	}
-	return set(credentials().ReplaceAllString(quoted().ReplaceAllString(*message, "…"), "//"))
+	return set(printermib.Discreet(*message))
 }
 
 // jobAttributes are the attributes asked of each job: never its name or owner.
@@ -294,7 +289,7 @@ func describePrinter(p *constatv1.Printer, attributes []ippAttribute) {
 	}
 	id := map[string]string{}
 	if text := ippValue[string](attributes, "printer-device-id"); text != nil {
-		id = parse1284(*text)
+		id = printermib.DeviceID(*text)
 	}
 	p.Manufacturer = filled(cmp.Or(id["MFG"], id["MANUFACTURER"]))
 	p.Model = filled(cmp.Or(id["MDL"], id["MODEL"]))
@@ -313,18 +308,6 @@ func describePrinter(p *constatv1.Printer, attributes []ippAttribute) {
 	for _, text := range ippValues[string](attributes, "printer-input-tray") {
 		p.Trays = append(p.Trays, trayOf(text))
 	}
-}
-
-// parse1284 reads a device id of IEEE 1284: "MFG:HP;MDL:LaserJet;". Keys become
-// upper case.
-func parse1284(text string) map[string]string {
-	id := map[string]string{}
-	for part := range strings.SplitSeq(text, ";") {
-		if key, value, found := strings.Cut(part, ":"); found {
-			id[strings.ToUpper(strings.TrimSpace(key))] = strings.TrimSpace(value)
-		}
-	}
-	return id
 }
 
 // supplyKinds fold the words of marker-types, which are those of

@@ -230,11 +230,8 @@ func (a *askedDevice) ask(ctx context.Context, snmpPort string) {
 	}
 	address := addresses[0].Unmap()
 	a.printer = &constatv1.Printer{Connection: set("network"), Address: set(d.address), Id: set(d.address)}
-	tables := make(chan mibTables, 1)
-	go func() {
-		t, _ := talkToPrinter(ctx, net.JoinHostPort(address.String(), snmpPort)) // silent: many have it switched off
-		tables <- t
-	}()
+	told := make(chan *constatv1.Printer, 1)
+	go func() { told <- askMIB(ctx, net.JoinHostPort(address.String(), snmpPort)) }()
 	dialCtx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(dialCtx, "tcp", d.address)
@@ -245,8 +242,8 @@ func (a *askedDevice) ask(ctx context.Context, snmpPort string) {
 	} else {
 		a.ping(ctx, address)
 	}
-	if t := <-tables; t != nil {
-		describeByMIB(a.printer, t)
+	if t := <-told; t != nil {
+		addFromMIB(a.printer, t)
 		a.printer.Sources = append(a.printer.Sources, "snmp")
 	}
 	a.printer.IdentityChanged = identityChanged(d.id, a.printer)
@@ -281,18 +278,6 @@ func (a *askedDevice) ping(ctx context.Context, address netip.Addr) {
 	case "timeout":
 		a.pings = set(false)
 	}
-}
-
-// talkToPrinter reads a printer's tables over SNMP.
-func talkToPrinter(ctx context.Context, address string) (mibTables, error) {
-	ctx, cancel := context.WithTimeout(ctx, printerLimit)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return readPrinterMIB(ctx, &snmpTalk{conn: conn, community: snmpCommunity})
 }
 
 // usbPrinters joins USB queues with the printers on the bus. Where the bus

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"constat/internal/snmp/printermib"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -151,7 +152,7 @@ func usbInterface(r *reader, d *constatv1.UsbDevice, name string) (i *constatv1.
 		}
 	}
 	if text := r.value(dir + "/ieee1284_id"); text != "" {
-		id := parse1284(text)
+		id := printermib.DeviceID(text)
 		d.Ieee1284Make = filled(id["MFG"] + id["MANUFACTURER"])
 		d.Ieee1284Model = filled(id["MDL"] + id["MODEL"])
 	}

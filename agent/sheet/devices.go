@@ -40,8 +40,7 @@ func (s *sheet) printer(d *constatv1.Printer) {
 		s.is(d.IdentityChanged, "ANOTHER PRINTER THAN BEFORE", "UNE AUTRE IMPRIMANTE QU’AVANT", "", "")))
 	var supplies, trays []string
 	for _, x := range d.GetSupplies() {
-		level := cmp.Or(percent(x.Percent), unless(x.GetState() == "unknown", s.word(x.GetState())), s.say("level not told", "niveau non communiqué"))
-		supplies = append(supplies, cmp.Or(x.GetName(), s.word(x.GetColour()), s.word(x.GetKind()))+" "+level)
+		supplies = append(supplies, cmp.Or(x.GetName(), s.word(x.GetColour()), s.word(x.GetKind()))+" "+s.level(x))
 	}
 	s.row("Printer", "Imprimante", "  "+list(supplies...))
 	for _, x := range d.GetTrays() {
@@ -51,6 +50,19 @@ func (s *sheet) printer(d *constatv1.Printer) {
 	some(s, "Printer", "Imprimante", d.GetAlerts(), 5, func(a *constatv1.PrinterAlert) []string {
 		return []string{"  " + s.word(a.GetSeverity()) + s.colon() + cmp.Or(a.GetDescription(), strconv.Itoa(int(a.GetCode())))}
 	})
+}
+
+// level of a supply. Of what is gathered rather than used up, makers disagree
+// whether the number is filled or free.
+func (s *sheet) level(x *constatv1.Supply) string {
+	state := unless(x.GetState() == "unknown", s.word(x.GetState()))
+	switch {
+	case x.GetState() == "full":
+		return s.say("FULL", "PLEIN")
+	case strings.HasPrefix(x.GetKind(), "waste") && state == "" && x.Percent != nil:
+		return percent(x.Percent) + s.say(" (filled or free: makers differ)", " (rempli ou libre : selon le fabricant)")
+	}
+	return cmp.Or(percent(x.Percent), state, s.say("level not told", "niveau non communiqué"))
 }
 
 func (s *sheet) usb() {

@@ -67,6 +67,7 @@ var arrows = map[string][]string{
 	"constat/internal/diagnosis":        {"constat/proto", "constat/internal/snapshot", "constat/internal/fault"},
 	"constat/internal/durable":          {},
 	"constat/internal/snmp":             {},
+	"constat/internal/snmp/printermib":  {"constat/internal/snmp", "constat/proto"},
 	"constat/internal/identity":         {"constat/internal/durable"},
 	"constat/internal/lab":              {"constat/internal", "constat/proto", "constat/agent/host"},
 	"constat/agent":                     {"constat/agent", "constat/internal", "constat/proto"},

@@ -1,7 +1,7 @@
-// Package snmp asks network devices and printers: sessions by SNMPv2c
-// (RFC 3416) and SNMPv3 with the User-based Security Model (RFC 3414, RFC 7860,
-// RFC 3826), reading only, and walks of tables that put up with agents that do
-// not keep to the standard.
+// Package snmp asks network devices and printers: sessions by SNMPv1 (RFC 1157),
+// SNMPv2c (RFC 3416) and SNMPv3 with the User-based Security Model (RFC 3414,
+// RFC 7860, RFC 3826), reading only, and walks of tables that put up with agents
+// that do not keep to the standard.
 //
 // What a device says is not trusted: each walk is bounded in objects, and each
 // call by its context.
@@ -34,6 +34,8 @@ var (
 type Credentials struct {
 	// Community of SNMPv2c; empty: SNMPv3.
 	Community string
+	// Version1 speaks SNMPv1 with the community: old printers know no other.
+	Version1 bool
 	// User is the security name of SNMPv3.
 	User string
 	// Auth is md5, sha, sha224, sha256, sha384 or sha512; empty: none.
@@ -85,13 +87,15 @@ func (c Credentials) Check() error {
 	return nil
 }
 
-// Patience says how long to wait for a device. The zero value waits a second
-// and a half, twice, which suits a LAN.
+// Patience says how long to wait for a device, and how long to listen. The zero
+// value waits a second and a half, twice, which suits a LAN.
 type Patience struct {
 	// Timeout of one request.
 	Timeout time.Duration
 	// Retries after the first; negative: none.
 	Retries int
+	// Objects of one walk; 0: as many as the largest chassis has.
+	Objects int
 }
 
 // Session is a conversation with one device. It is not safe for use by several
@@ -132,6 +136,9 @@ func Open(ctx context.Context, address string, c Credentials, p Patience) (*Sess
 	if p.Retries == 0 {
 		p.Retries = 1
 	}
+	if p.Objects <= 0 {
+		p.Objects = maxObjects
+	}
 	s := &Session{address: address, credentials: c, patience: p, varbinds: varbindsWanted, stats: &Stats{}}
 	return s, s.connect(ctx)
 }
@@ -141,7 +148,7 @@ func Open(ctx context.Context, address string, c Credentials, p Patience) (*Sess
 // asks only once, and counts into the Stats of the first. The caller closes it.
 func (s *Session) View(ctx context.Context, vlan int) (*Session, error) {
 	view := &Session{address: s.address, credentials: s.credentials, patience: s.patience, varbinds: s.varbinds, stats: s.stats}
-	view.patience = Patience{Timeout: min(s.patience.Timeout, viewTimeout), Retries: -1}
+	view.patience.Timeout, view.patience.Retries = min(s.patience.Timeout, viewTimeout), -1
 	if s.credentials.Community != "" {
 		view.credentials.Community += "@" + strconv.Itoa(vlan)
 	} else {
@@ -166,6 +173,9 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 	if s.credentials.Community != "" {
 		s.g.Version, s.g.Community = gosnmp.Version2c, s.credentials.Community
+		if s.credentials.Version1 {
+			s.g.Version = gosnmp.Version1
+		}
 	} else {
 		s.secure()
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxObjects bounds one walk: a chassis of 20,000 interfaces with twenty
-	// columns has no more.
+	// maxObjects bounds one walk by default: a chassis of 20,000 interfaces with
+	// twenty columns has no more.
 	maxObjects = 400_000
 	// maxColumns are walked abreast: their rows then come in few datagrams, and
 	// requests stay small.
@@ -65,7 +65,7 @@ func (s *Session) Walk(ctx context.Context, columns []string, each func(column i
 			if err != nil {
 				return err
 			}
-			if objects += len(answer); objects > maxObjects {
+			if objects += len(answer); objects > s.patience.Objects {
 				return fmt.Errorf("%s: %w: stopped after %d", s.address, ErrHostile, objects)
 			}
 			open = take(open, answer, each)
@@ -81,10 +81,15 @@ func (s *Session) bulk(ctx context.Context, open []*column, repetitions int) ([]
 	for i, c := range open {
 		oids[i] = c.last
 	}
+	old := s.g.Version == gosnmp.Version1
+	if old { // it has no GetBulk
+		repetitions = 1
+	}
 	for {
 		s.g.Context = ctx
-		answer, err := s.g.GetBulk(oids, 0, uint32(repetitions))
-		tooMuch := err == nil && (answer.Error == gosnmp.TooBig || answer.Error == gosnmp.GenErr)
+		answer, err := s.ask(oids, repetitions)
+		// Version 1 refuses a row of which one column has come to its end.
+		tooMuch := err == nil && (answer.Error == gosnmp.TooBig || answer.Error == gosnmp.GenErr || old && answer.Error == gosnmp.NoSuchName)
 		if err != nil {
 			err = s.explain(ctx, err)
 			tooMuch = errors.Is(err, ErrSilent) && s.answered
@@ -108,6 +113,14 @@ func (s *Session) bulk(ctx context.Context, open []*column, repetitions int) ([]
 			return answer.Variables, nil
 		}
 	}
+}
+
+// ask is one request for what follows the objects.
+func (s *Session) ask(oids []string, repetitions int) (*gosnmp.SnmpPacket, error) {
+	if s.g.Version == gosnmp.Version1 {
+		return s.g.GetNext(oids)
+	}
+	return s.g.GetBulk(oids, 0, uint32(repetitions))
 }
 
 // oneByOne asks each column by itself; one that the agent fails on ends.
