@@ -55,13 +55,13 @@ func watchCommands(o *options) []*cobra.Command {
 			return gear.GetGear(ctx, &constatv1.GetGearRequest{Id: args[0]})
 		}, writeDevice)
 	var known bool
-	where := remoteGear(o, "where MAC|HOST", "Say at which port a machine is", cobra.ExactArgs(1),
+	where := remoteGear(o, "where MAC|HOST|IP", "Say at which port a machine is", cobra.ExactArgs(1),
 		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
 			found, err := gear.FindStation(ctx, &constatv1.FindStationRequest{Query: args[0]})
 			known = found.GetAttachment() != nil
 			return found, err
 		}, writeStation)
-	where.Long = "where says at which port of which switch a machine is, by its address or name.\n\nExit codes: 0 it is known, 1 it is not."
+	where.Long = "where says at which port of which switch a machine is, by its MAC or IP address or\nits name, and how that is known: heard by the machine itself, signed on or seen at\nthe port, by wireless. A machine that is switched off has its last known port.\n\nExit codes: 0 it is known, 1 it is not."
 	run := where.RunE
 	where.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := run(cmd, args); err != nil || known {
@@ -246,4 +246,33 @@ func writeStation(w io.Writer, m proto.Message) {
 		port = "an unknown port"
 	}
 	fmt.Fprintf(w, "%s of %s, by %s, seen %s\n", port, a.GetGearName(), a.GetEvidence(), localTime(a.GetSeenAt()))
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", name, value)
+		}
+	}
+	if a.GetVia() != "" {
+		line("by way of", map[string]string{"phone": "phone ", "accessPoint": "access point ", "hypervisor": "host "}[a.GetViaKind()]+a.GetVia())
+	}
+	line("MAC", a.GetMac())
+	line("address", a.GetAddress())
+	if a.Vlan != nil {
+		line("VLAN", fmt.Sprint(a.GetVlan()))
+	}
+	if a.Since != nil {
+		line("there since", localTime(a.GetSince()))
+	}
+	if a.GetStations() > 1 {
+		line("stations", fmt.Sprintf("%d at this port", a.GetStations()))
+	}
+	if a.Current != nil && !a.GetCurrent() {
+		line("now", "not seen any more; this is the last known port")
+	}
+	if p := a.GetPort(); p != nil {
+		state := p.GetOperStatus()
+		if p.GetErrDisableCause() != "" {
+			state += ", err-disabled by " + p.GetErrDisableCause()
+		}
+		line("port is", state)
+	}
 }

@@ -116,10 +116,23 @@ func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
 	row("errors", s.portErrors(p), "")
 	row("power", s.portPower(p), "")
 	row("neighbours", neighbourNames(found.Neighbours), "")
+	row("via", s.between(found.Attachment), "")
+	if found.GetStations() > 1 {
+		row("stations", fmt.Sprint(found.GetStations()), "")
+	}
 	if p.LastChangeAt != nil {
 		row("changed", s.ago(p.GetLastChangeAt().AsTime(), c.now()), "")
 	}
 	return view, nil
+}
+
+// between says who stands between a port and the machine.
+func (s *speech) between(a *constatv1.Attachment) string {
+	words := map[string]string{"phone": "socket.viaPhone", "accessPoint": "socket.viaAccessPoint", "hypervisor": "socket.viaHypervisor"}
+	if a.GetVia() == "" || words[a.GetViaKind()] == "" {
+		return ""
+	}
+	return s.say(words[a.GetViaKind()], "Name", a.GetVia())
 }
 
 // portState says how a port is, and its colour.

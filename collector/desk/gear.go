@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -136,18 +137,17 @@ func findGear(ctx context.Context, q *query.Queries, idOrName string) (query.Gea
 	return query.Gear{}, problem(ErrNotFound, "there is no device %q: `constat-collector gear list` names them", wanted)
 }
 
-// Where tells at which port a machine is: by its MAC address, or by the endpoint's
-// id or hostname. nil: it is not known.
-func (d *Desk) Where(ctx context.Context, macOrHost string) (*constatv1.Attachment, error) {
+// Where tells at which port a machine is: by its MAC address, its IP address, or
+// the endpoint's id or hostname. nil: it is not known.
+func (d *Desk) Where(ctx context.Context, who string) (*constatv1.Attachment, error) {
 	q := d.store.Read()
-	if mac := parseMAC(macOrHost); mac != "" {
-		seen, err := bestSighting(ctx, q, &whose{macs: []string{mac}})
-		if err != nil || seen == nil {
-			return nil, err
-		}
-		return seen.attachment, nil
+	if mac := parseMAC(who); mac != "" {
+		return whereMAC(ctx, q, mac, "")
 	}
-	endpoint, err := findEndpoint(ctx, q, macOrHost)
+	if a, err := netip.ParseAddr(strings.TrimSpace(who)); err == nil {
+		return whereAddress(ctx, q, a.Unmap().WithZone(""))
+	}
+	endpoint, err := findEndpoint(ctx, q, who)
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +181,10 @@ func (d *Desk) Socket(ctx context.Context, endpointID string) (*Socket, error) {
 	}
 	return d.socket(ctx, q, endpoint)
 }
+
+// NotNow tells that the machine was there and is not any more, as far as the
+// device knows.
+func (s *Socket) NotNow() bool { return s.Attachment.Current != nil && !s.GetCurrent() }
 
 func (d *Desk) socket(ctx context.Context, q *query.Queries, endpoint query.Endpoint) (*Socket, error) {
 	fact, err := q.LatestFact(ctx, endpoint.ID, "network")
@@ -260,6 +264,9 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 	}
 	if link == nil {
 		link = defaultLink(n, wired)
+	}
+	if err := heard.expect(ctx, q, endpoint.ID); err != nil {
+		return nil, err
 	}
 	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State}
 	for _, neighbour := range heard.gear.GetNeighbours() {
@@ -400,96 +407,6 @@ func seenAt(ctx context.Context, q *query.Queries, device query.Gear, evidence s
 		a.GearReachable = proto.Bool(false)
 	}
 	return &sighting{attachment: a, gear: g, device: device, facts: facts, at: at}, nil
-}
-
-// maxAtDesk is how many stations a port to a desk has at most: a phone, a
-// computer with its virtual machines, a small switch. Behind more is another
-// switch.
-const maxAtDesk = 16
-
-// bestSighting is the port to the desk where one of the addresses was seen: of
-// those that see it now the one with the fewest others, else the last. A port
-// that leads to another device is none.
-func bestSighting(ctx context.Context, q *query.Queries, who *whose) (*sighting, error) {
-	var best *sighting
-	var bestRow query.SightingsRow
-	for _, mac := range who.macs {
-		rows, err := q.Sightings(ctx, mac)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if row.Devices > 0 || row.Stations > maxAtDesk {
-				continue
-			}
-			device, err := q.GearByID(ctx, row.GearID)
-			if err != nil {
-				return nil, err
-			}
-			found, err := seenAt(ctx, q, device, row.Evidence, store.Time(row.SeenAt))
-			if err != nil {
-				return nil, err
-			}
-			if found == nil || leadsOn(found.gear, row.IfIndex, who) {
-				continue
-			}
-			if best != nil && !nearer(row, bestRow) {
-				continue
-			}
-			best, bestRow = found, row
-			for _, port := range found.gear.GetInterfaces() {
-				if port.GetIfIndex() == row.IfIndex {
-					found.attachment.Port = port
-				}
-			}
-			found.attachment.Uplink = uplinkOf(found.gear, found.attachment.Port)
-		}
-	}
-	return best, nil
-}
-
-// nearer ranks two sightings of a station.
-func nearer(a, b query.SightingsRow) bool {
-	nowA, nowB := a.SeenAt == a.WholeAt, b.SeenAt == b.WholeAt
-	switch {
-	case nowA && nowB:
-		return a.Stations < b.Stations
-	case nowA != nowB:
-		return nowA
-	}
-	return a.SeenAt > b.SeenAt
-}
-
-// leadsOn tells a port at which a switch or router announces itself. A computer
-// with virtual machines bridges too, and announces that under its own name.
-func leadsOn(g *constatv1.Gear, ifIndex int32, who *whose) bool {
-	for _, n := range g.GetNeighbours() {
-		if n.LocalIfIndex == nil || n.GetLocalIfIndex() != ifIndex || n.GetKind() != "switch" && n.GetKind() != "router" {
-			continue
-		}
-		itself := slices.Contains(who.macs, parseMAC(n.GetRemotePort())) ||
-			who.hostname != "" && slices.ContainsFunc(systemNames(n.GetRemoteSystem()), func(s string) bool { return slices.Contains(systemNames(who.hostname), s) })
-		if !itself {
-			return true
-		}
-	}
-	return false
-}
-
-// uplinkOf is the one port of a device, beside the given one, that leads to
-// another; nil when there are several or none.
-func uplinkOf(g *constatv1.Gear, beside *constatv1.GearInterface) *constatv1.GearInterface {
-	var found *constatv1.GearInterface
-	for _, port := range g.GetInterfaces() {
-		if beside.GetIfIndex() == port.GetIfIndex() || !leadsOn(g, port.GetIfIndex(), &whose{}) {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = port
-	}
-	return found
 }
 
 // portNamed is the port that announced itself so: by its name, long or short, by

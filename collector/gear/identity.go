@@ -19,11 +19,12 @@ const (
 	sysUpTime      = "1.3.6.1.2.1.1.3.0"
 	sysName        = "1.3.6.1.2.1.1.5.0"
 	sysLocation    = "1.3.6.1.2.1.1.6.0"
-	chassisID      = "1.3.6.1.4.1.9.3.6.3.0"      // OLD-CISCO-CHASSIS-MIB: the serial number
-	runningChanged = "1.3.6.1.4.1.9.9.43.1.1.1.0" // ccmHistoryRunningLastChanged
-	startupChanged = "1.3.6.1.4.1.9.9.43.1.1.3.0" // ccmHistoryStartupLastChanged
-	ownChassis     = "1.0.8802.1.1.2.1.3.2.0"     // lldpLocChassisId
-	ownBridge      = "1.3.6.1.2.1.17.1.1.0"       // dot1dBaseBridgeAddress
+	chassisID      = "1.3.6.1.4.1.9.3.6.3.0"        // OLD-CISCO-CHASSIS-MIB: the serial number
+	runningChanged = "1.3.6.1.4.1.9.9.43.1.1.1.0"   // ccmHistoryRunningLastChanged
+	startupChanged = "1.3.6.1.4.1.9.9.43.1.1.3.0"   // ccmHistoryStartupLastChanged
+	ownChassis     = "1.0.8802.1.1.2.1.3.2.0"       // lldpLocChassisId
+	ownBridge      = "1.3.6.1.2.1.17.1.1.0"         // dot1dBaseBridgeAddress
+	airspace       = "1.3.6.1.4.1.14179.1.1.1.14.0" // agentInventoryProductVersion: AireOS names no version elsewhere
 )
 
 // vendors by IANA private enterprise number.
@@ -126,7 +127,7 @@ var modelWord = regexp.MustCompile(`\b(?:CBS|SG|SF|SLM|N\dK|ASA)[A-Z0-9/-]*\d[A-
 
 // identify says who the device is.
 func (p *poll) identify(ctx context.Context) error {
-	scalars, err := p.session.Get(ctx, sysDescr, sysObjectID, sysUpTime, sysName, sysLocation, chassisID, runningChanged, startupChanged, ownChassis, ownBridge)
+	scalars, err := p.session.Get(ctx, sysDescr, sysObjectID, sysUpTime, sysName, sysLocation, chassisID, runningChanged, startupChanged, ownChassis, ownBridge, airspace)
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (p *poll) identify(ctx context.Context) error {
 	id.Model = present(cmp.Or(c.model, modelWord.FindString(description)))
 	id.Serial = present(cmp.Or(c.serial, scalars[5].Text()))
 	id.ChassisId = present(cmp.Or(scalars[8].MAC(), scalars[9].MAC()))
-	id.Os, id.Version = present(os), present(cmp.Or(version, software))
+	id.Os, id.Version = present(os), present(cmp.Or(version, scalars[10].Text(), software))
 	p.out.ConfigChangedAt, p.out.ConfigSavedAt = p.since(scalars[6]), p.since(scalars[7])
 	return nil
 }

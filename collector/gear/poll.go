@@ -55,8 +55,8 @@ func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, e
 	// Later parts use what earlier ones found: forwarding needs the VLANs, and
 	// those the ports.
 	for _, read := range []func(context.Context) error{
-		p.interfaces, p.stack, p.errDisable, p.portSecurity, p.virtualLANs, p.snooping, p.power, p.spanningTree, p.dot1x,
-		p.neighbours, p.forwarding, p.sensors, p.load, p.printer,
+		p.interfaces, p.ownAddresses, p.aggregates, p.stack, p.errDisable, p.portSecurity, p.virtualLANs, p.trunkVLANs, p.snooping, p.power,
+		p.spanningTree, p.dot1x, p.neighbours, p.forwarding, p.arp, p.bindings, p.wireless, p.sortStations, p.sensors, p.load, p.printer,
 	} {
 		if err := read(ctx); err != nil {
 			result.Partial = errors.Join(result.Partial, err)

@@ -106,6 +106,12 @@ func (w *Watch) Remove(ctx context.Context, id string) error {
 		if err := q.DropGearAddresses(ctx, id); err != nil {
 			return err
 		}
+		if err := q.DropEvents(ctx, id); err != nil {
+			return err
+		}
+		if err := q.DropStationAddresses(ctx, id, 1<<62); err != nil {
+			return err
+		}
 		return q.DropStations(ctx, id, 1<<62)
 	})
 }

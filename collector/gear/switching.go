@@ -198,7 +198,9 @@ func (p *poll) snooping(ctx context.Context) error {
 // Scalars and columns of BRIDGE-MIB (RFC 4188) and CISCO-STP-EXTENSIONS-MIB.
 const (
 	stpSince     = "1.3.6.1.2.1.17.2.3.0"         // dot1dStpTimeSinceTopologyChange
+	stpChanges   = "1.3.6.1.2.1.17.2.4.0"         // dot1dStpTopChanges
 	stpRoot      = "1.3.6.1.2.1.17.2.5.0"         // dot1dStpDesignatedRoot
+	stpRootPort  = "1.3.6.1.2.1.17.2.7.0"         // dot1dStpRootPort
 	stpPortState = "1.3.6.1.2.1.17.2.15.1.3"      // dot1dStpPortState
 	stpxRoot     = "1.3.6.1.4.1.9.9.82.1.5.2.1.3" // stpxRootInconsistencyState
 	stpxLoop     = "1.3.6.1.4.1.9.9.82.1.8.2.1.3" // stpxLoopInconsistencyState
@@ -208,7 +210,7 @@ const (
 var stpStates = words{1: "disabled", 2: "blocking", 3: "listening", 4: "learning", 5: "forwarding", 6: "broken"}
 
 func (p *poll) spanningTree(ctx context.Context) error {
-	scalars, err := p.session.Get(ctx, stpSince, stpRoot)
+	scalars, err := p.session.Get(ctx, stpSince, stpRoot, stpRootPort, stpChanges)
 	if err != nil {
 		return err
 	}
@@ -219,7 +221,11 @@ func (p *poll) spanningTree(ctx context.Context) error {
 	if root := scalars[1].Bytes(); len(root) == 8 { // priority and address
 		tree.Root = proto.String(snmp.Hex(root))
 	}
-	if tree.Root != nil || tree.SinceChangeSeconds != nil {
+	if base := small(scalars[2]); base != nil && p.ports[p.bridge[*base]] != nil {
+		tree.RootPort = proto.Int32(p.bridge[*base])
+	}
+	tree.TopologyChanges = integer(scalars[3])
+	if tree.Root != nil || tree.SinceChangeSeconds != nil || tree.TopologyChanges != nil {
 		p.out.SpanningTree = tree
 	}
 	columns := []string{stpPortState, stpxRoot, stpxLoop, stpxFast}
@@ -241,42 +247,4 @@ func (p *poll) spanningTree(ctx context.Context) error {
 			port.Portfast = proto.Bool(n != 2)
 		}
 	})
-}
-
-// session is a row of cafSessionTable (CISCO-AUTH-FRAMEWORK-MIB), by ifIndex and
-// session id.
-type session struct{ status, vlan int64 }
-
-var sessionColumns = []column[session]{
-	{"cafSessionStatus", "1.3.6.1.4.1.9.9.656.1.4.1.1.5", func(r *session, v snmp.Value) { r.status, _ = v.Int() }},
-	{"cafSessionAuthVlan", "1.3.6.1.4.1.9.9.656.1.4.1.1.14", func(r *session, v snmp.Value) { r.vlan, _ = v.Int() }},
-}
-
-// sessionStates are cafSessionStatus: idle(1), running(2), noMethod(3),
-// authenticationSuccess(4), authenticationFailed(5), authorizationSuccess(6),
-// authorizationFailed(7).
-var sessionStates = []string{1: "idle", 2: "running", 3: "unauthorized", 4: "running", 5: "failed", 6: "authorized", 7: "failed"}
-
-// dot1x reads the sessions of ports with authentication. A phone and a computer
-// share a port; the worst of their sessions is what somebody complains about.
-func (p *poll) dot1x(ctx context.Context) error {
-	rows, err := walk(ctx, p.session, sessionColumns)
-	ascending := []string{"", "authorized", "idle", "running", "unauthorized", "failed"}
-	for _, index := range byIndex(rows) {
-		of, _, _ := strings.Cut(index, ".")
-		n, _ := number(of)
-		port, r := p.ports[n], rows[index]
-		if port == nil || r.status <= 0 || r.status >= int64(len(sessionStates)) {
-			continue
-		}
-		state := sessionStates[r.status]
-		if slices.Index(ascending, state) <= slices.Index(ascending, port.GetDot1XState()) {
-			continue
-		}
-		port.Dot1XState, port.Dot1XVlan = proto.String(state), nil
-		if r.vlan > 0 && r.vlan < 4095 {
-			port.Dot1XVlan = proto.Int32(int32(r.vlan))
-		}
-	}
-	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -39,7 +38,6 @@ const (
 	lookEvery = 2 * time.Second
 	// forgetAfter is how long the last known port of a station is kept.
 	forgetAfter = 90 * 24 * time.Hour
-	maxStations = 50_000
 	maxWord     = 255
 )
 
@@ -112,6 +110,7 @@ type visited struct {
 	counters *constatv1.GearCounters // of a whole poll
 	before   query.GearFact
 	changed  bool
+	tracks   *tracks // of a whole poll
 	// state and reason are how it went.
 	state, reason string
 }
@@ -169,9 +168,10 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 		}
 		Compare(v.gear, v.counters, before)
 	}
-	if root := last.GetSpanningTree().GetRoot(); root != "" && v.gear.GetSpanningTree().GetRoot() != "" {
-		v.gear.SpanningTree.RootChanged = proto.Bool(root != v.gear.SpanningTree.GetRoot())
+	if v.tracks, err = w.track(ctx, device.ID, v.gear, now); err != nil {
+		return nil, err
 	}
+	sinceLast(v.gear, last, now)
 	return v, nil
 }
 
@@ -232,7 +232,7 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 		if err := q.PutGearFacts(ctx, *facts); err != nil || v.counters == nil {
 			return err
 		}
-		return remember(ctx, q, device.ID, v.gear, now)
+		return v.tracks.keep(ctx, q, device.ID, v.gear, now)
 	})
 }
 
@@ -291,40 +291,6 @@ func (w *Watch) judge(g *constatv1.Gear, now time.Time) *constatv1.Diagnosis {
 		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.New(now)}},
 	}}}
 	return diagnosis.Judge(w.catalog, diagnosis.Gear(), s, now, "en")
-}
-
-// remember notes the device's own addresses and where it sees stations.
-func remember(ctx context.Context, q *query.Queries, id string, g *constatv1.Gear, now time.Time) error {
-	if len(g.GetForwarding()) > 0 { // what forwards; a printer's own address is a station's
-		if err := q.DropGearAddresses(ctx, id); err != nil {
-			return err
-		}
-		own := map[string]bool{g.GetIdentity().GetChassisId(): true}
-		for _, i := range g.GetInterfaces() {
-			own[i.GetMac()] = true
-		}
-		delete(own, "")
-		delete(own, "00:00:00:00:00:00")
-		for mac := range own {
-			if err := q.AddGearAddress(ctx, mac, id); err != nil {
-				return err
-			}
-		}
-	}
-	at := store.Millis(now)
-	for i, f := range g.GetForwarding() {
-		if f.IfIndex == nil {
-			continue
-		}
-		if i == maxStations {
-			return nil
-		}
-		err := q.PutStation(ctx, query.PutStationParams{Mac: f.GetMac(), GearID: id, IfIndex: f.GetIfIndex(), Vlan: f.GetVlan(), Evidence: "forwarding", SeenAt: at})
-		if err != nil {
-			return fmt.Errorf("station %s: %w", f.GetMac(), err)
-		}
-	}
-	return q.DropStations(ctx, id, store.Millis(now.Add(-forgetAfter)))
 }
 
 // word cuts what a device says to what a column holds.

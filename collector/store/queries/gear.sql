@@ -87,18 +87,74 @@ SELECT state, count(*) AS devices FROM gear WHERE enabled = 1 GROUP BY state;
 INSERT INTO gear_addresses (mac, gear_id) VALUES ($1, $2) ON CONFLICT (mac, gear_id) DO NOTHING;
 
 -- name: PutStation :exec
-INSERT INTO stations (mac, gear_id, if_index, vlan, evidence, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (mac, gear_id) DO UPDATE SET if_index = excluded.if_index, vlan = excluded.vlan, evidence = excluded.evidence,
-    seen_at = excluded.seen_at;
+INSERT INTO stations (mac, gear_id, vlan, if_index, evidence, access_point, seen_at, since, moves, moved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (mac, gear_id, vlan) DO UPDATE SET if_index = excluded.if_index, evidence = excluded.evidence,
+    access_point = excluded.access_point, seen_at = excluded.seen_at, since = excluded.since, moves = excluded.moves,
+    moved_at = excluded.moved_at;
+
+-- name: StationsOf :many
+SELECT mac, vlan, if_index, evidence, seen_at, since, moves, moved_at FROM stations WHERE gear_id = $1;
+
+-- name: PutStationAddress :exec
+INSERT INTO station_addresses (address, gear_id, mac, evidence, seen_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (address, gear_id) DO UPDATE SET mac = excluded.mac, evidence = excluded.evidence, seen_at = excluded.seen_at;
+
+-- name: DropStationAddresses :exec
+DELETE FROM station_addresses WHERE gear_id = $1 AND seen_at < $2;
+
+-- name: StationsByAddress :many
+-- Which stations had an address, the latest first.
+SELECT mac, evidence, seen_at FROM station_addresses WHERE address = $1 ORDER BY seen_at DESC, mac LIMIT 8;
+
+-- name: AddressesOfStation :many
+SELECT address, seen_at FROM station_addresses WHERE mac = $1 ORDER BY seen_at DESC, address LIMIT 8;
 
 -- name: Sightings :many
 -- Where a station was seen, with how many others were seen at the port since,
 -- and how many of them are devices.
-SELECT s.if_index, s.vlan, s.evidence, s.seen_at, s.gear_id,
-    (SELECT count(*) FROM stations o WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index AND o.seen_at >= s.seen_at) AS stations,
+SELECT s.if_index, s.vlan, s.evidence, s.access_point, s.seen_at, s.since, s.gear_id,
+    (SELECT count(DISTINCT o.mac) FROM stations o
+        WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index AND o.seen_at >= s.seen_at) AS stations,
     (SELECT count(*) FROM stations o JOIN gear_addresses a ON a.mac = o.mac AND a.gear_id <> o.gear_id
         WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index) AS devices,
     f.whole_at
 FROM stations s JOIN gear_facts f ON f.gear_id = s.gear_id
 WHERE s.mac = $1
-ORDER BY s.seen_at DESC, s.gear_id;
+ORDER BY s.seen_at DESC, s.gear_id, s.vlan;
+
+-- name: SpreadOf :one
+-- Over how many ports of one device the stations are spread that another sees
+-- behind one of its ports: behind such a port is the device, not a desk.
+SELECT count(DISTINCT near.if_index) FROM stations far JOIN stations near ON near.mac = far.mac AND near.gear_id = sqlc.arg(near)
+WHERE far.gear_id = sqlc.arg(far) AND far.if_index = sqlc.arg(far_port) AND far.seen_at >= sqlc.arg(since)
+    AND near.seen_at >= sqlc.arg(since) AND near.if_index > 0;
+
+-- name: RecentEvent :many
+-- The same event, where it came already after a time.
+SELECT * FROM gear_events WHERE gear_id = $1 AND same_key = $2 AND at >= $3 ORDER BY at DESC LIMIT 1;
+
+-- name: AddEvent :exec
+INSERT INTO gear_events (id, gear_id, first_at, at, count, same_key, content) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: RepeatEvent :exec
+UPDATE gear_events SET at = $2, count = count + 1, content = $3 WHERE id = $1;
+
+-- name: EventsOf :many
+SELECT * FROM gear_events WHERE gear_id = $1 AND at >= $2 ORDER BY at DESC, id DESC LIMIT $3;
+
+-- name: TrimEvents :exec
+-- Keeps the latest of a device.
+DELETE FROM gear_events WHERE gear_events.gear_id = sqlc.arg(gear) AND (gear_events.at < sqlc.arg(before) OR gear_events.id IN
+    (SELECT old.id FROM gear_events old WHERE old.gear_id = sqlc.arg(gear) ORDER BY old.at DESC, old.id DESC LIMIT 1000 OFFSET sqlc.arg(kept)));
+
+-- name: DropEvents :exec
+DELETE FROM gear_events WHERE gear_id = $1;
+
+-- name: HastenGear :exec
+-- Has a device polled soon, unless it is due before.
+UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2;
+
+-- name: RereadGear :exec
+-- Has everything read at the next poll.
+UPDATE gear SET whole_due_at = 0 WHERE id = $1;

@@ -50,3 +50,7 @@ SELECT number FROM tickets WHERE tickets.diagnosis_id = sqlc.arg(diagnosis_id) A
 UNION
 SELECT ticket FROM commands WHERE commands.endpoint_id = sqlc.arg(endpoint_id) AND commands.diagnosis_id = sqlc.arg(diagnosis_id) AND ticket <> 0
 ORDER BY 1;
+
+-- name: PortsOnSwitch :many
+-- At which ports of a switch the other endpoints hear it.
+SELECT switch_port FROM endpoint_places WHERE switch_id = $1 AND endpoint_id <> $2 AND switch_port <> '' ORDER BY endpoint_id LIMIT 500;

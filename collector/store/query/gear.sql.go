@@ -9,6 +9,33 @@ import (
 	"context"
 )
 
+const addEvent = `-- name: AddEvent :exec
+INSERT INTO gear_events (id, gear_id, first_at, at, count, same_key, content) VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type AddEventParams struct {
+	ID      string
+	GearID  string
+	FirstAt int64
+	At      int64
+	Count   int32
+	SameKey string
+	Content []byte
+}
+
+func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
+	_, err := q.db.ExecContext(ctx, addEvent,
+		arg.ID,
+		arg.GearID,
+		arg.FirstAt,
+		arg.At,
+		arg.Count,
+		arg.SameKey,
+		arg.Content,
+	)
+	return err
+}
+
 const addGear = `-- name: AddGear :execrows
 INSERT INTO gear (id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version,
     state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until)
@@ -46,6 +73,38 @@ INSERT INTO gear_addresses (mac, gear_id) VALUES ($1, $2) ON CONFLICT (mac, gear
 func (q *Queries) AddGearAddress(ctx context.Context, mac string, gearID string) error {
 	_, err := q.db.ExecContext(ctx, addGearAddress, mac, gearID)
 	return err
+}
+
+const addressesOfStation = `-- name: AddressesOfStation :many
+SELECT address, seen_at FROM station_addresses WHERE mac = $1 ORDER BY seen_at DESC, address LIMIT 8
+`
+
+type AddressesOfStationRow struct {
+	Address string
+	SeenAt  int64
+}
+
+func (q *Queries) AddressesOfStation(ctx context.Context, mac string) ([]AddressesOfStationRow, error) {
+	rows, err := q.db.QueryContext(ctx, addressesOfStation, mac)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AddressesOfStationRow
+	for rows.Next() {
+		var i AddressesOfStationRow
+		if err := rows.Scan(&i.Address, &i.SeenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const claimGear = `-- name: ClaimGear :many
@@ -185,6 +244,15 @@ func (q *Queries) DropCredential(ctx context.Context, name string) (int64, error
 	return result.RowsAffected()
 }
 
+const dropEvents = `-- name: DropEvents :exec
+DELETE FROM gear_events WHERE gear_id = $1
+`
+
+func (q *Queries) DropEvents(ctx context.Context, gearID string) error {
+	_, err := q.db.ExecContext(ctx, dropEvents, gearID)
+	return err
+}
+
 const dropGear = `-- name: DropGear :execrows
 DELETE FROM gear WHERE id = $1
 `
@@ -215,6 +283,15 @@ func (q *Queries) DropGearFacts(ctx context.Context, gearID string) error {
 	return err
 }
 
+const dropStationAddresses = `-- name: DropStationAddresses :exec
+DELETE FROM station_addresses WHERE gear_id = $1 AND seen_at < $2
+`
+
+func (q *Queries) DropStationAddresses(ctx context.Context, gearID string, seenAt int64) error {
+	_, err := q.db.ExecContext(ctx, dropStationAddresses, gearID, seenAt)
+	return err
+}
+
 const dropStations = `-- name: DropStations :exec
 DELETE FROM stations WHERE gear_id = $1 AND seen_at < $2
 `
@@ -222,6 +299,41 @@ DELETE FROM stations WHERE gear_id = $1 AND seen_at < $2
 func (q *Queries) DropStations(ctx context.Context, gearID string, seenAt int64) error {
 	_, err := q.db.ExecContext(ctx, dropStations, gearID, seenAt)
 	return err
+}
+
+const eventsOf = `-- name: EventsOf :many
+SELECT id, gear_id, first_at, at, count, same_key, content FROM gear_events WHERE gear_id = $1 AND at >= $2 ORDER BY at DESC, id DESC LIMIT $3
+`
+
+func (q *Queries) EventsOf(ctx context.Context, gearID string, at int64, limit int32) ([]GearEvent, error) {
+	rows, err := q.db.QueryContext(ctx, eventsOf, gearID, at, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GearEvent
+	for rows.Next() {
+		var i GearEvent
+		if err := rows.Scan(
+			&i.ID,
+			&i.GearID,
+			&i.FirstAt,
+			&i.At,
+			&i.Count,
+			&i.SameKey,
+			&i.Content,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const finishGear = `-- name: FinishGear :execrows
@@ -548,6 +660,16 @@ func (q *Queries) GearStates(ctx context.Context) ([]GearStatesRow, error) {
 	return items, nil
 }
 
+const hastenGear = `-- name: HastenGear :exec
+UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2
+`
+
+// Has a device polled soon, unless it is due before.
+func (q *Queries) HastenGear(ctx context.Context, iD string, dueAt int64) error {
+	_, err := q.db.ExecContext(ctx, hastenGear, iD, dueAt)
+	return err
+}
+
 const listGear = `-- name: ListGear :many
 SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear ORDER BY name_key, address
 `
@@ -651,29 +773,118 @@ func (q *Queries) PutGearFacts(ctx context.Context, arg PutGearFactsParams) erro
 }
 
 const putStation = `-- name: PutStation :exec
-INSERT INTO stations (mac, gear_id, if_index, vlan, evidence, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (mac, gear_id) DO UPDATE SET if_index = excluded.if_index, vlan = excluded.vlan, evidence = excluded.evidence,
-    seen_at = excluded.seen_at
+INSERT INTO stations (mac, gear_id, vlan, if_index, evidence, access_point, seen_at, since, moves, moved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (mac, gear_id, vlan) DO UPDATE SET if_index = excluded.if_index, evidence = excluded.evidence,
+    access_point = excluded.access_point, seen_at = excluded.seen_at, since = excluded.since, moves = excluded.moves,
+    moved_at = excluded.moved_at
 `
 
 type PutStationParams struct {
-	Mac      string
-	GearID   string
-	IfIndex  int32
-	Vlan     int32
-	Evidence string
-	SeenAt   int64
+	Mac         string
+	GearID      string
+	Vlan        int32
+	IfIndex     int32
+	Evidence    string
+	AccessPoint string
+	SeenAt      int64
+	Since       int64
+	Moves       int32
+	MovedAt     int64
 }
 
 func (q *Queries) PutStation(ctx context.Context, arg PutStationParams) error {
 	_, err := q.db.ExecContext(ctx, putStation,
 		arg.Mac,
 		arg.GearID,
-		arg.IfIndex,
 		arg.Vlan,
+		arg.IfIndex,
+		arg.Evidence,
+		arg.AccessPoint,
+		arg.SeenAt,
+		arg.Since,
+		arg.Moves,
+		arg.MovedAt,
+	)
+	return err
+}
+
+const putStationAddress = `-- name: PutStationAddress :exec
+INSERT INTO station_addresses (address, gear_id, mac, evidence, seen_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (address, gear_id) DO UPDATE SET mac = excluded.mac, evidence = excluded.evidence, seen_at = excluded.seen_at
+`
+
+type PutStationAddressParams struct {
+	Address  string
+	GearID   string
+	Mac      string
+	Evidence string
+	SeenAt   int64
+}
+
+func (q *Queries) PutStationAddress(ctx context.Context, arg PutStationAddressParams) error {
+	_, err := q.db.ExecContext(ctx, putStationAddress,
+		arg.Address,
+		arg.GearID,
+		arg.Mac,
 		arg.Evidence,
 		arg.SeenAt,
 	)
+	return err
+}
+
+const recentEvent = `-- name: RecentEvent :many
+SELECT id, gear_id, first_at, at, count, same_key, content FROM gear_events WHERE gear_id = $1 AND same_key = $2 AND at >= $3 ORDER BY at DESC LIMIT 1
+`
+
+// The same event, where it came already after a time.
+func (q *Queries) RecentEvent(ctx context.Context, gearID string, sameKey string, at int64) ([]GearEvent, error) {
+	rows, err := q.db.QueryContext(ctx, recentEvent, gearID, sameKey, at)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GearEvent
+	for rows.Next() {
+		var i GearEvent
+		if err := rows.Scan(
+			&i.ID,
+			&i.GearID,
+			&i.FirstAt,
+			&i.At,
+			&i.Count,
+			&i.SameKey,
+			&i.Content,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const repeatEvent = `-- name: RepeatEvent :exec
+UPDATE gear_events SET at = $2, count = count + 1, content = $3 WHERE id = $1
+`
+
+func (q *Queries) RepeatEvent(ctx context.Context, iD string, at int64, content []byte) error {
+	_, err := q.db.ExecContext(ctx, repeatEvent, iD, at, content)
+	return err
+}
+
+const rereadGear = `-- name: RereadGear :exec
+UPDATE gear SET whole_due_at = 0 WHERE id = $1
+`
+
+// Has everything read at the next poll.
+func (q *Queries) RereadGear(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, rereadGear, id)
 	return err
 }
 
@@ -688,25 +899,28 @@ func (q *Queries) RetryCredential(ctx context.Context, credential string) error 
 }
 
 const sightings = `-- name: Sightings :many
-SELECT s.if_index, s.vlan, s.evidence, s.seen_at, s.gear_id,
-    (SELECT count(*) FROM stations o WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index AND o.seen_at >= s.seen_at) AS stations,
+SELECT s.if_index, s.vlan, s.evidence, s.access_point, s.seen_at, s.since, s.gear_id,
+    (SELECT count(DISTINCT o.mac) FROM stations o
+        WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index AND o.seen_at >= s.seen_at) AS stations,
     (SELECT count(*) FROM stations o JOIN gear_addresses a ON a.mac = o.mac AND a.gear_id <> o.gear_id
         WHERE o.gear_id = s.gear_id AND o.if_index = s.if_index) AS devices,
     f.whole_at
 FROM stations s JOIN gear_facts f ON f.gear_id = s.gear_id
 WHERE s.mac = $1
-ORDER BY s.seen_at DESC, s.gear_id
+ORDER BY s.seen_at DESC, s.gear_id, s.vlan
 `
 
 type SightingsRow struct {
-	IfIndex  int32
-	Vlan     int32
-	Evidence string
-	SeenAt   int64
-	GearID   string
-	Stations int64
-	Devices  int64
-	WholeAt  int64
+	IfIndex     int32
+	Vlan        int32
+	Evidence    string
+	AccessPoint string
+	SeenAt      int64
+	Since       int64
+	GearID      string
+	Stations    int64
+	Devices     int64
+	WholeAt     int64
 }
 
 // Where a station was seen, with how many others were seen at the port since,
@@ -724,11 +938,121 @@ func (q *Queries) Sightings(ctx context.Context, mac string) ([]SightingsRow, er
 			&i.IfIndex,
 			&i.Vlan,
 			&i.Evidence,
+			&i.AccessPoint,
 			&i.SeenAt,
+			&i.Since,
 			&i.GearID,
 			&i.Stations,
 			&i.Devices,
 			&i.WholeAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const spreadOf = `-- name: SpreadOf :one
+SELECT count(DISTINCT near.if_index) FROM stations far JOIN stations near ON near.mac = far.mac AND near.gear_id = $1
+WHERE far.gear_id = $2 AND far.if_index = $3 AND far.seen_at >= $4
+    AND near.seen_at >= $4 AND near.if_index > 0
+`
+
+type SpreadOfParams struct {
+	Near    string
+	Far     string
+	FarPort int32
+	Since   int64
+}
+
+// Over how many ports of one device the stations are spread that another sees
+// behind one of its ports: behind such a port is the device, not a desk.
+func (q *Queries) SpreadOf(ctx context.Context, arg SpreadOfParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, spreadOf,
+		arg.Near,
+		arg.Far,
+		arg.FarPort,
+		arg.Since,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const stationsByAddress = `-- name: StationsByAddress :many
+SELECT mac, evidence, seen_at FROM station_addresses WHERE address = $1 ORDER BY seen_at DESC, mac LIMIT 8
+`
+
+type StationsByAddressRow struct {
+	Mac      string
+	Evidence string
+	SeenAt   int64
+}
+
+// Which stations had an address, the latest first.
+func (q *Queries) StationsByAddress(ctx context.Context, address string) ([]StationsByAddressRow, error) {
+	rows, err := q.db.QueryContext(ctx, stationsByAddress, address)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StationsByAddressRow
+	for rows.Next() {
+		var i StationsByAddressRow
+		if err := rows.Scan(&i.Mac, &i.Evidence, &i.SeenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const stationsOf = `-- name: StationsOf :many
+SELECT mac, vlan, if_index, evidence, seen_at, since, moves, moved_at FROM stations WHERE gear_id = $1
+`
+
+type StationsOfRow struct {
+	Mac      string
+	Vlan     int32
+	IfIndex  int32
+	Evidence string
+	SeenAt   int64
+	Since    int64
+	Moves    int32
+	MovedAt  int64
+}
+
+func (q *Queries) StationsOf(ctx context.Context, gearID string) ([]StationsOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, stationsOf, gearID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StationsOfRow
+	for rows.Next() {
+		var i StationsOfRow
+		if err := rows.Scan(
+			&i.Mac,
+			&i.Vlan,
+			&i.IfIndex,
+			&i.Evidence,
+			&i.SeenAt,
+			&i.Since,
+			&i.Moves,
+			&i.MovedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -750,5 +1074,16 @@ UPDATE gear_facts SET taken_at = $2 WHERE gear_id = $1
 // All is as it was.
 func (q *Queries) TouchGearFacts(ctx context.Context, gearID string, takenAt int64) error {
 	_, err := q.db.ExecContext(ctx, touchGearFacts, gearID, takenAt)
+	return err
+}
+
+const trimEvents = `-- name: TrimEvents :exec
+DELETE FROM gear_events WHERE gear_events.gear_id = $1 AND (gear_events.at < $2 OR gear_events.id IN
+    (SELECT old.id FROM gear_events old WHERE old.gear_id = $1 ORDER BY old.at DESC, old.id DESC LIMIT 1000 OFFSET $3))
+`
+
+// Keeps the latest of a device.
+func (q *Queries) TrimEvents(ctx context.Context, gear string, before int64, kept int32) error {
+	_, err := q.db.ExecContext(ctx, trimEvents, gear, before, kept)
 	return err
 }

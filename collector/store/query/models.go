@@ -138,6 +138,16 @@ type GearAddress struct {
 	GearID string
 }
 
+type GearEvent struct {
+	ID      string
+	GearID  string
+	FirstAt int64
+	At      int64
+	Count   int32
+	SameKey string
+	Content []byte
+}
+
 type GearFact struct {
 	GearID    string
 	TakenAt   int64
@@ -225,10 +235,22 @@ type SnmpCredential struct {
 }
 
 type Station struct {
-	Mac      string
+	Mac         string
+	GearID      string
+	Vlan        int32
+	IfIndex     int32
+	Evidence    string
+	AccessPoint string
+	SeenAt      int64
+	Since       int64
+	Moves       int32
+	MovedAt     int64
+}
+
+type StationAddress struct {
+	Address  string
 	GearID   string
-	IfIndex  int32
-	Vlan     int32
+	Mac      string
 	Evidence string
 	SeenAt   int64
 }

@@ -158,6 +158,34 @@ func (q *Queries) Place(ctx context.Context, endpointID string) (EndpointPlace, 
 	return i, err
 }
 
+const portsOnSwitch = `-- name: PortsOnSwitch :many
+SELECT switch_port FROM endpoint_places WHERE switch_id = $1 AND endpoint_id <> $2 AND switch_port <> '' ORDER BY endpoint_id LIMIT 500
+`
+
+// At which ports of a switch the other endpoints hear it.
+func (q *Queries) PortsOnSwitch(ctx context.Context, switchID string, endpointID string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, portsOnSwitch, switchID, endpointID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var switch_port string
+		if err := rows.Scan(&switch_port); err != nil {
+			return nil, err
+		}
+		items = append(items, switch_port)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const putFinding = `-- name: PutFinding :exec
 INSERT INTO endpoint_findings (endpoint_id, fault, since, seen_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (endpoint_id, fault) DO UPDATE SET seen_at = excluded.seen_at

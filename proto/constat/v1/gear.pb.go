@@ -55,7 +55,10 @@ type Gear struct {
 	PoeBudgetWatts   *float64    `protobuf:"fixed64,23,opt,name=poe_budget_watts,json=poeBudgetWatts,proto3,oneof" json:"poe_budget_watts,omitempty"`
 	PoeUsedWatts     *float64    `protobuf:"fixed64,24,opt,name=poe_used_watts,json=poeUsedWatts,proto3,oneof" json:"poe_used_watts,omitempty"`
 	// Since when the processor has been at 80 % or more; unset: it is not now.
-	CpuHighSince  *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=cpu_high_since,json=cpuHighSince,proto3,oneof" json:"cpu_high_since,omitempty"`
+	CpuHighSince *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=cpu_high_since,json=cpuHighSince,proto3,oneof" json:"cpu_high_since,omitempty"`
+	// Which station stands behind which address, and where else than in the
+	// forwarding table the device sees it.
+	Stations      []*GearStation `protobuf:"bytes,40,rep,name=stations,proto3" json:"stations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +268,13 @@ func (x *Gear) GetCpuHighSince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Gear) GetStations() []*GearStation {
+	if x != nil {
+		return x.Stations
+	}
+	return nil
+}
+
 // GearIdentity names the device.
 type GearIdentity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -279,7 +289,11 @@ type GearIdentity struct {
 	Address       *string                `protobuf:"bytes,9,opt,name=address,proto3,oneof" json:"address,omitempty"`
 	// What it announces itself by over LLDP, where that is an address, else the
 	// address of its bridge.
-	ChassisId     *string `protobuf:"bytes,10,opt,name=chassis_id,json=chassisId,proto3,oneof" json:"chassis_id,omitempty"`
+	ChassisId *string `protobuf:"bytes,10,opt,name=chassis_id,json=chassisId,proto3,oneof" json:"chassis_id,omitempty"`
+	// The device's own addresses, without loopback and link-local ones.
+	Addresses []string `protobuf:"bytes,11,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// snmpEngineID in hex.
+	EngineId      *string `protobuf:"bytes,12,opt,name=engine_id,json=engineId,proto3,oneof" json:"engine_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +398,20 @@ func (x *GearIdentity) GetChassisId() string {
 	return ""
 }
 
+func (x *GearIdentity) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *GearIdentity) GetEngineId() string {
+	if x != nil && x.EngineId != nil {
+		return *x.EngineId
+	}
+	return ""
+}
+
 // GearInterface is a port with its counters as deltas between two polls.
 type GearInterface struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -439,9 +467,13 @@ type GearInterface struct {
 	VlanStatus *string `protobuf:"bytes,39,opt,name=vlan_status,json=vlanStatus,proto3,oneof" json:"vlan_status,omitempty"`
 	// Since when damaged frames, dropped ones or a full line have been seen again
 	// and again, as of the deltas above; unset: not now.
-	ErrorsSince   *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=errors_since,json=errorsSince,proto3,oneof" json:"errors_since,omitempty"`
-	DropsSince    *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=drops_since,json=dropsSince,proto3,oneof" json:"drops_since,omitempty"`
-	BusySince     *timestamppb.Timestamp `protobuf:"bytes,42,opt,name=busy_since,json=busySince,proto3,oneof" json:"busy_since,omitempty"`
+	ErrorsSince *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=errors_since,json=errorsSince,proto3,oneof" json:"errors_since,omitempty"`
+	DropsSince  *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=drops_since,json=dropsSince,proto3,oneof" json:"drops_since,omitempty"`
+	BusySince   *timestamppb.Timestamp `protobuf:"bytes,42,opt,name=busy_since,json=busySince,proto3,oneof" json:"busy_since,omitempty"`
+	// The port-channel that this port is part of, by ifIndex.
+	Aggregate *int32 `protobuf:"varint,60,opt,name=aggregate,proto3,oneof" json:"aggregate,omitempty"`
+	// The last trap or line of syslog about this port, of the last day.
+	LastEvent     *GearEvent `protobuf:"bytes,61,opt,name=last_event,json=lastEvent,proto3" json:"last_event,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -770,6 +802,20 @@ func (x *GearInterface) GetBusySince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GearInterface) GetAggregate() int32 {
+	if x != nil && x.Aggregate != nil {
+		return *x.Aggregate
+	}
+	return 0
+}
+
+func (x *GearInterface) GetLastEvent() *GearEvent {
+	if x != nil {
+		return x.LastEvent
+	}
+	return nil
+}
+
 // Poe is POWER-ETHERNET-MIB of one port.
 type Poe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1084,7 +1130,8 @@ type Forwarding struct {
 	Mac     *string                `protobuf:"bytes,1,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
 	Vlan    *int32                 `protobuf:"varint,2,opt,name=vlan,proto3,oneof" json:"vlan,omitempty"`
 	IfIndex *int32                 `protobuf:"varint,3,opt,name=if_index,json=ifIndex,proto3,oneof" json:"if_index,omitempty"`
-	// Ports it alternated between since the last poll.
+	// How often it was at another port than before in the last half hour, by polls
+	// and by the device's own notices of flapping.
 	Moves         *int32 `protobuf:"varint,4,opt,name=moves,proto3,oneof" json:"moves,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1148,6 +1195,96 @@ func (x *Forwarding) GetMoves() int32 {
 	return 0
 }
 
+// GearStation is a machine as a router, a switch that watches DHCP, an
+// authenticator or a wireless controller knows it.
+type GearStation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Mac   *string                `protobuf:"bytes,1,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
+	// IPv4 or IPv6 address.
+	Address *string `protobuf:"bytes,2,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	// arp | dhcpSnooping | dot1x | wireless.
+	Evidence *string `protobuf:"bytes,3,opt,name=evidence,proto3,oneof" json:"evidence,omitempty"`
+	// The port to the desk; unset with arp and wireless.
+	IfIndex *int32 `protobuf:"varint,4,opt,name=if_index,json=ifIndex,proto3,oneof" json:"if_index,omitempty"`
+	Vlan    *int32 `protobuf:"varint,5,opt,name=vlan,proto3,oneof" json:"vlan,omitempty"`
+	// Name of the access point, with wireless.
+	AccessPoint   *string `protobuf:"bytes,6,opt,name=access_point,json=accessPoint,proto3,oneof" json:"access_point,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GearStation) Reset() {
+	*x = GearStation{}
+	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GearStation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GearStation) ProtoMessage() {}
+
+func (x *GearStation) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GearStation.ProtoReflect.Descriptor instead.
+func (*GearStation) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GearStation) GetMac() string {
+	if x != nil && x.Mac != nil {
+		return *x.Mac
+	}
+	return ""
+}
+
+func (x *GearStation) GetAddress() string {
+	if x != nil && x.Address != nil {
+		return *x.Address
+	}
+	return ""
+}
+
+func (x *GearStation) GetEvidence() string {
+	if x != nil && x.Evidence != nil {
+		return *x.Evidence
+	}
+	return ""
+}
+
+func (x *GearStation) GetIfIndex() int32 {
+	if x != nil && x.IfIndex != nil {
+		return *x.IfIndex
+	}
+	return 0
+}
+
+func (x *GearStation) GetVlan() int32 {
+	if x != nil && x.Vlan != nil {
+		return *x.Vlan
+	}
+	return 0
+}
+
+func (x *GearStation) GetAccessPoint() string {
+	if x != nil && x.AccessPoint != nil {
+		return *x.AccessPoint
+	}
+	return ""
+}
+
 // Sensor is a temperature, a voltage, a fan, a power supply.
 type Sensor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1166,7 +1303,7 @@ type Sensor struct {
 
 func (x *Sensor) Reset() {
 	*x = Sensor{}
-	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	mi := &file_constat_v1_gear_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1315,7 @@ func (x *Sensor) String() string {
 func (*Sensor) ProtoMessage() {}
 
 func (x *Sensor) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	mi := &file_constat_v1_gear_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1328,7 @@ func (x *Sensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sensor.ProtoReflect.Descriptor instead.
 func (*Sensor) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Sensor) GetName() string {
@@ -1241,7 +1378,7 @@ type MemoryPool struct {
 
 func (x *MemoryPool) Reset() {
 	*x = MemoryPool{}
-	mi := &file_constat_v1_gear_proto_msgTypes[8]
+	mi := &file_constat_v1_gear_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1390,7 @@ func (x *MemoryPool) String() string {
 func (*MemoryPool) ProtoMessage() {}
 
 func (x *MemoryPool) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[8]
+	mi := &file_constat_v1_gear_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1403,7 @@ func (x *MemoryPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryPool.ProtoReflect.Descriptor instead.
 func (*MemoryPool) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MemoryPool) GetPool() string {
@@ -1304,7 +1441,7 @@ type Vlan struct {
 
 func (x *Vlan) Reset() {
 	*x = Vlan{}
-	mi := &file_constat_v1_gear_proto_msgTypes[9]
+	mi := &file_constat_v1_gear_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1453,7 @@ func (x *Vlan) String() string {
 func (*Vlan) ProtoMessage() {}
 
 func (x *Vlan) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[9]
+	mi := &file_constat_v1_gear_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1466,7 @@ func (x *Vlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vlan.ProtoReflect.Descriptor instead.
 func (*Vlan) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Vlan) GetId() int32 {
@@ -1375,7 +1512,7 @@ type StackMember struct {
 
 func (x *StackMember) Reset() {
 	*x = StackMember{}
-	mi := &file_constat_v1_gear_proto_msgTypes[10]
+	mi := &file_constat_v1_gear_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1524,7 @@ func (x *StackMember) String() string {
 func (*StackMember) ProtoMessage() {}
 
 func (x *StackMember) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[10]
+	mi := &file_constat_v1_gear_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1537,7 @@ func (x *StackMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StackMember.ProtoReflect.Descriptor instead.
 func (*StackMember) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StackMember) GetNumber() int32 {
@@ -1439,13 +1576,21 @@ type AccessPoint struct {
 	// associated | disassociating | downloading | absent.
 	State         *string `protobuf:"bytes,3,opt,name=state,proto3,oneof" json:"state,omitempty"`
 	UptimeSeconds *int64  `protobuf:"varint,4,opt,name=uptime_seconds,json=uptimeSeconds,proto3,oneof" json:"uptime_seconds,omitempty"`
+	// Address of its wired interface; mac above is its radio's.
+	EthernetMac *string `protobuf:"bytes,5,opt,name=ethernet_mac,json=ethernetMac,proto3,oneof" json:"ethernet_mac,omitempty"`
+	Address     *string `protobuf:"bytes,6,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	Model       *string `protobuf:"bytes,7,opt,name=model,proto3,oneof" json:"model,omitempty"`
+	// Associated stations.
+	Clients *int32 `protobuf:"varint,8,opt,name=clients,proto3,oneof" json:"clients,omitempty"`
+	// When the controller last listed it; unset while it does.
+	AbsentSince   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=absent_since,json=absentSince,proto3,oneof" json:"absent_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AccessPoint) Reset() {
 	*x = AccessPoint{}
-	mi := &file_constat_v1_gear_proto_msgTypes[11]
+	mi := &file_constat_v1_gear_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1602,7 @@ func (x *AccessPoint) String() string {
 func (*AccessPoint) ProtoMessage() {}
 
 func (x *AccessPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[11]
+	mi := &file_constat_v1_gear_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1615,7 @@ func (x *AccessPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessPoint.ProtoReflect.Descriptor instead.
 func (*AccessPoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AccessPoint) GetName() string {
@@ -1501,20 +1646,76 @@ func (x *AccessPoint) GetUptimeSeconds() int64 {
 	return 0
 }
 
+func (x *AccessPoint) GetEthernetMac() string {
+	if x != nil && x.EthernetMac != nil {
+		return *x.EthernetMac
+	}
+	return ""
+}
+
+func (x *AccessPoint) GetAddress() string {
+	if x != nil && x.Address != nil {
+		return *x.Address
+	}
+	return ""
+}
+
+func (x *AccessPoint) GetModel() string {
+	if x != nil && x.Model != nil {
+		return *x.Model
+	}
+	return ""
+}
+
+func (x *AccessPoint) GetClients() int32 {
+	if x != nil && x.Clients != nil {
+		return *x.Clients
+	}
+	return 0
+}
+
+func (x *AccessPoint) GetAbsentSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AbsentSince
+	}
+	return nil
+}
+
 // GearEvent is a trap or a line of syslog, by its mnemonic.
 type GearEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3,oneof" json:"at,omitempty"`
-	// "PM-4-ERR_DISABLE".
-	Mnemonic      *string `protobuf:"bytes,2,opt,name=mnemonic,proto3,oneof" json:"mnemonic,omitempty"`
-	IfIndex       *int32  `protobuf:"varint,3,opt,name=if_index,json=ifIndex,proto3,oneof" json:"if_index,omitempty"`
+	// When it came, the last time where it came several times.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3,oneof" json:"at,omitempty"`
+	// "PM-4-ERR_DISABLE", of a trap its name in the MIB: "linkDown".
+	Mnemonic *string `protobuf:"bytes,2,opt,name=mnemonic,proto3,oneof" json:"mnemonic,omitempty"`
+	IfIndex  *int32  `protobuf:"varint,3,opt,name=if_index,json=ifIndex,proto3,oneof" json:"if_index,omitempty"`
+	// snmpTrap | syslog.
+	Source *string `protobuf:"bytes,4,opt,name=source,proto3,oneof" json:"source,omitempty"`
+	// What it means: linkDown | linkUp | errDisable | errDisableRecover |
+	// configChanged | powerSupply | fan | temperature | restarted |
+	// authenticationFailure | topologyChange | macFlap | memory | portSecurity |
+	// powerDenied | duplexMismatch | nativeVlanMismatch | dot1xFailed | stack |
+	// accessPoint | duplicateAddress | cpu | other.
+	Kind *string `protobuf:"bytes,5,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	// Name of the port as the device wrote it, where no interface has it.
+	Port *string `protobuf:"bytes,6,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	// cErrDisableIfStatusCause's word, of errDisable.
+	Cause *string `protobuf:"bytes,7,opt,name=cause,proto3,oneof" json:"cause,omitempty"`
+	// The station concerned.
+	Mac *string `protobuf:"bytes,8,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
+	// The line as it came, at most 500 characters; a trap's variables.
+	Text *string `protobuf:"bytes,9,opt,name=text,proto3,oneof" json:"text,omitempty"`
+	// emergency | alert | critical | error | warning | notice | info | debug.
+	Severity *string `protobuf:"bytes,10,opt,name=severity,proto3,oneof" json:"severity,omitempty"`
+	// How often it came within a minute of the time before.
+	Count         *int32 `protobuf:"varint,11,opt,name=count,proto3,oneof" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GearEvent) Reset() {
 	*x = GearEvent{}
-	mi := &file_constat_v1_gear_proto_msgTypes[12]
+	mi := &file_constat_v1_gear_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1727,7 @@ func (x *GearEvent) String() string {
 func (*GearEvent) ProtoMessage() {}
 
 func (x *GearEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[12]
+	mi := &file_constat_v1_gear_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1740,7 @@ func (x *GearEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearEvent.ProtoReflect.Descriptor instead.
 func (*GearEvent) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GearEvent) GetAt() *timestamppb.Timestamp {
@@ -1563,6 +1764,62 @@ func (x *GearEvent) GetIfIndex() int32 {
 	return 0
 }
 
+func (x *GearEvent) GetSource() string {
+	if x != nil && x.Source != nil {
+		return *x.Source
+	}
+	return ""
+}
+
+func (x *GearEvent) GetKind() string {
+	if x != nil && x.Kind != nil {
+		return *x.Kind
+	}
+	return ""
+}
+
+func (x *GearEvent) GetPort() string {
+	if x != nil && x.Port != nil {
+		return *x.Port
+	}
+	return ""
+}
+
+func (x *GearEvent) GetCause() string {
+	if x != nil && x.Cause != nil {
+		return *x.Cause
+	}
+	return ""
+}
+
+func (x *GearEvent) GetMac() string {
+	if x != nil && x.Mac != nil {
+		return *x.Mac
+	}
+	return ""
+}
+
+func (x *GearEvent) GetText() string {
+	if x != nil && x.Text != nil {
+		return *x.Text
+	}
+	return ""
+}
+
+func (x *GearEvent) GetSeverity() string {
+	if x != nil && x.Severity != nil {
+		return *x.Severity
+	}
+	return ""
+}
+
+func (x *GearEvent) GetCount() int32 {
+	if x != nil && x.Count != nil {
+		return *x.Count
+	}
+	return 0
+}
+
 // SpanningTree is dot1dStp.
 type SpanningTree struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
@@ -1570,13 +1827,17 @@ type SpanningTree struct {
 	SinceChangeSeconds   *int64                 `protobuf:"varint,2,opt,name=since_change_seconds,json=sinceChangeSeconds,proto3,oneof" json:"since_change_seconds,omitempty"`
 	Root                 *string                `protobuf:"bytes,3,opt,name=root,proto3,oneof" json:"root,omitempty"`
 	RootChanged          *bool                  `protobuf:"varint,4,opt,name=root_changed,json=rootChanged,proto3,oneof" json:"root_changed,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// The port towards the root, by ifIndex; unset on the root itself.
+	RootPort *int32 `protobuf:"varint,5,opt,name=root_port,json=rootPort,proto3,oneof" json:"root_port,omitempty"`
+	// dot1dStpTopChanges, since the device started.
+	TopologyChanges *int64 `protobuf:"varint,6,opt,name=topology_changes,json=topologyChanges,proto3,oneof" json:"topology_changes,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SpanningTree) Reset() {
 	*x = SpanningTree{}
-	mi := &file_constat_v1_gear_proto_msgTypes[13]
+	mi := &file_constat_v1_gear_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1849,7 @@ func (x *SpanningTree) String() string {
 func (*SpanningTree) ProtoMessage() {}
 
 func (x *SpanningTree) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[13]
+	mi := &file_constat_v1_gear_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1862,7 @@ func (x *SpanningTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanningTree.ProtoReflect.Descriptor instead.
 func (*SpanningTree) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SpanningTree) GetTopologyChangesDelta() int64 {
@@ -1632,6 +1893,20 @@ func (x *SpanningTree) GetRootChanged() bool {
 	return false
 }
 
+func (x *SpanningTree) GetRootPort() int32 {
+	if x != nil && x.RootPort != nil {
+		return *x.RootPort
+	}
+	return 0
+}
+
+func (x *SpanningTree) GetTopologyChanges() int64 {
+	if x != nil && x.TopologyChanges != nil {
+		return *x.TopologyChanges
+	}
+	return 0
+}
+
 // DhcpPool is a scope that the device serves.
 type DhcpPool struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1644,7 +1919,7 @@ type DhcpPool struct {
 
 func (x *DhcpPool) Reset() {
 	*x = DhcpPool{}
-	mi := &file_constat_v1_gear_proto_msgTypes[14]
+	mi := &file_constat_v1_gear_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1931,7 @@ func (x *DhcpPool) String() string {
 func (*DhcpPool) ProtoMessage() {}
 
 func (x *DhcpPool) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[14]
+	mi := &file_constat_v1_gear_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1944,7 @@ func (x *DhcpPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DhcpPool.ProtoReflect.Descriptor instead.
 func (*DhcpPool) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DhcpPool) GetName() string {
@@ -1707,13 +1982,30 @@ type Attachment struct {
 	ExpectedVlan *int32 `protobuf:"varint,7,opt,name=expected_vlan,json=expectedVlan,proto3,oneof" json:"expected_vlan,omitempty"`
 	// The gear answers polls.
 	GearReachable *bool `protobuf:"varint,8,opt,name=gear_reachable,json=gearReachable,proto3,oneof" json:"gear_reachable,omitempty"`
+	// Who stands between the port and the machine: the name of a phone, an access
+	// point or a host of virtual machines that announces itself at the port.
+	Via *string `protobuf:"bytes,9,opt,name=via,proto3,oneof" json:"via,omitempty"`
+	// phone | accessPoint | hypervisor.
+	ViaKind *string `protobuf:"bytes,10,opt,name=via_kind,json=viaKind,proto3,oneof" json:"via_kind,omitempty"`
+	// Stations seen at the port lately, this one included; several without a phone
+	// are a small switch or virtual machines.
+	Stations *int32 `protobuf:"varint,11,opt,name=stations,proto3,oneof" json:"stations,omitempty"`
+	// The VLAN in which the station was seen.
+	Vlan *int32 `protobuf:"varint,12,opt,name=vlan,proto3,oneof" json:"vlan,omitempty"`
+	// Since when it has been at this port.
+	Since *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=since,proto3,oneof" json:"since,omitempty"`
+	// The station is there now: the device listed it when it was last read.
+	Current *bool `protobuf:"varint,14,opt,name=current,proto3,oneof" json:"current,omitempty"`
+	// The station's address and, where asked by another, its MAC.
+	Mac           *string `protobuf:"bytes,15,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
+	Address       *string `protobuf:"bytes,16,opt,name=address,proto3,oneof" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_constat_v1_gear_proto_msgTypes[15]
+	mi := &file_constat_v1_gear_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +2017,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[15]
+	mi := &file_constat_v1_gear_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +2030,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Attachment) GetGearId() string {
@@ -1797,6 +2089,62 @@ func (x *Attachment) GetGearReachable() bool {
 	return false
 }
 
+func (x *Attachment) GetVia() string {
+	if x != nil && x.Via != nil {
+		return *x.Via
+	}
+	return ""
+}
+
+func (x *Attachment) GetViaKind() string {
+	if x != nil && x.ViaKind != nil {
+		return *x.ViaKind
+	}
+	return ""
+}
+
+func (x *Attachment) GetStations() int32 {
+	if x != nil && x.Stations != nil {
+		return *x.Stations
+	}
+	return 0
+}
+
+func (x *Attachment) GetVlan() int32 {
+	if x != nil && x.Vlan != nil {
+		return *x.Vlan
+	}
+	return 0
+}
+
+func (x *Attachment) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Attachment) GetCurrent() bool {
+	if x != nil && x.Current != nil {
+		return *x.Current
+	}
+	return false
+}
+
+func (x *Attachment) GetMac() string {
+	if x != nil && x.Mac != nil {
+		return *x.Mac
+	}
+	return ""
+}
+
+func (x *Attachment) GetAddress() string {
+	if x != nil && x.Address != nil {
+		return *x.Address
+	}
+	return ""
+}
+
 // Fleet is what others see at the same time.
 type Fleet struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -1813,7 +2161,7 @@ type Fleet struct {
 
 func (x *Fleet) Reset() {
 	*x = Fleet{}
-	mi := &file_constat_v1_gear_proto_msgTypes[16]
+	mi := &file_constat_v1_gear_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1825,7 +2173,7 @@ func (x *Fleet) String() string {
 func (*Fleet) ProtoMessage() {}
 
 func (x *Fleet) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[16]
+	mi := &file_constat_v1_gear_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1838,7 +2186,7 @@ func (x *Fleet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fleet.ProtoReflect.Descriptor instead.
 func (*Fleet) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Fleet) GetShared() []*SharedFinding {
@@ -1891,7 +2239,7 @@ type SharedFinding struct {
 
 func (x *SharedFinding) Reset() {
 	*x = SharedFinding{}
-	mi := &file_constat_v1_gear_proto_msgTypes[17]
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2251,7 @@ func (x *SharedFinding) String() string {
 func (*SharedFinding) ProtoMessage() {}
 
 func (x *SharedFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[17]
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2264,7 @@ func (x *SharedFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedFinding.ProtoReflect.Descriptor instead.
 func (*SharedFinding) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SharedFinding) GetFault() string {
@@ -1972,7 +2320,7 @@ type GearCounters struct {
 
 func (x *GearCounters) Reset() {
 	*x = GearCounters{}
-	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2332,7 @@ func (x *GearCounters) String() string {
 func (*GearCounters) ProtoMessage() {}
 
 func (x *GearCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2345,7 @@ func (x *GearCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearCounters.ProtoReflect.Descriptor instead.
 func (*GearCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GearCounters) GetAt() *timestamppb.Timestamp {
@@ -2067,7 +2415,7 @@ type PortCounters struct {
 
 func (x *PortCounters) Reset() {
 	*x = PortCounters{}
-	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2427,7 @@ func (x *PortCounters) String() string {
 func (*PortCounters) ProtoMessage() {}
 
 func (x *PortCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2440,7 @@ func (x *PortCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortCounters.ProtoReflect.Descriptor instead.
 func (*PortCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PortCounters) GetIfIndex() int32 {
@@ -2242,7 +2590,7 @@ type GearPlan struct {
 
 func (x *GearPlan) Reset() {
 	*x = GearPlan{}
-	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2602,7 @@ func (x *GearPlan) String() string {
 func (*GearPlan) ProtoMessage() {}
 
 func (x *GearPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2615,7 @@ func (x *GearPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearPlan.ProtoReflect.Descriptor instead.
 func (*GearPlan) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GearPlan) GetSoftware() string {
@@ -2319,7 +2667,7 @@ type GearMark struct {
 
 func (x *GearMark) Reset() {
 	*x = GearMark{}
-	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2679,7 @@ func (x *GearMark) String() string {
 func (*GearMark) ProtoMessage() {}
 
 func (x *GearMark) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2692,7 @@ func (x *GearMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearMark.ProtoReflect.Descriptor instead.
 func (*GearMark) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GearMark) GetOid() string {
@@ -2384,7 +2732,7 @@ type GearReading struct {
 
 func (x *GearReading) Reset() {
 	*x = GearReading{}
-	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	mi := &file_constat_v1_gear_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2744,7 @@ func (x *GearReading) String() string {
 func (*GearReading) ProtoMessage() {}
 
 func (x *GearReading) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	mi := &file_constat_v1_gear_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2757,7 @@ func (x *GearReading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearReading.ProtoReflect.Descriptor instead.
 func (*GearReading) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GearReading) GetOid() string {
@@ -2445,7 +2793,7 @@ var File_constat_v1_gear_proto protoreflect.FileDescriptor
 const file_constat_v1_gear_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/gear.proto\x12\n" +
-	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\v\n" +
+	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\f\n" +
 	"\x04Gear\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.constat.v1.GearIdentityR\bidentity\x129\n" +
 	"\n" +
@@ -2481,7 +2829,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"dhcp_pools\x18\x16 \x03(\v2\x14.constat.v1.DhcpPoolR\tdhcpPools\x12-\n" +
 	"\x10poe_budget_watts\x18\x17 \x01(\x01H\aR\x0epoeBudgetWatts\x88\x01\x01\x12)\n" +
 	"\x0epoe_used_watts\x18\x18 \x01(\x01H\bR\fpoeUsedWatts\x88\x01\x01\x12E\n" +
-	"\x0ecpu_high_since\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampH\tR\fcpuHighSince\x88\x01\x01B\x0e\n" +
+	"\x0ecpu_high_since\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampH\tR\fcpuHighSince\x88\x01\x01\x123\n" +
+	"\bstations\x18( \x03(\v2\x17.constat.v1.GearStationR\bstationsB\x0e\n" +
 	"\f_cpu_percentB\x0e\n" +
 	"\f_poll_resultB\x0f\n" +
 	"\r_answers_pingB\x14\n" +
@@ -2492,7 +2841,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x13_table_used_percentB\x13\n" +
 	"\x11_poe_budget_wattsB\x11\n" +
 	"\x0f_poe_used_wattsB\x11\n" +
-	"\x0f_cpu_high_since\"\xb7\x03\n" +
+	"\x0f_cpu_high_since\"\x85\x04\n" +
 	"\fGearIdentity\x12\x1b\n" +
 	"\x06vendor\x18\x01 \x01(\tH\x00R\x06vendor\x88\x01\x01\x12\x19\n" +
 	"\x05model\x18\x02 \x01(\tH\x01R\x05model\x88\x01\x01\x12\x1b\n" +
@@ -2505,7 +2854,10 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\aaddress\x18\t \x01(\tH\bR\aaddress\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"chassis_id\x18\n" +
-	" \x01(\tH\tR\tchassisId\x88\x01\x01B\t\n" +
+	" \x01(\tH\tR\tchassisId\x88\x01\x01\x12\x1c\n" +
+	"\taddresses\x18\v \x03(\tR\taddresses\x12 \n" +
+	"\tengine_id\x18\f \x01(\tH\n" +
+	"R\bengineId\x88\x01\x01B\t\n" +
 	"\a_vendorB\b\n" +
 	"\x06_modelB\t\n" +
 	"\a_serialB\x05\n" +
@@ -2517,7 +2869,9 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\t_locationB\n" +
 	"\n" +
 	"\b_addressB\r\n" +
-	"\v_chassis_id\"\xf1\x12\n" +
+	"\v_chassis_idB\f\n" +
+	"\n" +
+	"_engine_id\"\xd8\x13\n" +
 	"\rGearInterface\x12\x1e\n" +
 	"\bif_index\x18\x01 \x01(\x05H\x00R\aifIndex\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x19\n" +
@@ -2576,7 +2930,10 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\vdrops_since\x18) \x01(\v2\x1a.google.protobuf.TimestampH%R\n" +
 	"dropsSince\x88\x01\x01\x12>\n" +
 	"\n" +
-	"busy_since\x18* \x01(\v2\x1a.google.protobuf.TimestampH&R\tbusySince\x88\x01\x01B\v\n" +
+	"busy_since\x18* \x01(\v2\x1a.google.protobuf.TimestampH&R\tbusySince\x88\x01\x01\x12!\n" +
+	"\taggregate\x18< \x01(\x05H'R\taggregate\x88\x01\x01\x124\n" +
+	"\n" +
+	"last_event\x18= \x01(\v2\x15.constat.v1.GearEventR\tlastEventB\v\n" +
 	"\t_if_indexB\a\n" +
 	"\x05_nameB\b\n" +
 	"\x06_aliasB\x0f\n" +
@@ -2617,7 +2974,9 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\f_vlan_statusB\x0f\n" +
 	"\r_errors_sinceB\x0e\n" +
 	"\f_drops_sinceB\r\n" +
-	"\v_busy_since\"\xe7\x02\n" +
+	"\v_busy_sinceB\f\n" +
+	"\n" +
+	"_aggregate\"\xe7\x02\n" +
 	"\x03Poe\x12\x19\n" +
 	"\x05state\x18\x01 \x01(\tH\x00R\x05state\x88\x01\x01\x12\x19\n" +
 	"\x05watts\x18\x02 \x01(\x01H\x01R\x05watts\x88\x01\x01\x12\x1b\n" +
@@ -2686,7 +3045,21 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x04_macB\a\n" +
 	"\x05_vlanB\v\n" +
 	"\t_if_indexB\b\n" +
-	"\x06_moves\"\xb8\x01\n" +
+	"\x06_moves\"\x8d\x02\n" +
+	"\vGearStation\x12\x15\n" +
+	"\x03mac\x18\x01 \x01(\tH\x00R\x03mac\x88\x01\x01\x12\x1d\n" +
+	"\aaddress\x18\x02 \x01(\tH\x01R\aaddress\x88\x01\x01\x12\x1f\n" +
+	"\bevidence\x18\x03 \x01(\tH\x02R\bevidence\x88\x01\x01\x12\x1e\n" +
+	"\bif_index\x18\x04 \x01(\x05H\x03R\aifIndex\x88\x01\x01\x12\x17\n" +
+	"\x04vlan\x18\x05 \x01(\x05H\x04R\x04vlan\x88\x01\x01\x12&\n" +
+	"\faccess_point\x18\x06 \x01(\tH\x05R\vaccessPoint\x88\x01\x01B\x06\n" +
+	"\x04_macB\n" +
+	"\n" +
+	"\b_addressB\v\n" +
+	"\t_evidenceB\v\n" +
+	"\t_if_indexB\a\n" +
+	"\x05_vlanB\x0f\n" +
+	"\r_access_point\"\xb8\x01\n" +
 	"\x06Sensor\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x19\n" +
@@ -2725,39 +3098,74 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\a_numberB\b\n" +
 	"\x06_stateB\a\n" +
 	"\x05_roleB\x11\n" +
-	"\x0f_ring_redundant\"\xb2\x01\n" +
+	"\x0f_ring_redundant\"\xbb\x03\n" +
 	"\vAccessPoint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x15\n" +
 	"\x03mac\x18\x02 \x01(\tH\x01R\x03mac\x88\x01\x01\x12\x19\n" +
 	"\x05state\x18\x03 \x01(\tH\x02R\x05state\x88\x01\x01\x12*\n" +
-	"\x0euptime_seconds\x18\x04 \x01(\x03H\x03R\ruptimeSeconds\x88\x01\x01B\a\n" +
+	"\x0euptime_seconds\x18\x04 \x01(\x03H\x03R\ruptimeSeconds\x88\x01\x01\x12&\n" +
+	"\fethernet_mac\x18\x05 \x01(\tH\x04R\vethernetMac\x88\x01\x01\x12\x1d\n" +
+	"\aaddress\x18\x06 \x01(\tH\x05R\aaddress\x88\x01\x01\x12\x19\n" +
+	"\x05model\x18\a \x01(\tH\x06R\x05model\x88\x01\x01\x12\x1d\n" +
+	"\aclients\x18\b \x01(\x05H\aR\aclients\x88\x01\x01\x12B\n" +
+	"\fabsent_since\x18\t \x01(\v2\x1a.google.protobuf.TimestampH\bR\vabsentSince\x88\x01\x01B\a\n" +
 	"\x05_nameB\x06\n" +
 	"\x04_macB\b\n" +
 	"\x06_stateB\x11\n" +
-	"\x0f_uptime_seconds\"\x9e\x01\n" +
+	"\x0f_uptime_secondsB\x0f\n" +
+	"\r_ethernet_macB\n" +
+	"\n" +
+	"\b_addressB\b\n" +
+	"\x06_modelB\n" +
+	"\n" +
+	"\b_clientsB\x0f\n" +
+	"\r_absent_since\"\xc3\x03\n" +
 	"\tGearEvent\x12/\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\x02at\x88\x01\x01\x12\x1f\n" +
 	"\bmnemonic\x18\x02 \x01(\tH\x01R\bmnemonic\x88\x01\x01\x12\x1e\n" +
-	"\bif_index\x18\x03 \x01(\x05H\x02R\aifIndex\x88\x01\x01B\x05\n" +
+	"\bif_index\x18\x03 \x01(\x05H\x02R\aifIndex\x88\x01\x01\x12\x1b\n" +
+	"\x06source\x18\x04 \x01(\tH\x03R\x06source\x88\x01\x01\x12\x17\n" +
+	"\x04kind\x18\x05 \x01(\tH\x04R\x04kind\x88\x01\x01\x12\x17\n" +
+	"\x04port\x18\x06 \x01(\tH\x05R\x04port\x88\x01\x01\x12\x19\n" +
+	"\x05cause\x18\a \x01(\tH\x06R\x05cause\x88\x01\x01\x12\x15\n" +
+	"\x03mac\x18\b \x01(\tH\aR\x03mac\x88\x01\x01\x12\x17\n" +
+	"\x04text\x18\t \x01(\tH\bR\x04text\x88\x01\x01\x12\x1f\n" +
+	"\bseverity\x18\n" +
+	" \x01(\tH\tR\bseverity\x88\x01\x01\x12\x19\n" +
+	"\x05count\x18\v \x01(\x05H\n" +
+	"R\x05count\x88\x01\x01B\x05\n" +
 	"\x03_atB\v\n" +
 	"\t_mnemonicB\v\n" +
-	"\t_if_index\"\x8f\x02\n" +
+	"\t_if_indexB\t\n" +
+	"\a_sourceB\a\n" +
+	"\x05_kindB\a\n" +
+	"\x05_portB\b\n" +
+	"\x06_causeB\x06\n" +
+	"\x04_macB\a\n" +
+	"\x05_textB\v\n" +
+	"\t_severityB\b\n" +
+	"\x06_count\"\x84\x03\n" +
 	"\fSpanningTree\x129\n" +
 	"\x16topology_changes_delta\x18\x01 \x01(\x03H\x00R\x14topologyChangesDelta\x88\x01\x01\x125\n" +
 	"\x14since_change_seconds\x18\x02 \x01(\x03H\x01R\x12sinceChangeSeconds\x88\x01\x01\x12\x17\n" +
 	"\x04root\x18\x03 \x01(\tH\x02R\x04root\x88\x01\x01\x12&\n" +
-	"\froot_changed\x18\x04 \x01(\bH\x03R\vrootChanged\x88\x01\x01B\x19\n" +
+	"\froot_changed\x18\x04 \x01(\bH\x03R\vrootChanged\x88\x01\x01\x12 \n" +
+	"\troot_port\x18\x05 \x01(\x05H\x04R\brootPort\x88\x01\x01\x12.\n" +
+	"\x10topology_changes\x18\x06 \x01(\x03H\x05R\x0ftopologyChanges\x88\x01\x01B\x19\n" +
 	"\x17_topology_changes_deltaB\x17\n" +
 	"\x15_since_change_secondsB\a\n" +
 	"\x05_rootB\x0f\n" +
-	"\r_root_changed\"p\n" +
+	"\r_root_changedB\f\n" +
+	"\n" +
+	"_root_portB\x13\n" +
+	"\x11_topology_changes\"p\n" +
 	"\bDhcpPool\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04free\x18\x02 \x01(\x03H\x01R\x04free\x88\x01\x01\x12\x17\n" +
 	"\x04size\x18\x03 \x01(\x03H\x02R\x04size\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_freeB\a\n" +
-	"\x05_size\"\xb7\x03\n" +
+	"\x05_size\"\x89\x06\n" +
 	"\n" +
 	"Attachment\x12\x1c\n" +
 	"\agear_id\x18\x01 \x01(\tH\x00R\x06gearId\x88\x01\x01\x12 \n" +
@@ -2767,7 +3175,17 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\aseen_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x03R\x06seenAt\x88\x01\x01\x121\n" +
 	"\x06uplink\x18\x06 \x01(\v2\x19.constat.v1.GearInterfaceR\x06uplink\x12(\n" +
 	"\rexpected_vlan\x18\a \x01(\x05H\x04R\fexpectedVlan\x88\x01\x01\x12*\n" +
-	"\x0egear_reachable\x18\b \x01(\bH\x05R\rgearReachable\x88\x01\x01B\n" +
+	"\x0egear_reachable\x18\b \x01(\bH\x05R\rgearReachable\x88\x01\x01\x12\x15\n" +
+	"\x03via\x18\t \x01(\tH\x06R\x03via\x88\x01\x01\x12\x1e\n" +
+	"\bvia_kind\x18\n" +
+	" \x01(\tH\aR\aviaKind\x88\x01\x01\x12\x1f\n" +
+	"\bstations\x18\v \x01(\x05H\bR\bstations\x88\x01\x01\x12\x17\n" +
+	"\x04vlan\x18\f \x01(\x05H\tR\x04vlan\x88\x01\x01\x125\n" +
+	"\x05since\x18\r \x01(\v2\x1a.google.protobuf.TimestampH\n" +
+	"R\x05since\x88\x01\x01\x12\x1d\n" +
+	"\acurrent\x18\x0e \x01(\bH\vR\acurrent\x88\x01\x01\x12\x15\n" +
+	"\x03mac\x18\x0f \x01(\tH\fR\x03mac\x88\x01\x01\x12\x1d\n" +
+	"\aaddress\x18\x10 \x01(\tH\rR\aaddress\x88\x01\x01B\n" +
 	"\n" +
 	"\b_gear_idB\f\n" +
 	"\n" +
@@ -2776,7 +3194,17 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\n" +
 	"\b_seen_atB\x10\n" +
 	"\x0e_expected_vlanB\x11\n" +
-	"\x0f_gear_reachable\"\xc6\x02\n" +
+	"\x0f_gear_reachableB\x06\n" +
+	"\x04_viaB\v\n" +
+	"\t_via_kindB\v\n" +
+	"\t_stationsB\a\n" +
+	"\x05_vlanB\b\n" +
+	"\x06_sinceB\n" +
+	"\n" +
+	"\b_currentB\x06\n" +
+	"\x04_macB\n" +
+	"\n" +
+	"\b_address\"\xc6\x02\n" +
 	"\x05Fleet\x121\n" +
 	"\x06shared\x18\x01 \x03(\v2\x19.constat.v1.SharedFindingR\x06shared\x12&\n" +
 	"\fsubnet_peers\x18\x02 \x01(\x05H\x00R\vsubnetPeers\x88\x01\x01\x123\n" +
@@ -2881,7 +3309,7 @@ func file_constat_v1_gear_proto_rawDescGZIP() []byte {
 	return file_constat_v1_gear_proto_rawDescData
 }
 
-var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_constat_v1_gear_proto_goTypes = []any{
 	(*Gear)(nil),                  // 0: constat.v1.Gear
 	(*GearIdentity)(nil),          // 1: constat.v1.GearIdentity
@@ -2890,65 +3318,70 @@ var file_constat_v1_gear_proto_goTypes = []any{
 	(*PortSecurity)(nil),          // 4: constat.v1.PortSecurity
 	(*GearNeighbour)(nil),         // 5: constat.v1.GearNeighbour
 	(*Forwarding)(nil),            // 6: constat.v1.Forwarding
-	(*Sensor)(nil),                // 7: constat.v1.Sensor
-	(*MemoryPool)(nil),            // 8: constat.v1.MemoryPool
-	(*Vlan)(nil),                  // 9: constat.v1.Vlan
-	(*StackMember)(nil),           // 10: constat.v1.StackMember
-	(*AccessPoint)(nil),           // 11: constat.v1.AccessPoint
-	(*GearEvent)(nil),             // 12: constat.v1.GearEvent
-	(*SpanningTree)(nil),          // 13: constat.v1.SpanningTree
-	(*DhcpPool)(nil),              // 14: constat.v1.DhcpPool
-	(*Attachment)(nil),            // 15: constat.v1.Attachment
-	(*Fleet)(nil),                 // 16: constat.v1.Fleet
-	(*SharedFinding)(nil),         // 17: constat.v1.SharedFinding
-	(*GearCounters)(nil),          // 18: constat.v1.GearCounters
-	(*PortCounters)(nil),          // 19: constat.v1.PortCounters
-	(*GearPlan)(nil),              // 20: constat.v1.GearPlan
-	(*GearMark)(nil),              // 21: constat.v1.GearMark
-	(*GearReading)(nil),           // 22: constat.v1.GearReading
-	(*Supply)(nil),                // 23: constat.v1.Supply
-	(*PrinterAlert)(nil),          // 24: constat.v1.PrinterAlert
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*GearStation)(nil),           // 7: constat.v1.GearStation
+	(*Sensor)(nil),                // 8: constat.v1.Sensor
+	(*MemoryPool)(nil),            // 9: constat.v1.MemoryPool
+	(*Vlan)(nil),                  // 10: constat.v1.Vlan
+	(*StackMember)(nil),           // 11: constat.v1.StackMember
+	(*AccessPoint)(nil),           // 12: constat.v1.AccessPoint
+	(*GearEvent)(nil),             // 13: constat.v1.GearEvent
+	(*SpanningTree)(nil),          // 14: constat.v1.SpanningTree
+	(*DhcpPool)(nil),              // 15: constat.v1.DhcpPool
+	(*Attachment)(nil),            // 16: constat.v1.Attachment
+	(*Fleet)(nil),                 // 17: constat.v1.Fleet
+	(*SharedFinding)(nil),         // 18: constat.v1.SharedFinding
+	(*GearCounters)(nil),          // 19: constat.v1.GearCounters
+	(*PortCounters)(nil),          // 20: constat.v1.PortCounters
+	(*GearPlan)(nil),              // 21: constat.v1.GearPlan
+	(*GearMark)(nil),              // 22: constat.v1.GearMark
+	(*GearReading)(nil),           // 23: constat.v1.GearReading
+	(*Supply)(nil),                // 24: constat.v1.Supply
+	(*PrinterAlert)(nil),          // 25: constat.v1.PrinterAlert
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
 }
 var file_constat_v1_gear_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Gear.identity:type_name -> constat.v1.GearIdentity
 	2,  // 1: constat.v1.Gear.interfaces:type_name -> constat.v1.GearInterface
 	5,  // 2: constat.v1.Gear.neighbours:type_name -> constat.v1.GearNeighbour
 	6,  // 3: constat.v1.Gear.forwarding:type_name -> constat.v1.Forwarding
-	7,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
-	8,  // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
-	23, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
-	24, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
-	9,  // 8: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
-	10, // 9: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
-	11, // 10: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
-	12, // 11: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
-	13, // 12: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
-	25, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
-	25, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
-	14, // 15: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
-	25, // 16: constat.v1.Gear.cpu_high_since:type_name -> google.protobuf.Timestamp
-	3,  // 17: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
-	25, // 18: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
-	4,  // 19: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
-	25, // 20: constat.v1.GearInterface.errors_since:type_name -> google.protobuf.Timestamp
-	25, // 21: constat.v1.GearInterface.drops_since:type_name -> google.protobuf.Timestamp
-	25, // 22: constat.v1.GearInterface.busy_since:type_name -> google.protobuf.Timestamp
-	25, // 23: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
-	2,  // 24: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
-	25, // 25: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
-	2,  // 26: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
-	17, // 27: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
-	25, // 28: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
-	25, // 29: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
-	19, // 30: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
-	21, // 31: constat.v1.GearPlan.marks:type_name -> constat.v1.GearMark
-	22, // 32: constat.v1.GearPlan.readings:type_name -> constat.v1.GearReading
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	8,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
+	9,  // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
+	24, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
+	25, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
+	10, // 8: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
+	11, // 9: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
+	12, // 10: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
+	13, // 11: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
+	14, // 12: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
+	26, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
+	26, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
+	15, // 15: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
+	26, // 16: constat.v1.Gear.cpu_high_since:type_name -> google.protobuf.Timestamp
+	7,  // 17: constat.v1.Gear.stations:type_name -> constat.v1.GearStation
+	3,  // 18: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
+	26, // 19: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
+	4,  // 20: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
+	26, // 21: constat.v1.GearInterface.errors_since:type_name -> google.protobuf.Timestamp
+	26, // 22: constat.v1.GearInterface.drops_since:type_name -> google.protobuf.Timestamp
+	26, // 23: constat.v1.GearInterface.busy_since:type_name -> google.protobuf.Timestamp
+	13, // 24: constat.v1.GearInterface.last_event:type_name -> constat.v1.GearEvent
+	26, // 25: constat.v1.AccessPoint.absent_since:type_name -> google.protobuf.Timestamp
+	26, // 26: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
+	2,  // 27: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
+	26, // 28: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
+	2,  // 29: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
+	26, // 30: constat.v1.Attachment.since:type_name -> google.protobuf.Timestamp
+	18, // 31: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
+	26, // 32: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
+	26, // 33: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
+	20, // 34: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
+	22, // 35: constat.v1.GearPlan.marks:type_name -> constat.v1.GearMark
+	23, // 36: constat.v1.GearPlan.readings:type_name -> constat.v1.GearReading
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_gear_proto_init() }
@@ -2977,13 +3410,14 @@ func file_constat_v1_gear_proto_init() {
 	file_constat_v1_gear_proto_msgTypes[17].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[18].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[19].OneofWrappers = []any{}
+	file_constat_v1_gear_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_gear_proto_rawDesc), len(file_constat_v1_gear_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,200 @@
+package gear
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/collector/store"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	// movesWithin is over what time a station's moves from port to port are
+	// counted: one that roams or is carried moves once or twice, in a loop it never
+	// rests.
+	movesWithin = 30 * time.Minute
+	// addressesKept is how long the last known address of a station is kept.
+	addressesKept = 30 * 24 * time.Hour
+	// absentKept is how long an access point that the controller lists no more is
+	// still told as absent.
+	absentKept = 7 * 24 * time.Hour
+	maxAddress = 64
+)
+
+// at is a station in a VLAN of one device.
+type at struct {
+	mac  string
+	vlan int32
+}
+
+// tracks are where a device sees stations now, beside where it saw them before.
+type tracks struct {
+	before map[at]query.StationsOfRow
+	now    map[at]*query.PutStationParams
+	// known are the stations that the device knew before, in whichever VLAN.
+	known map[string]bool
+}
+
+// track compares where a device sees stations with where it saw them, and counts
+// their moves into its facts.
+func (w *Watch) track(ctx context.Context, id string, g *constatv1.Gear, now time.Time) (*tracks, error) {
+	rows, err := w.store.Read().StationsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	t := &tracks{before: map[at]query.StationsOfRow{}, now: map[at]*query.PutStationParams{}, known: map[string]bool{}}
+	for _, r := range rows {
+		t.before[at{r.Mac, r.Vlan}] = r
+		t.known[r.Mac] = t.known[r.Mac] || r.Evidence != "dhcpSnooping"
+	}
+	seen := map[string]bool{}
+	for _, f := range g.GetForwarding() {
+		if f.IfIndex == nil || len(t.now) >= maxKnown {
+			continue
+		}
+		seen[f.GetMac()] = true
+		row := t.see(id, at{f.GetMac(), f.GetVlan()}, f.GetIfIndex(), "forwarding", now)
+		if row.Moves > 0 && row.MovedAt > store.Millis(now.Add(-movesWithin)) {
+			f.Moves = proto.Int32(row.Moves)
+		}
+	}
+	for _, s := range g.GetStations() {
+		where := at{s.GetMac(), s.GetVlan()}
+		if len(t.now) >= maxKnown {
+			break
+		}
+		switch row := t.now[where]; {
+		case s.GetEvidence() == "dot1x" && s.IfIndex != nil:
+			if row != nil && row.IfIndex == s.GetIfIndex() {
+				row.Evidence = "dot1x"
+			} else if !seen[s.GetMac()] {
+				t.see(id, where, s.GetIfIndex(), "dot1x", now)
+			}
+		case s.GetEvidence() == "wireless":
+			t.see(id, where, 0, "wireless", now).AccessPoint = word(s.GetAccessPoint(), maxWord)
+		case s.GetEvidence() == "dhcpSnooping" && s.IfIndex != nil && !seen[s.GetMac()] && !t.known[s.GetMac()]:
+			// Written down when the lease was given: not that it is there now.
+			t.see(id, where, s.GetIfIndex(), "dhcpSnooping", now)
+		}
+	}
+	return t, nil
+}
+
+// see notes a station at a port.
+func (t *tracks) see(id string, where at, ifIndex int32, evidence string, now time.Time) *query.PutStationParams {
+	millis := store.Millis(now)
+	row := &query.PutStationParams{
+		Mac: where.mac, GearID: id, Vlan: where.vlan, IfIndex: ifIndex, Evidence: evidence, SeenAt: millis, Since: millis,
+	}
+	if old, known := t.before[where]; known {
+		row.Moves, row.MovedAt = old.Moves, old.MovedAt
+		if old.IfIndex == ifIndex {
+			row.Since = old.Since
+		} else if old.Evidence != "dhcpSnooping" {
+			if row.MovedAt <= store.Millis(now.Add(-movesWithin)) {
+				row.Moves = 0
+			}
+			row.Moves, row.MovedAt = row.Moves+1, millis
+		}
+	}
+	t.now[where] = row
+	return row
+}
+
+// keep stores where stations are and which addresses they have, and by which
+// addresses the device itself is known.
+func (t *tracks) keep(ctx context.Context, q *query.Queries, id string, g *constatv1.Gear, now time.Time) error {
+	if err := keepOwn(ctx, q, id, g); err != nil {
+		return err
+	}
+	rows := make([]*query.PutStationParams, 0, len(t.now))
+	for _, row := range t.now {
+		rows = append(rows, row)
+	}
+	// In one order, so that two collectors do not wait for each other.
+	slices.SortFunc(rows, func(a, b *query.PutStationParams) int {
+		return cmp.Or(cmp.Compare(a.Mac, b.Mac), cmp.Compare(a.Vlan, b.Vlan))
+	})
+	for _, row := range rows {
+		if err := q.PutStation(ctx, *row); err != nil {
+			return fmt.Errorf("station %s: %w", row.Mac, err)
+		}
+	}
+	for _, s := range g.GetStations() {
+		if s.GetAddress() == "" || len(s.GetAddress()) > maxAddress {
+			continue
+		}
+		err := q.PutStationAddress(ctx, query.PutStationAddressParams{
+			Address: s.GetAddress(), GearID: id, Mac: s.GetMac(), Evidence: s.GetEvidence(), SeenAt: store.Millis(now),
+		})
+		if err != nil {
+			return fmt.Errorf("address %s: %w", s.GetAddress(), err)
+		}
+	}
+	if err := q.DropStationAddresses(ctx, id, store.Millis(now.Add(-addressesKept))); err != nil {
+		return err
+	}
+	return q.DropStations(ctx, id, store.Millis(now.Add(-forgetAfter)))
+}
+
+// keepOwn notes the addresses of the device's own interfaces.
+func keepOwn(ctx context.Context, q *query.Queries, id string, g *constatv1.Gear) error {
+	if len(g.GetForwarding()) == 0 { // what forwards; a printer's own address is a station's
+		return nil
+	}
+	if err := q.DropGearAddresses(ctx, id); err != nil {
+		return err
+	}
+	own := map[string]bool{g.GetIdentity().GetChassisId(): true}
+	for _, i := range g.GetInterfaces() {
+		own[i.GetMac()] = true
+	}
+	delete(own, "")
+	delete(own, "00:00:00:00:00:00")
+	for mac := range own {
+		if err := q.AddGearAddress(ctx, mac, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sinceLast fills what a whole poll tells only beside the facts before: of the
+// spanning tree, and of access points that are gone.
+func sinceLast(g, last *constatv1.Gear, now time.Time) {
+	if tree, before := g.GetSpanningTree(), last.GetSpanningTree(); tree != nil && before != nil {
+		if tree.GetRoot() != "" && before.GetRoot() != "" {
+			tree.RootChanged = proto.Bool(tree.GetRoot() != before.GetRoot())
+		}
+		if tree.TopologyChanges != nil && before.TopologyChanges != nil && !g.GetRestarted() {
+			tree.TopologyChangesDelta = delta(tree.TopologyChanges, before.TopologyChanges)
+		}
+	}
+	if len(g.GetAccessPoints()) == 0 {
+		return // no controller, or it did not tell
+	}
+	listed := map[string]bool{}
+	for _, ap := range g.GetAccessPoints() {
+		listed[ap.GetMac()] = true
+	}
+	for _, ap := range last.GetAccessPoints() {
+		if listed[ap.GetMac()] {
+			continue
+		}
+		gone := proto.CloneOf(ap)
+		gone.State, gone.Clients, gone.UptimeSeconds = proto.String("absent"), nil, nil
+		if gone.AbsentSince == nil {
+			gone.AbsentSince = timestamppb.New(now)
+		}
+		if now.Sub(gone.GetAbsentSince().AsTime()) < absentKept {
+			g.AccessPoints = append(g.AccessPoints, gone)
+		}
+	}
+}
