@@ -16,8 +16,12 @@ import (
 // only after a second, so hedges are sent instead of waiting for that.
 const connectLimit = time.Second
 
-// hedges are when further connects start while none was answered.
-var hedges = []time.Duration{0, 250 * time.Millisecond, 500 * time.Millisecond}
+// hedges are when further connects start while none was answered; the later
+// ones only where the deadline was stretched.
+var hedges = []time.Duration{
+	0, 250 * time.Millisecond, 500 * time.Millisecond,
+	connectLimit + 100*time.Millisecond, connectLimit + 500*time.Millisecond, connectLimit + time.Second,
+}
 
 // errBadTarget is a target that is no host:port.
 var errBadTarget = errors.New("the target is not host:port")
@@ -65,6 +69,7 @@ func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link stri
 		}
 		select {
 		case <-hedge:
+			p.hint(addresses...)
 			start()
 		case a := <-done:
 			if a.err == nil {

@@ -11,11 +11,13 @@ import (
 const slowAnswer = 250 * time.Millisecond
 
 // patience stretches deadlines: threefold, once an answer of the same run was
-// slow, and by the time that the next hop itself was waited for. Quick where
-// the network is quick, as patient as the link needs where it is not.
+// slow or much is lost on the way, and by the time that the next hop itself was
+// waited for. Quick where the network is quick, as patient as the link needs
+// where it is not.
 type patience struct {
-	slow atomic.Bool
-	cold *coldHops
+	slow   atomic.Bool
+	cold   *coldHops
+	losses map[int32]*loss
 }
 
 // answered is told how long an answer took, and returns that without what its
@@ -30,12 +32,12 @@ func (p *patience) answered(took time.Duration) time.Duration {
 
 // within returns a context that ends after limit, counted from when the next
 // hop was known where that came late, or after three times limit where the link
-// proved slow by then.
+// proved slow or lossy by then.
 func (p *patience) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, 3*limit)
 	timer := time.AfterFunc(limit, func() {
 		more := p.late(limit)
-		if p.slow.Load() {
+		if p.losses[4].bad() || p.losses[6].bad() || p.slow.Load() {
 			return
 		}
 		again := time.AfterFunc(more, cancel)

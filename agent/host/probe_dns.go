@@ -23,7 +23,11 @@ import (
 // (repeats), so that one lost datagram is not a dead server.
 const answerLimit = 900 * time.Millisecond
 
-var repeats = []time.Duration{300 * time.Millisecond, 600 * time.Millisecond}
+// The later ones are only sent where the deadline was stretched.
+var repeats = []time.Duration{
+	300 * time.Millisecond, 600 * time.Millisecond,
+	answerLimit + 100*time.Millisecond, answerLimit + 500*time.Millisecond, answerLimit + time.Second,
+}
 
 // maxAnswers is how many addresses of one answer are kept.
 const maxAnswers = 16
@@ -76,7 +80,12 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 	defer cancel()
 	server := p.nameServer(net.JoinHostPort(q.server.GetAddress(), "53"))
 	defer context.AfterFunc(server.refused, cancel)()
-	doubt := time.AfterFunc(repeats[0], func() { server.doubt.Do(func() { p.doubt(server, message) }) })
+	doubt := time.AfterFunc(repeats[0], func() {
+		if to, err := netip.ParseAddrPort(server.address); err == nil {
+			p.hint(to)
+		}
+		server.doubt.Do(func() { p.doubt(server, message) })
+	})
 	defer doubt.Stop()
 	start := time.Now()
 	a, transport, took, err := exchange(ctx, server.address, message, sent)

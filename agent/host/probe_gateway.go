@@ -86,6 +86,9 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 	wg.Go(func() {
 		ping(ctx, address, g)
 		if g.GetPing() == "ok" {
+			if g.GetSent() > 1 {
+				p.losses[familyOf(address)].hinted.set()
+			}
 			took := p.patience.answered(time.Duration(g.GetPingMs() * float64(time.Millisecond)))
 			g.PingMs = inMilliseconds(took)
 			cancel() // proved: nothing is left to wait for
@@ -203,6 +206,11 @@ func (e echo) await(ctx context.Context, conn *icmp.PacketConn, nonce string, un
 	if err := conn.SetReadDeadline(until); err != nil || ctx.Err() != nil {
 		return 0
 	}
+	return e.read(conn, nonce)
+}
+
+// read returns the sequence number of our next reply; 0 at the deadline.
+func (e echo) read(conn *icmp.PacketConn, nonce string) int {
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := conn.ReadFrom(buffer)

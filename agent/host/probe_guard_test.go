@@ -65,7 +65,7 @@ func TestForbiddenTargetsAreGapsAndNeverAsked(t *testing.T) {
 			{Name: "a", Url: "http://" + literal + "/"}, {Name: "b", Url: "http://" + named + "/"}, {Name: "c", Tcp: named}, {Name: "d", Vpn: literal},
 		},
 	}, map[string]string{"rebind.example": "127.0.0.1"})
-	result := p.run()
+	result := p.run(t.Context())
 	if len(result.GetTcp())+len(result.GetTls())+len(result.GetServices()) != 0 || result.GetHttp() != nil {
 		t.Errorf("results of what must not be asked: %v", result)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	constatv1 "constat/proto/constat/v1"
@@ -36,7 +37,7 @@ func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 		proxy, h.ViaProxy = &url.URL{Scheme: "http", Host: a}, set(true)
 	}
 	start := time.Now()
-	response, body, err := p.fetch(u, proxy)
+	f, err := p.fetch(u, proxy)
 	if errors.Is(err, errForbidden) {
 		p.withhold("http", u.Hostname(), err)
 		return nil
@@ -46,14 +47,14 @@ func (p *prober) askPage(page *constatv1.ProbeHttp) *constatv1.HttpProbe {
 		h.Result = set(resultOf(err))
 		return h
 	}
-	h.Status = set(int32(response.StatusCode))
-	if h.GetViaProxy() && slices.Contains(proxyStatuses, response.StatusCode) {
+	h.Status = set(int32(f.StatusCode))
+	if h.GetViaProxy() && slices.Contains(proxyStatuses, f.StatusCode) {
 		h.Result = set("error") // the proxy speaks, not the page
 		return h
 	}
-	result, to := judgePage(response.StatusCode, response.Header.Get("Location"), body, page)
+	result, to := judgePage(f.StatusCode, f.Header.Get("Location"), f.body, page)
 	h.Result, h.RedirectHost = &result, filled(to)
-	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+	if date, err := http.ParseTime(f.Header.Get("Date")); err == nil {
 		// The header has whole seconds and was written halfway.
 		here := start.Add(time.Since(start) / 2)
 		h.ClockOffsetSeconds = set(date.Add(500 * time.Millisecond).Sub(here.Round(0)).Seconds())
@@ -88,20 +89,34 @@ func judgePage(status int, location, body string, page *constatv1.ProbeHttp) (re
 	}
 }
 
-// fetch sends one GET and returns the answer with the first maxPage bytes of
-// its body.
-func (p *prober) fetch(u, proxy *url.URL) (*http.Response, string, error) {
+// fetched is the answer to a GET, if one came.
+type fetched struct {
+	*http.Response
+	body string // its first maxPage bytes
+	// connects is how many were tried, connected whether one was answered.
+	connects  int
+	connected bool
+}
+
+// fetch sends one GET.
+func (p *prober) fetch(u, proxy *url.URL) (f fetched, err error) {
 	if err := p.permit(p.ctx, u.Hostname()); err != nil {
-		return nil, "", err
+		return f, err
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
+	// Atomic: a connect may outlive the request.
+	var connects atomic.Int32
+	var connected atomic.Bool
+	defer func() { f.connects, f.connected = int(connects.Load()), connected.Load() }()
 	transport := &http.Transport{
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxPage,
 		Proxy:                  http.ProxyURL(proxy),
 		DialContext: func(ctx context.Context, _, target string) (net.Conn, error) {
-			conn, _, err := p.dial(ctx, target)
+			conn, n, err := p.dial(ctx, target)
+			connects.Store(int32(n))
+			connected.Store(err == nil)
 			if err != nil {
 				return nil, err
 			}
@@ -117,20 +132,21 @@ func (p *prober) fetch(u, proxy *url.URL) (*http.Response, string, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, "", err
+		return f, err
 	}
 	request.Header.Set("User-Agent", "constat")
 	request.Header.Set("Cache-Control", "no-cache")
-	response, err := client.Do(request)
+	f.Response, err = client.Do(request)
 	if err != nil {
-		return nil, "", err
+		return f, err
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage))
+	defer f.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(f.Body, maxPage))
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil // a cut page is another page, and judged as such
 	}
-	return response, string(body), err
+	f.body = string(body)
+	return f, err
 }
 
 // closer is a connection that ends its timer when it is closed.

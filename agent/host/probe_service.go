@@ -54,7 +54,7 @@ func (p *prober) askService(service *constatv1.ProbeService) *constatv1.ServiceP
 		return nil
 	}
 	s.Result, s.Ms = set(resultOf(err)), milliseconds(start)
-	s.NameResolved, s.Connected = set(attempts > 0), set(err == nil)
+	s.NameResolved, s.Connected, s.Attempts = set(attempts > 0), set(err == nil), set(int32(attempts))
 	if err != nil {
 		return s
 	}
@@ -111,17 +111,23 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 		proxy = &url.URL{Scheme: "http", Host: a}
 	}
 	start := time.Now()
-	response, _, err := p.fetch(u, proxy)
+	f, err := p.fetch(u, proxy)
 	if errors.Is(err, errForbidden) {
 		p.withhold("services", u.Hostname(), err)
 		return nil
 	}
 	s.Ms = milliseconds(start)
+	if f.connects > 0 {
+		s.Attempts = set(int32(f.connects))
+	}
 	if err != nil {
 		s.Result = set(cmp.Or(tlsResult(err, leafOf(err), time.Now()), resultOf(err)))
 		s.NameResolved = set(s.GetResult() != "nameNotResolved")
 		switch s.GetResult() {
-		case "timeout", "error": // where it went quiet is not told
+		case "timeout", "error":
+			if proxy == nil { // else it is the proxy that was connected to
+				s.Connected = set(f.connected)
+			}
 		case "nameNotResolved", "refused", "unreachable", "blocked":
 			s.Connected = set(false)
 		default:
@@ -129,9 +135,9 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 		}
 		return s
 	}
-	s.Status, s.NameResolved, s.Connected = set(int32(response.StatusCode)), set(true), set(true)
+	s.Status, s.NameResolved, s.Connected = set(int32(f.StatusCode)), set(true), set(true)
 	s.Result = set("ok")
-	if response.StatusCode >= http.StatusInternalServerError {
+	if f.StatusCode >= http.StatusInternalServerError {
 		s.Result = set("httpError")
 	}
 	return s

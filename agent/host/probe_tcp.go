@@ -29,6 +29,7 @@ func (p *prober) askTCP(target string) *constatv1.TcpProbe {
 		t.Ms = p.patience.own(start)
 		if a, err := netip.ParseAddrPort(target); err == nil && !p.onLink(a.Addr()) {
 			p.passed[t.GetFamily()].set()
+			p.losses[t.GetFamily()].arrived(a)
 		}
 	}
 	return t

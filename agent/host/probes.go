@@ -62,9 +62,9 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		}
 		network = &constatv1.Network{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, probesLimit)
+	first, cancel := context.WithTimeout(ctx, probesLimit)
 	defer cancel()
-	p := newProber(ctx, network, policy)
+	p := newProber(first, network, policy)
 	if p.guarded = r.PolicyProbes; p.guarded {
 		p.policy = p.admit(policy)
 	}
@@ -77,7 +77,7 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(result, "clock", fmt.Errorf("no time server is named on this machine: %w", errors.ErrUnsupported))
 	}
 	p.filter, _ = r.filter(ctx) // the network group tells why not
-	probes := p.run()
+	probes := p.run(ctx)
 	result.Gaps = append(result.Gaps, p.gaps...)
 	return probes, result
 }
@@ -96,6 +96,8 @@ type prober struct {
 	// filter is this machine's own packet filter; nil when it was not read.
 	filter   *ruleset
 	patience patience
+	// losses are measured by family.
+	losses map[int32]*loss
 	// passed happens, by family, when something beyond the gateway answers.
 	passed map[int32]*event
 	// well happens when nothing is left to ask, and all answers are good.
@@ -114,8 +116,9 @@ type prober struct {
 }
 
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
+	losses := map[int32]*loss{4: newLoss(), 6: newLoss()}
 	return &prober{
-		ctx: ctx, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{}, narrowed: map[int32]*constatv1.MtuProbe{},
+		ctx: ctx, losses: losses, patience: patience{losses: losses}, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{}, narrowed: map[int32]*constatv1.MtuProbe{},
 		passed: map[int32]*event{4: newEvent(), 6: newEvent()}, well: newEvent(),
 		privileged: func(context.Context, string, string) ([]byte, error) {
 			return nil, fmt.Errorf("not started with the rights for it: %w", fs.ErrPermission)
@@ -123,10 +126,13 @@ func newProber(ctx context.Context, network *constatv1.Network, policy *constatv
 	}
 }
 
-// run sends everything and waits for the slowest answer.
-func (p *prober) run() *constatv1.Probes {
-	var wg sync.WaitGroup
+// run sends everything and waits for the slowest answer; whole ends what is asked
+// a second time.
+func (p *prober) run(whole context.Context) *constatv1.Probes {
+	var wg, measuring sync.WaitGroup
 	result := &constatv1.Probes{}
+	others := newEvent()
+	measuring.Go(func() { p.measureLosses(others) })
 	result.Gateways = each(&wg, p.gateways(), p.askGateway)
 	names := p.names()
 	questions := p.questions(names)
@@ -153,15 +159,19 @@ func (p *prober) run() *constatv1.Probes {
 		wg.Go(func() { result.Proxy = p.askProxy(address) })
 	}
 	wg.Wait()
+	others.set()
 	if p.allIsWell(result) {
 		p.well.set()
 	}
 	listening.Wait()
+	measuring.Wait()
+	p.lookAgain(whole, result)
 	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
 	result.Mtu = p.sizesSeen(answered(result.Mtu))
 	if result.Proxy != nil {
 		result.Proxy.DirectWorks = set(slices.ContainsFunc(result.Tcp, func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }))
 	}
+	p.lossesSeen(result)
 	result.Tcp = append(result.Tcp, bound...)
 	return result
 }

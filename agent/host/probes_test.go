@@ -146,7 +146,7 @@ func TestDialTakesTurns(t *testing.T) {
 }
 
 func TestProbesWithoutANetwork(t *testing.T) {
-	p := newProber(t.Context(), &constatv1.Network{}, &constatv1.ProbePolicy{}).run()
+	p := newProber(t.Context(), &constatv1.Network{}, &constatv1.ProbePolicy{}).run(t.Context())
 	if len(p.GetGateways())+len(p.GetDns())+len(p.GetTcp())+len(p.GetTls())+len(p.GetServices()) != 0 || p.Http != nil || p.Proxy != nil {
 		t.Errorf("asked somebody: %v", p)
 	}
@@ -173,7 +173,7 @@ func BenchmarkProbes(b *testing.B) {
 		Services: []*constatv1.ProbeService{{Url: page.URL}, {Tcp: address}},
 	}
 	for b.Loop() {
-		if p := newProber(b.Context(), &constatv1.Network{}, policy).run(); p.GetHttp().GetResult() != "ok" {
+		if p := newProber(b.Context(), &constatv1.Network{}, policy).run(b.Context()); p.GetHttp().GetResult() != "ok" {
 			b.Fatal(p)
 		}
 	}

@@ -24,14 +24,6 @@ var linkRecipes = []recipe{
 	}},
 }
 
-// notYet are the recipes that the agent can't name yet, and why: they count as
-// misses, and are no failures of the test.
-var notYet = map[string]string{
-	"the cable's contact comes and goes":                           "only links of hardware are looked at, and this one is virtual",
-	"a second adapter is preferred, and its network leads nowhere": "only links of hardware are looked at, and this one is virtual",
-	"the switch loses three of ten frames":                         "three echo requests are too few to tell a share that is lost",
-}
-
 // flap pulls the cable as often as a bad contact does, for how long this
 // system has been up.
 func (s *scene) flap() {

@@ -17,11 +17,11 @@ var otherRecipes = []recipe{
 	}},
 	{healthy, "the name server takes 800 ms", direct, func(s *scene) { s.answerNames(800*time.Millisecond, answerTruly) }},
 	{healthy, "the name server takes 1500 ms", direct | lossless, func(s *scene) { s.answerNames(1500*time.Millisecond, answerTruly) }},
-	{healthy, "the switch loses every seventh frame", openWay, func(s *scene) {
+	{"net-packet-loss", "the switch loses every seventh frame", openWay, func(s *scene) {
 		s.Filter(Switch, "bridge", "filter", "forward", "numgen inc mod 7 == 6 drop")
 	}},
-	{healthy, "the switch loses every twentieth frame", anywhere, func(s *scene) {
-		s.Filter(Switch, "bridge", "filter", "forward", "numgen inc mod 20 == 19 drop")
+	{healthy, "the switch loses every fortieth frame", anywhere, func(s *scene) {
+		s.Filter(Switch, "bridge", "filter", "forward", "numgen inc mod 40 == 39 drop")
 	}},
 	{healthy, "the first question for the router's hardware address is lost", anywhere, func(s *scene) {
 		s.IP(PC, "neigh flush all")

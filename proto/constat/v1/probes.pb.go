@@ -179,10 +179,11 @@ type GatewayProbe struct {
 	Neighbour *string `protobuf:"bytes,4,opt,name=neighbour,proto3,oneof" json:"neighbour,omitempty"`
 	Mac       *string `protobuf:"bytes,5,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
 	// ok | timeout | denied | error.
-	Ping     *string  `protobuf:"bytes,6,opt,name=ping,proto3,oneof" json:"ping,omitempty"`
-	PingMs   *float64 `protobuf:"fixed64,7,opt,name=ping_ms,json=pingMs,proto3,oneof" json:"ping_ms,omitempty"`
-	Sent     *int32   `protobuf:"varint,8,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
-	Received *int32   `protobuf:"varint,9,opt,name=received,proto3,oneof" json:"received,omitempty"`
+	Ping   *string  `protobuf:"bytes,6,opt,name=ping,proto3,oneof" json:"ping,omitempty"`
+	PingMs *float64 `protobuf:"fixed64,7,opt,name=ping_ms,json=pingMs,proto3,oneof" json:"ping_ms,omitempty"`
+	// Echo requests: until the first answer, and more where loss is measured.
+	Sent     *int32 `protobuf:"varint,8,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
+	Received *int32 `protobuf:"varint,9,opt,name=received,proto3,oneof" json:"received,omitempty"`
 	// Loss over `sent`, 0 to 100; unset when none was answered (see ping).
 	LossPercent   *float64 `protobuf:"fixed64,10,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -509,8 +510,14 @@ type TcpProbe struct {
 	Ms     *float64 `protobuf:"fixed64,4,opt,name=ms,proto3,oneof" json:"ms,omitempty"`
 	// Bound to this link; unset: as routed.
 	Link *string `protobuf:"bytes,5,opt,name=link,proto3,oneof" json:"link,omitempty"`
-	// How many connects were tried before one was answered.
-	Attempts      *int32 `protobuf:"varint,6,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
+	// How many connects were tried until one was answered, or all were given up.
+	Attempts *int32 `protobuf:"varint,6,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
+	// Further connects, sent 20 ms apart only where something had to be said
+	// twice, to measure the loss on the way there and back, and those answered.
+	Sent     *int32 `protobuf:"varint,7,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
+	Received *int32 `protobuf:"varint,8,opt,name=received,proto3,oneof" json:"received,omitempty"`
+	// Loss over `sent`, 0 to 100; unset when it was not measured.
+	LossPercent   *float64 `protobuf:"fixed64,9,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -583,6 +590,27 @@ func (x *TcpProbe) GetLink() string {
 func (x *TcpProbe) GetAttempts() int32 {
 	if x != nil && x.Attempts != nil {
 		return *x.Attempts
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetSent() int32 {
+	if x != nil && x.Sent != nil {
+		return *x.Sent
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetReceived() int32 {
+	if x != nil && x.Received != nil {
+		return *x.Received
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetLossPercent() float64 {
+	if x != nil && x.LossPercent != nil {
+		return *x.LossPercent
 	}
 	return 0
 }
@@ -829,7 +857,9 @@ type ServiceProbe struct {
 	NameResolved *bool    `protobuf:"varint,6,opt,name=name_resolved,json=nameResolved,proto3,oneof" json:"name_resolved,omitempty"`
 	Connected    *bool    `protobuf:"varint,7,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
 	// The name or address by which it was asked.
-	Host          *string `protobuf:"bytes,8,opt,name=host,proto3,oneof" json:"host,omitempty"`
+	Host *string `protobuf:"bytes,8,opt,name=host,proto3,oneof" json:"host,omitempty"`
+	// How many connects were tried until one was answered, or all were given up.
+	Attempts      *int32 `protobuf:"varint,9,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -918,6 +948,13 @@ func (x *ServiceProbe) GetHost() string {
 		return *x.Host
 	}
 	return ""
+}
+
+func (x *ServiceProbe) GetAttempts() int32 {
+	if x != nil && x.Attempts != nil {
+		return *x.Attempts
+	}
+	return 0
 }
 
 // ProxyProbe asks the configured proxy.
@@ -1420,21 +1457,27 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x05_nameB\t\n" +
 	"\a_resultB\x05\n" +
 	"\x03_msB\v\n" +
-	"\t_expected\"\xf1\x01\n" +
+	"\t_expected\"\xfa\x02\n" +
 	"\bTcpProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
 	"\x06family\x18\x02 \x01(\x05H\x01R\x06family\x88\x01\x01\x12\x1b\n" +
 	"\x06result\x18\x03 \x01(\tH\x02R\x06result\x88\x01\x01\x12\x13\n" +
 	"\x02ms\x18\x04 \x01(\x01H\x03R\x02ms\x88\x01\x01\x12\x17\n" +
 	"\x04link\x18\x05 \x01(\tH\x04R\x04link\x88\x01\x01\x12\x1f\n" +
-	"\battempts\x18\x06 \x01(\x05H\x05R\battempts\x88\x01\x01B\n" +
+	"\battempts\x18\x06 \x01(\x05H\x05R\battempts\x88\x01\x01\x12\x17\n" +
+	"\x04sent\x18\a \x01(\x05H\x06R\x04sent\x88\x01\x01\x12\x1f\n" +
+	"\breceived\x18\b \x01(\x05H\aR\breceived\x88\x01\x01\x12&\n" +
+	"\floss_percent\x18\t \x01(\x01H\bR\vlossPercent\x88\x01\x01B\n" +
 	"\n" +
 	"\b_addressB\t\n" +
 	"\a_familyB\t\n" +
 	"\a_resultB\x05\n" +
 	"\x03_msB\a\n" +
 	"\x05_linkB\v\n" +
-	"\t_attempts\"\xd2\x02\n" +
+	"\t_attemptsB\a\n" +
+	"\x05_sentB\v\n" +
+	"\t_receivedB\x0f\n" +
+	"\r_loss_percent\"\xd2\x02\n" +
 	"\tHttpProbe\x12\x15\n" +
 	"\x03url\x18\x01 \x01(\tH\x00R\x03url\x88\x01\x01\x12\x1b\n" +
 	"\x06result\x18\x02 \x01(\tH\x01R\x06result\x88\x01\x01\x12\x1b\n" +
@@ -1482,7 +1525,7 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\r_handshake_msB\x0e\n" +
 	"\f_spki_sha256B\f\n" +
 	"\n" +
-	"_connected\"\xcd\x02\n" +
+	"_connected\"\xfb\x02\n" +
 	"\fServiceProbe\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x1b\n" +
@@ -1491,7 +1534,8 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x02ms\x18\x05 \x01(\x01H\x04R\x02ms\x88\x01\x01\x12(\n" +
 	"\rname_resolved\x18\x06 \x01(\bH\x05R\fnameResolved\x88\x01\x01\x12!\n" +
 	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01\x12\x17\n" +
-	"\x04host\x18\b \x01(\tH\aR\x04host\x88\x01\x01B\a\n" +
+	"\x04host\x18\b \x01(\tH\aR\x04host\x88\x01\x01\x12\x1f\n" +
+	"\battempts\x18\t \x01(\x05H\bR\battempts\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_kindB\t\n" +
 	"\a_resultB\t\n" +
@@ -1500,7 +1544,8 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x0e_name_resolvedB\f\n" +
 	"\n" +
 	"_connectedB\a\n" +
-	"\x05_host\"\xdc\x01\n" +
+	"\x05_hostB\v\n" +
+	"\t_attempts\"\xdc\x01\n" +
 	"\n" +
 	"ProxyProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
