@@ -18,9 +18,10 @@ const againLimit = 4 * time.Second
 // other probes have ended, so that they fill no narrow line.
 func (p *prober) lookAgain(whole context.Context, result *constatv1.Probes) {
 	poor := p.patience.slow.Load() || p.losses[4].bad() || p.losses[6].bad()
-	works := func(t *constatv1.TlsProbe) bool { return t.GetResult() == "ok" }
-	sites := slices.ContainsFunc(result.GetTls(), works)
-	if !sites && !slices.ContainsFunc(result.GetTcp(), func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" }) {
+	sites := slices.ContainsFunc(result.GetTls(), func(t *constatv1.TlsProbe) bool { return t.GetResult() == "ok" })
+	reached := slices.ContainsFunc(result.GetTcp(), func(t *constatv1.TcpProbe) bool { return t.GetResult() == "ok" })
+	works := sites || result.GetProxy().GetResult() == "ok" || reached && (poor || len(result.GetTls()) == 0)
+	if !works {
 		return // the way there is what fails
 	}
 	ctx, cancel := context.WithTimeout(whole, againLimit)
@@ -29,7 +30,8 @@ func (p *prober) lookAgain(whole context.Context, result *constatv1.Probes) {
 	p.patience.slow.Store(true)
 	var wg sync.WaitGroup
 	for i, s := range result.GetServices() {
-		if s.GetResult() == "timeout" && (poor || s.GetConnected()) {
+		silent := s.Connected != nil && !s.GetConnected()
+		if s.GetResult() == "timeout" && (poor || !silent) {
 			wg.Go(func() { result.Services[i] = p.askService(p.policy.GetServices()[i]) })
 		}
 	}
