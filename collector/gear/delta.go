@@ -24,13 +24,7 @@ const (
 func (p *poll) raw() *constatv1.GearCounters {
 	c := &constatv1.GearCounters{At: timestamppb.New(p.now), Uptime: p.uptime, Serial: p.out.GetIdentity().GetSerial()}
 	for _, i := range p.out.GetInterfaces() {
-		raw := p.ports[i.GetIfIndex()].counters
-		port := &constatv1.PortCounters{
-			IfIndex: i.GetIfIndex(), InOctets: raw.inOctets, OutOctets: raw.outOctets, InPackets: raw.inPackets, OutPackets: raw.outPackets,
-			InBroadcasts: raw.broadcasts, InErrors: raw.inErrors, OutErrors: raw.outErrors, InDiscards: raw.inDiscards,
-			OutDiscards: raw.outDiscards, CrcErrors: raw.crc, LateCollisions: raw.late, CarrierTransitions: raw.transitions,
-			Discontinuity: raw.discontinuity,
-		}
+		port := &p.ports[i.GetIfIndex()].counters
 		if s := i.GetPortSecurity(); s != nil {
 			port.SecurityViolations = s.Violations
 		}
@@ -43,6 +37,9 @@ func (p *poll) raw() *constatv1.GearCounters {
 // counters, and whether the device restarted. Counters of another device, of one
 // that restarted, or of a port that was reset in between are not compared.
 func Compare(g *constatv1.Gear, now, before *constatv1.GearCounters) {
+	for _, i := range g.GetInterfaces() {
+		forgetDeltas(i)
+	}
 	if before == nil || now.GetSerial() != before.GetSerial() || now.GetUptime() == 0 || before.GetUptime() == 0 {
 		return
 	}
@@ -52,21 +49,45 @@ func Compare(g *constatv1.Gear, now, before *constatv1.GearCounters) {
 	}
 	restarted := restarted(now.GetUptime(), before.GetUptime(), span)
 	g.Restarted = proto.Bool(restarted)
-	if restarted || span < minSpan || span > maxSpan {
+	if restarted || span < minSpan {
 		return
 	}
-	earlier, later := map[int32]*constatv1.PortCounters{}, map[int32]*constatv1.PortCounters{}
-	for _, p := range before.GetPorts() {
-		earlier[p.GetIfIndex()] = p
-	}
-	for _, p := range now.GetPorts() {
-		later[p.GetIfIndex()] = p
-	}
+	earlier, later := byPort(before), byPort(now)
 	for _, i := range g.GetInterfaces() {
 		a, b := earlier[i.GetIfIndex()], later[i.GetIfIndex()]
-		if a != nil && b != nil && a.GetDiscontinuity() == b.GetDiscontinuity() {
-			comparePort(i, b, a, span)
+		if a == nil || b == nil {
+			continue
 		}
+		since := time.Duration(b.GetTakenAt()-a.GetTakenAt()) * time.Millisecond
+		if since >= minSpan && since <= maxSpan && a.GetDiscontinuity() == b.GetDiscontinuity() {
+			comparePort(i, b, a, since)
+		}
+		// Of a port that is down, or that does not count them itself.
+		if i.CarrierTransitions == nil && b.LastChange != nil && span <= maxSpan {
+			i.CarrierTransitions = proto.Int64(b.GetSeenChanges())
+			if i.DeltaSeconds == nil {
+				i.DeltaSeconds = seconds(span)
+			}
+		}
+	}
+}
+
+func seconds(d time.Duration) *int32 { return proto.Int32(int32(d.Seconds() + 0.5)) }
+
+func byPort(c *constatv1.GearCounters) map[int32]*constatv1.PortCounters {
+	ports := make(map[int32]*constatv1.PortCounters, len(c.GetPorts()))
+	for _, p := range c.GetPorts() {
+		ports[p.GetIfIndex()] = p
+	}
+	return ports
+}
+
+func forgetDeltas(i *constatv1.GearInterface) {
+	i.DeltaSeconds, i.InBitsPerSecond, i.OutBitsPerSecond, i.BroadcastPacketsPerSecond = nil, nil, nil, nil
+	i.InPackets, i.OutPackets, i.InErrors, i.OutErrors, i.InDiscards, i.OutDiscards = nil, nil, nil, nil, nil, nil
+	i.CrcErrors, i.LateCollisions, i.CarrierTransitions = nil, nil, nil
+	if i.PortSecurity != nil {
+		i.PortSecurity.ViolationsDelta = nil
 	}
 }
 
@@ -82,17 +103,27 @@ func restarted(uptime, before int64, span time.Duration) bool {
 }
 
 func comparePort(i *constatv1.GearInterface, now, before *constatv1.PortCounters, span time.Duration) {
-	seconds := span.Seconds()
-	rate := func(now, before *int64, each float64) *float64 {
-		if now == nil || before == nil || *now < *before { // 64 bits do not wrap
+	rate := func(by *int64, each float64) *float64 {
+		if by == nil {
 			return nil
 		}
-		return proto.Float64(float64(*now-*before) * each / seconds)
+		return proto.Float64(float64(*by) * each / span.Seconds())
 	}
-	i.DeltaSeconds = proto.Int32(int32(seconds + 0.5))
-	i.InBitsPerSecond, i.OutBitsPerSecond = rate(now.InOctets, before.InOctets, 8), rate(now.OutOctets, before.OutOctets, 8)
-	i.BroadcastPacketsPerSecond = rate(now.InBroadcasts, before.InBroadcasts, 1)
-	i.InPackets, i.OutPackets = delta(now.InPackets, before.InPackets), delta(now.OutPackets, before.OutPackets)
+	i.DeltaSeconds = seconds(span)
+	octets, packets := wide, wide
+	if now.GetNarrow() {
+		packets = delta
+		// As fast as it is, the port counts 32 bits round within the time, or
+		// several times: then nobody knows how often.
+		if fastest := float64(i.GetSpeedMbps()) * 1e6 / 8 * span.Seconds(); fastest > 0 && fastest < float64(wrap32) {
+			octets = wrapped
+		} else {
+			octets = func(_, _ *int64) *int64 { return nil }
+		}
+	}
+	i.InBitsPerSecond, i.OutBitsPerSecond = rate(octets(now.InOctets, before.InOctets), 8), rate(octets(now.OutOctets, before.OutOctets), 8)
+	i.BroadcastPacketsPerSecond = rate(wide(now.InBroadcasts, before.InBroadcasts), 1)
+	i.InPackets, i.OutPackets = packets(now.InPackets, before.InPackets), packets(now.OutPackets, before.OutPackets)
 	i.InErrors, i.OutErrors = delta(now.InErrors, before.InErrors), delta(now.OutErrors, before.OutErrors)
 	i.InDiscards, i.OutDiscards = delta(now.InDiscards, before.InDiscards), delta(now.OutDiscards, before.OutDiscards)
 	i.CrcErrors, i.LateCollisions = delta(now.CrcErrors, before.CrcErrors), delta(now.LateCollisions, before.LateCollisions)
@@ -102,7 +133,24 @@ func comparePort(i *constatv1.GearInterface, now, before *constatv1.PortCounters
 	}
 }
 
-// delta is what a counter has counted; nil when it does not tell.
+// wide is what a counter of 64 bits has counted; they do not begin again.
+func wide(now, before *int64) *int64 {
+	if now == nil || before == nil || *now < *before {
+		return nil
+	}
+	return proto.Int64(*now - *before)
+}
+
+// wrapped is what a counter of 32 bits has counted that began again at most once.
+func wrapped(now, before *int64) *int64 {
+	if now == nil || before == nil {
+		return nil
+	}
+	return proto.Int64((*now - *before + wrap32) % wrap32)
+}
+
+// delta is what a counter of 32 bits, or of more, has counted; nil when it does
+// not tell.
 func delta(now, before *int64) *int64 {
 	if now == nil || before == nil {
 		return nil

@@ -174,11 +174,14 @@ func (p *plant) again(f *fabric) {
 	}
 	for _, device := range due {
 		i := slices.IndexFunc(f.switches, func(n *fabricNode) bool { return n.name+".example.org" == device.Address })
-		v := &visited{state: "ok", gear: proto.CloneOf(f.switches[i].gear), counters: &constatv1.GearCounters{At: timestamppb.New(p.at)}}
+		read := &Result{
+			Gear: proto.CloneOf(f.switches[i].gear), Counters: &constatv1.GearCounters{At: timestamppb.New(p.at)}, Plan: &constatv1.GearPlan{}, Stations: true,
+		}
+		v := &visited{kind: whole, state: "ok", News: &News{Result: read}}
 		if v.before, err = p.store.Read().GearFacts(p.Context(), device.ID); err != nil {
 			v.before.GearID = ""
 		}
-		if v.tracks, err = p.track(p.Context(), device.ID, v.gear, p.at); err != nil {
+		if v.tracks, err = p.track(p.Context(), device.ID, v.Gear, p.at); err != nil {
 			p.Fatal(err)
 		}
 		if err := p.keep(p.Context(), device, v); err != nil {

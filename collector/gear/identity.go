@@ -51,6 +51,8 @@ func vendorOf(objectID string) string {
 // isSmallBusiness tells Cisco's Small Business line, whose MIBs are Radlan's.
 func isSmallBusiness(objectID string) bool { return strings.HasPrefix(objectID, enterprises+"9.6.1.") }
 
+const entitySerial = "1.3.6.1.2.1.47.1.1.1.1.11" // entPhysicalSerialNum
+
 // physical is a row of entPhysicalTable (ENTITY-MIB, RFC 6933).
 type physical struct {
 	name, description, model, serial, software string
@@ -70,28 +72,28 @@ var physicalColumns = []column[physical]{
 	{"entPhysicalClass", "1.3.6.1.2.1.47.1.1.1.1.5", func(r *physical, v snmp.Value) { r.class, _ = v.Int() }},
 	{"entPhysicalName", "1.3.6.1.2.1.47.1.1.1.1.7", func(r *physical, v snmp.Value) { r.name = v.Text() }},
 	{"entPhysicalSoftwareRev", "1.3.6.1.2.1.47.1.1.1.1.10", func(r *physical, v snmp.Value) { r.software = v.Text() }},
-	{"entPhysicalSerialNum", "1.3.6.1.2.1.47.1.1.1.1.11", func(r *physical, v snmp.Value) { r.serial = v.Text() }},
+	{"entPhysicalSerialNum", entitySerial, func(r *physical, v snmp.Value) { r.serial = v.Text() }},
 	{"entPhysicalModelName", "1.3.6.1.2.1.47.1.1.1.1.13", func(r *physical, v snmp.Value) { r.model = v.Text() }},
 }
 
 // chassis is the row that stands for the device: the chassis, of several that of
 // the first member with a model.
-func chassis(rows map[string]*physical) *physical {
-	found := &physical{}
+func chassis(rows map[string]*physical) (found *physical, at string) {
+	found = &physical{}
 	for _, index := range byIndex(rows) {
 		if r := rows[index]; r.class == classChassis && found.model == "" && (found.class == 0 || r.model != "") {
-			found = r
+			found, at = r, index
 		}
 	}
 	if found.class == classChassis {
-		return found
+		return found, at
 	}
 	for _, index := range byIndex(rows) { // small devices call their one entity otherwise
 		if r := rows[index]; r.containedIn == 0 && r.class != classStack && (r.model != "" || r.serial != "") {
-			return r
+			return r, index
 		}
 	}
-	return found
+	return found, ""
 }
 
 // softwares recognise an operating system in sysDescr, the more special first.
@@ -127,10 +129,17 @@ var modelWord = regexp.MustCompile(`\b(?:CBS|SG|SF|SLM|N\dK|ASA)[A-Z0-9/-]*\d[A-
 
 // identify says who the device is.
 func (p *poll) identify(ctx context.Context) error {
-	scalars, err := p.session.Get(ctx, sysDescr, sysObjectID, sysUpTime, sysName, sysLocation, chassisID, runningChanged, startupChanged, ownChassis, ownBridge, airspace)
+	asked := append([]string{sysDescr, sysObjectID, sysUpTime, sysName, sysLocation, chassisID, runningChanged, startupChanged, ownChassis, ownBridge, airspace}, markObjects...)
+	scalars, err := p.session.Get(ctx, asked...)
 	if err != nil {
 		return err
 	}
+	for i, oid := range markObjects {
+		p.mark(oid, scalars[len(asked)-len(markObjects)+i], false)
+	}
+	p.mark(sysObjectID, scalars[1], true)
+	p.mark(chassisID, scalars[5], true)
+	p.plan.Software = scalars[1].OID() + " " + scalars[0].Text()
 	description := scalars[0].Text()
 	p.objectID = scalars[1].OID()
 	id := &constatv1.GearIdentity{Name: text(scalars[3]), Location: text(scalars[4])}
@@ -142,7 +151,10 @@ func (p *poll) identify(ctx context.Context) error {
 	if p.physical, err = walk(ctx, p.session, physicalColumns); err != nil {
 		return err
 	}
-	c := chassis(p.physical)
+	c, entity := chassis(p.physical)
+	if entity != "" && c.serial != "" {
+		p.plan.Marks = append(p.plan.Marks, &constatv1.GearMark{Oid: entitySerial + "." + entity, Value: c.serial, Identity: true})
+	}
 	os, version := describe(description, p.objectID)
 	software := c.software
 	for _, index := range byIndex(p.physical) { // the software's version may stand at a module only

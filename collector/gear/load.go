@@ -54,6 +54,7 @@ var poolTables = [][]column[pool]{
 // one that makes a device slow.
 func (p *poll) load(ctx context.Context) error {
 	busiest := make([]*int64, len(cpuColumns))
+	processors := make([][]string, len(cpuColumns))
 	used, free := map[string]int64{}, map[string]int64{}
 	columns := append(append([]string{}, cpuColumns...), cpuMemoryUsed, cpuMemoryFree)
 	err := p.session.Walk(ctx, columns, func(i int, index string, v snmp.Value) {
@@ -64,27 +65,45 @@ func (p *poll) load(ctx context.Context) error {
 			used[index] = n
 		case columns[i] == cpuMemoryFree:
 			free[index] = n
-		case n >= 0 && n <= 100 && (busiest[i] == nil || *busiest[i] < n):
-			busiest[i] = proto.Int64(n)
+		case n >= 0 && n <= 100:
+			processors[i] = append(processors[i], columns[i]+"."+index)
+			if busiest[i] == nil || *busiest[i] < n {
+				busiest[i] = proto.Int64(n)
+			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if n := cmp.Or(busiest...); n != nil {
+	for i, n := range busiest {
+		if n == nil {
+			continue
+		}
 		p.out.CpuPercent = proto.Float64(float64(*n))
+		for _, oid := range processors[i] {
+			p.note("cpu", 0, oid, 1)
+		}
+		break
 	}
 	if err := p.memory(ctx); err != nil || len(p.out.Memory) > 0 {
 		return err
 	}
 	for _, index := range byIndex(used) { // Nexus: one for each processor
 		if left, ok := free[index]; ok {
+			p.notePool(cpuMemoryUsed+"."+index, cpuMemoryFree+"."+index, 1024)
 			p.out.Memory = append(p.out.Memory, &constatv1.MemoryPool{
 				Pool: proto.String("CPU " + index), UsedBytes: proto.Int64(used[index] * 1024), FreeBytes: proto.Int64(left * 1024),
 			})
 		}
 	}
 	return nil
+}
+
+// notePool has the figures of the pool that comes next read again.
+func (p *poll) notePool(used, free string, factor float64) {
+	place := int32(len(p.out.Memory))
+	p.note("memoryUsed", place, used, factor)
+	p.note("memoryFree", place, free, factor)
 }
 
 func (p *poll) memory(ctx context.Context) error {
@@ -107,6 +126,11 @@ func (p *poll) memory(ctx context.Context) error {
 			if entity, _, of := strings.Cut(index, "."); of && times[r.name] > 1 {
 				name = p.entityName(entity, "module") + " " + name // two supervisors have pools of one name
 			}
+			used, free := columns[1].oid, columns[2].oid
+			if r.wideUsed != nil {
+				used, free = columns[3].oid, columns[4].oid
+			}
+			p.notePool(used+"."+index, free+"."+index, 1)
 			p.out.Memory = append(p.out.Memory, &constatv1.MemoryPool{
 				Pool: proto.String(name), UsedBytes: cmp.Or(r.wideUsed, r.used), FreeBytes: cmp.Or(r.wideFree, r.free),
 			})

@@ -20,19 +20,22 @@ type powerPort struct {
 
 var powerStates = words{1: "disabled", 2: "searching", 3: "deliveringPower", 4: "fault", 5: "test", 6: "otherFault"}
 
+const (
+	additionalStatus = "1.3.6.1.4.1.9.9.402.1.2.1.5"
+	consumption      = "1.3.6.1.4.1.9.9.402.1.2.1.9" // milliwatts
+)
+
 var powerColumns = []column[powerPort]{
 	{"pethPsePortDetectionStatus", "1.3.6.1.2.1.105.1.1.1.6", func(r *powerPort, v snmp.Value) { r.State = powerStates.of(v) }},
 	{"pethPsePortPowerDeniedCounter", "1.3.6.1.2.1.105.1.1.1.12", func(r *powerPort, v snmp.Value) { r.DeniedCount = integer(v) }},
 	{"pethPsePortOverLoadCounter", "1.3.6.1.2.1.105.1.1.1.13", func(r *powerPort, v snmp.Value) { r.OverloadCount = integer(v) }},
 	{"pethPsePortShortCounter", "1.3.6.1.2.1.105.1.1.1.14", func(r *powerPort, v snmp.Value) { r.ShortCount = integer(v) }},
 	// CISCO-POWER-ETHERNET-EXT-MIB, in milliwatts.
-	{"cpeExtPsePortAdditionalStatus", "1.3.6.1.4.1.9.9.402.1.2.1.5", func(r *powerPort, v snmp.Value) {
-		if bits := v.Bytes(); len(bits) > 0 { // deny(0) is the first bit
-			r.Denied = proto.Bool(bits[0]&0x80 != 0)
-		}
+	{"cpeExtPsePortAdditionalStatus", additionalStatus, func(r *powerPort, v snmp.Value) {
+		r.Denied = denied(v)
 	}},
 	{"cpeExtPsePortPwrMax", "1.3.6.1.4.1.9.9.402.1.2.1.6", func(r *powerPort, v snmp.Value) { r.RequestedWatts = milli(v) }},
-	{"cpeExtPsePortPwrConsumption", "1.3.6.1.4.1.9.9.402.1.2.1.9", func(r *powerPort, v snmp.Value) { r.Watts = milli(v) }},
+	{"cpeExtPsePortPwrConsumption", consumption, func(r *powerPort, v snmp.Value) { r.Watts = milli(v) }},
 	{"cpeExtPsePortEntPhyIndex", "1.3.6.1.4.1.9.9.402.1.2.1.11", func(r *powerPort, v snmp.Value) { r.entity = v.Text() }},
 }
 
@@ -42,6 +45,14 @@ const (
 	aliasMapping    = "1.3.6.1.2.1.47.1.3.2.1.2"  // entAliasMappingIdentifier
 	ifIndexObject   = "1.3.6.1.2.1.2.2.1.1."
 )
+
+// denied reads cpeExtPsePortAdditionalStatus, whose first bit is deny(0).
+func denied(v snmp.Value) *bool {
+	if bits := v.Bytes(); len(bits) > 0 {
+		return proto.Bool(bits[0]&0x80 != 0)
+	}
+	return nil
+}
 
 // milli turns thousandths into units.
 func milli(v snmp.Value) *float64 {
@@ -74,6 +85,16 @@ func (p *poll) power(ctx context.Context) error {
 		}
 		if port := p.ports[ifIndex]; port != nil && r.State != nil {
 			port.Poe = &r.Poe
+			p.note("powerState", ifIndex, powerColumns[0].oid+"."+index, 1)
+			if r.DeniedCount != nil {
+				p.note("powerRefusals", ifIndex, powerColumns[1].oid+"."+index, 1)
+			}
+			if r.Denied != nil {
+				p.note("powerDenied", ifIndex, additionalStatus+"."+index, 1)
+			}
+			if r.Watts != nil {
+				p.note("powerWatts", ifIndex, consumption+"."+index, 1)
+			}
 		}
 	}
 	groups := map[string]*[2]float64{} // a stack has one for each member
@@ -83,6 +104,9 @@ func (p *poll) power(ctx context.Context) error {
 				groups[index] = &[2]float64{}
 			}
 			groups[index][column] = float64(n)
+			if column == 1 {
+				p.note("powerUsed", 0, mainConsumption+"."+index, 1)
+			}
 		}
 	})
 	var budget, used float64

@@ -25,6 +25,10 @@ type Result struct {
 	Partial error
 	// Counters are the raw ones, from which the next poll's deltas are made.
 	Counters *constatv1.GearCounters
+	// Plan is what there is to ask of the device.
+	Plan *constatv1.GearPlan
+	// Stations tells that the tables of stations were read.
+	Stations bool
 	Stats    snmp.Stats
 	Elapsed  time.Duration
 }
@@ -41,34 +45,53 @@ type poll struct {
 	ports    map[int32]*port // by ifIndex
 	// bridge maps the bridge's port numbers to ifIndex.
 	bridge map[int32]int32
+	plan   *constatv1.GearPlan
 }
 
 // Poll reads everything that is of use of a device, through a session that the
 // caller closes. An error means that the device said nothing at all.
 func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, error) {
 	began := time.Now()
-	p := &poll{session: session, now: now, out: &constatv1.Gear{PollResult: proto.String("ok")}, ports: map[int32]*port{}, bridge: map[int32]int32{}}
+	p := &poll{
+		session: session, now: now, out: &constatv1.Gear{PollResult: proto.String("ok")}, ports: map[int32]*port{}, bridge: map[int32]int32{},
+		plan: &constatv1.GearPlan{TakenAt: now.UnixMilli(), LearntAt: now.UnixMilli()},
+	}
 	if err := p.identify(ctx); err != nil {
 		return nil, err
 	}
-	result := &Result{Gear: p.out}
+	result := &Result{Gear: p.out, Plan: p.plan, Stations: true}
 	// Later parts use what earlier ones found: forwarding needs the VLANs, and
 	// those the ports.
-	for _, read := range []func(context.Context) error{
+	result.Partial = p.read(ctx,
 		p.interfaces, p.ownAddresses, p.aggregates, p.stack, p.errDisable, p.portSecurity, p.virtualLANs, p.trunkVLANs, p.snooping, p.power,
-		p.spanningTree, p.dot1x, p.neighbours, p.forwarding, p.arp, p.bindings, p.wireless, p.sortStations, p.sensors, p.load, p.printer,
-	} {
-		if err := read(ctx); err != nil {
-			result.Partial = errors.Join(result.Partial, err)
+		p.spanningTree, p.neighbours, p.stations, p.sensors, p.load, p.printer)
+	result.Counters = p.raw()
+	for _, c := range result.Counters.GetPorts() {
+		c.TakenAt = now.UnixMilli()
+	}
+	p.plan.Forwards = len(p.bridge)+len(p.out.GetForwarding())+len(p.out.GetStations()) > 0
+	result.Stats, result.Elapsed = session.Stats(), time.Since(began)
+	p.plan.ElapsedMs = result.Elapsed.Milliseconds()
+	return result, nil
+}
+
+// stations reads where the device sees which station, in all its tables.
+func (p *poll) stations(ctx context.Context) error {
+	return p.read(ctx, p.dot1x, p.forwarding, p.arp, p.bindings, p.wireless, p.sortStations)
+}
+
+// read reads one part after the other; what fails makes the poll partial.
+func (p *poll) read(ctx context.Context, parts ...func(context.Context) error) (partial error) {
+	for _, part := range parts {
+		if err := part(ctx); err != nil {
+			partial = errors.Join(partial, err)
 			p.out.PollResult = proto.String("partial")
 			if ctx.Err() != nil {
 				break
 			}
 		}
 	}
-	result.Counters = p.raw()
-	result.Stats, result.Elapsed = session.Stats(), time.Since(began)
-	return result, nil
+	return partial
 }
 
 // since turns a TimeTicks of the device (hundredths of a second since it

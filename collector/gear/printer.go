@@ -13,6 +13,7 @@ func (p *poll) printer(ctx context.Context) error {
 	if printer == nil {
 		return err
 	}
+	p.plan.Printer = true
 	id := p.out.GetIdentity()
 	id.Model, id.Serial = cmp.Or(id.Model, present(description), printer.Model), cmp.Or(id.Serial, printer.Serial)
 	p.out.Supplies, p.out.Alerts = printer.Supplies, printer.Alerts

@@ -40,12 +40,13 @@ type Watch struct {
 	owner string
 	now   func() time.Time
 	// spread makes those that came together not come together for ever.
-	spread func(time.Duration) time.Duration
+	spread  func(time.Duration) time.Duration
+	metrics *metrics
 }
 
 // NewWatch makes a watch; key opens what is sealed in the database.
 func NewWatch(s *store.Store, key *identity.SealingKey, c *fault.Catalog, log *slog.Logger) *Watch {
-	return &Watch{store: s, key: key, catalog: c, log: log, owner: uuid.NewString(), now: time.Now, spread: jitter}
+	return &Watch{store: s, key: key, catalog: c, log: log, owner: uuid.NewString(), now: time.Now, spread: jitter, metrics: newMetrics()}
 }
 
 // hostForm is an address of a device: a name or an IP address, with a port where
@@ -110,6 +111,9 @@ func (w *Watch) Remove(ctx context.Context, id string) error {
 			return err
 		}
 		if err := q.DropStationAddresses(ctx, id, 1<<62); err != nil {
+			return err
+		}
+		if err := store.DropSeries(ctx, q, id); err != nil {
 			return err
 		}
 		return q.DropStations(ctx, id, 1<<62)

@@ -53,6 +53,16 @@ func (r *reading) measured() (value float64, ok bool) {
 	if r.value == nil || r.status != nil && *r.status != 1 {
 		return 0, false
 	}
+	factor, ok := r.factor()
+	if !ok {
+		return 0, false
+	}
+	return rounded(float64(*r.value) * factor)
+}
+
+// factor turns the sensor's figures into its unit; ok is false where scale and
+// precision make no sense.
+func (r *reading) factor() (float64, bool) {
 	scale, precision := int64(unitsScale), int64(0)
 	if r.scale != nil {
 		scale = *r.scale
@@ -63,7 +73,10 @@ func (r *reading) measured() (value float64, ok bool) {
 	if scale < minScale || scale > maxScale || precision < minPrecision || precision > maxPrecision {
 		return 0, false
 	}
-	value = float64(*r.value) * math.Pow10(int(3*(scale-unitsScale)-precision))
+	return math.Pow10(int(3*(scale-unitsScale) - precision)), true
+}
+
+func rounded(value float64) (float64, bool) {
 	return math.Round(value*1e6) / 1e6, math.Abs(value) < maxReading
 }
 
@@ -105,6 +118,13 @@ func (p *poll) sensors(ctx context.Context) error {
 		}
 		for _, index := range byIndex(rows) {
 			if s := p.sensor(index, rows[index]); s != nil {
+				place := int32(len(p.out.Sensors))
+				if rows[index].status != nil {
+					p.note("entityState", place, table+".5."+index, 1)
+				}
+				if factor, ok := rows[index].factor(); ok && rows[index].value != nil {
+					p.note("entityValue", place, table+".4."+index, factor)
+				}
 				told[part{s.GetKind(), s.GetName()}] = true
 				p.out.Sensors = append(p.out.Sensors, s)
 			}
@@ -127,6 +147,11 @@ func (p *poll) sensors(ctx context.Context) error {
 			}
 			kinds[e.kind] = true
 			if !told[part{e.kind, s.GetName()}] {
+				place := int32(len(p.out.Sensors))
+				p.note("environmentState", place, e.table+e.state+"."+index, 1)
+				if r.value != nil {
+					p.note("environmentValue", place, e.table+e.value+"."+index, e.factor)
+				}
 				p.out.Sensors = append(p.out.Sensors, s)
 			}
 		}
@@ -200,6 +225,8 @@ func (p *poll) replaceable(ctx context.Context, told map[string]bool) error {
 		}
 		if !told[s.GetKind()] {
 			s.Name = proto.String(p.entityName(index, s.GetKind()))
+			what := [...]string{"supplyState", "fanState"}[column]
+			p.note(what, int32(len(p.out.Sensors)), [...]string{supplyStatus, fanStatus}[column]+"."+index, 1)
 			p.out.Sensors = append(p.out.Sensors, s)
 		}
 	})

@@ -58,6 +58,8 @@ var (
 	securityAction = words{1: "shutdown", 2: "dropNotify", 3: "drop"}
 )
 
+const violations = "1.3.6.1.4.1.9.9.315.1.2.1.1.9" // cpsIfViolationCount
+
 // securityColumns are cpsIfConfigTable (CISCO-PORT-SECURITY-MIB), by ifIndex.
 var securityColumns = []column[constatv1.PortSecurity]{
 	{"cpsIfPortSecurityEnable", "1.3.6.1.4.1.9.9.315.1.2.1.1.1", func(r *constatv1.PortSecurity, v snmp.Value) { r.Enabled = truth(v) }},
@@ -65,7 +67,7 @@ var securityColumns = []column[constatv1.PortSecurity]{
 	{"cpsIfMaxSecureMacAddr", "1.3.6.1.4.1.9.9.315.1.2.1.1.3", func(r *constatv1.PortSecurity, v snmp.Value) { r.MaxAddresses = small(v) }},
 	{"cpsIfCurrentSecureMacAddrCount", "1.3.6.1.4.1.9.9.315.1.2.1.1.4", func(r *constatv1.PortSecurity, v snmp.Value) { r.Addresses = small(v) }},
 	{"cpsIfViolationAction", "1.3.6.1.4.1.9.9.315.1.2.1.1.8", func(r *constatv1.PortSecurity, v snmp.Value) { r.Action = securityAction.of(v) }},
-	{"cpsIfViolationCount", "1.3.6.1.4.1.9.9.315.1.2.1.1.9", func(r *constatv1.PortSecurity, v snmp.Value) { r.Violations = integer(v) }},
+	{"cpsIfViolationCount", violations, func(r *constatv1.PortSecurity, v snmp.Value) { r.Violations = integer(v) }},
 	{"cpsIfSecureLastMacAddress", "1.3.6.1.4.1.9.9.315.1.2.1.1.10", func(r *constatv1.PortSecurity, v snmp.Value) { r.LastMac = present(v.MAC()) }},
 }
 
@@ -217,14 +219,18 @@ func (p *poll) spanningTree(ctx context.Context) error {
 	tree := &constatv1.SpanningTree{}
 	if ticks, ok := scalars[0].Int(); ok {
 		tree.SinceChangeSeconds = proto.Int64(ticks / 100)
+		p.note("stpSince", 0, stpSince, 1)
 	}
 	if root := scalars[1].Bytes(); len(root) == 8 { // priority and address
 		tree.Root = proto.String(snmp.Hex(root))
+		p.note("stpRoot", 0, stpRoot, 1)
 	}
 	if base := small(scalars[2]); base != nil && p.ports[p.bridge[*base]] != nil {
 		tree.RootPort = proto.Int32(p.bridge[*base])
 	}
-	tree.TopologyChanges = integer(scalars[3])
+	if tree.TopologyChanges = integer(scalars[3]); tree.TopologyChanges != nil {
+		p.note("stpChanges", 0, stpChanges, 1)
+	}
 	if tree.Root != nil || tree.SinceChangeSeconds != nil || tree.TopologyChanges != nil {
 		p.out.SpanningTree = tree
 	}

@@ -21,13 +21,29 @@ import (
 )
 
 const (
-	// wholeEvery is how often all is read: forwarding tables forget a machine
-	// after five minutes, and counters are compared over as long.
-	wholeEvery  = 5 * time.Minute
-	statusEvery = time.Minute
-	// maxPoll bounds one poll, of the slowest device too; a lease outlives it.
-	maxPoll = 4 * time.Minute
-	lease   = 5 * time.Minute
+	// Of a device three things are read, each at its time: its status, its
+	// counters with the status, and everything, which also happens when the status
+	// shows that something changed.
+	statusEvery   = time.Minute
+	countersEvery = 5 * time.Minute
+	wholeEvery    = 24 * time.Hour
+	// stationsEvery is how often the tables of stations are read, with the counters:
+	// switches forget a station after five minutes, and one that is on speaks again.
+	stationsEvery = 15 * time.Minute
+	// Each kind has its time; a lease outlives the longest.
+	maxStatus   = 30 * time.Second
+	maxCounters = 90 * time.Second
+	maxPoll     = 4 * time.Minute
+	lease       = 5 * time.Minute
+	// maxShare is which part of its time a device spends on answering us: a poll
+	// that took a second is not repeated within maxShare seconds, unless it is
+	// faster than its turn comes anyway.
+	maxShare = 20
+	// minWhole is how soon everything is read again when something changed; twice
+	// as late each time for a device that changes all the time.
+	minWhole    = time.Minute
+	calmAfter   = 20 * time.Minute
+	maxRestless = 4
 	// Silent devices are asked less and less often, those that refuse us seldom
 	// at once: wrong passwords lock users.
 	maxPause     = 15 * time.Minute
@@ -104,13 +120,23 @@ func (w *Watch) visit(ctx context.Context, device query.Gear) {
 	}
 }
 
+// kind is what is read of a device.
+type kind string
+
+const (
+	status   kind = "status"
+	counters kind = "counters"
+	whole    kind = "whole"
+)
+
 // visited is what a visit brought.
 type visited struct {
-	gear     *constatv1.Gear
-	counters *constatv1.GearCounters // of a whole poll
-	before   query.GearFact
-	changed  bool
-	tracks   *tracks // of a whole poll
+	kind   kind
+	before query.GearFact
+	last   Known
+	// News is what the device said; nil: nothing.
+	*News
+	tracks *tracks // of the stations that it sees now
 	// state and reason are how it went.
 	state, reason string
 }
@@ -118,20 +144,22 @@ type visited struct {
 // ask reads what is due of a device. That it does not answer is no error, but a
 // state.
 func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
-	v := &visited{state: "ok"}
+	v := &visited{kind: whole, state: "ok"}
 	var err error
 	if v.before, err = w.store.Read().GearFacts(ctx, device.ID); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	last := &constatv1.Gear{}
-	if len(v.before.Content) > 0 {
-		if err := store.UnpackMessage(v.before.Content, last); err != nil {
-			return nil, err
-		}
+	if v.last, err = lastKnown(v.before); err != nil {
+		return nil, err
 	}
 	now := w.now()
-	ctx, cancel := context.WithTimeout(ctx, maxPoll)
-	defer cancel()
+	switch {
+	case v.last.Plan.GetTakenAt() == 0 || device.WholeDueAt <= store.Millis(now):
+	case device.CountersDueAt <= store.Millis(now):
+		v.kind = counters
+	default:
+		v.kind = status
+	}
 	opens, err := w.credential(ctx, device.Credential)
 	var unusable Refusal
 	if errors.As(err, &unusable) {
@@ -146,41 +174,108 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 		return v.failed(err), nil
 	}
 	defer session.Close()
-	if len(v.before.Content) > 0 && device.WholeDueAt > store.Millis(now) {
-		v.gear, v.changed, err = Status(ctx, session, last, now)
-		if err != nil {
-			return v.failed(err), nil
-		}
-		return v, nil
+	began := time.Now()
+	v.News, err = w.poll(ctx, session, v, now)
+	if errors.Is(err, ErrReplaced) {
+		w.log.Warn("another device answers at an address", "device", device.Address, "model", device.Model, "serial", device.Serial)
+		v.kind, v.last = whole, Known{Gear: &constatv1.Gear{}, Counters: &constatv1.GearCounters{}, Plan: &constatv1.GearPlan{}}
+		v.News, err = w.poll(ctx, session, v, now)
 	}
-	result, err := Poll(ctx, session, now)
+	w.metrics.polled(v.kind, session.Stats(), time.Since(began), err)
 	if err != nil {
 		return v.failed(err), nil
 	}
-	v.gear, v.counters = result.Gear, result.Counters
-	if result.Partial != nil {
-		v.state, v.reason = "partial", result.Partial.Error()
+	if v.Partial != nil {
+		v.state, v.reason = "partial", v.Partial.Error()
 	}
-	before := &constatv1.GearCounters{}
-	if len(v.before.Counters) > 0 {
-		if err := store.UnpackMessage(v.before.Counters, before); err != nil {
+	if v.kind == whole {
+		sinceWhole(v.last, v.Result, device.WholeDueAt != 0, now)
+	}
+	if v.kind != status {
+		Compare(v.Gear, v.Counters, v.last.Counters)
+		for _, c := range v.Counters.GetPorts() {
+			c.SeenChanges = 0
+		}
+	}
+	if v.Stations {
+		if v.tracks, err = w.track(ctx, device.ID, v.Gear, now); err != nil {
 			return nil, err
 		}
-		Compare(v.gear, v.counters, before)
 	}
-	if v.tracks, err = w.track(ctx, device.ID, v.gear, now); err != nil {
-		return nil, err
+	if v.kind != status {
+		sinceLast(v.Gear, v.last.Gear, now)
 	}
-	sinceLast(v.gear, last, now)
 	return v, nil
 }
 
+// poll reads one kind, within its time.
+func (w *Watch) poll(ctx context.Context, session *snmp.Session, v *visited, now time.Time) (*News, error) {
+	within := map[kind]time.Duration{status: maxStatus, counters: maxCounters, whole: maxPoll}[v.kind]
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	switch v.kind {
+	case status:
+		return Status(ctx, session, v.last, now)
+	case counters:
+		stations := v.last.Plan.GetForwards() && now.Sub(store.Time(v.before.WholeAt)) >= stationsEvery
+		return Counters(ctx, session, v.last, stations, now)
+	}
+	result, err := Poll(ctx, session, now)
+	return &News{Result: result}, err
+}
+
+// lastKnown unpacks what a device said last.
+func lastKnown(row query.GearFact) (Known, error) {
+	last := Known{Gear: &constatv1.Gear{}, Counters: &constatv1.GearCounters{}, Plan: &constatv1.GearPlan{}}
+	for _, part := range []struct {
+		content []byte
+		into    proto.Message
+	}{{row.Content, last.Gear}, {row.Counters, last.Counters}, {row.Plan, last.Plan}} {
+		if len(part.content) == 0 {
+			continue
+		}
+		if err := store.UnpackMessage(part.content, part.into); err != nil {
+			return last, err
+		}
+	}
+	return last, nil
+}
+
+// sinceWhole carries over to a whole poll what was seen since the one before;
+// byItself: nobody asked for it.
+func sinceWhole(last Known, r *Result, byItself bool, now time.Time) {
+	earlier := byPort(last.Counters)
+	for _, c := range r.Counters.GetPorts() {
+		if was := earlier[c.GetIfIndex()]; was != nil {
+			c.SeenChanges = was.GetSeenChanges()
+			if c.LastChange != nil && was.LastChange != nil && c.GetLastChange() != was.GetLastChange() {
+				c.SeenChanges++
+			}
+		}
+	}
+	if before := store.Time(last.Plan.GetTakenAt()); byItself && now.Sub(before) < calmAfter<<last.Plan.GetRestless() {
+		r.Plan.Restless = min(last.Plan.GetRestless()+1, maxRestless)
+	}
+}
+
 func (v *visited) failed(err error) *visited {
-	v.gear, v.state, v.reason = nil, "timeout", err.Error()
+	v.News, v.state, v.reason = nil, "timeout", err.Error()
 	if errors.Is(err, snmp.ErrRefused) {
 		v.state = "authFailed"
 	}
 	return v
+}
+
+// again is when something that took a while is due again: at its pace, so that
+// what came together spreads once and then keeps its distance.
+func (w *Watch) again(due int64, every, took time.Duration, now time.Time) int64 {
+	if took*maxShare > every {
+		every = took * maxShare
+	}
+	if next := store.Time(due).Add(every); due != 0 && next.After(now) && !next.After(now.Add(every)) {
+		return store.Millis(next)
+	}
+	return store.Millis(now.Add(w.spread(every)))
 }
 
 // keep stores what a visit brought, unless somebody else has the lease by now,
@@ -190,50 +285,75 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 	next := query.FinishGearParams{
 		ID: device.ID, LeaseOwner: w.owner, Name: device.Name, NameKey: device.NameKey, Vendor: device.Vendor, Model: device.Model,
 		Serial: device.Serial, Os: device.Os, Version: device.Version, State: v.state, Reason: word(v.reason, 1000),
-		StateSince: device.StateSince, AnsweredAt: device.AnsweredAt, WholeDueAt: device.WholeDueAt,
+		StateSince: device.StateSince, AnsweredAt: device.AnsweredAt, WholeDueAt: device.WholeDueAt, CountersDueAt: device.CountersDueAt,
 	}
 	if v.state != device.State {
 		next.StateSince = store.Millis(now)
 		w.say(device, v)
 	}
 	switch {
-	case v.gear == nil && v.state == "authFailed":
+	case v.News == nil && v.state == "authFailed":
 		next.Failures = device.Failures + 1
 		next.DueAt = store.Millis(now.Add(w.spread(refusedPause)))
-	case v.gear == nil:
+	case v.News == nil:
 		next.Failures = device.Failures + 1
 		next.DueAt = store.Millis(now.Add(w.spread(min(statusEvery<<min(device.Failures, 8), maxPause))))
 	default:
-		next.AnsweredAt = store.Millis(now)
-		next.DueAt = store.Millis(now.Add(w.spread(statusEvery)))
-		if v.counters != nil {
-			next.WholeDueAt = store.Millis(now.Add(w.spread(wholeEvery)))
-			id := v.gear.GetIdentity()
-			next.Name, next.Vendor, next.Model = word(id.GetName(), maxWord), word(id.GetVendor(), maxWord), word(id.GetModel(), maxWord)
-			next.Serial, next.Os, next.Version = word(id.GetSerial(), maxWord), word(id.GetOs(), maxWord), word(id.GetVersion(), maxWord)
-			next.NameKey = strings.ToLower(cmp.Or(next.Name, device.Address))
-		} else if v.changed {
-			next.WholeDueAt, next.DueAt = 0, 0
-		}
-		// What a status poll can't tell anew still holds.
-		if v.counters == nil && device.State == "partial" {
-			next.State, next.Reason, next.StateSince = device.State, device.Reason, device.StateSince
-		}
+		w.schedule(&next, device, v, now)
 	}
-	facts, err := w.facts(device, v, now)
+	facts, measured, err := w.facts(ctx, device, v, now)
 	if err != nil {
 		return err
 	}
 	return w.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		mine, err := q.FinishGear(ctx, next)
-		if err != nil || mine == 0 || facts == nil {
+		if err != nil || mine == 0 {
 			return err
 		}
-		if err := q.PutGearFacts(ctx, *facts); err != nil || v.counters == nil {
+		if facts == nil {
+			return q.TouchGearFacts(ctx, device.ID, store.Millis(now))
+		}
+		if err := q.PutGearFacts(ctx, *facts); err != nil || v.News == nil {
 			return err
 		}
-		return v.tracks.keep(ctx, q, device.ID, v.gear, now)
+		if measured != nil {
+			if err := measured.Put(ctx, q); err != nil {
+				return err
+			}
+		}
+		if !v.Stations {
+			return nil
+		}
+		return v.tracks.keep(ctx, q, device.ID, v.Gear, now)
 	})
+}
+
+// schedule says when what is due next of a device that answered.
+func (w *Watch) schedule(next *query.FinishGearParams, device query.Gear, v *visited, now time.Time) {
+	next.AnsweredAt = store.Millis(now)
+	took := v.Elapsed
+	if v.kind != status {
+		next.CountersDueAt = w.again(device.CountersDueAt, countersEvery, took, now)
+	}
+	if v.kind == whole {
+		next.WholeDueAt = store.Millis(now.Add(w.spread(wholeEvery)))
+		id := v.Gear.GetIdentity()
+		next.Name, next.Vendor, next.Model = word(id.GetName(), maxWord), word(id.GetVendor(), maxWord), word(id.GetModel(), maxWord)
+		next.Serial, next.Os, next.Version = word(id.GetSerial(), maxWord), word(id.GetOs(), maxWord), word(id.GetVersion(), maxWord)
+		next.NameKey = strings.ToLower(cmp.Or(next.Name, device.Address))
+		took = 0 // the status costs less
+	}
+	next.DueAt = w.again(device.DueAt, statusEvery, took, now)
+	if v.Changed {
+		plan := v.last.Plan
+		pause := max(minWhole, time.Duration(plan.GetElapsedMs())*time.Millisecond*maxShare) << plan.GetRestless()
+		next.WholeDueAt = min(next.WholeDueAt, max(store.Millis(now), plan.GetTakenAt()+pause.Milliseconds()))
+	}
+	next.DueAt = min(next.DueAt, max(next.WholeDueAt, store.Millis(now)), max(next.CountersDueAt, store.Millis(now)))
+	// What other polls can't tell anew still holds.
+	if v.kind != whole && device.State == "partial" && next.State == "ok" {
+		next.State, next.Reason, next.StateSince = device.State, device.Reason, device.StateSince
+	}
 }
 
 // say tells the log when a device's state is another one, and only then.
@@ -248,41 +368,58 @@ func (w *Watch) say(device query.Gear, v *visited) {
 	}
 }
 
-// facts is the row of a device's facts after a visit; nil leaves it as it is.
-func (w *Watch) facts(device query.Gear, v *visited, now time.Time) (*query.PutGearFactsParams, error) {
-	row := query.PutGearFactsParams{
+// facts is the row of a device's facts after a visit, and what was measured; nil
+// leaves the row as it is.
+func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now time.Time) (row *query.PutGearFactsParams, measured *store.Measured, err error) {
+	row = &query.PutGearFactsParams{
 		GearID: device.ID, TakenAt: store.Millis(now), WholeAt: v.before.WholeAt, Content: v.before.Content, Counters: v.before.Counters, Plan: v.before.Plan,
 	}
-	seen := v.gear
-	switch {
-	case seen == nil && v.before.GearID == "":
-		return nil, nil
-	case seen == nil:
+	if v.News == nil {
+		if v.before.GearID == "" {
+			return nil, nil, nil
+		}
 		// Of a device that is silent only that is known; what it said stays, with
 		// its age.
 		row.TakenAt = v.before.TakenAt
-		seen = &constatv1.Gear{PollResult: proto.String(v.state)}
+		row.Diagnosis, err = store.PackMessage(w.judge(&constatv1.Gear{PollResult: proto.String(v.state)}, now))
+		return row, nil, err
 	}
-	var err error
-	if v.gear != nil {
-		if row.Content, err = store.PackMessage(v.gear); err != nil {
-			return nil, err
+	if v.kind == status && device.State == v.state && v.same() {
+		return nil, nil, nil
+	}
+	if v.kind != status {
+		if measured, err = w.store.Append(ctx, device.ID, now.Truncate(sampleTime), samples(v.Gear)); err != nil {
+			return nil, nil, err
 		}
+		w.metrics.samples.Add(float64(measured.Kept))
+		widen(v.Gear, v.last.Gear, measured.Recent, now)
 	}
-	if v.counters != nil {
+	if v.Stations {
 		row.WholeAt = store.Millis(now)
-		if row.Counters, err = store.PackMessage(v.counters); err != nil {
-			return nil, err
+	}
+	if v.Hardware {
+		v.Plan.LearntAt = 0
+	}
+	for _, part := range []struct {
+		content proto.Message
+		into    *[]byte
+	}{{v.Gear, &row.Content}, {v.Counters, &row.Counters}, {v.Plan, &row.Plan}, {w.judge(v.Gear, now), &row.Diagnosis}} {
+		if *part.into, err = store.PackMessage(part.content); err != nil {
+			return nil, nil, err
 		}
 	}
-	if row.Counters == nil {
-		row.Counters = []byte{}
+	return row, measured, nil
+}
+
+// same tells that a poll brought nothing but a later uptime.
+func (v *visited) same() bool {
+	if v.Changed || v.last.Gear.Identity == nil {
+		return false
 	}
-	if row.Plan == nil {
-		row.Plan = []byte{}
-	}
-	row.Diagnosis, err = store.PackMessage(w.judge(seen, now))
-	return &row, err
+	before := v.last.Gear.Identity.UptimeSeconds
+	defer func() { v.last.Gear.Identity.UptimeSeconds = before }()
+	v.last.Gear.Identity.UptimeSeconds = v.Gear.GetIdentity().UptimeSeconds
+	return proto.Equal(v.last.Gear, v.Gear) && proto.Equal(v.last.Counters, v.Counters)
 }
 
 // judge names what is wrong with a device by its own poll.

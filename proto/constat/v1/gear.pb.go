@@ -2310,12 +2310,10 @@ type GearCounters struct {
 	// sysUpTime in hundredths of a second.
 	Uptime int64 `protobuf:"varint,2,opt,name=uptime,proto3" json:"uptime,omitempty"`
 	// Another device at the same address has other counters.
-	Serial string          `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
-	Ports  []*PortCounters `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
-	// dot1dStpTopChanges.
-	TopologyChanges *int64 `protobuf:"varint,5,opt,name=topology_changes,json=topologyChanges,proto3,oneof" json:"topology_changes,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Serial        string          `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	Ports         []*PortCounters `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GearCounters) Reset() {
@@ -2376,13 +2374,6 @@ func (x *GearCounters) GetPorts() []*PortCounters {
 	return nil
 }
 
-func (x *GearCounters) GetTopologyChanges() int64 {
-	if x != nil && x.TopologyChanges != nil {
-		return *x.TopologyChanges
-	}
-	return 0
-}
-
 // PortCounters are those of one interface; unset ones it does not offer.
 type PortCounters struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
@@ -2404,11 +2395,12 @@ type PortCounters struct {
 	Discontinuity *int64 `protobuf:"varint,15,opt,name=discontinuity,proto3,oneof" json:"discontinuity,omitempty"`
 	// ifLastChange in hundredths of a second of the device's clock.
 	LastChange *int64 `protobuf:"varint,16,opt,name=last_change,json=lastChange,proto3,oneof" json:"last_change,omitempty"`
-	// Changes of the port's state that polls have seen, of a port that counts none
-	// itself.
+	// Changes of the port's state that polls have seen since the counters were read.
 	SeenChanges int64 `protobuf:"varint,17,opt,name=seen_changes,json=seenChanges,proto3" json:"seen_changes,omitempty"`
-	// pethPsePortPowerDeniedCounter.
-	PowerDenied   *int64 `protobuf:"varint,18,opt,name=power_denied,json=powerDenied,proto3,oneof" json:"power_denied,omitempty"`
+	// The octets and packets are counted in 32 bits.
+	Narrow bool `protobuf:"varint,18,opt,name=narrow,proto3" json:"narrow,omitempty"`
+	// When they were read, in milliseconds (UTC): a port that is down is not asked.
+	TakenAt       int64 `protobuf:"varint,19,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2562,9 +2554,16 @@ func (x *PortCounters) GetSeenChanges() int64 {
 	return 0
 }
 
-func (x *PortCounters) GetPowerDenied() int64 {
-	if x != nil && x.PowerDenied != nil {
-		return *x.PowerDenied
+func (x *PortCounters) GetNarrow() bool {
+	if x != nil {
+		return x.Narrow
+	}
+	return false
+}
+
+func (x *PortCounters) GetTakenAt() int64 {
+	if x != nil {
+		return x.TakenAt
 	}
 	return 0
 }
@@ -2582,8 +2581,19 @@ type GearPlan struct {
 	// Objects that tell that more has changed than is polled often.
 	Marks    []*GearMark    `protobuf:"bytes,3,rep,name=marks,proto3" json:"marks,omitempty"`
 	Readings []*GearReading `protobuf:"bytes,4,rep,name=readings,proto3" json:"readings,omitempty"`
-	// How long the whole poll took, in milliseconds.
-	ElapsedMs     int64 `protobuf:"varint,5,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	// How long the whole poll took, and when it was, in milliseconds (UTC).
+	ElapsedMs int64 `protobuf:"varint,5,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	TakenAt   int64 `protobuf:"varint,6,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
+	// When absent was learnt; 0: it is to be learnt anew.
+	LearntAt int64 `protobuf:"varint,7,opt,name=learnt_at,json=learntAt,proto3" json:"learnt_at,omitempty"`
+	// Whole polls that came early and soon after one another, because the device
+	// changes all the time.
+	Restless int32 `protobuf:"varint,8,opt,name=restless,proto3" json:"restless,omitempty"`
+	// How many objects the device answers at once; 0: no limit was met.
+	Varbinds int32 `protobuf:"varint,9,opt,name=varbinds,proto3" json:"varbinds,omitempty"`
+	// The device sees stations: its forwarding table is worth reading.
+	Forwards      bool `protobuf:"varint,10,opt,name=forwards,proto3" json:"forwards,omitempty"`
+	Printer       bool `protobuf:"varint,11,opt,name=printer,proto3" json:"printer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2651,6 +2661,48 @@ func (x *GearPlan) GetElapsedMs() int64 {
 		return x.ElapsedMs
 	}
 	return 0
+}
+
+func (x *GearPlan) GetTakenAt() int64 {
+	if x != nil {
+		return x.TakenAt
+	}
+	return 0
+}
+
+func (x *GearPlan) GetLearntAt() int64 {
+	if x != nil {
+		return x.LearntAt
+	}
+	return 0
+}
+
+func (x *GearPlan) GetRestless() int32 {
+	if x != nil {
+		return x.Restless
+	}
+	return 0
+}
+
+func (x *GearPlan) GetVarbinds() int32 {
+	if x != nil {
+		return x.Varbinds
+	}
+	return 0
+}
+
+func (x *GearPlan) GetForwards() bool {
+	if x != nil {
+		return x.Forwards
+	}
+	return false
+}
+
+func (x *GearPlan) GetPrinter() bool {
+	if x != nil {
+		return x.Printer
+	}
+	return false
 }
 
 // GearMark is an object that only changes when a device does.
@@ -3226,14 +3278,12 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\t_scope_idB\f\n" +
 	"\n" +
 	"_endpointsB\b\n" +
-	"\x06_since\"\xdf\x01\n" +
+	"\x06_since\"\x9a\x01\n" +
 	"\fGearCounters\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
 	"\x06uptime\x18\x02 \x01(\x03R\x06uptime\x12\x16\n" +
 	"\x06serial\x18\x03 \x01(\tR\x06serial\x12.\n" +
-	"\x05ports\x18\x04 \x03(\v2\x18.constat.v1.PortCountersR\x05ports\x12.\n" +
-	"\x10topology_changes\x18\x05 \x01(\x03H\x00R\x0ftopologyChanges\x88\x01\x01B\x13\n" +
-	"\x11_topology_changes\"\xe3\a\n" +
+	"\x05ports\x18\x04 \x03(\v2\x18.constat.v1.PortCountersR\x05ports\"\xdd\a\n" +
 	"\fPortCounters\x12\x19\n" +
 	"\bif_index\x18\x01 \x01(\x05R\aifIndex\x12 \n" +
 	"\tin_octets\x18\x02 \x01(\x03H\x00R\binOctets\x88\x01\x01\x12\"\n" +
@@ -3260,8 +3310,9 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\rdiscontinuity\x18\x0f \x01(\x03H\rR\rdiscontinuity\x88\x01\x01\x12$\n" +
 	"\vlast_change\x18\x10 \x01(\x03H\x0eR\n" +
 	"lastChange\x88\x01\x01\x12!\n" +
-	"\fseen_changes\x18\x11 \x01(\x03R\vseenChanges\x12&\n" +
-	"\fpower_denied\x18\x12 \x01(\x03H\x0fR\vpowerDenied\x88\x01\x01B\f\n" +
+	"\fseen_changes\x18\x11 \x01(\x03R\vseenChanges\x12\x16\n" +
+	"\x06narrow\x18\x12 \x01(\bR\x06narrow\x12\x19\n" +
+	"\btaken_at\x18\x13 \x01(\x03R\atakenAtB\f\n" +
 	"\n" +
 	"_in_octetsB\r\n" +
 	"\v_out_octetsB\r\n" +
@@ -3278,15 +3329,21 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x14_carrier_transitionsB\x16\n" +
 	"\x14_security_violationsB\x10\n" +
 	"\x0e_discontinuityB\x0e\n" +
-	"\f_last_changeB\x0f\n" +
-	"\r_power_denied\"\xbe\x01\n" +
+	"\f_last_change\"\xe4\x02\n" +
 	"\bGearPlan\x12\x1a\n" +
 	"\bsoftware\x18\x01 \x01(\tR\bsoftware\x12\x16\n" +
 	"\x06absent\x18\x02 \x03(\tR\x06absent\x12*\n" +
 	"\x05marks\x18\x03 \x03(\v2\x14.constat.v1.GearMarkR\x05marks\x123\n" +
 	"\breadings\x18\x04 \x03(\v2\x17.constat.v1.GearReadingR\breadings\x12\x1d\n" +
 	"\n" +
-	"elapsed_ms\x18\x05 \x01(\x03R\telapsedMs\"N\n" +
+	"elapsed_ms\x18\x05 \x01(\x03R\telapsedMs\x12\x19\n" +
+	"\btaken_at\x18\x06 \x01(\x03R\atakenAt\x12\x1b\n" +
+	"\tlearnt_at\x18\a \x01(\x03R\blearntAt\x12\x1a\n" +
+	"\brestless\x18\b \x01(\x05R\brestless\x12\x1a\n" +
+	"\bvarbinds\x18\t \x01(\x05R\bvarbinds\x12\x1a\n" +
+	"\bforwards\x18\n" +
+	" \x01(\bR\bforwards\x12\x18\n" +
+	"\aprinter\x18\v \x01(\bR\aprinter\"N\n" +
 	"\bGearMark\x12\x10\n" +
 	"\x03oid\x18\x01 \x01(\tR\x03oid\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1a\n" +
@@ -3409,7 +3466,6 @@ func file_constat_v1_gear_proto_init() {
 	file_constat_v1_gear_proto_msgTypes[16].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[17].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[18].OneofWrappers = []any{}
-	file_constat_v1_gear_proto_msgTypes[19].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
