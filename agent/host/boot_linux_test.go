@@ -32,7 +32,9 @@ func TestBootOverBus(t *testing.T) {
 	if _, err := conn.RequestName(systemd, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
-	b := Observe(t.Context(), Config{Root: root}, []string{"load"}).GetLoad().GetBoot()
+	s := Observe(t.Context(), Config{Root: root}, []string{"load"})
+	told(t, s)
+	b := s.GetLoad().GetBoot()
 	if b.GetFirmwareSeconds() != 6.5 || b.GetLoaderSeconds() != 3 || b.GetKernelSeconds() != 4 || b.GetUserspaceSeconds() != 62.3 ||
 		!slices.Equal(b.GetSlowestUnits(), []string{"slow.service 55.0 s", "later.service 2.0 s"}) {
 		t.Errorf("start: %v", b)
@@ -65,6 +67,7 @@ func TestMemoryErrors(t *testing.T) {
 		{Locator: set("DIMM A"), SizeBytes: set(int64(8 << 30))}, {Locator: set("DIMM B"), SizeBytes: set(int64(8 << 30))},
 	}}
 	readMemoryErrors(newReader(t.Context(), Config{Root: root}), h)
+	told(t, &constatv1.Snapshot{Hardware: h})
 	if len(h.MemoryModules) != 3 {
 		t.Fatalf("modules %v", h.MemoryModules)
 	}

@@ -106,6 +106,7 @@ func TestServicesOverBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Observe(t.Context(), Config{Root: root}, []string{"services"})
+	told(t, s)
 	want := &constatv1.Services{Manager: set("systemd"), SystemState: set("degraded"), Services: []*constatv1.Service{
 		{Name: set("bluetooth.service"), State: set("stopped")},
 		{
@@ -148,7 +149,9 @@ func TestSessionsOverBus(t *testing.T) {
 	if _, err := conn.RequestName(login, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
-	h := Observe(t.Context(), Config{Root: root}, []string{"host"}).Host
+	s := Observe(t.Context(), Config{Root: root}, []string{"host"})
+	told(t, s)
+	h := s.Host
 	want := []*constatv1.Session{
 		{User: set("ann"), Kind: set("local"), Active: set(true)}, {User: set("zoe"), Kind: set("remote"), Active: set(true)},
 	}

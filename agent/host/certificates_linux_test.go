@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 func TestMachineCertificates(t *testing.T) {
@@ -47,6 +49,7 @@ func TestPlacesOfCertificates(t *testing.T) {
 		"etc/NetworkManager/certs/more/pc.cert": pc,
 	})
 	found, err := readCertificates(newReader(t.Context(), Config{Root: root}))
+	told(t, &constatv1.Snapshot{Security: &constatv1.Security{Certificates: found}})
 	if err != nil || len(found) != 2 || found[0].GetPurpose() != "network" || found[1].GetPurpose() != "server" ||
 		found[0].GetNotAfter().AsTime() != (&timestamppb.Timestamp{Seconds: 1 << 32}).AsTime() {
 		t.Errorf("certificates %v, error %v", found, err)

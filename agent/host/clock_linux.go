@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
@@ -39,8 +40,8 @@ var timeServices = []struct {
 	},
 }
 
-func readClock(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("adjtimex, /proc, /etc/systemd")
+func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("adjtimex, /proc, /etc/systemd, kernel log")
 	c := &constatv1.Clock{Service: set("none"), ServiceState: set("absent")}
 	running, err := r.processNames()
 	if err != nil {
@@ -73,7 +74,29 @@ func readClock(_ context.Context, r *reader) (proto.Message, *constatv1.Observat
 	if err != nil {
 		gap(o, "synchronized", err)
 	}
+	events, err := r.kernelLog(ctx)
+	if err != nil {
+		gap(o, "rtc_lost", err)
+	}
+	c.RtcLost = rtcLost(events)
 	return c, o
+}
+
+// oldestStart is a day that no clock can rightly tell to this agent any more:
+// it was not written yet. Clocks without power begin at 1970, 2000, or the day
+// of their firmware.
+var oldestStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// rtcLost tells whether the hardware clock had lost the time when the machine
+// started; nil where the kernel's log does not reach back to that, or the kernel
+// took the time from elsewhere.
+func rtcLost(events []kernelEvent) *bool {
+	for _, e := range events {
+		if at, err := time.Parse("2006-01-02T15:04:05", e.detail); e.kind == kernelClock && err == nil {
+			return set(at.Before(oldestStart))
+		}
+	}
+	return nil
 }
 
 // synchronized asks the kernel whether its clock follows a source. The kernel's

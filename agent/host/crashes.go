@@ -26,6 +26,7 @@ type crashLog struct {
 	programs []*constatv1.Crash
 	oom      []*constatv1.OutOfMemoryKill
 	system   []*constatv1.SystemCrash
+	refusals []*constatv1.Refusal
 }
 
 // kernel adds what the kernel's log tells of programs and the whole machine.
@@ -39,6 +40,10 @@ func (l *crashLog) kernel(events []kernelEvent) {
 			l.programs = append(l.programs, &constatv1.Crash{
 				Program: set(e.subject), Module: filled(e.module), Code: set(e.detail), Kind: set("crash"), At: at,
 			})
+		case kernelRefusal:
+			// Profiles refuse the same thing over and over: the last time is enough.
+			l.refusals = slices.DeleteFunc(l.refusals, func(r *constatv1.Refusal) bool { return r.GetProgram() == e.subject && r.GetBy() == e.detail })
+			l.refusals = append(l.refusals, &constatv1.Refusal{Program: set(e.subject), By: set(e.detail), At: at})
 		case kernelGPU, kernelCheck, kernelStuck:
 			l.system = append(l.system, &constatv1.SystemCrash{Kind: set(e.kind), Code: filled(e.detail), Module: filled(e.subject), At: at})
 		}
@@ -51,6 +56,7 @@ func (l *crashLog) fill(c *constatv1.Crashes, now time.Time) {
 	c.Programs = latest(l.programs, now)
 	c.OomKills = latest(l.oom, now)
 	c.System = latest(l.system, now)
+	c.Refusals = latest(l.refusals, now)
 	// A crash is in the kernel's log and in the dump that was made of it.
 	slices.SortStableFunc(c.Programs, newestFirst)
 	merged := c.Programs[:0]

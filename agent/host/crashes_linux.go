@@ -30,6 +30,9 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	events, err := r.kernelLog(ctx)
 	if err != nil {
 		gap(o, "oom_kills", err)
+		gap(o, "refusals", err)
+	} else if r.anyExists([]string{"/run/auditd.pid", "/var/run/auditd.pid"}) {
+		gap(o, "refusals", fmt.Errorf("auditd keeps them for itself, and its log is not read: %w", errors.ErrUnsupported))
 	}
 	l.kernel(events)
 
@@ -59,7 +62,6 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		gap(o, "system", err)
 	}
 	l.fill(c, time.Now())
-	gap(o, "refusals", fmt.Errorf("what security layers refuse is not read yet: %w", errors.ErrUnsupported))
 	gap(o, "launch_failures", fmt.Errorf("the system does not note why a program did not start: %w", errors.ErrUnsupported))
 	return c, o
 }

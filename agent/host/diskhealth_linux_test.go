@@ -30,6 +30,7 @@ func TestDiskHealth(t *testing.T) {
 		}
 		return nil, fmt.Errorf("smartctl is not installed: %w", fs.ErrNotExist)
 	}}, []string{"readings", "storage"})
+	told(t, s)
 	if n := asked.Load(); n != 3 {
 		t.Errorf("the three disks were asked %d times", n)
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -38,6 +40,16 @@ func readHost(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		gap(o, "boot_time", err)
 	} else if h.BootTime, err = parseBootTime(stat); err != nil {
 		gap(o, "boot_time", err)
+	}
+
+	events, err := r.kernelLog(ctx)
+	if err != nil {
+		gap(o, "resumed_at", err)
+	}
+	for _, e := range events {
+		if e.kind == kernelResume { // of the last one the time is exact
+			h.ResumedAt = timestamppb.New(e.at.Truncate(time.Minute))
+		}
 	}
 
 	if target, err := r.link("/etc/localtime"); err == nil {

@@ -11,8 +11,11 @@ type inputDevice struct {
 	// bus, vendor and product are those of linux/input.h (BUS_USB, …).
 	bus, vendor, product uint16
 	name, sysfs, uniq    string
-	// keys, relative and absolute are the events it can send, as bit sets.
-	keys, relative, absolute []uint64
+	// keys, relative, absolute and switches are the events it can send, as bit
+	// sets.
+	keys, relative, absolute, switches []uint64
+	// node is its event node: "event4"; "" where it has none.
+	node string
 }
 
 // Buses of linux/input.h.
@@ -65,6 +68,14 @@ func parseInputDevices(content []byte) []inputDevice {
 			d.relative = bitmap(value)
 		case kind == "B" && key == "ABS":
 			d.absolute = bitmap(value)
+		case kind == "B" && key == "SW":
+			d.switches = bitmap(value)
+		case kind == "H":
+			for handler := range strings.FieldsSeq(value) {
+				if strings.HasPrefix(handler, "event") {
+					d.node = handler
+				}
+			}
 		}
 	}
 	return list
@@ -101,6 +112,7 @@ const (
 	buttonLeft    = 0x110
 	toolPen       = 0x140
 	toolFinger    = 0x145
+	lensCover     = 0x09
 	// letterKeys are the first 31 keys, from Escape to S: what has them all is
 	// a keyboard, what has some is a row of buttons (as udev's input_id judges).
 	letterKeys = 0xfffffffe

@@ -23,6 +23,10 @@ const (
 	kernelCheck    = "machineCheck" // no subject
 	kernelStuck    = "watchdog"     // detail: the watchdog's word
 	kernelRadio    = "radioCrash"   // subject: bus address, or phy
+	kernelRefusal  = "refusal"      // subject: program; detail: the layer that refused
+	kernelClock    = "clockSet"     // detail: what the hardware clock told at the start
+	kernelResume   = "resume"       // the machine woke up
+	kernelParted   = "parted"       // subject: wireless interface
 )
 
 // kernelEvent is a line of the kernel's log that means something here. All
@@ -80,6 +84,17 @@ var kernelPatterns = []struct {
 	{kernelRadio, "Microcode SW error", form(`^iwlwifi (?P<subject>[\w:.-]{1,64}): Microcode SW error detected`), kernelEvent{}},
 	{kernelRadio, "irmware crashed", form(`^ath1[0-2]k_\w+ (?P<subject>[\w:.-]{1,64}): firmware crashed`), kernelEvent{}},
 	{kernelRadio, "SER catches error", form(`^rtw89_\w+ (?P<subject>[\w:.-]{1,64}): SER catches error`), kernelEvent{}},
+	// security/apparmor/audit.c, security/selinux/avc.c; a program's name that is
+	// no plain text is written in hexadecimal, and left out here.
+	{kernelRefusal, `apparmor="DENIED"`, form(`^audit: type=1400 audit\([\d.:]{1,40}\): apparmor="DENIED" .{0,600} comm="(?P<subject>[^"]{1,16})"`), kernelEvent{detail: "apparmor"}},
+	{kernelRefusal, "avc:", form(`^audit: type=1400 audit\([\d.:]{1,40}\): avc:  denied  \{[^{}]{1,200}\} for  pid=\d+ comm="(?P<subject>[^"]{1,16})".{0,600} permissive=0`), kernelEvent{detail: "selinux"}},
+	// net/mac80211/mlme.c
+	{kernelParted, "from ", form(`^(?P<subject>[\w-]{1,15}): (?:deauthenticated|disassociated|deauthenticating|disassociating) from [0-9a-f:]{17} `), kernelEvent{}},
+	{kernelParted, "Connection to AP", form(`^(?P<subject>[\w-]{1,15}): Connection to AP [0-9a-f:]{17} lost`), kernelEvent{}},
+	// drivers/rtc/class.c
+	{kernelClock, "setting system clock", form(`^rtc\S{0,20} \S{1,20}: setting system clock to (?P<detail>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d) UTC`), kernelEvent{}},
+	// kernel/power/suspend.c, hibernate.c
+	{kernelResume, "PM: ", form(`^PM: (?:suspend|hibernation: hibernation|hibernation) exit`), kernelEvent{}},
 	{kernelRadio, "brcmf_fw_crashed", form(`^ieee80211 (?P<subject>phy\d+): brcmf_fw_crashed: Firmware has halted or crashed`), kernelEvent{}},
 }
 

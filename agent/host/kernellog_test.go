@@ -34,6 +34,15 @@ const kernelSample = `6,100,5000000,-;Linux version 6.1.0-37-amd64
 3,117,21000000,-;NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.
 0,118,22000000,-;watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:33]
 4,119,23000000,-;audit: type=1400 apparmor="DENIED" name="/home/ann/secret.txt" comm="cat"
+5,119,23100000,-;audit: type=1400 audit(1700000000.123:45): apparmor="DENIED" operation="open" class="file" profile="/usr/bin/evince" name="/home/ann/secret.txt" pid=4711 comm="evince" requested_mask="r" denied_mask="r" fsuid=1000 ouid=0
+5,119,23200000,-;audit: type=1400 audit(1700000000.124:46): avc:  denied  { read } for  pid=812 comm="httpd" name="secret.txt" dev="dm-0" ino=1 scontext=system_u:system_r:httpd_t:s0 tcontext=unconfined_u:object_r:user_home_t:s0 tclass=file permissive=0
+5,119,23300000,-;audit: type=1400 audit(1700000000.125:47): avc:  denied  { read } for  pid=813 comm="sshd" name="x" scontext=a tcontext=b tclass=file permissive=1
+5,119,23400000,-;audit: type=1400 audit(1700000000.126:48): apparmor="ALLOWED" operation="open" profile="complaining" name="x" pid=1 comm="tool"
+6,119,23500000,-;rtc_cmos 00:04: setting system clock to 2001-01-01T00:00:02 UTC (978307202)
+6,119,23600000,-;PM: suspend entry (s2idle)
+6,119,23700000,-;PM: suspend exit
+6,119,23800000,-;wlan0: deauthenticated from 02:00:00:00:00:00 (Reason: 3=DEAUTH_LEAVING)
+6,119,23900000,-;wlan0: Connection to AP 02:00:00:00:00:00 lost
 12,120,24000000,-;Out of memory: Killed process 1 (a-program-that-lies) total-vm:1kB
 bad line
 6,x,y
@@ -53,6 +62,8 @@ func TestParseKernelLog(t *testing.T) {
 		"19 usb 1-3 enumeration -71", "19.1 usb 1-3 enumeration -71", "19.2 usb usb1-port3 enumeration 0",
 		"19.3 usb 2-1-port4 overcurrent 0", "19.4 usb 2-2 power 0",
 		"20 gpuReset i915 12:1:85dffffb 0", "21 gpuReset nvidia 79 0", "22 watchdog soft lockup 0",
+		"23.1 refusal evince apparmor 0", "23.2 refusal httpd selinux 0", "23.5 clockSet 2001-01-01T00:00:02 0", "23.7 resume 0",
+		"23.8 parted wlan0 0", "23.9 parted wlan0 0",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -71,6 +71,7 @@ func TestNetworkManager(t *testing.T) {
 	n, o := leased(), observed("")
 	n.Links = append(n.Links, &constatv1.Link{Name: set("wlan0")}, &constatv1.Link{Name: set("docker0")})
 	readManagers(t.Context(), &reader{Config: Config{Root: root}}, n, o)
+	told(t, &constatv1.Snapshot{Network: n})
 	want := leased()
 	want.NetworkingEnabled, want.OsConnectivity = set(true), set("portal")
 	want.Links[0].Lease, want.Links[0].Unmanaged = officeLease(time.Unix(1714979289, 0)), set(false)

@@ -29,6 +29,7 @@ func TestMonitors(t *testing.T) {
 		"sys/class/drm/renderD128/dev":           "226:128\n",
 	})
 	s := Observe(t.Context(), Config{Root: root}, []string{"hardware"})
+	told(t, s)
 	want := []*constatv1.Monitor{
 		{PnpId: set("DEL"), Manufacturer: set("Dell"), Model: set("DELL U2419H"), Serial: set("CN0ABC12345"), Year: set(int32(2019)), Connector: set("DP-1"), Connected: set(true), Enabled: set(true), EdidRead: set(true)},
 		{Connector: set("HDMI-A-1"), Connected: set(true), Enabled: set(false), EdidRead: set(false), LinkFailures: set(int32(1))},

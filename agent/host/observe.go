@@ -85,7 +85,7 @@ func Groups() []string {
 
 // withoutRights are the groups whose readers never ask Config.Privileged.
 var withoutRights = []string{
-	"clock", "counters", "host", "load", "power", "printing", "security", "services", "software", "space", "updates",
+	"counters", "load", "power", "printing", "security", "services", "space", "updates",
 }
 
 // NeedsRights tells whether one of the groups asks Config.Privileged.

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/x509/pkix"
 	"encoding/binary"
@@ -40,7 +42,9 @@ func office(t testing.TB) (root string) {
 		"run/faillock/zoe": tallyOf(now.Unix()-30, now.Unix()-20, now.Unix()-10),
 		"run/faillock/max": {},
 		"run/utmp":         session,
-		"proc/stat":        fmt.Appendf(nil, "btime %d\n", now.Add(-time.Hour).Unix()),
+		"var/lib/flatpak/app/org.gimp.GIMP/x86_64/stable/active/deploy":    []byte("flathub\x00"),
+		"var/lib/flatpak/appstream/flathub/x86_64/active/appstream.xml.gz": packed(t, flatpakCatalog),
+		"proc/stat": fmt.Appendf(nil, "btime %d\n", now.Add(-time.Hour).Unix()),
 	} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -72,27 +76,45 @@ func gapsOf(s *constatv1.Snapshot, group string) map[string]string {
 	return gaps
 }
 
-// daysOfAnn stands in for the process with the rights.
-func daysOfAnn(_ context.Context, verb, user string) ([]byte, error) {
-	if verb != "password-days" || user != "ann" {
-		return nil, fs.ErrInvalid
+// packed is a text as gzip packs it.
+func packed(t testing.TB, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
 	}
-	return []byte("20000:0:90:7::"), nil
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// officeRights stands in for the process with the rights.
+func officeRights(_ context.Context, verb, argument string) ([]byte, error) {
+	switch verb + " " + argument {
+	case "password-days ann":
+		return []byte("20000:0:90:7::"), nil
+	case "snap-candidates ":
+		return []byte(`{"firefox": {"Version": "129.0-1"}}`), nil
+	}
+	return nil, fs.ErrInvalid
 }
 
 func TestOffice(t *testing.T) {
-	s := Observe(t.Context(), Config{Root: office(t), Privileged: daysOfAnn}, officeGroups)
+	s := Observe(t.Context(), Config{Root: office(t), Privileged: officeRights}, officeGroups)
+	told(t, s)
 
 	installed := timestamppb.New(time.Unix(1700000000, 0))
 	wantSoftware := &constatv1.Software{
 		Programs: []*constatv1.Program{
 			{Name: set("broken"), Source: set("snap")},
 			{Name: set("dpkg"), Version: set("1.21.22"), Publisher: set("Dpkg Developers"), Source: set("dpkg")},
-			{Name: set("firefox"), Version: set("128.0-2"), Source: set("snap")},
+			{Name: set("firefox"), Version: set("128.0-2"), Source: set("snap"), AvailableVersion: set("129.0-1")},
 			{Name: set("git"), Version: set("1:2.39.5-0+deb12u2"), Source: set("dpkg"), InstalledAt: installed, AvailableVersion: set("1:2.39.5-0+deb12u3")},
 			{Name: set("libc6"), Version: set("2.36-9+deb12u10"), Source: set("dpkg"), InstalledAt: installed, AvailableVersion: set("2.36-9+deb12u11")},
 			{Name: set("nodejs"), Version: set("18.0.0"), Source: set("dpkg")},
-			{Name: set("org.gimp.GIMP"), Version: set("3.0.4"), Source: set("flatpak"), InstalledAt: installed, Channel: set("stable")},
+			{Name: set("org.gimp.GIMP"), Version: set("3.0.4"), Source: set("flatpak"), InstalledAt: installed, Channel: set("stable"), AvailableVersion: set("3.0.6")},
 		},
 		StartupItems: []string{"Backup", "nameless"},
 	}

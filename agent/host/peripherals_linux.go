@@ -51,7 +51,7 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	p.Devices = b.peripherals()
 	readBluetooth(ctx, r, p, o)
 	readAudio(ctx, r, b.usb, b.functions, p, o)
-	readCameras(r, p, o)
+	readCameras(ctx, r, b.inputs, p, o)
 	gap(o, "absent", errNotRead)
 	return p, o
 }
@@ -148,7 +148,7 @@ const videoDir = "/sys/class/video4linux"
 
 // readCameras lists video sources, one a camera: its further nodes carry
 // metadata.
-func readCameras(r *reader, p *constatv1.Peripherals, o *constatv1.Observation) {
+func readCameras(ctx context.Context, r *reader, inputs []inputDevice, p *constatv1.Peripherals, o *constatv1.Observation) {
 	nodes, err := r.names(videoDir)
 	if err != nil {
 		return // no driver of a camera is loaded, so there is none
@@ -157,6 +157,8 @@ func readCameras(r *reader, p *constatv1.Peripherals, o *constatv1.Observation) 
 	if len(nodes) > 0 {
 		users, usersErr = holders(r, "/dev/video")
 	}
+	var silent error
+	var own []*constatv1.Camera // those that nobody plugged in
 	for _, node := range nodes[:min(len(nodes), maxInputs)] {
 		if index := r.number(videoDir + "/" + node + "/index"); index != nil && *index != 0 {
 			continue
@@ -168,10 +170,45 @@ func readCameras(r *reader, p *constatv1.Peripherals, o *constatv1.Observation) 
 			c.UsedBy = set("")
 		}
 		p.Cameras = append(p.Cameras, c)
+		if c.Covered, err = askCover(ctx, r, node); err != nil {
+			silent = err
+		}
+		if target, err := r.link(videoDir + "/" + node); err == nil {
+			if usb := placeOf(target).usb; usb == "" || r.value(usbDir+"/"+usb+"/removable") != "removable" {
+				own = append(own, c)
+			}
+		}
+	}
+	// A switch of the machine is for its own camera.
+	for _, d := range inputs {
+		if hasBit(d.switches, lensCover) && d.node != "" && len(own) == 1 && own[0].Covered == nil {
+			if own[0].Covered, silent = askCover(ctx, r, d.node); silent == nil {
+				break
+			}
+		}
+	}
+	if silent != nil {
+		gap(o, "cameras.covered", silent)
 	}
 	if usersErr != nil && len(p.Cameras) > 0 {
 		gap(o, "cameras.used_by", usersErr)
 	}
+}
+
+// askCover tells whether a cover is closed, by the node of a camera or of the
+// input device with the switch, which belong to whoever sits at the screen.
+func askCover(ctx context.Context, r *reader, node string) (*bool, error) {
+	if r.Privileged == nil {
+		return nil, fmt.Errorf("asking for a camera's cover needs rights: %w", fs.ErrPermission)
+	}
+	answer, err := r.Privileged(ctx, "camera-cover", node)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer) != 1:
+		return nil, fmt.Errorf("%s: the answer makes no sense", node)
+	}
+	return set(answer[0] != 0), nil
 }
 
 // Bounds of a look at who has a file open.

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,11 +66,18 @@ func TestDesk(t *testing.T) {
 	asked := []string{}
 	s := Observe(t.Context(), Config{Root: root, Privileged: func(_ context.Context, verb, arg string) ([]byte, error) {
 		asked = append(asked, verb+" "+arg)
+		switch verb + " " + arg {
+		case "camera-cover video0":
+			return nil, fs.ErrNotExist // its driver has no such control
+		case "camera-cover event12":
+			return []byte{1}, nil
+		}
 		return proto.Marshal(&constatv1.Peripherals{Devices: []*constatv1.Peripheral{
 			{Kind: set("receiver"), Firmware: set("12.11.B0032")},
 			{Id: set("046d:4024"), Kind: set("keyboard"), Brand: set("Logitech"), Model: set("Wireless Keyboard K800"), Serial: set("874EAB12"), Connection: set("receiver"), Linked: set(true), BatteryPercent: set(int32(12))},
 		}})
 	}}, []string{"peripherals"})
+	told(t, s)
 	p := s.Peripherals
 	var got []string
 	for _, d := range p.Devices {
@@ -92,7 +100,7 @@ func TestDesk(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("devices (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"hidpp hidraw2"}, asked); diff != "" {
+	if diff := cmp.Diff([]string{"hidpp hidraw2", "camera-cover video0", "camera-cover event12"}, asked); diff != "" {
 		t.Errorf("asked of the process with rights (-want +got):\n%s", diff)
 	}
 	wantAudio := []*constatv1.AudioEndpoint{
@@ -105,8 +113,8 @@ func TestDesk(t *testing.T) {
 	if diff := cmp.Diff(wantAudio, p.Audio, protocmp.Transform()); diff != "" {
 		t.Errorf("audio (-want +got):\n%s", diff)
 	}
-	if len(p.Cameras) != 1 || p.Cameras[0].GetUsedBy() != "zoom" {
-		t.Errorf("cameras %v; want one, used by zoom", p.Cameras)
+	if len(p.Cameras) != 1 || p.Cameras[0].GetUsedBy() != "zoom" || !p.Cameras[0].GetCovered() {
+		t.Errorf("cameras %v; want one, used by zoom, with its cover closed", p.Cameras)
 	}
 	if len(p.BluetoothAdapters) != 1 || !p.BluetoothAdapters[0].GetBlocked() || p.BluetoothAdapters[0].GetServiceState() != "absent" {
 		t.Errorf("adapters %v; want one, switched off, without a service", p.BluetoothAdapters)
@@ -168,7 +176,9 @@ func TestBluetooth(t *testing.T) {
 	if _, err := conn.RequestName("org.bluez", dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
-	p := Observe(t.Context(), Config{Root: root}, []string{"peripherals"}).Peripherals
+	s := Observe(t.Context(), Config{Root: root}, []string{"peripherals"})
+	told(t, s)
+	p := s.Peripherals
 	wantAdapters := []*constatv1.BluetoothAdapter{{Name: set("hci0"), Powered: set(true), Blocked: set(true), ServiceState: set("running")}}
 	if diff := cmp.Diff(wantAdapters, p.BluetoothAdapters, protocmp.Transform()); diff != "" {
 		t.Errorf("adapters (-want +got):\n%s", diff)

@@ -38,6 +38,7 @@ func TestResolversPerLink(t *testing.T) {
 	}
 	n, o := &constatv1.Network{Links: []*constatv1.Link{{Index: set(int32(2)), Name: set("eth0")}, {Index: set(int32(3)), Name: set("tun0")}}}, observed("")
 	readResolvers(t.Context(), &reader{Config: Config{Root: root}}, n, o)
+	told(t, &constatv1.Snapshot{Network: n})
 	want := []*constatv1.Resolver{
 		{Address: set("127.0.0.53"), Stub: set(true), Origin: set("resolv.conf")},
 		{Address: set("192.0.2.53"), Stub: set(false), Origin: set("resolved"), Link: set("eth0")},

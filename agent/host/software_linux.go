@@ -26,10 +26,30 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	o := observed("/var/lib/dpkg, rpm, /var/lib/apt/lists, /var/lib/flatpak, /snap, /etc/xdg/autostart")
 	s := &constatv1.Software{}
 	sources := 0
+	if apps := flatpaks(r); apps != nil {
+		sources++
+		if len(apps) > 0 {
+			if err := offerFlatpaks(r, apps); err != nil {
+				gap(o, "programs.available_version", err)
+			}
+		}
+		for _, a := range apps {
+			s.Programs = append(s.Programs, a.Program)
+		}
+	}
+	if apps := snaps(r); apps != nil {
+		sources++
+		if len(apps) > 0 {
+			if err := offerSnaps(ctx, r, apps); err != nil {
+				gap(o, "programs.available_version", err)
+			}
+		}
+		s.Programs = append(s.Programs, apps...)
+	}
 	switch d, err := r.debian(ctx); {
 	case err == nil:
 		sources++
-		s.Programs = d.programs()
+		s.Programs = append(s.Programs, d.programs()...)
 		if d.offered != nil {
 			gap(o, "programs.available_version", d.offered)
 		}
@@ -54,14 +74,6 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			break
 		}
 	}
-	if apps := flatpaks(r); apps != nil {
-		sources++
-		s.Programs = append(s.Programs, apps...)
-	}
-	if apps := snaps(r); apps != nil {
-		sources++
-		s.Programs = append(s.Programs, apps...)
-	}
 	if sources == 0 && len(o.Gaps) == 0 {
 		return nil, failed(o.Source, fmt.Errorf("no package database was found: %w", errors.ErrUnsupported))
 	}
@@ -76,26 +88,32 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 
 // flatpaks are the applications that flatpak installed for all users; nil where
 // there is no flatpak.
-func flatpaks(r *reader) []*constatv1.Program {
+func flatpaks(r *reader) []flatpakApp {
 	const dir = "/var/lib/flatpak/app/"
 	names, err := r.names(dir)
 	if err != nil {
 		return nil
 	}
-	programs := []*constatv1.Program{}
+	programs := []flatpakApp{}
 	for _, name := range names[:min(len(names), maxPackages)] {
 		current, err := r.link(dir + name + "/current") // "x86_64/stable"
 		if err != nil {
 			continue
 		}
-		p := &constatv1.Program{Name: set(name), Source: set("flatpak"), Channel: filled(path.Base(current))}
+		p := flatpakApp{
+			Program:   &constatv1.Program{Name: set(name), Source: set("flatpak"), Channel: filled(path.Base(current))},
+			reference: "app/" + name + "/" + current,
+		}
 		active := dir + name + "/current/active"
 		if info, err := r.stat(active + "/deploy"); err == nil {
 			p.InstalledAt = timestamppb.New(info.ModTime())
 		}
+		if deploy, err := r.file(active + "/deploy"); err == nil {
+			p.origin = flatpakOrigin(deploy)
+		}
 		for _, file := range []string{"metainfo/" + name + ".metainfo.xml", "metainfo/" + name + ".appdata.xml", "appdata/" + name + ".appdata.xml"} {
 			if content, err := r.file(active + "/files/share/" + file); err == nil {
-				p.Version = flatpakVersion(content)
+				p.Version, p.metainfo = flatpakVersion(content), content
 				break
 			}
 		}

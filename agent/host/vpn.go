@@ -4,7 +4,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"constat/agent/wireguard"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -136,6 +140,36 @@ func overlaps(n *constatv1.Network, paths []linkPath, tunnel string) []string {
 	return list
 }
 
+// aliveTime is how long a handshake of WireGuard holds (its whitepaper, 6.1):
+// whoever talks makes another before that.
+const aliveTime = 180 * time.Second
+
+// meetPeers adds what the far ends of a WireGuard tunnel tell. A tunnel that is
+// up and where nothing goes makes no handshakes: that it can't be told from one
+// whose far end is gone leaves its state open.
+func meetPeers(v *constatv1.Vpn, peers []wireguard.Peer, now time.Time) {
+	var last time.Time
+	var received, sent uint64
+	for _, p := range peers {
+		if p.LastHandshake.After(last) {
+			last = p.LastHandshake
+		}
+		received, sent = received+p.Received, sent+p.Sent
+	}
+	if len(peers) == 1 {
+		v.Gateway = filled(peers[0].Endpoint)
+	}
+	switch {
+	case !last.IsZero():
+		v.LastHandshakeAt = timestamppb.New(last.Truncate(time.Hour))
+	case sent > 0 && received == 0 && v.State == nil: // it knocks, and nobody ever opened
+		v.State, v.Failure = set("connecting"), set("gatewaySilent")
+	}
+	if v.State == nil && now.Sub(last) < aliveTime {
+		v.State, v.Leftovers = set("connected"), set(false)
+	}
+}
+
 // vpnServices are kinds of VPN by the last word of NetworkManager's plug-in.
 var vpnServices = map[string]string{
 	"openvpn": "openvpn", "strongswan": "ipsec", "libreswan": "ipsec", "vpnc": "ipsec", "l2tp": "ipsec", "openconnect": "anyconnect", "wireguard": "wireguard",
@@ -174,7 +208,7 @@ func withProfiles(links []*constatv1.Vpn, profiles []vpnProfile) []*constatv1.Vp
 			links = append(links, told)
 			continue
 		}
-		links[i].Name, links[i].Kind, links[i].Gateway = told.Name, told.Kind, told.Gateway
+		links[i].Name, links[i].Kind, links[i].Gateway = told.Name, told.Kind, or(told.Gateway, links[i].Gateway)
 		if p.plugin || links[i].State == nil && told.GetState() != "connected" {
 			links[i].State = told.State
 		}

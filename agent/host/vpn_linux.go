@@ -2,14 +2,19 @@ package host
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
+	"constat/agent/wireguard"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -57,14 +62,33 @@ func readVPNs(ctx context.Context, r *reader, n *constatv1.Network, devices map[
 	}
 	n.Vpns = tunnels(n, devices, paths, programs)
 	for _, v := range n.Vpns {
-		if v.State == nil {
-			gap(o, "vpns.last_handshake_at", fmt.Errorf("%s: %w", v.GetName(), errNotRead))
+		if devices[v.GetLink()] != "wireguard" {
+			continue
 		}
+		peers, err := tunnelPeers(ctx, r, v.GetLink())
+		if err != nil {
+			gap(o, "vpns.last_handshake_at", fmt.Errorf("%s: %w", v.GetName(), err))
+			continue
+		}
+		meetPeers(v, peers, time.Now())
 	}
 	if conn, err := systemBus(ctx, r); err == nil {
 		defer conn.Close()
 		n.Vpns = withProfiles(n.Vpns, managerVPNs(ctx, conn))
 	}
+}
+
+// tunnelPeers asks for the far ends of a WireGuard tunnel, by the process that
+// holds the rights where this one may not.
+func tunnelPeers(ctx context.Context, r *reader, link string) ([]wireguard.Peer, error) {
+	peers, err := wireguard.Read(link)
+	if errors.Is(err, fs.ErrPermission) && r.Privileged != nil {
+		var content []byte
+		if content, err = r.Privileged(ctx, "wireguard", link); err == nil {
+			err = json.Unmarshal(content, &peers)
+		}
+	}
+	return peers, err
 }
 
 // managerVPNs are the VPNs that NetworkManager is set up for, with the state of

@@ -3,10 +3,13 @@ package host
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/agent/wireguard"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -51,6 +54,32 @@ func TestTunnels(t *testing.T) {
 	for name, programs := range map[string]map[string]bool{"other": {"openvpn": true, "openconnect": true}, "anyconnect": {"openconnect": true, "vpnagentd": true}} {
 		if kind := tunnelKind("tun0", programs); kind != name {
 			t.Errorf("%v keep a tun of %s, want %s", programs, kind, name)
+		}
+	}
+}
+
+// TestPeersTell: what the far ends of a WireGuard tunnel say about it.
+func TestPeersTell(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 41, 0, 0, time.UTC)
+	met := func(ago time.Duration) wireguard.Peer {
+		return wireguard.Peer{Endpoint: "192.0.2.7:51820", LastHandshake: now.Add(-ago), Received: 92, Sent: 148}
+	}
+	hour := timestamppb.New(now.Truncate(time.Hour))
+	for name, c := range map[string]struct {
+		peers []wireguard.Peer
+		want  *constatv1.Vpn
+	}{
+		"just now":            {[]wireguard.Peer{met(time.Minute)}, &constatv1.Vpn{State: set("connected"), Leftovers: set(false), Gateway: set("192.0.2.7:51820"), LastHandshakeAt: hour}},
+		"one of two":          {[]wireguard.Peer{met(time.Minute), {Sent: 148}}, &constatv1.Vpn{State: set("connected"), Leftovers: set(false), LastHandshakeAt: hour}},
+		"long ago, or idle":   {[]wireguard.Peer{met(20 * time.Minute)}, &constatv1.Vpn{Gateway: set("192.0.2.7:51820"), LastHandshakeAt: hour}},
+		"nobody ever opened":  {[]wireguard.Peer{{Endpoint: "192.0.2.7:51820", Sent: 148}}, &constatv1.Vpn{State: set("connecting"), Failure: set("gatewaySilent"), Gateway: set("192.0.2.7:51820")}},
+		"nothing asked of it": {[]wireguard.Peer{{}}, &constatv1.Vpn{}},
+		"no far end":          {nil, &constatv1.Vpn{}},
+	} {
+		v := &constatv1.Vpn{}
+		meetPeers(v, c.peers, now)
+		if diff := cmp.Diff(c.want, v, protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

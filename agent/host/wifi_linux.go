@@ -8,10 +8,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -72,8 +74,9 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		if err := readAir(ctx, r, all, bus); err != nil {
 			gap(o, "radios", err)
 		}
-		if err := countCrashes(ctx, r, all); err != nil {
+		if err := readRadioLog(ctx, r, all); err != nil {
 			gap(o, "radios.firmware_crashes", err)
+			gap(o, "radios.last_disconnect_at", err)
 		}
 	}
 	for _, one := range all {
@@ -174,14 +177,18 @@ func either(a, b *bool) *bool {
 	return a
 }
 
-// countCrashes adds how often the kernel logged that a radio's firmware
-// crashed. None in the log says nothing: an old log is cut.
-func countCrashes(ctx context.Context, r *reader, all []*radio) error {
+// readRadioLog adds how often the kernel logged that a radio's firmware crashed,
+// and when one was parted from its network last. None in the log says nothing:
+// an old log is cut.
+func readRadioLog(ctx context.Context, r *reader, all []*radio) error {
 	events, err := r.kernelLog(ctx)
 	for _, e := range events {
 		for _, one := range all {
 			if e.kind == kernelRadio && slices.Contains(one.names, e.subject) {
 				one.FirmwareCrashes = set(one.GetFirmwareCrashes() + 1)
+			}
+			if e.kind == kernelParted && e.subject == one.GetLink() {
+				one.LastDisconnectAt = timestamppb.New(e.at.Truncate(time.Minute))
 			}
 		}
 	}

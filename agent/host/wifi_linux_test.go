@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -20,7 +22,7 @@ func TestRadiosByFiles(t *testing.T) {
 	root := machine(t, "wifi")
 	s := Observe(t.Context(), Config{Root: root}, []string{"wifi"})
 	want := &constatv1.Wifi{Radios: []*constatv1.Radio{
-		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2))},
+		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2)), LastDisconnectAt: timestamppb.New(time.Unix(1700000100, 0))},
 		{Link: set("wlxdc"), Driver: set("mt76x2u"), SoftBlocked: set(false), HardBlocked: set(false)},
 	}}
 	if diff := cmp.Diff(want, s.Wifi, protocmp.Transform()); diff != "" {
@@ -124,7 +126,7 @@ func TestWifiServicesOverBus(t *testing.T) {
 	}
 	s := Observe(t.Context(), Config{Root: root}, []string{"wifi"})
 	want := &constatv1.Wifi{ServiceState: set("running"), Radios: []*constatv1.Radio{
-		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2))},
+		{Link: set("wlp0s20f3"), Driver: set("iwlwifi"), SoftBlocked: set(false), HardBlocked: set(true), State: set("off"), FirmwareCrashes: set(int32(2)), LastDisconnectAt: timestamppb.New(time.Unix(1700000100, 0))},
 		{
 			Link: set("wlxdc"), Driver: set("mt76x2u"), SoftBlocked: set(false), HardBlocked: set(false), Ssid: set("Corp"),
 			LastFailure: set("eapRejected"), LastReason: set(int32(23)), LastReasonByAp: set(true),

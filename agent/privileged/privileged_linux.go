@@ -24,19 +24,22 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
-	"dhcp":          hearOffers,
-	"filter":        readFilter,
-	"hidpp":         askReceiver,
-	"kernel-log":    readKernelLog,
-	"lldp":          hearNeighbours,
-	"owners":        findOwners,
-	"neighbour":     confirmNeighbour,
-	"password-days": passwordDays,
-	"nvme-health":   nvmeHealth,
-	"smart":         smart,
-	"supplicant":    askSupplicant,
-	"smbios":        readSMBIOS,
-	"sound":         soundControls,
+	"dhcp":            hearOffers,
+	"filter":          readFilter,
+	"hidpp":           askReceiver,
+	"kernel-log":      readKernelLog,
+	"lldp":            hearNeighbours,
+	"owners":          findOwners,
+	"neighbour":       confirmNeighbour,
+	"password-days":   passwordDays,
+	"nvme-health":     nvmeHealth,
+	"smart":           smart,
+	"supplicant":      askSupplicant,
+	"smbios":          readSMBIOS,
+	"sound":           soundControls,
+	"camera-cover":    cameraCover,
+	"snap-candidates": snapCandidates,
+	"wireguard":       tunnelPeers,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length

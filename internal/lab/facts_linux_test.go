@@ -29,6 +29,9 @@ const (
 	factsRecorded = "../../agent/host/testdata/facts.txt"
 )
 
+// machines are the parts of the lab that are virtual machines.
+var machines = map[string]bool{"vm": true, "workstation": true}
+
 // TestFactsTable keeps docs/facts.md what the evidence says. With
 // CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
 // recordings of a run of the lab too, so is the evidence of the parts of the lab
@@ -128,7 +131,7 @@ func factsMarkdown(t *testing.T) []byte {
 		leaves(group.Message(), name, nil, func(path string, f protoreflect.FieldDescriptor) {
 			status := "not yet"
 			switch part := live[path]; {
-			case part == "vm":
+			case machines[part]:
 				status = "Linux VM"
 			case part != "":
 				status = "Linux live"
@@ -184,7 +187,7 @@ func readEvidence(t *testing.T, file string, into map[string]string) {
 		if word == "" {
 			word = "recorded"
 		}
-		if into[path] != "vm" {
+		if !machines[into[path]] {
 			into[path] = word
 		}
 	}

@@ -10,11 +10,12 @@ import (
 type BIOS struct {
 	Maker, Model, Version, Serial, SKU, Asset string
 	FirmwareVendor, FirmwareVersion, Date     string
-	Board                                     string
+	Board, BoardSerial                        string
+	Family, UUID                              string
 	// Chassis is the kind of DSP0134 7.4.1: 3 desktop, 9 laptop, 10 notebook.
 	Chassis byte
 	// The memory module, by its slot's words.
-	Slot, ModuleMaker, Part string
+	Slot, ModuleMaker, Part, ModuleSerial string
 }
 
 // options are QEMU's for the tables. The chassis is a whole structure in a
@@ -22,10 +23,10 @@ type BIOS struct {
 func (b BIOS) options(file func(name string, content []byte) string) []string {
 	return []string{
 		structure(0, "vendor", b.FirmwareVendor, "version", b.FirmwareVersion, "date", b.Date),
-		structure(1, "manufacturer", b.Maker, "product", b.Model, "version", b.Version, "serial", b.Serial, "sku", b.SKU),
-		structure(2, "manufacturer", b.Maker, "product", b.Board),
+		structure(1, "manufacturer", b.Maker, "product", b.Model, "version", b.Version, "serial", b.Serial, "sku", b.SKU, "family", b.Family, "uuid", b.UUID),
+		structure(2, "manufacturer", b.Maker, "product", b.Board, "serial", b.BoardSerial),
 		"file=" + file("chassis", b.chassis()),
-		structure(17, "loc_pfx", b.Slot, "manufacturer", b.ModuleMaker, "part", b.Part, "speed", "3200"),
+		structure(17, "loc_pfx", b.Slot, "manufacturer", b.ModuleMaker, "serial", b.ModuleSerial, "part", b.Part, "speed", "3200"),
 	}
 }
 
@@ -62,7 +63,8 @@ var Brands = map[string]BIOS{
 	"Dell": {
 		Maker: "Dell Inc.", Model: "Latitude 5420", Serial: "ABC1234", SKU: "0A20", Asset: "PC-0042",
 		FirmwareVendor: "Dell Inc.", FirmwareVersion: "1.32.1", Date: "09/13/2023",
-		Board: "0M42NK", Chassis: 10, Slot: "DIMM A", ModuleMaker: "Samsung", Part: "M471A1K43DB1-CWE",
+		Board: "0M42NK", BoardSerial: "/ABC1234/CNWS20013S00A1/", Family: "Latitude", UUID: "4c4c4544-0042-4310-8031-c1c04f343233",
+		Chassis: 10, Slot: "DIMM A", ModuleMaker: "Samsung", Part: "M471A1K43DB1-CWE", ModuleSerial: "1A2B3C4D",
 	},
 	"HP": {
 		Maker: "HP", Model: "HP EliteDesk 800 G6 Small Form Factor PC", Serial: "CZC1234XYZ", SKU: "1D2S5EA#ABF",

@@ -30,7 +30,9 @@ var modules = strings.Fields(`
 	mac80211_hwsim rfkill ccm gcm cmac ctr aes_generic aesni_intel
 	battery ac button thermal fan processor evdev
 	veth bridge dummy af_packet sch_netem nf_tables nft_reject_inet nft_ct nft_limit
-	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel`)
+	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel
+	virtio_gpu snd_hda_intel snd_hda_codec_generic snd_usb_audio tpm_tis tpm_crb efivarfs
+	wireguard uinput vivid virtio_scsi`)
 
 // programs of this machine that go into every guest, with their Debian package:
 // what busybox has not, or only in part.
@@ -51,43 +53,50 @@ type image struct{ kernel, base string }
 
 // makeImage makes the image once, below the user's cache.
 var makeImage = sync.OnceValues(func() (image, error) {
+	dir, err := cached(fmt.Sprintf("vm-%q %q %s", modules, programs, initScript), build)
+	return image{filepath.Join(dir, "kernel"), filepath.Join(dir, "base.cpio")}, err
+})
+
+// cached returns a directory below the user's cache that make filled, by its
+// recipe: a word, "-" and what it is made of. One test process makes it, others
+// wait; what it made appears at once.
+func cached(recipe string, make func(dir string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return image{}, err
+		return "", err
 	}
-	recipe := sha256.Sum256(fmt.Appendf(nil, "%q %q %s", modules, programs, initScript))
-	dir := filepath.Join(cache, "constat", "lab", fmt.Sprintf("vm-%x", recipe[:6]))
-	made := image{filepath.Join(dir, "kernel"), filepath.Join(dir, "base.cpio")}
+	word, _, _ := strings.Cut(recipe, "-")
+	sum := sha256.Sum256([]byte(strings.TrimPrefix(recipe, word+"-")))
+	dir := filepath.Join(cache, "constat", "lab", fmt.Sprintf("%s-%x", word, sum[:6]))
 	if _, err := os.Stat(dir); err == nil {
-		return made, nil
+		return dir, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return image{}, err
+		return "", err
 	}
-	// One test process makes it, others wait; what it made appears at once.
 	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return image{}, err
+		return "", err
 	}
 	defer lock.Close()
 	for err = unix.EINTR; errors.Is(err, unix.EINTR); err = unix.Flock(int(lock.Fd()), unix.LOCK_EX) {
 	}
 	if err != nil {
-		return image{}, err
+		return "", err
 	}
 	if _, err := os.Stat(dir); err == nil {
-		return made, nil
+		return dir, nil
 	}
 	part, err := os.MkdirTemp(filepath.Dir(dir), "part-")
 	if err != nil {
-		return image{}, err
+		return "", err
 	}
 	defer os.RemoveAll(part)
-	if err := build(part); err != nil {
-		return image{}, err
+	if err := make(part); err != nil {
+		return "", err
 	}
-	return made, os.Rename(part, dir)
-})
+	return dir, os.Rename(part, dir)
+}
 
 // needImage ends the test unless an image is cached or can be made.
 func needImage(t testing.TB) image {

@@ -139,6 +139,12 @@ cat /tmp/diagnosis; printf '%s'; cat /tmp/snapshot`, procedure, strings.ReplaceA
 // facts runs `constat-agent facts --json` as root or as nobody.
 func facts(t testing.TB, m *Machine, as string) *constatv1.Snapshot {
 	t.Helper()
+	return factsOf(t, m, "vm", as)
+}
+
+// factsOf does, and keeps them as evidence of a part of the lab.
+func factsOf(t testing.TB, m *Machine, part, as string) *constatv1.Snapshot {
+	t.Helper()
 	var s *constatv1.Snapshot
 	patient(t, func() *constatv1.Snapshot {
 		out := m.Run("cd / && su -s /bin/sh " + as + " -c 'constat-agent facts --json --config /etc/agent.yaml' 2>/tmp/error || cat /tmp/error")
@@ -148,7 +154,7 @@ func facts(t testing.TB, m *Machine, as string) *constatv1.Snapshot {
 		}
 		return s
 	})
-	lab.RecordFacts(t, "vm-"+as, s)
+	lab.RecordFacts(t, part+"-"+as, s)
 	return s
 }
 

@@ -30,8 +30,10 @@ func run(args []string) error {
 		return serveSites(args[1], args[2])
 	case len(args) == 2 && args[0] == "get":
 		return get(args[1])
+	case len(args) == 2 && args[0] == "cover":
+		return holdCover(args[1])
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest sites CERTIFICATE KEY | guest get URL")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME")
 }
 
 // Reports of HID++ and its error code for what is not known.
