@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"constat/internal/lab"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -26,12 +27,12 @@ func newWorkstation(t *testing.T) *Machine {
 	debian := needPackages(t, workstationPackages...)
 	files := guestFiles(t)
 	debian.into(t, files)
-	for _, name := range []string{"/usr/sbin/smartctl", "/usr/share/misc/pci.ids"} {
-		if _, err := os.Stat(name); err == nil {
-			files[name] = name
-			for _, l := range linked(name) {
-				files[l] = l
-			}
+	for name, of := range map[string]string{"/usr/sbin/smartctl": "smartmontools", "/usr/share/misc/pci.ids": "pci.ids"} {
+		_, err := os.Stat(name)
+		lab.Need(t, name+" (Debian: "+of+")", err == nil)
+		files[name] = name
+		for _, l := range linked(name) {
+			files[l] = l
 		}
 	}
 	dir := t.TempDir()
