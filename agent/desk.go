@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -39,8 +40,12 @@ const (
 type counter struct {
 	constatv1.UnimplementedLocalServiceServer
 	observer *observer
-	// link is nil while the machine is not enrolled.
-	link *uplink.Link
+	// link is nil while the machine is not enrolled: unjoined says why. joined is
+	// closed when it is, and tried after the first attempt.
+	link     atomic.Pointer[uplink.Link]
+	joined   chan struct{}
+	tried    chan struct{}
+	unjoined atomic.Pointer[string]
 	// ownProbes: this machine's configuration names its probe targets itself.
 	ownProbes bool
 	// one keeps diagnoses from running side by side, which would measure each
@@ -78,7 +83,7 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 	defer c.one.Unlock()
 	defer rest()
 	all := groups()
-	if c.link == nil {
+	if c.link.Load() == nil {
 		// Only what is compared later: nobody is told of the rest.
 		all = slices.DeleteFunc(all, func(group string) bool { return !snapshot.Stable(group) })
 	}
@@ -87,14 +92,22 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 
 // GetStatus says how the agent stands.
 func (c *counter) GetStatus(context.Context, *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
-	if c.link == nil {
-		return &constatv1.GetStatusResponse{
-			AgentVersion: version.Version,
-			Problem:      "not enrolled: diagnoses stay on this machine",
-		}, nil
+	link := c.link.Load()
+	if link == nil {
+		problem := enrolling
+		if p := c.unjoined.Load(); p != nil {
+			problem = *p
+		}
+		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem}, nil
 	}
-	return c.link.Status(), nil
+	return link.Status(), nil
 }
+
+// What a machine without an identity says of itself.
+var (
+	enrolling     = "enrolling"
+	notConfigured = "not enrolled: diagnoses stay on this machine; join it with constat-agent enroll"
+)
 
 // RunDiagnosis runs a procedure for a local user.
 func (c *counter) RunDiagnosis(r *constatv1.RunDiagnosisRequest, stream grpc.ServerStreamingServer[constatv1.RunDiagnosisResponse]) error {
@@ -148,7 +161,7 @@ func (c *counter) SubmitTicket(ctx context.Context, r *constatv1.SubmitTicketReq
 
 func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.SubmitTicketRequest) (*constatv1.SubmitTicketResponse, error) {
 	switch {
-	case c.link == nil:
+	case c.link.Load() == nil:
 		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so there is nobody to send a ticket to: ask your administrator for an enrolment token and run \"constat-agent enroll\"")
 	case !slices.Contains(complaints(), r.Complaint):
 		return nil, status.Errorf(codes.InvalidArgument, "there is no complaint %q; choose one of %s", r.Complaint, strings.Join(complaints(), ", "))
@@ -186,11 +199,12 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 
 // spoolDiagnosis makes a diagnosis and what it was judged from durable.
 func (c *counter) spoolDiagnosis(d *constatv1.Diagnosis, s *constatv1.Snapshot) error {
-	d.EndpointId = c.link.EndpointID()
-	if err := c.link.PutSnapshot(s); err != nil {
+	link := c.link.Load()
+	d.EndpointId = link.EndpointID()
+	if err := link.PutSnapshot(s); err != nil {
 		return err
 	}
-	return c.link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Diagnosis{Diagnosis: d}})
+	return link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Diagnosis{Diagnosis: d}})
 }
 
 func spoolError(err error) error {
@@ -199,9 +213,10 @@ func spoolError(err error) error {
 
 // submit spools a ticket and waits for the collector to number it; 0: not yet.
 func (c *counter) submit(ctx context.Context, draft *constatv1.TicketDraft, wait time.Duration) (int32, error) {
-	receipt, cancel := c.link.Expect(draft.Id)
+	link := c.link.Load()
+	receipt, cancel := link.Expect(draft.Id)
 	defer cancel()
-	if err := c.link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: draft}}); err != nil {
+	if err := link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: draft}}); err != nil {
 		return 0, err
 	}
 	timer := time.NewTimer(wait)

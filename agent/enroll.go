@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +49,10 @@ func enrollCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer seen.close()
-			link, err := enroll(cmd.Context(), seen, s.Collector, token, uplink.Proxy(s.Proxy))
+			if err := enroll(cmd.Context(), seen, s.Collector, token, uplink.Proxy(s.Proxy)); err != nil {
+				return err
+			}
+			link, err := uplink.Open(seen.dir)
 			if err != nil {
 				return err
 			}
@@ -97,24 +102,21 @@ func readToken(file string, stdin io.Reader) (string, error) {
 
 func statusCommand(o *options) *cobra.Command {
 	var asJSON bool
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the agent of this computer stands",
-		Long:  "status asks the running agent. Exit codes: 0 it is connected, 1 it is not, 2 it does not run.",
-		Args:  cobra.NoArgs,
+		Long: "status asks the running agent. Exit codes: 0 it is connected, 1 it is not, 2 it does not run.\n" +
+			"With --wait it first gives an agent that is still connecting that much time.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := o.load(cmd)
 			if err != nil {
 				return err
 			}
-			conn, err := local.Dial(cmd.Context(), local.Socket(s.Data))
+			st, err := askStatus(cmd.Context(), local.Socket(s.Data), wait)
 			if err != nil {
 				return err
-			}
-			defer conn.Close()
-			st, err := constatv1.NewLocalServiceClient(conn).GetStatus(cmd.Context(), &constatv1.GetStatusRequest{})
-			if err != nil {
-				return command.Plain(err)
 			}
 			if asJSON {
 				err = command.WriteMessage(cmd.OutOrStdout(), st, command.EveryKey)
@@ -128,7 +130,34 @@ func statusCommand(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "how long to wait for an agent that is still connecting")
 	return cmd
+}
+
+// askStatus asks the running agent, again and again while it is on its way to a
+// connection and the time to wait lasts.
+func askStatus(ctx context.Context, socket string, wait time.Duration) (*constatv1.GetStatusResponse, error) {
+	const again = 100 * time.Millisecond
+	conn, err := local.Dial(ctx, socket)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	for end := time.Now().Add(wait); ; {
+		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{})
+		if err != nil {
+			return nil, command.Plain(err)
+		}
+		onItsWay := st.Enrolled || st.Problem == enrolling
+		if st.Connected || !onItsWay || !time.Now().Before(end) {
+			return st, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(again):
+		}
+	}
 }
 
 func writeStatus(out io.Writer, st *constatv1.GetStatusResponse) {

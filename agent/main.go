@@ -48,7 +48,13 @@ func rootCommand() *cobra.Command {
 		serviceCommand(&o),
 		statusCommand(&o),
 		versionCommand(),
+		configCommand(&o),
 		privilegedCommand(),
+		command.ManualCommand(version.Version, [][2]string{
+			{"/etc/constat-agent/agent.yaml", "The configuration of the service that a package installed."},
+			{"/etc/constat-agent/enrolment.env", "CONSTAT_COLLECTOR and CONSTAT_TOKEN, for a service that is to enrol at its first start. Only root reads it."},
+			{"/var/lib/constat-agent", "The identity of this computer, and what waits to be sent."},
+		}),
 	)
 	return root
 }
@@ -62,6 +68,28 @@ func versionCommand() *cobra.Command {
 			fmt.Fprintln(cmd.OutOrStdout(), "constat-agent", version.String())
 		},
 	}
+}
+
+func configCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check the configuration",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check",
+		Short: "Say whether this version understands the configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := o.load(cmd); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is understood")
+			return nil
+		},
+	})
+	return cmd
 }
 
 func privilegedCommand() *cobra.Command {

@@ -68,8 +68,8 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	log.Info("agent starts", "version", version.String())
 	seen.config.Announced = host.OpenAnnouncements(seen.dir) // by the name it has after the cut
 	seen.memory = history.Keep(seen.dir)
-	c := &counter{observer: seen, ownProbes: s.Probes != nil}
-	if c.link, err = openLink(ctx, seen, s, token, log); err != nil {
+	c := &counter{observer: seen, ownProbes: s.Probes != nil, joined: make(chan struct{}), tried: make(chan struct{})}
+	if err := c.open(log, s.Proxy); err != nil && !errors.Is(err, uplink.ErrNotEnrolled) {
 		return err
 	}
 
@@ -93,25 +93,24 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		return nil
 	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })
-	if c.link != nil {
-		c.adopt(c.link.Policy())
-	}
-	if c.link == nil {
-		log.Warn("not enrolled: diagnoses stay on this machine; join it with constat-agent enroll")
-	} else {
-		part("uplink", func(ctx context.Context) error {
-			err := c.link.Run(ctx, uplink.Handlers{
-				Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: catalogVersion,
-			})
-			if errors.Is(err, uplink.ErrRevoked) {
-				// The machine's own users are still served.
-				log.Error("the collector does not want this machine any more", "error", err)
-				return nil
-			}
+	part("uplink", func(ctx context.Context) error {
+		if err := c.join(ctx, s, token, log); err != nil {
 			return err
+		}
+		link := c.link.Load()
+		c.adopt(link.Policy())
+		err := link.Run(ctx, uplink.Handlers{
+			Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: catalogVersion,
 		})
-	}
+		if errors.Is(err, uplink.ErrRevoked) {
+			// The machine's own users are still served.
+			log.Error("the collector does not want this machine any more", "error", err)
+			return nil
+		}
+		return err
+	})
 	part("snapshots", c.snapshots)
+	command.Ready()
 	parts.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -120,43 +119,94 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	return nil
 }
 
-// openLink opens the identity of this machine, enrolling it first where that
-// was asked for and is still to be done. No identity and no token is no error:
-// the agent then works for its own users only.
-func openLink(ctx context.Context, seen *observer, s *settings, token string, log *slog.Logger) (*uplink.Link, error) {
-	options := []uplink.Option{uplink.Logger(log), uplink.Proxy(s.Proxy)}
-	link, err := uplink.Open(seen.dir, options...)
-	switch {
-	case err == nil:
-		seen.config.EndpointID = link.EndpointID()
-		return link, nil
-	case !errors.Is(err, uplink.ErrNotEnrolled):
-		return nil, err
-	case s.Collector == "" || token == "":
-		return nil, nil
+// Pauses between attempts to join a collector, and between looks for an identity
+// that somebody else, constat-agent enroll, put there.
+const (
+	firstJoinPause = 2 * time.Second
+	lastJoinPause  = 5 * time.Minute
+	lookForJoin    = 10 * time.Second
+)
+
+// open takes up the identity of this machine, once it has one.
+func (c *counter) open(log *slog.Logger, proxy string) error {
+	c.one.Lock()
+	defer c.one.Unlock()
+	link, err := uplink.Open(c.observer.dir, uplink.Logger(log), uplink.Proxy(proxy))
+	if err != nil {
+		return err
 	}
-	log.Info("enrolling", "collector", s.Collector)
-	return enroll(ctx, seen, s.Collector, token, options...)
+	c.observer.config.EndpointID = link.EndpointID()
+	c.link.Store(link)
+	close(c.joined)
+	return nil
 }
 
-// enroll joins this machine to a collector.
-func enroll(ctx context.Context, seen *observer, collector, token string, options ...uplink.Option) (*uplink.Link, error) {
+// join returns when this machine has an identity. Where a collector and a token
+// are configured it enrols, as often as it takes: the collector may not be up
+// yet, and this machine's own users are served meanwhile.
+func (c *counter) join(ctx context.Context, s *settings, token string, log *slog.Logger) error {
+	configured := s.Collector != "" && token != ""
+	if c.link.Load() == nil && !configured {
+		c.unjoined.Store(&notConfigured)
+		log.Warn(notConfigured)
+	}
+	tried := sync.OnceFunc(func() { close(c.tried) })
+	defer tried()
+	if !configured {
+		tried()
+	}
+	pause, attempt := firstJoinPause, time.Now()
+	for c.link.Load() == nil {
+		if configured && !time.Now().Before(attempt) {
+			err := c.enroll(ctx, s, token, log)
+			if ctx.Err() != nil {
+				return nil
+			}
+			tried()
+			if err == nil {
+				continue
+			}
+			problem := err.Error()
+			if former := c.unjoined.Swap(&problem); former == nil || *former != problem {
+				log.Error("not enrolled yet", "error", err)
+			}
+			attempt, pause = time.Now().Add(pause), min(2*pause, lastJoinPause)
+		}
+		wait := time.NewTimer(min(lookForJoin, pause))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return nil
+		case <-wait.C:
+		}
+		if err := c.open(log, s.Proxy); err != nil && !errors.Is(err, uplink.ErrNotEnrolled) {
+			return err
+		}
+	}
+	return nil
+}
+
+// enroll joins the machine to the configured collector.
+func (c *counter) enroll(ctx context.Context, s *settings, token string, log *slog.Logger) error {
+	log.Info("enrolling", "collector", s.Collector)
+	c.one.Lock()
+	seen := *c.observer // diagnoses go on meanwhile
+	c.one.Unlock()
+	if err := enroll(ctx, &seen, s.Collector, token, uplink.Logger(log), uplink.Proxy(s.Proxy)); err != nil {
+		return err
+	}
+	return c.open(log, s.Proxy)
+}
+
+// enroll joins this machine to a collector, and keeps the identity it gets.
+func enroll(ctx context.Context, seen *observer, collector, token string, options ...uplink.Option) error {
 	me := host.Observe(ctx, seen.config, []string{"host"}).GetHost()
-	err := uplink.Enroll(ctx, collector, token, seen.dir, &constatv1.EnrollRequest{
+	return uplink.Enroll(ctx, collector, token, seen.dir, &constatv1.EnrollRequest{
 		Hostname:     me.GetHostname(),
 		MachineHash:  me.GetMachineHash(),
 		OsFamily:     me.GetOsFamily(),
 		AgentVersion: version.Version,
 	}, options...)
-	if err != nil {
-		return nil, err
-	}
-	link, err := uplink.Open(seen.dir, options...)
-	if err != nil {
-		return nil, err
-	}
-	seen.config.EndpointID = link.EndpointID()
-	return link, nil
 }
 
 // adopt takes the organisation's probe targets, unless this machine's own
@@ -197,13 +247,23 @@ func (c *counter) plugged(ctx context.Context) {
 func (c *counter) snapshots(ctx context.Context) error {
 	tick := time.NewTicker(snapshotEvery)
 	defer tick.Stop()
+	// A machine that is just joining looks once it has somebody to tell.
+	patience := time.NewTimer(lookForJoin)
+	defer patience.Stop()
+	select {
+	case <-c.tried:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
 	for {
 		s := c.look(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if c.link != nil {
-			if err := c.link.PutSnapshot(s); err != nil {
+		joined := c.joined
+		if link := c.link.Load(); link != nil {
+			joined = nil
+			if err := link.PutSnapshot(s); err != nil {
 				return err
 			}
 		}
@@ -211,6 +271,7 @@ func (c *counter) snapshots(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-joined:
 		}
 	}
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -14,13 +12,6 @@ import (
 	"constat/agent/local"
 	"constat/internal/command"
 )
-
-// unit is the systemd unit of the network half: an ordinary user with nothing
-// to write but its own directories. The half that holds the rights has its own
-// socket and unit, which the packages bring.
-//
-//go:embed constat-agent.service
-var unit string
 
 func serviceCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
@@ -40,7 +31,7 @@ func serviceCommand(o *options) *cobra.Command {
 			Short: action.short,
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				s, err := newService(o, nil)
+				s, err := newService(o, nil, action.name)
 				if err != nil {
 					return err
 				}
@@ -58,7 +49,7 @@ func serviceCommand(o *options) *cobra.Command {
 			Long:  "Exit codes: 0 it runs, 1 it does not, 2 that can't be said.",
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				s, err := newService(o, nil)
+				s, err := newService(o, nil, "status")
 				if err != nil {
 					return err
 				}
@@ -87,7 +78,7 @@ func serviceCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				s, err := newService(o, &program{ctx: cmd.Context(), settings: settings})
+				s, err := newService(o, &program{ctx: cmd.Context(), settings: settings}, "execute")
 				if err != nil {
 					return err
 				}
@@ -98,22 +89,22 @@ func serviceCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func newService(o *options, p *program) (service.Service, error) {
+func newService(o *options, p *program, action string) (service.Service, error) {
 	arguments := []string{"service", "execute", "--data", local.SystemData}
 	if o.configFile != "" {
 		arguments = append(arguments, "--config", o.configFile)
 	}
-	options := service.KeyValue{"OnFailure": "restart", "DelayedAutoStart": true}
-	if runtime.GOOS == "linux" {
-		options["SystemdScript"] = unit
-	}
-	return service.New(p, &service.Config{
+	config := &service.Config{
 		Name:        "constat-agent",
 		DisplayName: "Constat agent",
 		Description: "Diagnoses this computer before the ticket",
 		Arguments:   arguments,
-		Option:      options,
-	})
+		Option:      service.KeyValue{"OnFailure": "restart", "DelayedAutoStart": true},
+	}
+	if err := prepareService(o, action, config); err != nil {
+		return nil, err
+	}
+	return service.New(p, config)
 }
 
 // program is the agent as a service manager sees it.

@@ -41,12 +41,13 @@ type settings struct {
 // load reads the settings for a command.
 func (o *options) load(cmd *cobra.Command) (*settings, error) {
 	s := &settings{Data: local.SystemData}
-	if err := config.Load(s, o.configFile, os.LookupEnv, cmd.Flags()); err != nil {
+	file := config.File(o.configFile, "/etc/constat-agent/agent.yaml", cmd.Flags())
+	if err := config.Load(s, file, os.LookupEnv, cmd.Flags()); err != nil {
 		return nil, err
 	}
 	if s.Probes != nil {
 		if err := s.Probes.check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.configFile, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return s, nil

@@ -147,7 +147,8 @@ func askAlone(ctx context.Context, s *settings, r *constatv1.SubmitTicketRequest
 		return nil, nil, fmt.Errorf("%w; and %w", local.ErrNotRunning, err)
 	}
 	seen.config.EndpointID = link.EndpointID()
-	c := &counter{observer: seen, link: link, ownProbes: s.Probes != nil}
+	c := &counter{observer: seen, ownProbes: s.Probes != nil}
+	c.link.Store(link)
 	c.adopt(link.Policy())
 	sending, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})

@@ -39,6 +39,9 @@ func openCore(ctx context.Context, s *settings) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := becomeOwner(s.Data); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory can't be made: %w; choose another with --data", err)
 	}

@@ -38,7 +38,10 @@ func doctorCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := defaults()
-			if err := config.Load(&s, o.configFile, os.LookupEnv, cmd.Flags()); err != nil {
+			if err := config.Load(&s, o.file(cmd), os.LookupEnv, cmd.Flags()); err != nil {
+				return err
+			}
+			if err := becomeOwner(s.Data); err != nil {
 				return err
 			}
 			list := examine(cmd.Context(), &s, time.Now())

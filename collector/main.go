@@ -33,7 +33,11 @@ func rootCommand() *cobra.Command {
 		endpointCommand(&o),
 		gearCommand(&o),
 		doctorCommand(&o),
-		configCommand(),
+		configCommand(&o),
+		command.ManualCommand(version.Version, [][2]string{
+			{"/etc/constat-collector/collector.yaml", "The configuration of the service that a package installed."},
+			{"/var/lib/constat-collector", "The embedded database, the key file and the certificate of the CA."},
+		}),
 		&cobra.Command{
 			Use:   "version",
 			Short: "Say which build this is",

@@ -52,6 +52,7 @@ func serveCommand(o *options) *cobra.Command {
 			if err := srv.firstUser(cmd.Context(), cmd.OutOrStdout()); err != nil {
 				return errors.Join(err, srv.stop())
 			}
+			command.Ready()
 			return srv.wait(cmd.Context())
 		},
 	}

@@ -42,7 +42,7 @@ func defaults() settings {
 // load reads the settings for a command.
 func (o *options) load(cmd *cobra.Command) (*settings, error) {
 	s := defaults()
-	if err := config.Load(&s, o.configFile, os.LookupEnv, cmd.Flags()); err != nil {
+	if err := config.Load(&s, o.file(cmd), os.LookupEnv, cmd.Flags()); err != nil {
 		return nil, err
 	}
 	for key, address := range map[string]string{"grpc": s.GRPC, "http": s.HTTP} {
@@ -54,6 +54,11 @@ func (o *options) load(cmd *cobra.Command) (*settings, error) {
 		return nil, fmt.Errorf("tlsCertificate and tlsKey belong together: give both or neither")
 	}
 	return &s, nil
+}
+
+// file is the configuration file to read.
+func (o *options) file(cmd *cobra.Command) string {
+	return config.File(o.configFile, "/etc/constat-collector/collector.yaml", cmd.Flags())
 }
 
 // databaseURL is the database in use.
@@ -116,7 +121,7 @@ func serveFlags(cmd *cobra.Command) {
 	f.String("tls-key", "", "PEM `FILE` with its key")
 }
 
-func configCommand() *cobra.Command {
+func configCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the configuration",
@@ -137,7 +142,19 @@ func configCommand() *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&withDefaults, "defaults", false, "the defaults, as a file to start from")
-	cmd.AddCommand(show)
+	check := &cobra.Command{
+		Use:   "check",
+		Short: "Say whether this version understands the configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := o.load(cmd); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is understood")
+			return nil
+		},
+	}
+	cmd.AddCommand(show, check)
 	return cmd
 }
 

@@ -38,7 +38,7 @@ const (
 	verbTime   = 20 * time.Second
 	maxWorking = 16
 	// DefaultSocket is where the service manager listens for the helper.
-	DefaultSocket = "/run/constat-agent/privileged.sock"
+	DefaultSocket = "/run/constat-agent-privileged.sock"
 )
 
 // verb does one thing with rights. Arguments are checked by the verb itself.

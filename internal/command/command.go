@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -66,6 +67,17 @@ func Log(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// Ready tells a service manager that the program is at work (sd_notify(3)); where
+// none asked, nothing happens.
+func Ready() {
+	c, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+	if err != nil {
+		return // nobody waits
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "READY=1")
 }
 
 // Terminal tells whether a person reads w.

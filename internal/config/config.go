@@ -61,6 +61,20 @@ func Load(into any, file string, env func(string) (string, bool), flags *pflag.F
 	return nil
 }
 
+// File is the configuration file to read: the one that was named, else the one
+// that a package put on this machine. Who names another data directory means
+// another installation, which that file is not about.
+func File(named, packaged string, flags *pflag.FlagSet) string {
+	data := flags.Lookup("data")
+	if named != "" || data != nil && data.Changed {
+		return named
+	}
+	if _, err := os.Stat(packaged); err != nil {
+		return ""
+	}
+	return packaged
+}
+
 func readFile(into any, file string) error {
 	info, err := os.Stat(file)
 	if err == nil && info.Size() > maxFile {
@@ -82,8 +96,8 @@ func readFile(into any, file string) error {
 // Parse decodes YAML text over what into holds. An unknown key and a wrong type
 // are errors that begin with the line and the column.
 func Parse(text []byte, into any) error {
-	if len(strings.TrimSpace(string(text))) == 0 {
-		return nil
+	if empty(text) {
+		return nil // decoded, it would wipe the defaults
 	}
 	err := yaml.UnmarshalWithOptions(text, into, yaml.Strict())
 	if err == nil {
@@ -95,6 +109,16 @@ func Parse(text []byte, into any) error {
 		return fmt.Errorf("%d:%d: %s", p.Line, p.Column, at.GetMessage())
 	}
 	return fmt.Errorf("1: %w", err)
+}
+
+// empty tells whether a file sets nothing: all of it is comments.
+func empty(text []byte) bool {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
+			return false
+		}
+	}
+	return true
 }
 
 var duration = reflect.TypeFor[time.Duration]()

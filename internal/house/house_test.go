@@ -86,6 +86,7 @@ var arrows = map[string][]string{
 	"constat/agent/wireguard":           {},
 	"constat/agent/local":               {"constat/proto"},
 	"constat/agent/tray":                {"constat/agent/local", "constat/internal", "constat/proto"},
+	"constat/installers/bill":           {},
 	"constat/collector/console":         {"constat/collector/desk", "constat/collector/account", "constat/collector/store", "constat/internal", "constat/proto"},
 }
 
