@@ -11,7 +11,7 @@ TOOL    := go tool -modfile=.tools/go.mod
 LIBUSB  := $(shell command -v gcc >/dev/null && pkg-config --exists libusb-1.0 2>/dev/null && echo libusb)
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build run test lint bench lab lab-report cross generate clean
+.PHONY: help build run test lint bench lab lab-report dist cross generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ lab: ## inject real faults and show how they are named (FAULT=id: only that one;
 
 lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md and docs/facts.md
 	SEED=$$(git rev-parse HEAD) CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" .ci/lab
+
+dist: ## packages for Linux, with bill of materials, licences and checksums, into dist/ (same commit, same bytes)
+	.ci/dist
 
 cross: ## build for every system without cgo
 	@for p in $(PLATFORMS); do \

@@ -87,3 +87,32 @@ func FuzzParse(f *testing.F) {
 		_ = Parse(text, &s)
 	})
 }
+
+// TestCommentsKeepDefaults: a file as packages install it sets nothing.
+func TestCommentsKeepDefaults(t *testing.T) {
+	got := settings{Data: "/default"}
+	if err := Parse([]byte("# nothing\n---\n\n  # yet\n"), &got); err != nil || got.Data != "/default" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestFile(t *testing.T) {
+	packaged := write(t, "")
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	flags.String("data", "/default", "")
+	for _, c := range []struct{ named, packaged, want string }{
+		{"", packaged, packaged},
+		{"mine.yaml", packaged, "mine.yaml"},
+		{"", packaged + ".absent", ""},
+	} {
+		if got := File(c.named, c.packaged, flags); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+	if err := flags.Set("data", "/other"); err != nil {
+		t.Fatal(err)
+	}
+	if got := File("", packaged, flags); got != "" {
+		t.Errorf("another installation's data with the packaged configuration %q", got)
+	}
+}
