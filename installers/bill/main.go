@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -98,8 +97,12 @@ func linked(programs []string) ([]*module, error) {
 		}
 		return strings.Compare(a.path+"@"+a.version, b.path+"@"+b.version)
 	})
+	where, err := directories()
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range all {
-		if err := m.readLicences(); err != nil {
+		if err := m.readLicences(where[m.path]); err != nil {
 			return nil, err
 		}
 	}
@@ -108,19 +111,28 @@ func linked(programs []string) ([]*module, error) {
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([-._].*)?$`)
 
-// readLicences reads them from the module cache that the programs were built
-// from; a library without any is an error: nobody could know how it may be used.
-func (m *module) readLicences() error {
-	dir := filepath.Join(runtime.GOROOT(), ".")
-	if m.path != "std" {
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", m.path).Output()
-		if err != nil {
-			return fmt.Errorf("finding %s: %w", m.path, err)
-		}
-		dir = strings.TrimSpace(string(out))
-	} else if out, err := exec.Command("go", "env", "GOROOT").Output(); err == nil {
-		dir = strings.TrimSpace(string(out))
+// directories are where the sources of the modules lie that the programs were
+// built from.
+func directories() (map[string]string, error) {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
 	}
+	list, err := exec.Command("go", "list", "-m", "-f", "{{.Path}}\t{{.Dir}}", "all").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list -m all: %w", err)
+	}
+	where := map[string]string{"std": strings.TrimSpace(string(root))}
+	for line := range strings.Lines(string(list)) {
+		path, dir, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		where[path] = dir
+	}
+	return where, nil
+}
+
+// readLicences reads them; a library without any is an error: nobody could know
+// how it may be used.
+func (m *module) readLicences(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
