@@ -32,7 +32,7 @@ ln -s /run/lock var/lock
 # CUPS: what its package makes.
 install -d -m 710 -g lp var/spool/cups
 install -d -m 1770 -g lp var/spool/cups/tmp
-for name in alternatives cups dbus-1 default debian_version group ld.so.cache ld.so.conf ld.so.conf.d localtime login.defs nsswitch.conf \
+for name in alternatives avahi cups dbus-1 default debian_version group ld.so.cache ld.so.conf ld.so.conf.d localtime login.defs nsswitch.conf \
   os-release pam.conf pam.d passwd security skel timezone; do
   [ ! -e "/etc/$name" ] || cp -a "/etc/$name" etc/
 done

@@ -41,12 +41,14 @@ var machineFiles = map[string]string{
 	"machine-id": "6f2b9d3c41e84b7fa0c5d1e2f3a4b5c6\n",
 	"fstab":      "# nothing beyond the root\n",
 	"systemd/system/lab.target": "[Unit]\nRequires=basic.target dbus.service systemd-logind.service\n" +
-		"Wants=cups.service systemd-timesyncd.service\nAfter=basic.target dbus.service systemd-logind.service cups.service\n",
+		"Wants=avahi-daemon.service cups.service systemd-timesyncd.service\nAfter=basic.target dbus.service systemd-logind.service cups.service\n",
 	// systemd does not start it in what it takes for a container, and it must not
 	// set this system's clock.
 	"systemd/system/systemd-timesyncd.service.d/lab.conf": "[Unit]\nConditionCapability=\nConditionVirtualization=\n" +
 		"[Service]\nAmbientCapabilities=\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_SETUID\n",
-	"systemd/timesyncd.conf": "[Time]\nNTP=192.0.2.123\n",
+	// Its limits count the processes of this system's account, too.
+	"systemd/system/avahi-daemon.service.d/lab.conf": "[Service]\nExecStart=\nExecStart=/usr/sbin/avahi-daemon -s --no-rlimits\n",
+	"systemd/timesyncd.conf":                         "[Time]\nNTP=192.0.2.123\n",
 	"cups/cupsd.conf": "LogLevel warn\nListen /run/cups/cups.sock\nBrowsing No\nWebInterface No\n" +
 		"<Location />\n Order allow,deny\n</Location>\n<Policy default>\n <Limit All>\n  Order deny,allow\n </Limit>\n</Policy>\n",
 	"cups/cups-files.conf": "SystemGroup root lpadmin\nFileDevice Yes\nSyncOnClose No\n",
@@ -63,8 +65,9 @@ var masked = []string{
 }
 
 // StartMachine starts a computer on a host of a world, with a program of the
-// test's in its /usr/local/bin, and waits until its services run.
-func StartMachine(t testing.TB, w *World, host, program string) *Machine {
+// test's in its /usr/local/bin and further files in its /etc, and waits until
+// its services run.
+func StartMachine(t testing.TB, w *World, host, program string, files map[string]string) *Machine {
 	t.Helper()
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	for _, part := range [][2]string{
@@ -89,8 +92,10 @@ func StartMachine(t testing.TB, w *World, host, program string) *Machine {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range machineFiles {
-		write(name, content)
+	for _, list := range []map[string]string{machineFiles, files} {
+		for name, content := range list {
+			write(name, content)
+		}
 	}
 	for _, name := range []string{"resolv.conf", "hosts"} {
 		content, err := os.ReadFile(filepath.Join(w.etc(host), name))

@@ -27,13 +27,11 @@ type premises struct {
 	queue  string
 }
 
-// newOffice builds one. Its names, its brand and its addresses are drawn.
-func newOffice(t *testing.T, agent string, draw *rand.Rand) *premises {
+// newPremises builds a network and a machine on it, with further files in its
+// /etc.
+func newPremises(t *testing.T, agent string, draw *rand.Rand, files map[string]string) *premises {
 	o := &premises{scene: newScene(t, plain(), draw), t: t}
-	o.machine = StartMachine(t, o.World, PC, agent)
-	model := pick(draw, [2]string{"HP", "LaserJet M404"}, [2]string{"Brother", "HL-L5200DW"}, [2]string{"Epson", "WF-C5790"}, [2]string{"Canon", "LBP226"})
-	o.device = NewDevice(t, o.World, "pr0", lanAddress(31+draw.IntN(20)), model[0], model[1])
-	o.queue = pick(draw, "front-desk", "floor2", "HP_Office", "accounting", "Drucker-3")
+	o.machine = StartMachine(t, o.World, PC, agent, files)
 	authority, err := os.ReadFile(o.authority.File)
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +41,15 @@ func newOffice(t *testing.T, agent string, draw *rand.Rand) *premises {
 	} {
 		o.machine.WriteFile(name, content)
 	}
+	return o
+}
+
+// newOffice builds one. Its names, its brand and its addresses are drawn.
+func newOffice(t *testing.T, agent string, draw *rand.Rand) *premises {
+	o := newPremises(t, agent, draw, nil)
+	model := pick(draw, [2]string{"HP", "LaserJet M404"}, [2]string{"Brother", "HL-L5200DW"}, [2]string{"Epson", "WF-C5790"}, [2]string{"Canon", "LBP226"})
+	o.device = NewDevice(t, o.World, "pr0", lanAddress(31+draw.IntN(20)), model[0], model[1])
+	o.queue = pick(draw, "front-desk", "floor2", "HP_Office", "accounting", "Drucker-3")
 	o.addQueue(o.queue, o.device)
 	o.sh(`lpadmin -d "$1"`, o.queue)
 	return o
@@ -152,10 +159,15 @@ func TestLabOffice(t *testing.T) {
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	only, whole := os.Getenv("FAULT"), os.Getenv("CONSTAT_LAB") == "whole"
 	rows := selectRows(slices.Concat(printingRows, hostRows, replayedRows, doubleRows), only, whole)
-	if len(rows) == 0 {
+	if len(rows) == 0 && only != "os-startup-bloat" {
 		t.Skipf("FAULT=%s has no row in this part of the lab", only)
 	}
-	o := newOffice(t, buildAgent(t), drawing(cmp.Or(os.Getenv("SEED"), "constat"), "office"))
+	agent := buildAgent(t)
+	var starting []*slowStart
+	if only == "os-startup-bloat" || only == "" && whole {
+		starting = startSlowly(t, agent)
+	}
+	o := newOffice(t, agent, drawing(cmp.Or(os.Getenv("SEED"), "constat"), "office"))
 	var runs []Run
 	for i, row := range rows {
 		t.Run(fmt.Sprintf("%s/%d %s", cmp.Or(row.fault, "healthy"), i, row.how), func(t *testing.T) {
@@ -190,6 +202,14 @@ func TestLabOffice(t *testing.T) {
 				text, _ := protojson.Marshal(run.Diagnosis)
 				t.Errorf("%s, %s\n%s", wrong, run.said(), text)
 			}
+		})
+	}
+	for _, s := range starting {
+		t.Run("os-startup-bloat/"+s.how, func(t *testing.T) {
+			run := s.diagnose(t)
+			Record(t, "host", run)
+			runs = append(runs, run)
+			t.Logf("%s, %s", cmp.Or(run.wrong(), "right"), run.said())
 		})
 	}
 	t.Logf("%s", count(ownWords(runs)))

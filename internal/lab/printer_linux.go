@@ -2,12 +2,14 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,8 +22,15 @@ type Device struct {
 	host    string // for World.Namespace
 	Address string
 	options []string
-	dir     string
+	// name is what it calls itself.
+	name string
+	dir  string
+	// keys is where it keeps its keys, where an option says so.
+	keys    string
 	process *exec.Cmd
+	// announced: it tells the network what it is and where (multicast DNS).
+	announced bool
+	announcer *exec.Cmd
 }
 
 // NewDevice puts a printer on the network, with an address in the world's LAN,
@@ -33,7 +42,7 @@ func NewDevice(t testing.TB, w *World, host, address, maker, model string, optio
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	d := &Device{t: t, world: w, host: host, dir: dir}
+	d := &Device{t: t, world: w, host: host, dir: dir, name: maker + " " + model + " " + host}
 	d.options = append([]string{"-M", maker, "-m", model, "-f", "application/pdf"}, options...)
 	w.run("ip", "netns", "add", w.Namespace(host))
 	t.Cleanup(func() {
@@ -68,11 +77,49 @@ func (d *Device) Off() {
 
 // Crash ends the printer's program: its host answers, and refuses.
 func (d *Device) Crash() {
-	if d.process != nil {
-		_ = d.process.Process.Kill()
-		_ = d.process.Wait()
-		d.process = nil
+	for _, process := range []**exec.Cmd{&d.process, &d.announcer} {
+		if *process != nil {
+			_ = (*process).Process.Kill()
+			_ = (*process).Wait()
+			*process = nil
+		}
 	}
+}
+
+// Announce has the printer tell the network of itself, by Avahi, from its next
+// start on.
+func (d *Device) Announce() { d.announced = true }
+
+// startAnnouncing starts Avahi on the printer's host.
+func (d *Device) startAnnouncing(bus string) {
+	d.t.Helper()
+	daemon, err := exec.LookPath("avahi-daemon")
+	if err != nil {
+		daemon, err = exec.LookPath("/usr/sbin/avahi-daemon")
+	}
+	Need(d.t, "avahi-daemon (Debian: avahi-daemon)", err == nil)
+	d.world.Own(d.host, "/run/avahi-daemon")
+	config := filepath.Join(d.dir, "avahi.conf")
+	content := "[server]\nhost-name=" + d.host + "\nuse-ipv6=no\nallow-interfaces=eth0\n[publish]\npublish-workstation=no\n"
+	if err := os.WriteFile(config, []byte(content), 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+	d.announcer = d.world.Command(context.Background(), d.host, daemon, "--no-drop-root", "--no-chroot", "--no-rlimits", "-f", config)
+	d.announcer.Env = append(os.Environ(), bus)
+	if err := d.announcer.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.world.Await("Avahi", func() error {
+		out, err := exec.Command("dbus-send", "--bus="+strings.TrimPrefix(bus, "DBUS_SYSTEM_BUS_ADDRESS="), "--print-reply", "--dest=org.freedesktop.Avahi", "/",
+			"org.freedesktop.Avahi.Server.GetState").CombinedOutput()
+		if err == nil && !strings.Contains(string(out), "int32 2") {
+			err = errors.New("it is not running yet")
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
 }
 
 // deviceCommand is what the printer does with each document: it says of itself
@@ -102,8 +149,13 @@ func (d *Device) On() {
 	}
 	d.world.IP(d.host, "link set eth0 up")
 	args := append([]string{"netns", "exec", d.world.Namespace(d.host), program, "-r", "off", "-n", "printer.lan", "-p", "631", "-d", d.dir, "-c", script}, d.options...)
-	d.process = exec.Command("ip", append(args, "lab")...)
-	d.process.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+startBus(d.t, d.dir))
+	bus := "DBUS_SYSTEM_BUS_ADDRESS=" + startBus(d.t, d.dir)
+	if d.announced {
+		args[slices.Index(args, "off")] = "_print"
+		d.startAnnouncing(bus)
+	}
+	d.process = exec.Command("ip", append(args, d.name)...)
+	d.process.Env = append(os.Environ(), bus)
 	if err := d.process.Start(); err != nil {
 		d.t.Fatal(err)
 	}

@@ -1,7 +1,13 @@
 package lab
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 )
 
 // reported is a row in which the printer says something of itself.
@@ -63,15 +69,71 @@ var printingRows = []machineRow{
 		o.addQueueTo("old-laser", "lpd://"+lanAddress(100+o.draw.IntN(9))+"/queue")
 		o.print("old-laser")
 	}),
-	{
-		fault: "printer-ip-changed", how: "the printer got another address", procedure: "printing",
-		beyond: "the agent does not look for a printer at other addresses",
-		inject: func(o *premises) {
-			before := o.device.Address
-			o.device.Move(lanAddress(60 + o.draw.IntN(20)))
-			o.t.Cleanup(func() { o.device.Move(before) })
-		},
-	},
+	printing("printer-ip-changed", "the printer got another address, and says so", func(o *premises) {
+		// A queue of an address as the setting up of a found printer leaves it.
+		d := o.addDevice("pr2", 84)
+		d.Announce()
+		o.addQueueTo("copier", "ipp://"+d.Address+":631/ipp/print?uuid="+o.uuid(d))
+		d.Move(lanAddress(60 + o.draw.IntN(20)))
+		o.awaitAnnounced(d)
+	}),
+	printing("printer-ip-changed", "the printer got another address, says so, and a document waits", func(o *premises) {
+		d := o.addDevice("pr4", 85)
+		d.Announce()
+		o.addQueueTo("copier", "ipp://"+d.Address+":631/ipp/print?uuid="+o.uuid(d))
+		d.Move(lanAddress(60 + o.draw.IntN(20)))
+		o.awaitAnnounced(d)
+		o.print("copier")
+	}),
+	beyond("nothing tells where the printer is now", printing("printer-ip-changed", "the printer got another address, and does not say so", func(o *premises) {
+		before := o.device.Address
+		o.device.Move(lanAddress(60 + o.draw.IntN(20)))
+		o.t.Cleanup(func() { o.device.Move(before) })
+	})),
+	printing("printer-port-blocked", "the printer's host answers ping, and its port is silent", func(o *premises) {
+		o.filter(o.device.host, "inet", "input", "tcp dport { 515, 631, 9100 } drop")
+	}),
+	printing("printer-port-blocked", "something on the way drops what goes to the printer's port, and a document waits", func(o *premises) {
+		o.filter(Switch, "bridge", "forward", "ip daddr "+o.device.Address+" tcp dport 631 drop")
+		o.print(o.queue)
+	}),
+	reported("printer-media-mismatch", "the printer asks for another paper, its trays are filled", "media-needed"),
+	printing("printer-media-mismatch", "the printer asks for another paper, with one tray of two empty", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Set("media", "size1=na_letter_8.5x11in&type1=stationery&level1=100&size3=na_legal_8.5x14in&type3=stationery&level3=100")
+		o.device.Report("media-needed")
+	}),
+	saidByDriver("printer-output-full", "the driver hears that the output tray is full", "output-area-full-error"),
+	saidByDriver("printer-output-full", "the driver hears that the output tray is full, and that toner is low", "output-area-full", "toner-low-warning"),
+	saidByDriver("printer-service-needed", "the driver hears that the fuser is too hot", "fuser-over-temp-error"),
+	saidByDriver("printer-service-needed", "the driver hears that the drum failed", "marker-failure-error"),
+	printing("printer-tls-cert-changed", "the printer was put back, and has a certificate of its own making again", func(o *premises) {
+		d := o.addSecureDevice("pr3", 86, 20)
+		o.print("private")
+		o.await(`[ -z "$(lpstat -o private)" ]`)
+		d.Off()
+		for _, name := range []string{"printer.lan.crt", "printer.lan.key"} {
+			if err := os.Remove(filepath.Join(d.keys, name)); err != nil {
+				o.t.Fatal(err)
+			}
+		}
+		d.On()
+		o.print("private")
+		o.await(`lpoptions -p private | grep -q cups-pki-`)
+	}),
+	printing("printer-tls-cert-changed", "the printer's certificate has run out", func(o *premises) {
+		o.addSecureDevice("pr5", 87, -1)
+		o.print("private")
+		o.await(`lpoptions -p private | grep -q cups-pki-`)
+	}),
+	beyond("the socket of a stopped Avahi stays, and counts as one that runs", printing("printer-not-discovered", "the service that hears of printers is stopped", func(o *premises) {
+		o.sh("systemctl stop avahi-daemon.socket avahi-daemon.service")
+		o.undo("systemctl start avahi-daemon.socket avahi-daemon.service")
+	})),
+	beyond("the socket of a stopped Avahi stays, and counts as one that runs", printing("printer-not-discovered", "the service that hears of printers is masked", func(o *premises) {
+		o.sh("systemctl mask --now avahi-daemon.socket avahi-daemon.service 2>&1")
+		o.undo("systemctl unmask avahi-daemon.socket avahi-daemon.service; systemctl start avahi-daemon.socket avahi-daemon.service")
+	})),
 	printing("printer-driver-filter-missing", "the PPD names a filter that is not there", func(o *premises) {
 		o.addDriver("photo", "rastertolab")
 	}),
@@ -188,6 +250,70 @@ var printingRows = []machineRow{
 
 func reportedFine(how string, reasons ...string) machineRow {
 	return reported("", fmt.Sprintf("the printer says that %s", how), reasons...)
+}
+
+// filter drops what the rules say, on a host of the network, until the row ends.
+func (o *premises) filter(host, family, hook, rule string) {
+	o.t.Helper()
+	o.Run(host, "nft", "table "+family+" way {\n chain way {\n  type filter hook "+hook+" priority 0;\n  "+rule+"\n }\n}\n")
+	o.t.Cleanup(func() { o.Run(host, "nft", "delete", "table", family, "way") })
+}
+
+// saidByDriver is a row in which a maker's own way to the printer (a backend of
+// the print service, cups-backend(7)) tells what it hears of it.
+func saidByDriver(fault, how string, reasons ...string) machineRow {
+	return printing(fault, how, func(o *premises) {
+		o.t.Helper()
+		o.machine.WriteFile("/usr/lib/cups/backend/vendorlink", "#!/bin/sh\n[ $# != 0 ] || exit 0\necho 'STATE: +"+strings.Join(reasons, ",")+"' >&2\nexec sleep 600\n")
+		o.sh("chmod 755 /usr/lib/cups/backend/vendorlink")
+		o.undo("rm /usr/lib/cups/backend/vendorlink")
+		o.addQueueTo("workgroup", "vendorlink://usb-0001")
+		o.print("workgroup")
+		o.await(`lpoptions -p workgroup | grep -q "$1"`, strings.TrimSuffix(reasons[0], "-error"))
+	})
+}
+
+// uuid is the one that a printer calls itself by.
+func (o *premises) uuid(d *Device) string {
+	o.t.Helper()
+	out := o.Run(PC, "ipptool", "-tv", "ipp://"+d.Address+"/ipp/print", "get-printer-attributes.test")
+	_, after, found := strings.Cut(out, "urn:uuid:")
+	if !found || len(after) < 36 {
+		o.t.Fatalf("the printer does not tell its UUID: %s", out)
+	}
+	return after[:36]
+}
+
+// awaitAnnounced waits until a printer is heard of where it is.
+func (o *premises) awaitAnnounced(d *Device) {
+	o.t.Helper()
+	o.await(`avahi-browse -rtp _ipp._tcp | grep "^=" | grep -qF ";$1;"`, d.Address)
+}
+
+// addSecureDevice adds a printer that is spoken to by TLS, with a certificate for
+// so many years from now, and a queue for it.
+func (o *premises) addSecureDevice(host string, address, years int) *Device {
+	o.t.Helper()
+	keys := o.t.TempDir()
+	certificate := o.authority.Issue(time.Now().AddDate(-5, 0, 0), time.Now().AddDate(years, 0, 0), "printer.lan")
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"printer.lan.crt": {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}, "printer.lan.key": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(keys, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	d := o.addDevice(host, address, "-K", keys)
+	d.keys = keys
+	o.sh(`cp /etc/hosts /var/tmp/hosts; echo "$1 printer.lan" >>/etc/hosts`, d.Address)
+	o.undo("cp /var/tmp/hosts /etc/hosts")
+	o.addQueueTo("private", "ipps://printer.lan:631/ipp/print")
+	o.undo("rm -rf /var/spool/cups/tmp/.cups")
+	return d
 }
 
 func (o *premises) stopPrintService() {
