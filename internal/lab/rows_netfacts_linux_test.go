@@ -107,6 +107,10 @@ func (s *scene) openTunnel(name, cidr, route string) {
 
 // serveLeases starts a DHCP server on the router, for one address.
 func (s *scene) serveLeases(free int) {
+	if s.leaseMake == kea {
+		s.leaseFromKea(Gateway, "lan0", s.Router.Addr(), s.free(free))
+		return
+	}
 	s.leaseFrom(Gateway, "lan0", s.Router.Addr().String(), s.pool(free))
 }
 

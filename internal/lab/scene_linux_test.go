@@ -110,7 +110,7 @@ func newScene(t *testing.T, around surroundings, draw *rand.Rand) *scene {
 	if s.dnsDelay > 0 {
 		s.answerNames(s.dnsDelay, answerTruly)
 	} else {
-		s.ServeDNS(s.dnsHost, texts(s.dnsAddresses), s.hostRecords()...)
+		s.serveNames()
 	}
 	s.servePage(func(http.ResponseWriter) {})
 	good := s.goodCertificate()

@@ -23,7 +23,8 @@ type surroundings struct {
 	sixToo                      bool   // names have IPv6 addresses beside IPv4's
 	otherPort                   string // policy names it beside 443; "": none
 	remoteWork                  bool   // policy names the organisation's VPN
-	dnsHost                     string
+	dnsHost, dnsMake            string
+	leaseMake                   string // of the DHCP server, where there is one
 	dnsAddresses                []netip.Addr
 	dnsDelay, thinking          time.Duration
 	proxyMode                   proxyMode
@@ -205,6 +206,7 @@ func (a *surroundings) drawNames(r *rand.Rand) {
 // drawDNS places the name server on the router or somewhere in the Internet.
 func (a *surroundings) drawDNS(r *rand.Rand) {
 	a.dnsHost = pick(r, Gateway, Gateway, Internet)
+	a.dnsMake, a.leaseMake = pick(r, dnsmasq, dnsmasq, unbound, bind), pick(r, dnsmasq, kea)
 	four, six := a.plan.Router.Addr(), a.plan.Router6.Addr()
 	if a.dnsHost == Internet {
 		four, six = netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", 1+r.IntN(9))), netip.MustParseAddr(fmt.Sprintf("2001:db8:53::%x", 1+r.IntN(0xff)))
@@ -246,6 +248,7 @@ func (a surroundings) String() string {
 		{a.loss > 0, fmt.Sprintf("one of %d frames is lost", a.loss)},
 		{a.dnsDelay > 0, fmt.Sprintf("names take %d ms", a.dnsDelay.Milliseconds())},
 		{a.thinking > 0, fmt.Sprintf("pages take %d ms", a.thinking.Milliseconds())},
+		{a.dnsMake != "" && a.dnsMake != dnsmasq && a.dnsDelay == 0, "names by " + a.dnsMake},
 		{a.asUser, "the agent has no rights"},
 	} {
 		if c.is {

@@ -227,17 +227,24 @@ func (w *World) ServeDNS(host string, addresses []string, options ...string) {
 	w.t.Helper()
 	_, err := exec.LookPath("dnsmasq")
 	Need(w.t, "dnsmasq (package dnsmasq-base)", err == nil)
-	w.stopDNS()
 	args := append([]string{
 		"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-daemon", "--log-facility=-",
 		"--pid-file=", "--user=root", "--bind-interfaces", "--listen-address=" + strings.Join(addresses, ","), "--local-ttl=60",
 	}, options...)
-	w.dns = w.Command(context.Background(), host, "dnsmasq", args...)
+	w.serveDNSBy(host, addresses[0], "dnsmasq", args...)
+}
+
+// serveDNSBy starts a name server in place of the one before, and waits until
+// it takes connections at an address.
+func (w *World) serveDNSBy(host, address, program string, args ...string) {
+	w.t.Helper()
+	w.stopDNS()
+	w.dns = w.Command(context.Background(), host, program, args...)
 	if err := w.dns.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.Await("an answer of dnsmasq", func() error {
-		conn, err := w.Dial(PC, "tcp", net.JoinHostPort(addresses[0], "53"))
+	w.Await("an answer of "+program, func() error {
+		conn, err := w.Dial(PC, "tcp", net.JoinHostPort(address, "53"))
 		if err != nil {
 			return err
 		}
