@@ -29,6 +29,8 @@ type Played struct {
 	// V3 are the credentials of SNMPv3, for a context named after the
 	// community.
 	V3 func(context string) snmp.Credentials
+	// Ciphers are those besides AES-128 that a user named after each has.
+	Ciphers []string
 }
 
 // Play answers as recorded devices do, until the test ends: snmpsim, on
@@ -72,6 +74,10 @@ func Play(t testing.TB, recordings ...Recording) Played {
 	args := []string{
 		"--data-dir=" + data, "--cache-dir=" + cache, "--agent-udpv4-endpoint=" + played.Address, "--logging-method=null",
 		"--v3-user=" + user, "--v3-auth-proto=SHA256", "--v3-auth-key=" + password, "--v3-priv-proto=AES", "--v3-priv-key=" + password,
+	}
+	for _, p := range [][2]string{{"aes192c", "AES192"}, {"aes256c", "AES256"}, {"aes192", "AES192BLMT"}, {"aes256", "AES256BLMT"}} {
+		played.Ciphers = append(played.Ciphers, p[0])
+		args = append(args, "--v3-user="+p[0], "--v3-auth-proto=SHA256", "--v3-auth-key="+password, "--v3-priv-proto="+p[1], "--v3-priv-key="+password)
 	}
 	if os.Getuid() == 0 {
 		args = append(args, "--process-user=nobody", "--process-group=nogroup")

@@ -163,6 +163,53 @@ func TestBrokenAgents(t *testing.T) {
 	}
 }
 
+// Many single objects come in few datagrams, in any order, from agents that
+// refuse large ones or fail on one object.
+func TestGet(t *testing.T) {
+	var asked []string
+	for i := range 200 {
+		asked = append(asked, fmt.Sprint("1.3.6.1.2.1.2.2.1.8.", 10000+i))
+	}
+	for name, c := range map[string]struct {
+		most, broken, requests int
+	}{
+		"a good one":            {1000, -1, 4},
+		"only ten at once":      {10, -1, 60},
+		"one object breaks all": {1000, 77, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := agent(t, func(r *gosnmp.SnmpPacket) *gosnmp.SnmpPacket {
+				out := &gosnmp.SnmpPacket{Variables: r.Variables}
+				for i, v := range r.Variables {
+					n := Index(strings.TrimPrefix(v.Name, "."))
+					r.Variables[i].Type, r.Variables[i].Value = gosnmp.Integer, int(n[len(n)-1])
+					if c.broken >= 0 && v.Name == "."+asked[c.broken] {
+						out.Error = gosnmp.GenErr
+					}
+				}
+				if len(r.Variables) > c.most {
+					out.Error = gosnmp.TooBig
+				}
+				slices.Reverse(out.Variables)
+				return out
+			})
+			values, err := s.Get(t.Context(), asked...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range values {
+				n := Index(asked[i])
+				if got, ok := v.Int(); ok == (i == c.broken) || ok && got != int64(n[len(n)-1]) {
+					t.Errorf("%s is %d (%t)", asked[i], got, ok)
+				}
+			}
+			if s.Stats().PDUs > c.requests {
+				t.Errorf("%d requests for %d objects", s.Stats().PDUs, len(asked))
+			}
+		})
+	}
+}
+
 // A device that never comes to an end is left.
 func TestEndlessTable(t *testing.T) {
 	n := 0
@@ -182,7 +229,7 @@ func TestSilentAndStopped(t *testing.T) {
 	if _, err := s.Get(ctx, "1.3.6.1.2.1.1.1.0"); !errors.Is(err, context.Canceled) {
 		t.Errorf("stopped: %v", err)
 	}
-	s.g.Timeout, s.g.Retries = 20*time.Millisecond, 0
+	s.patience = Patience{Timeout: 20 * time.Millisecond, Retries: -1}
 	if _, err := s.Get(t.Context(), "1.3.6.1.2.1.1.1.0"); !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "community") {
 		t.Errorf("silent: %v", err)
 	}
@@ -212,7 +259,6 @@ func TestCredentials(t *testing.T) {
 // FuzzAnswer gives an agent's bytes to the library that decodes them and to
 // what follows.
 func FuzzAnswer(f *testing.F) {
-	codec := gosnmp.GoSNMP{Version: gosnmp.Version2c, Community: "public", Logger: gosnmp.Logger{}}
 	packet := &gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: "public", PDUType: gosnmp.GetResponse, Variables: []gosnmp.SnmpPDU{
 		{Name: ".1.3.1.1.1", Type: gosnmp.OctetString, Value: "x"}, {Name: ".1.3.1.2.1", Type: gosnmp.Counter64, Value: uint64(1) << 63},
 		{Name: ".1.3.1.1.2", Type: gosnmp.ObjectIdentifier, Value: ".1.3.6"}, {Name: ".1.3.1.2.2", Type: gosnmp.IPAddress, Value: "192.0.2.1"},
@@ -222,19 +268,26 @@ func FuzzAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw)
+	codecs := []*gosnmp.GoSNMP{
+		{Version: gosnmp.Version2c, Community: "public"},
+		{Version: gosnmp.Version3, SecurityModel: gosnmp.UserSecurityModel, SecurityParameters: &gosnmp.UsmSecurityParameters{}},
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		answer, err := codec.SnmpDecodePacket(raw)
-		if err != nil || answer == nil {
-			return
-		}
-		open := []*column{{number: 0, root: ".1.3.1.1", last: ".1.3.1.1"}, {number: 1, root: ".1.3.1.2", last: ".1.3.1.2"}}
-		take(open, answer.Variables, func(_ int, index string, v Value) {
-			_, _ = v.Int()
-			_, _ = v.Address()
-			_, _, _, _ = v.Text(), v.MAC(), v.OID(), IndexMAC(Index(index))
-			if len(v.Text()) > 4*maxText {
-				t.Errorf("a text of %d bytes", len(v.Text()))
+		for _, codec := range codecs {
+			answer, err := codec.SnmpDecodePacket(slices.Clone(raw))
+			if err != nil || answer == nil {
+				continue
 			}
-		})
+			w := walk{each: func(_ int, index string, v Value) {
+				_, _ = v.Int()
+				_, _ = v.Address()
+				_, _ = v.Recorded()
+				_, _, _, _ = v.Text(), v.MAC(), v.OID(), IndexMAC(Index(index))
+				if len(v.Text()) > 4*maxText {
+					t.Errorf("a text of %d bytes", len(v.Text()))
+				}
+			}}
+			w.take([]*column{{number: 0, root: ".1.3.1.1", last: ".1.3.1.1"}, {number: 1, root: ".1.3.1.2", last: ".1.3.1.2"}}, answer.Variables)
+		}
 	})
 }

@@ -77,9 +77,24 @@ func (v Value) Text() string {
 	return ""
 }
 
+// plain tells that a text is as clean makes it: nearly all are.
+func plain(raw []byte) bool {
+	before := byte(' ')
+	for _, c := range raw {
+		if c < ' ' || c > '~' || c == ' ' && before == ' ' {
+			return false
+		}
+		before = c
+	}
+	return before != ' ' || len(raw) == 0
+}
+
 func clean(raw []byte) string {
 	raw = raw[:min(len(raw), maxText)]
 	text := string(raw)
+	if plain(raw) {
+		return text
+	}
 	if !utf8.Valid(raw) {
 		latin := make([]rune, len(raw))
 		for i, b := range raw {

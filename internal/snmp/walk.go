@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// maxObjects bounds one walk by default: a chassis of 20,000 interfaces with
-	// twenty columns has no more.
-	maxObjects = 400_000
+	// maxObjects, by default, and maxBytes bound one walk: a chassis of 20,000
+	// interfaces with thirty columns has no more.
+	maxObjects = 800_000
+	maxBytes   = 64 << 20
 	// maxColumns are walked abreast: their rows then come in few datagrams, and
 	// requests stay small.
 	maxColumns = 8
@@ -24,148 +25,195 @@ const (
 // column is one under way.
 type column struct {
 	number int    // its place in the caller's list
+	text   string // as the caller has it
+	scalar bool
 	root   string // ".1.3.6.1.2.1.2.2.1.2"
 	last   string
 	// seen are the objects of a column whose agent does not keep to the order.
 	seen map[string]bool
+	rows int
 }
 
-// Walk reads columns of tables, or scalars' parents, and calls each with the
-// column's place in the list, the row's index ("3.1") and the value. Columns
-// that the device does not have are passed over. Rows of one column come in the
-// agent's order.
+// Walk reads columns of tables, and scalars (whose names end in .0), and calls
+// each with the column's place in the list, the row's index ("3.1"; a scalar's is
+// "0") and the value. Columns that the device does not have are passed over. Rows
+// of one column come in the agent's order.
 //
 // Agents that go back, repeat themselves or stop early end only the column
 // concerned; of one that goes in circles a row may come twice.
 func (s *Session) Walk(ctx context.Context, columns []string, each func(column int, index string, v Value)) error {
-	// The first row of all tells which columns there are: one that the device
-	// does not have costs one object, not a datagram of others.
-	var there []*column
-	objects := 0
-	for start := 0; start < len(columns); start += maxAsked {
-		var open []*column
-		for i, oid := range columns[start:min(start+maxAsked, len(columns))] {
-			root := "." + strings.TrimPrefix(oid, ".")
-			open = append(open, &column{number: start + i, root: root, last: root})
+	w := walk{session: s, each: each}
+	var open []*column
+	for i, text := range columns {
+		text = strings.TrimPrefix(text, ".")
+		if s.absent[text] {
+			continue
 		}
-		for len(open) > 0 { // an agent may cut even the first row
-			answer, err := s.bulk(ctx, open, 1)
-			if err != nil {
-				return err
-			}
-			objects += len(answer)
-			there = append(there, take(open[:min(len(answer), len(open))], answer, each)...)
-			open = open[min(max(len(answer), 1), len(open)):]
-		}
+		parent, scalar := strings.CutSuffix(text, ".0")
+		open = append(open, &column{number: i, text: text, scalar: scalar, root: "." + parent, last: "." + parent})
 	}
-	for start := 0; start < len(there); start += maxColumns {
-		open := there[start:min(start+maxColumns, len(there))]
-		for len(open) > 0 {
-			answer, err := s.bulk(ctx, open, max(s.varbinds/len(open), 1))
+	// Scalars come with the first rows.
+	open, err := w.first(ctx, open)
+	if err != nil {
+		return err
+	}
+	rows := 0 // of the columns before: those of one table have about as many
+	for start := 0; start < len(open); start += maxColumns {
+		batch := open[start:min(start+maxColumns, len(open))]
+		for left := batch; len(left) > 0; {
+			repetitions := s.pace.repetitions(len(left))
+			if done := left[0].rows; rows > done {
+				repetitions = min(repetitions, rows-done+1)
+			}
+			answer, err := w.bulk(ctx, left, repetitions)
 			if err != nil {
 				return err
 			}
-			if objects += len(answer); objects > s.patience.Objects {
-				return fmt.Errorf("%s: %w: stopped after %d", s.address, ErrHostile, objects)
+			left = w.take(left, answer)
+		}
+		for _, c := range batch {
+			rows = max(rows, c.rows)
+			if s.known && c.rows == 0 {
+				s.absent[c.text] = true
 			}
-			open = take(open, answer, each)
 		}
 	}
 	return nil
 }
 
+// walk is one under way.
+type walk struct {
+	session        *Session
+	each           func(column int, index string, v Value)
+	objects, bytes int
+	names          []string
+}
+
+// first asks the first row of all: it tells which columns there are. One that
+// the device does not have then costs one object, not a datagram of others.
+// Where that is known, it only asks the scalars, if there are any.
+func (w *walk) first(ctx context.Context, columns []*column) (there []*column, err error) {
+	if w.session.known && !slices.ContainsFunc(columns, func(c *column) bool { return c.scalar }) {
+		return columns, nil
+	}
+	for start := 0; start < len(columns); start += maxAsked {
+		open := columns[start:min(start+maxAsked, len(columns))]
+		for len(open) > 0 { // an agent may cut even the first row
+			answer, err := w.bulk(ctx, open, 1)
+			if err != nil {
+				return nil, err
+			}
+			there = append(there, w.take(open[:min(len(answer), len(open))], answer)...)
+			open = open[min(max(len(answer), 1), len(open)):]
+		}
+	}
+	for _, c := range columns {
+		if c.rows == 0 {
+			w.session.absent[c.text] = true
+		}
+	}
+	return slices.DeleteFunc(there, func(c *column) bool { return c.scalar }), nil
+}
+
 // bulk asks the next rows of the open columns, fewer than wanted where the agent
 // can't answer so many.
-func (s *Session) bulk(ctx context.Context, open []*column, repetitions int) ([]gosnmp.SnmpPDU, error) {
-	oids := make([]string, len(open))
-	for i, c := range open {
-		oids[i] = c.last
-	}
-	old := s.g.Version == gosnmp.Version1
+func (w *walk) bulk(ctx context.Context, open []*column, repetitions int) ([]gosnmp.SnmpPDU, error) {
+	s := w.session
+	old := s.credentials.Version1
 	if old { // it has no GetBulk
 		repetitions = 1
 	}
+	w.names = w.names[:0]
+	for _, c := range open {
+		w.names = append(w.names, c.last)
+	}
 	for {
-		s.g.Context = ctx
-		answer, err := s.ask(oids, repetitions)
-		// Version 1 refuses a row of which one column has come to its end.
-		tooMuch := err == nil && (answer.Error == gosnmp.TooBig || answer.Error == gosnmp.GenErr || old && answer.Error == gosnmp.NoSuchName)
-		if err != nil {
-			err = s.explain(ctx, err)
-			tooMuch = errors.Is(err, ErrSilent) && s.answered
-		}
+		answer, err := s.exchange(ctx, getBulk, repetitions, w.names)
+		asked := len(open) * repetitions
+		tooMuch := err == nil && answer.Error != gosnmp.NoError || errors.Is(err, ErrSilent) && s.pace.slowest > 0
 		switch {
 		case tooMuch && repetitions > 1:
-			// An agent that answered before chokes on large answers: ask a
-			// quarter, for the rest of the session.
+			// An agent that answered before chokes on large answers: ask a quarter,
+			// for the rest of the session.
+			s.pace.choked(asked)
 			repetitions = max(repetitions/4, 1)
-			s.varbinds = len(open) * repetitions
 		case err != nil:
 			return nil, err
 		case tooMuch:
 			// Even one row is too much, or one of the columns breaks the agent.
-			return s.oneByOne(ctx, open)
-		case answer.Error != gosnmp.NoError:
-			return nil, nil
+			return w.oneByOne(ctx, open)
 		default:
-			s.answered = true
-			s.stats.Objects += len(answer.Variables)
-			return answer.Variables, nil
+			return answer.Variables, w.count(answer.Variables, asked)
 		}
 	}
 }
 
-// ask is one request for what follows the objects.
-func (s *Session) ask(oids []string, repetitions int) (*gosnmp.SnmpPacket, error) {
-	if s.g.Version == gosnmp.Version1 {
-		return s.g.GetNext(oids)
+// count notes what an answer cost and how large it was.
+func (w *walk) count(answer []gosnmp.SnmpPDU, asked int) error {
+	size := 0
+	for _, v := range answer {
+		size += length(v.Name) + valueBytes
+		if b, text := v.Value.([]byte); text {
+			size += len(b)
+		}
 	}
-	return s.g.GetBulk(oids, 0, uint32(repetitions))
+	if asked > 1 {
+		w.session.pace.answered(asked, len(answer), size)
+	}
+	w.session.stats.Objects += len(answer)
+	w.objects += len(answer)
+	if w.bytes += size; w.objects > w.session.patience.Objects || w.bytes > maxBytes {
+		return fmt.Errorf("%s: %w: stopped after %d", w.session.address, ErrHostile, w.objects)
+	}
+	return nil
 }
 
 // oneByOne asks each column by itself; one that the agent fails on ends.
-func (s *Session) oneByOne(ctx context.Context, open []*column) ([]gosnmp.SnmpPDU, error) {
+func (w *walk) oneByOne(ctx context.Context, open []*column) ([]gosnmp.SnmpPDU, error) {
 	row := make([]gosnmp.SnmpPDU, len(open))
 	for i, c := range open {
-		answer, err := s.g.GetNext([]string{c.last})
+		answer, err := w.session.exchange(ctx, getNext, 0, []string{c.last})
 		if err != nil {
-			return nil, s.explain(ctx, err)
+			return nil, err
 		}
 		row[i] = gosnmp.SnmpPDU{Type: gosnmp.EndOfMibView}
 		if answer.Error == gosnmp.NoError && len(answer.Variables) == 1 {
 			row[i] = answer.Variables[0]
 		}
 	}
-	s.stats.Objects += len(row)
-	return row, nil
+	return row, w.count(row, 1)
 }
 
 // take hands the rows of an answer on and gives the columns that go on. An agent
 // may cut the answer within a row: what it left out is asked for again. An
 // answer of nothing ends all.
-func take(open []*column, answer []gosnmp.SnmpPDU, each func(int, string, Value)) []*column {
+func (w *walk) take(open []*column, answer []gosnmp.SnmpPDU) []*column {
 	if len(answer) == 0 {
 		return nil
 	}
-	ended := make([]bool, len(open))
+	ended := 0
 	for i, v := range answer {
-		i %= len(open)
-		c := open[i]
-		if ended[i] {
+		c := open[i%len(open)]
+		if c.last == "" {
 			continue
 		}
 		index, inside := strings.CutPrefix(v.Name, c.root+".")
 		if !inside || v.Type == gosnmp.EndOfMibView || v.Type == gosnmp.NoSuchObject || !c.advance(v.Name) {
-			ended[i] = true
+			c.last = ""
+			ended++
 			continue
 		}
+		c.rows++
 		if value := (Value{v}); value.Known() {
-			each(c.number, index, value)
+			w.each(c.number, index, value)
 		}
 	}
-	var left []*column
-	for i, c := range open {
-		if !ended[i] {
+	if ended == 0 {
+		return open
+	}
+	left := make([]*column, 0, len(open)-ended)
+	for _, c := range open {
+		if c.last != "" {
 			left = append(left, c)
 		}
 	}
@@ -175,7 +223,7 @@ func take(open []*column, answer []gosnmp.SnmpPDU, each func(int, string, Value)
 // advance notes an object and tells whether it is a new one. Most agents answer
 // in ascending order; the objects of others are remembered one by one.
 func (c *column) advance(name string) bool {
-	if c.seen == nil && c.last != c.root && compare(name, c.last) <= 0 {
+	if c.seen == nil && c.rows > 0 && compare(name, c.last) <= 0 {
 		c.seen = map[string]bool{c.last: true}
 	}
 	if c.seen != nil {
