@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	"constat/internal/lab"
 	"constat/internal/snmp"
 	constatv1 "constat/proto/constat/v1"
@@ -189,6 +192,38 @@ func pollOnce(t testing.TB, address string, c snmp.Credentials) *Result {
 	return result
 }
 
+// between holds the polls between two whole ones against the whole one: of a
+// device at which nothing changes they say the same, and ask less.
+func between(t *testing.T, address string, c snmp.Credentials, whole *Result) {
+	t.Helper()
+	now := time.UnixMilli(whole.Plan.GetTakenAt())
+	last := Known{whole.Gear, whole.Counters, whole.Plan}
+	for _, kind := range []string{"status", "counters", "counters and stations"} {
+		session, err := snmp.Open(t.Context(), address, c, snmp.Patience{Timeout: 10 * time.Second, Retries: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		var news *News
+		if kind == "status" {
+			news, err = Status(t.Context(), session, last, now)
+		} else {
+			news, err = Counters(t.Context(), session, last, kind != "counters", now)
+		}
+		if err != nil || news.Partial != nil && whole.Partial == nil {
+			t.Errorf("%s: %v, %v", kind, err, news)
+			return
+		}
+		if news.Changed {
+			t.Errorf("%s: something changed", kind)
+		}
+		if diff := cmp.Diff(whole.Gear, news.Gear, protocmp.Transform(), protocmp.IgnoreFields(&constatv1.Gear{}, "poll_result")); diff != "" {
+			t.Errorf("%s says otherwise:\n%s", kind, diff)
+		}
+		t.Logf("%s: %d objects in %d requests, of %d in %d", kind, news.Stats.Objects, news.Stats.PDUs, whole.Stats.Objects, whole.Stats.PDUs)
+	}
+}
+
 // TestRealDevices polls recordings of real gear, where they lie beside the
 // repository, by both versions of the protocol.
 func TestRealDevices(t *testing.T) {
@@ -225,7 +260,9 @@ func TestRealDevices(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r.compare(t, pollOnce(t, played.Address, snmp.Credentials{Community: name}).Gear)
+			whole := pollOnce(t, played.Address, snmp.Credentials{Community: name})
+			r.compare(t, whole.Gear)
+			between(t, played.Address, snmp.Credentials{Community: name}, whole)
 		})
 	}
 	t.Run("SNMPv3", func(t *testing.T) {
