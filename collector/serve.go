@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -126,7 +125,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	healthv1.RegisterHealthServer(srv.grpc, health.NewServer())
 
 	srv.http = &http.Server{
-		Handler:           srv.routes(ctx),
+		Handler:           srv.routes(ctx, watch),
 		ReadHeaderTimeout: 10 * time.Second,
 		// Who sends or takes a page more slowly than this is no browser. Live
 		// streams lift both for themselves.
@@ -179,7 +178,7 @@ func (srv *server) consoleTLS() (*tls.Config, error) {
 }
 
 // routes puts what machines ask for beside the console.
-func (srv *server) routes(stopping context.Context) http.Handler {
+func (srv *server) routes(stopping context.Context, watch *gear.Watch) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -189,7 +188,7 @@ func (srv *server) routes(stopping context.Context) http.Handler {
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	})
-	mux.Handle("GET /metrics", promhttp.Handler())
+	mux.Handle("GET /metrics", srv.metrics(watch))
 	mux.Handle("/", console.New(srv.desk, srv.accounts, srv.catalog, console.Options{
 		BaseURL: srv.url(), Store: srv.store, Log: srv.log, Stopping: stopping,
 	}))
