@@ -250,6 +250,7 @@ func TestPagesInChromium(t *testing.T) {
 	endpoint, number := b.machineAsks("compta-07", "Claire Martin", "Rien ne s'ouvre depuis ce matin, ni l'intranet ni le webmail.", "internet", dnsDiagnosis)
 	_, other := b.machineAsks("port-112", "Yann Le Goff", "Mes documents restent dans la file.", "printing", printerDiagnosis)
 	device := b.switchWith("Gi1/0/5")
+	b.measured(device)
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)
@@ -259,7 +260,8 @@ func TestPagesInChromium(t *testing.T) {
 	pages := map[string]string{
 		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
-		"gear": "/gear", "device": "/gear/" + device,
+		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
+		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "style": "/style", "password": "/password",
 	}
 	looks := []struct {
@@ -281,6 +283,9 @@ func TestPagesInChromium(t *testing.T) {
 			}
 			if nameless := c.eval(nameless); nameless != "" {
 				t.Errorf("%s: controls without a name: %s", where, nameless)
+			}
+			if strings.HasPrefix(name, "device") || strings.HasPrefix(name, "port") && name != "port-idle" {
+				c.until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
 			}
 			c.keep(where)
 			c.quiet(where)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
+	"constat/collector/store"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -30,10 +31,21 @@ type deviceView struct {
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
 	Ports     []portRow
+	chartsView
+}
+
+// chartsView is the charts of a page.
+type chartsView struct {
+	Span  span
+	Spans []span
+	// Charts are those with something to draw; Measured: there may be some later.
+	Charts   []*chartView
+	Measured bool
 }
 
 // portRow is a port in the list of a device's.
 type portRow struct {
+	Index                                                            int32
 	Name, State, Tone, VLAN, Speed, Errors, Power, Neighbours, Alias string
 }
 
@@ -53,11 +65,85 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 	for _, p := range view.Gear.GetInterfaces() {
 		state, tone := v.speech.portState(p)
 		view.Ports = append(view.Ports, portRow{
-			Name: cmp.Or(p.GetName(), fmt.Sprint(p.GetIfIndex())), State: state, Tone: tone, VLAN: v.speech.portVLAN(p), Speed: v.speech.portSpeed(p.SpeedMbps, p.Duplex),
+			Index: p.GetIfIndex(), Name: cmp.Or(p.GetName(), fmt.Sprint(p.GetIfIndex())), State: state, Tone: tone, VLAN: v.speech.portVLAN(p), Speed: v.speech.portSpeed(p.SpeedMbps, p.Duplex),
 			Errors: v.speech.portErrors(p), Power: v.speech.portPower(p), Neighbours: neighbourNames(neighbours[p.GetIfIndex()]), Alias: p.GetAlias(),
 		})
 	}
+	view.chartsView = newChartsView(v)
+	measured, err := c.desk.Measured(v.Context(), view.Device.GetId(), view.Span.length, deviceMeasures)
+	if err != nil {
+		return err
+	}
+	view.Charts = v.speech.deviceCharts(measured, view.Span, c.now())
 	return c.render(w, v, http.StatusOK, "device", "gear", view)
+}
+
+func newChartsView(v *visit) chartsView {
+	return chartsView{Span: pickSpan(v.URL.Query().Get("span")), Spans: spans, Measured: true}
+}
+
+// portView is the page of one port.
+type portView struct {
+	Device            *constatv1.Device
+	TakenAt           *timestamppb.Timestamp
+	Name, State, Tone string
+	Facts             []socketRow
+	chartsView
+}
+
+// devicePort shows one port of a device, and what was measured of it.
+func (c *console) devicePort(w http.ResponseWriter, v *visit) error {
+	found, err := c.desk.Device(v.Context(), v.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s, g := v.speech, found.GetGear()
+	i := slices.IndexFunc(g.GetInterfaces(), func(p *constatv1.GearInterface) bool { return fmt.Sprint(p.GetIfIndex()) == v.PathValue("port") })
+	if i < 0 {
+		return desk.ErrNotFound
+	}
+	p := g.GetInterfaces()[i]
+	view := portView{Device: found.GetDevice(), TakenAt: found.GetTakenAt(), Name: cmp.Or(p.GetName(), fmt.Sprint(p.GetIfIndex())), chartsView: newChartsView(v)}
+	view.State, view.Tone = s.portState(p)
+	part := fmt.Sprint(p.GetIfIndex())
+	measured, err := c.desk.Measured(v.Context(), view.Device.GetId(), view.Span.length, func(m store.Measure) bool { return m.Part == part })
+	if err != nil {
+		return err
+	}
+	view.Charts = s.portCharts(measured, part, view.Span, c.now())
+	var neighbours []*constatv1.GearNeighbour
+	for _, n := range g.GetNeighbours() {
+		if n.LocalIfIndex != nil && n.GetLocalIfIndex() == p.GetIfIndex() {
+			neighbours = append(neighbours, n)
+		}
+	}
+	day := measured
+	if view.Span != spans[0] {
+		if day, err = c.portDay(v, view.Device.GetId(), p); err != nil {
+			return err
+		}
+	}
+	changed := ""
+	if p.LastChangeAt != nil {
+		changed = s.ago(p.GetLastChangeAt().AsTime(), c.now())
+	}
+	for _, fact := range [][2]string{
+		{"alias", p.GetAlias()}, {"speed", s.portSpeed(p.SpeedMbps, p.Duplex)}, {"vlan", s.portVLAN(p)}, {"power", s.portPower(p)},
+		{"neighbours", neighbourNames(neighbours)}, {"changed", changed}, {"errors", s.portErrors(p)}, {"errorsDay", s.errorsOfDay(day, p, c.now())},
+	} {
+		if fact[1] != "" {
+			view.Facts = append(view.Facts, socketRow{Label: s.say("socket." + fact[0]), Port: fact[1]})
+		}
+	}
+	return c.render(w, v, http.StatusOK, "port", "gear", view)
+}
+
+// portDay is what was measured of a port in the last day.
+func (c *console) portDay(v *visit, gearID string, p *constatv1.GearInterface) (map[store.Measure][]store.HourSum, error) {
+	part := fmt.Sprint(p.GetIfIndex())
+	return c.desk.Measured(v.Context(), gearID, spans[0].length, func(m store.Measure) bool {
+		return m.Part == part && slices.Contains(portCounts, m.Kind)
+	})
 }
 
 // socketView is both ends of a machine's cable.
@@ -114,6 +200,11 @@ func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
 	row("speed", s.portSpeed(p.SpeedMbps, p.Duplex), s.portSpeed(own.SpeedMbps, own.Duplex))
 	row("vlan", s.portVLAN(p), "")
 	row("errors", s.portErrors(p), "")
+	day, err := c.portDay(v, found.GetGearId(), p)
+	if err != nil {
+		return nil, err
+	}
+	row("errorsDay", s.errorsOfDay(day, p, c.now()), "")
 	row("power", s.portPower(p), "")
 	row("neighbours", neighbourNames(found.Neighbours), "")
 	row("via", s.between(found.Attachment), "")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,6 +70,62 @@ func (b *bench) switchWith(port string) (id string) {
 		b.Fatal(err)
 	}
 	return id
+}
+
+// measured keeps what a switch would have been measured in three days: a working
+// day's load, and damaged frames at one port since this morning.
+func (b *bench) measured(id string) {
+	b.Helper()
+	now := time.Now().Truncate(10 * time.Second)
+	for at := now.Add(-72 * time.Hour); at.Before(now); at = at.Add(5 * time.Minute) {
+		if quiet := now.Sub(at); quiet > 9*time.Hour && quiet < 10*time.Hour {
+			continue // it did not answer
+		}
+		day := math.Sin(float64(at.Unix()%86400) / 86400 * 2 * math.Pi)
+		busy := int64(2e6 * (1.1 + day))
+		values := map[store.Measure]int64{
+			{Kind: "in", Part: "1"}: busy, {Kind: "out", Part: "1"}: busy * 3, {Kind: "span", Part: "1"}: 300, {Kind: "crc", Part: "1"}: 0,
+			{Kind: "inErrors", Part: "1"}: 0, {Kind: "outDiscards", Part: "1"}: 0, {Kind: "changes", Part: "1"}: 0, {Kind: "watts", Part: "1"}: 63,
+			{Kind: "cpu"}: int64(150 + 80*day), {Kind: "memory", Part: "Processor"}: 431, {Kind: "memory", Part: "I/O"}: 220,
+			{Kind: "temperature", Part: "Inlet"}: int64(280 + 20*day), {Kind: "watts"}: 1130,
+			{Kind: "supply", Part: "Black Cartridge"}: int64(now.Sub(at) / time.Hour),
+		}
+		if now.Sub(at) < 5*time.Hour {
+			values[store.Measure{Kind: "crc", Part: "1"}] = at.Unix() % 37
+			values[store.Measure{Kind: "inErrors", Part: "1"}] = at.Unix() % 37
+		}
+		m, err := b.store.Append(b.Context(), id, at, values)
+		if err == nil {
+			err = b.store.Write(b.Context(), m.Put)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A port's page tells the same as a table as the chart draws, in both languages,
+// and the ticket what was counted since yesterday.
+func TestPortPage(t *testing.T) {
+	b := newBench(t)
+	id := b.switchWith("Gi1/0/5")
+	lea := b.as("lea")
+	lea.wants(lea.get("/gear/"+id+"/ports/1"), http.StatusOK, "Gi1/0/5", "Nothing measured in this time yet")
+	b.measured(id)
+	page := lea.wants(lea.get("/gear/"+id+"/ports/1"), http.StatusOK, "Gi1/0/5", "Compta, bureau 214", "Traffic", "Mbit/s", "Damaged frames (CRC)", "As a table", "Since yesterday",
+		`"unit":"bits_per_second"`, "null", "6.3 W")
+	if strings.Contains(page.body, "Drops out") {
+		t.Error("what was never counted is drawn")
+	}
+	if n := strings.Count(page.body, "<tr><th scope=\"row\"><time"); n < 3*23 {
+		t.Errorf("%d rows in three tables of a day", n)
+	}
+	lea.wants(lea.get("/gear/"+id+"/ports/1?span=30d"), http.StatusOK, "Traffic", time.Now().Add(-48*time.Hour).Format("2006-01-02"))
+	lea.wants(lea.get("/gear/"+id+"?span=nonsense"), http.StatusOK, "Processor", "Memory, Processor", "Inlet", "/gear/"+id+"/ports/1")
+	lea.wants(lea.get("/gear/"+id+"/ports/77"), http.StatusNotFound)
+	endpoint, _ := b.machineAsks("compta-07", "Claire Martin", "x", "internet", dnsDiagnosis)
+	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
+	lea.wants(lea.get("/tickets/1"), http.StatusOK, "/gear/"+id+"/ports/1", "damaged frames (CRC)")
 }
 
 // pluggedIn tells that a machine heard the port announce itself.

@@ -42,6 +42,7 @@ func (c *console) routes() http.Handler {
 
 	pages.Handle("GET /gear", c.signedIn(c.devices))
 	pages.Handle("GET /gear/{id}", c.signedIn(c.device))
+	pages.Handle("GET /gear/{id}/ports/{port}", c.signedIn(c.devicePort))
 
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))

@@ -8,7 +8,7 @@ import (
 	"path"
 )
 
-//go:embed static/*.js static/*.css static/*.svg static/htmx.LICENSE
+//go:embed static/*.js static/*.css static/*.svg static/*.LICENSE
 var static embed.FS
 
 // assets is the address of each file, with the hash of its content, so that a

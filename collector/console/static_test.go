@@ -9,18 +9,20 @@ import (
 	"testing"
 )
 
-func TestVendoredScriptIsTheOneNamed(t *testing.T) {
+func TestVendoredFilesAreThoseNamed(t *testing.T) {
 	readme, err := os.ReadFile("static/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := fs.ReadFile(static, "static/htmx.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(script)
-	if !strings.Contains(string(readme), hex.EncodeToString(sum[:])) {
-		t.Errorf("static/README.md does not name htmx.min.js by its SHA-256 %x: write the new version and hash there", sum)
+	for _, name := range []string{"htmx.min.js", "uPlot.iife.min.js", "uPlot.min.css"} {
+		content, err := fs.ReadFile(static, "static/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		if !strings.Contains(string(readme), hex.EncodeToString(sum[:])) {
+			t.Errorf("static/README.md does not name %s by its SHA-256 %x: write the new version and hash there", name, sum)
+		}
 	}
 }
 
