@@ -79,8 +79,12 @@ func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link stri
 				}
 				return a.conn, started, nil
 			}
-			if err = a.err; ctx.Err() != nil {
+			switch {
+			case resultOf(err) == "refused": // an answer says more than silence elsewhere
+			case ctx.Err() != nil:
 				err = context.DeadlineExceeded
+			default:
+				err = a.err
 			}
 			failed++
 			switch {

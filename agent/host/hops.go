@@ -8,8 +8,9 @@ import (
 )
 
 // hopLimit is how long the hardware address of a next hop is waited for. It
-// spans two of the kernel's own ARP or ND questions, which are a second apart.
-const hopLimit = 1100 * time.Millisecond
+// spans two of the kernel's own ARP or ND questions, which are a second apart,
+// with time for the second answer on a busy machine.
+const hopLimit = 1300 * time.Millisecond
 
 // hop is a neighbour that packets are handed to.
 type hop struct {

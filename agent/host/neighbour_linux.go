@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -32,18 +34,30 @@ func resolveGateway(ctx, whole context.Context, address netip.Addr, link string,
 	}
 	defer c.Close()
 	start := time.Now()
-	known := lookNeighbour(c, iface, address) != nil
+	before := lookNeighbour(c, iface, address)
+	known := before != nil && before.State&(unix.NUD_INCOMPLETE|unix.NUD_FAILED) == 0
 	asked := make(chan time.Time, 1) // when the kernel asked because of us; zero: never
+	var again atomic.Bool
 	go func() {
 		ctx, cancel := context.WithTimeout(whole, 2*gatewayLimit)
 		defer cancel()
 		if known && confirm(ctx, link+" "+address.WithZone("").String()) {
+			again.Store(true)
 			asked <- time.Now()
 		}
 		close(asked)
 	}()
+	// Where nobody was known, or once the kernel asks again because of us, the
+	// entry is reachable by an answer to that only; times are too coarse to tell
+	// one that came at once.
+	since := func() time.Duration {
+		if !known || again.Load() {
+			return math.MaxInt64
+		}
+		return time.Since(start)
+	}
 	poke(address)
-	state, mac = followNeighbour(ctx, c, iface, address, start)
+	state, mac = followNeighbour(ctx, c, iface, address, since)
 	if state != "" || whole.Err() != nil {
 		return state, mac
 	}
@@ -51,9 +65,10 @@ func resolveGateway(ctx, whole context.Context, address netip.Addr, link string,
 	if at.IsZero() {
 		return "", mac
 	}
-	ctx, cancel := context.WithDeadline(whole, at.Add(gatewayLimit))
+	// Silence since is the proof: it must outlast a lost answer or two.
+	ctx, cancel := context.WithDeadline(whole, at.Add(2*gatewayLimit))
 	defer cancel()
-	state, mac = followNeighbour(ctx, c, iface, address, start)
+	state, mac = followNeighbour(ctx, c, iface, address, since)
 	if state == "" && whole.Err() == nil {
 		state = "failed" // asked again by us, and silent since
 	}
@@ -62,9 +77,10 @@ func resolveGateway(ctx, whole context.Context, address netip.Addr, link string,
 
 // followNeighbour looks at an entry until it says whether somebody is there, or
 // ctx ends.
-func followNeighbour(ctx context.Context, c *rtnetlink.Conn, iface *net.Interface, address netip.Addr, start time.Time) (state, mac string) {
+func followNeighbour(ctx context.Context, c *rtnetlink.Conn, iface *net.Interface, address netip.Addr, since func() time.Duration) (state, mac string) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
-		state, mac = neighbourState(lookNeighbour(c, iface, address), time.Since(start))
+		within := since() // before the look: what is read later may be older
+		state, mac = neighbourState(lookNeighbour(c, iface, address), within)
 		if state == "reachable" || state == "notApplicable" || state == "failed" {
 			return state, mac
 		}

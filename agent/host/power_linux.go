@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,8 +109,38 @@ func readSupplies(r *reader, p *constatv1.Power) error {
 			p.Chargers = append(p.Chargers, c)
 		}
 	}
+	p.Batteries = append(p.Batteries, emptySlots(r, p.Batteries)...)
 	p.OnBattery = onBattery(p)
 	return nil
+}
+
+// emptySlots are those that the firmware tells of without a battery in them:
+// the kernel takes the supply of such a one away.
+func emptySlots(r *reader, known []*constatv1.Battery) (slots []*constatv1.Battery) {
+	const (
+		dir     = "/sys/bus/acpi/devices/"
+		present = 1 << 0 // of _STA (ACPI 6.5, 6.3.7)
+		filled  = 1 << 4 // of a control method battery's (10.2.1)
+	)
+	names, _ := r.names(dir) // not there: no ACPI
+	for _, name := range names {
+		if !strings.HasPrefix(name, "PNP0C0A:") || len(slots) == maxSupplies {
+			continue
+		}
+		status, err := strconv.ParseUint(r.value(dir+name+"/status"), 10, 32)
+		if err != nil || status&present == 0 || status&filled != 0 {
+			continue
+		}
+		path := r.value(dir + name + "/path") // \_SB_.PCI0.BAT0
+		slot := strings.TrimRight(path[strings.LastIndexByte(path, '.')+1:], "_")
+		if slot == "" {
+			slot = name
+		}
+		if !slices.ContainsFunc(known, func(b *constatv1.Battery) bool { return b.GetName() == slot }) {
+			slots = append(slots, &constatv1.Battery{Name: &slot, Present: set(false)})
+		}
+	}
+	return slots
 }
 
 // conserving tells whether Lenovo's consumer laptops hold the charge below

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,6 +58,23 @@ func TestPowerOfDesktop(t *testing.T) {
 	s = Observe(t.Context(), Config{Root: t.TempDir()}, []string{"power"})
 	if o := s.Manifest.Groups[0].Observation; o.Status != "unsupported" || s.Power != nil {
 		t.Errorf("a kernel without any of it: %v", o)
+	}
+}
+
+func TestEmptyBatterySlots(t *testing.T) {
+	root := tree(t, map[string]string{
+		"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/present": "1\n",
+		"sys/bus/acpi/devices/PNP0C0A:00/status": "31\n", "sys/bus/acpi/devices/PNP0C0A:00/path": "\\_SB_.BAT0\n",
+		"sys/bus/acpi/devices/PNP0C0A:01/status": "15\n", "sys/bus/acpi/devices/PNP0C0A:01/path": "\\_SB_.PCI0.LPCB.BAT1\n",
+		"sys/bus/acpi/devices/PNP0C0A:02/status": "0\n", "sys/bus/acpi/devices/PNP0C0A:02/path": "\\_SB_.BAT2\n",
+		"sys/bus/acpi/devices/PNP0C0D:00/status": "15\n",
+	})
+	var got []string
+	for _, b := range Observe(t.Context(), Config{Root: root}, []string{"power"}).Power.GetBatteries() {
+		got = append(got, b.GetName(), strconv.FormatBool(b.GetPresent()))
+	}
+	if want := []string{"BAT0", "true", "BAT1", "false"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -9,13 +9,14 @@ const spoolDirectory = "/var/spool/cups"
 type fsUse struct {
 	total, free, available uint64 // bytes; available to an ordinary user
 	inodes, freeInodes     uint64
+	readOnly               bool
 }
 
 // facts turns the answer of statvfs into facts. The share is counted as df does:
 // of what an ordinary user can fill, so that it reaches 100 when nothing is
 // left for them.
 func (u fsUse) facts() *constatv1.FileSystemUse {
-	f := &constatv1.FileSystemUse{TotalBytes: set(int64(u.total)), FreeBytes: set(int64(u.available))}
+	f := &constatv1.FileSystemUse{ReadOnly: &u.readOnly, TotalBytes: set(int64(u.total)), FreeBytes: set(int64(u.available))}
 	used := u.total - min(u.free, u.total)
 	f.UsedPercent = percent(used, used+u.available)
 	if u.inodes > 0 {

@@ -108,6 +108,6 @@ func statfs(point string) (fsUse, error) {
 	}
 	return fsUse{
 		total: s.Blocks * size, free: s.Bfree * size, available: s.Bavail * size,
-		inodes: s.Files, freeInodes: s.Ffree,
+		inodes: s.Files, freeInodes: s.Ffree, readOnly: s.Flags&unix.ST_RDONLY != 0,
 	}, nil
 }

@@ -133,7 +133,7 @@ var hostRows = []machineRow{
 		o.sh(`free=$(df --output=avail -k /home | tail -1); head -c $((free * 9 / 10))k /dev/zero >/home/films`)
 	}},
 	{fault: "", how: "a read-only image is full, as images are", procedure: "full",
-		beyond: "an ext4 that is mounted to be read only counts as a disk", inject: func(o *premises) {
+		inject: func(o *premises) {
 			o.mountDisk("/mnt", "16M", "")
 			o.sh("head -c 1G /dev/zero >/mnt/image 2>/dev/null || true")
 			o.sh("sed -i 's| /mnt ext4 defaults| /mnt ext4 ro|' /etc/fstab; mount -o remount,ro /mnt")

@@ -597,7 +597,9 @@ type FileSystemUse struct {
 	// The print spool lies on it.
 	Spool *bool `protobuf:"varint,9,opt,name=spool,proto3,oneof" json:"spool,omitempty"`
 	// ext4, xfs, NTFS, apfs, … (see Mount.type); read-only images are left out.
-	Type          *string `protobuf:"bytes,10,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	Type *string `protobuf:"bytes,10,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	// Mounted so that nothing can be written (ST_RDONLY of statvfs).
+	ReadOnly      *bool `protobuf:"varint,11,opt,name=read_only,json=readOnly,proto3,oneof" json:"read_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,6 +704,13 @@ func (x *FileSystemUse) GetType() string {
 	return ""
 }
 
+func (x *FileSystemUse) GetReadOnly() bool {
+	if x != nil && x.ReadOnly != nil {
+		return *x.ReadOnly
+	}
+	return false
+}
+
 var File_constat_v1_storage_proto protoreflect.FileDescriptor
 
 const file_constat_v1_storage_proto_rawDesc = "" +
@@ -802,7 +811,7 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\f_error_countB\t\n" +
 	"\a_remote\"D\n" +
 	"\x05Space\x12;\n" +
-	"\vfilesystems\x18\x01 \x03(\v2\x19.constat.v1.FileSystemUseR\vfilesystems\"\x92\x04\n" +
+	"\vfilesystems\x18\x01 \x03(\v2\x19.constat.v1.FileSystemUseR\vfilesystems\"\xc2\x04\n" +
 	"\rFileSystemUse\x12$\n" +
 	"\vmount_point\x18\x01 \x01(\tH\x00R\n" +
 	"mountPoint\x88\x01\x01\x12$\n" +
@@ -818,7 +827,9 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\x06system\x18\b \x01(\bH\aR\x06system\x88\x01\x01\x12\x19\n" +
 	"\x05spool\x18\t \x01(\bH\bR\x05spool\x88\x01\x01\x12\x17\n" +
 	"\x04type\x18\n" +
-	" \x01(\tH\tR\x04type\x88\x01\x01B\x0e\n" +
+	" \x01(\tH\tR\x04type\x88\x01\x01\x12 \n" +
+	"\tread_only\x18\v \x01(\bH\n" +
+	"R\breadOnly\x88\x01\x01B\x0e\n" +
 	"\f_mount_pointB\x0e\n" +
 	"\f_total_bytesB\r\n" +
 	"\v_free_bytesB\x0f\n" +
@@ -828,7 +839,9 @@ const file_constat_v1_storage_proto_rawDesc = "" +
 	"\x14_used_inodes_percentB\t\n" +
 	"\a_systemB\b\n" +
 	"\x06_spoolB\a\n" +
-	"\x05_typeB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x05_typeB\f\n" +
+	"\n" +
+	"_read_onlyB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_storage_proto_rawDescOnce sync.Once
