@@ -3,6 +3,8 @@ package gear
 import (
 	"cmp"
 	"context"
+	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -10,31 +12,35 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
+// fixedTables hold rows for what hardware and software have. That such a column
+// is absent holds until one of the two changes; tables that are empty at times
+// (neighbours, stations, alerts) are asked for ever.
+var fixedTables = []string{
+	"1.3.6.1.2.1.10.7.2.", "1.3.6.1.2.1.25.3.", "1.3.6.1.2.1.31.", "1.3.6.1.2.1.43.5.", "1.3.6.1.2.1.43.11.", "1.3.6.1.2.1.43.12.",
+	"1.3.6.1.2.1.47.", "1.3.6.1.2.1.99.", "1.3.6.1.2.1.105.", "1.3.6.1.4.1.9.2.1.", "1.3.6.1.4.1.9.6.1.", "1.3.6.1.4.1.9.9.13.",
+	"1.3.6.1.4.1.9.9.46.", "1.3.6.1.4.1.9.9.48.", "1.3.6.1.4.1.9.9.68.", "1.3.6.1.4.1.9.9.91.", "1.3.6.1.4.1.9.9.109.",
+	"1.3.6.1.4.1.9.9.117.", "1.3.6.1.4.1.9.9.221.", "1.3.6.1.4.1.9.9.276.", "1.3.6.1.4.1.9.9.315.", "1.3.6.1.4.1.9.9.402.", "1.3.6.1.4.1.9.9.500.",
+}
+
 // question is one object to read, and what its value is for.
 type question struct {
 	oid    string
 	answer func(v snmp.Value)
 }
 
-// maxGet is how many objects one Get asks.
-const maxGet = 60
-
 // ask reads objects one by one and hands their values on, in the order of the
 // list.
 func (p *poll) ask(ctx context.Context, questions []question) error {
-	for start := 0; start < len(questions); start += maxGet {
-		part := questions[start:min(start+maxGet, len(questions))]
-		oids := make([]string, len(part))
-		for i, q := range part {
-			oids[i] = q.oid
-		}
-		values, err := p.session.Get(ctx, oids...)
-		if err != nil {
-			return err
-		}
-		for i, q := range part {
-			q.answer(values[i])
-		}
+	oids := make([]string, len(questions))
+	for i, q := range questions {
+		oids[i] = q.oid
+	}
+	values, err := p.session.Get(ctx, oids...)
+	if err != nil {
+		return err
+	}
+	for i, q := range questions {
+		q.answer(values[i])
 	}
 	return nil
 }
@@ -162,4 +168,34 @@ func (p *poll) readings(statusOnly bool) []question {
 		}
 	}
 	return questions
+}
+
+// maxLearnt is how long it holds what a device does not have.
+const maxLearnt = 20 * time.Hour
+
+// profile is what a plan tells a session; ok is false where it is to be learnt
+// anew.
+func profile(plan *constatv1.GearPlan, now time.Time) (p snmp.Profile, ok bool) {
+	if now.Sub(time.UnixMilli(plan.GetLearntAt())) > maxLearnt {
+		return p, false
+	}
+	return snmp.Profile{Absent: plan.GetAbsent(), Varbinds: int(plan.GetVarbinds())}, true
+}
+
+// learn keeps in a plan what a session learnt. A session that knew what is absent
+// found nothing new, and what it knew holds for the same software only.
+func learn(plan, known *constatv1.GearPlan, p snmp.Profile) {
+	for _, oid := range p.Absent {
+		if startsWith(strings.TrimPrefix(oid, ".")+".", fixedTables) {
+			plan.Absent = append(plan.Absent, oid)
+		}
+	}
+	plan.Varbinds = int32(p.Varbinds)
+	switch {
+	case known == nil:
+	case known.GetSoftware() == plan.GetSoftware():
+		plan.LearntAt = known.GetLearntAt()
+	default:
+		plan.LearntAt = 0
+	}
 }

@@ -189,6 +189,7 @@ func pollOnce(t testing.TB, address string, c snmp.Credentials) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	learn(result.Plan, nil, session.Profile())
 	return result
 }
 
@@ -198,16 +199,23 @@ func between(t *testing.T, address string, c snmp.Credentials, whole *Result) {
 	t.Helper()
 	now := time.UnixMilli(whole.Plan.GetTakenAt())
 	last := Known{whole.Gear, whole.Counters, whole.Plan}
-	for _, kind := range []string{"status", "counters", "counters and stations"} {
+	for _, kind := range []string{"status", "counters", "counters and stations", "whole"} {
 		session, err := snmp.Open(t.Context(), address, c, snmp.Patience{Timeout: 10 * time.Second, Retries: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer session.Close()
+		learnt, _ := profile(whole.Plan, now)
+		session.Use(learnt)
 		var news *News
-		if kind == "status" {
+		switch kind {
+		case "status":
 			news, err = Status(t.Context(), session, last, now)
-		} else {
+		case "whole":
+			var again *Result
+			again, err = Poll(t.Context(), session, now)
+			news = &News{Result: again}
+		default:
 			news, err = Counters(t.Context(), session, last, kind != "counters", now)
 		}
 		if err != nil || news.Partial != nil && whole.Partial == nil {

@@ -98,7 +98,9 @@ func (p *poll) status(ctx context.Context) (*News, error) {
 			return
 		}
 		p.uptime = ticks
-		news.Changed = ticks/100 < p.out.Identity.GetUptimeSeconds()
+		if ticks/100 < p.out.Identity.GetUptimeSeconds() { // with other software, it may be
+			news.Changed, news.Hardware = true, true
+		}
 		p.out.Identity.UptimeSeconds = proto.Int64(ticks / 100)
 	}}}
 	for _, m := range p.plan.GetMarks() {

@@ -213,6 +213,11 @@ func (w *Watch) poll(ctx context.Context, session *snmp.Session, v *visited, now
 	within := map[kind]time.Duration{status: maxStatus, counters: maxCounters, whole: maxPoll}[v.kind]
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	var known *constatv1.GearPlan
+	if learnt, ok := profile(v.last.Plan, now); ok {
+		session.Use(learnt)
+		known = v.last.Plan
+	}
 	switch v.kind {
 	case status:
 		return Status(ctx, session, v.last, now)
@@ -221,7 +226,11 @@ func (w *Watch) poll(ctx context.Context, session *snmp.Session, v *visited, now
 		return Counters(ctx, session, v.last, stations, now)
 	}
 	result, err := Poll(ctx, session, now)
-	return &News{Result: result}, err
+	if err != nil {
+		return nil, err
+	}
+	learn(result.Plan, known, session.Profile())
+	return &News{Result: result}, nil
 }
 
 // lastKnown unpacks what a device said last.

@@ -45,6 +45,8 @@
         y: { range: (_, __, most) => [0, data.unit === "percent" ? 100 : Math.max(most * 1.1, 1)] },
       },
       cursor: { drag: { x: false, y: false } },
+      // Until somebody points at a time, the newest is told.
+      hooks: { ready: [(plot) => plot.setLegend({ idx: data.times.length - 1 })] },
       axes: [
         { ...axis, space: 64, values: (_, all) => all.map(short) },
         { ...axis, size: 84, values: (_, all) => all.map(say) },
@@ -62,9 +64,7 @@
       ],
     };
     place.replaceChildren();
-    const plot = new uPlot(options, [data.times, ...data.lines.map((line) => line.values)], place);
-    plot.setLegend({ idx: data.times.length - 1 });
-    return plot;
+    return new uPlot(options, [data.times, ...data.lines.map((line) => line.values)], place);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
