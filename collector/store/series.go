@@ -201,7 +201,7 @@ func sumOf(samples []series.Sample) HourSum {
 }
 
 // Samples gives what was measured of an owner from a time to another, of the
-// series that are wanted. It reaches back eight days.
+// series that are wanted; nil wants all. It reaches back eight days.
 func (s *Store) Samples(ctx context.Context, owner string, from, to time.Time, want func(Measure) bool) (map[Measure][]series.Sample, error) {
 	rows, err := s.query.SeriesHours(ctx, owner, Millis(series.Hour(from)), Millis(to))
 	if err != nil {
@@ -225,7 +225,7 @@ func (s *Store) Samples(ctx context.Context, owner string, from, to time.Time, w
 }
 
 // HourSums gives what the hours of an owner's series came to, from a time to
-// another. It reaches back four hundred days.
+// another, of the series that are wanted. It reaches back four hundred days.
 func (s *Store) HourSums(ctx context.Context, owner string, from, to time.Time, want func(Measure) bool) (map[Measure][]HourSum, error) {
 	found := map[Measure][]HourSum{}
 	add := func(name Measure, sum HourSum) {
@@ -244,7 +244,7 @@ func (s *Store) HourSums(ctx context.Context, owner string, from, to time.Time, 
 		}
 		for _, x := range sums.GetSeries() {
 			name := Measure{x.GetKind(), x.GetPart()}
-			if len(x.Counts) != len(x.Hours) || len(x.Sums) != len(x.Hours) || len(x.Maxima) != len(x.Hours) || !want(name) {
+			if len(x.Counts) != len(x.Hours) || len(x.Sums) != len(x.Hours) || len(x.Maxima) != len(x.Hours) || want != nil && !want(name) {
 				continue
 			}
 			for i, hour := range x.Hours {

@@ -1,0 +1,188 @@
+package gear
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gosnmp/gosnmp"
+
+	"constat/collector/store"
+	"constat/collector/store/storetest"
+	"constat/internal/lab"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// life is a device whose objects change while it is polled: snmpsim's writecache,
+// written by SNMP sets.
+type life struct {
+	*plant
+	to     *gosnmp.GoSNMP
+	uptime uint32
+}
+
+// changing makes objects of a recording writable.
+func (d device) changing(oids ...string) device {
+	for _, oid := range oids {
+		parts := strings.SplitN(d[oid], "|", 3)
+		d[oid] = fmt.Sprintf("%s|%s:writecache|value=%s", parts[0], parts[1], parts[2])
+	}
+	return d
+}
+
+func newLife(p *plant, address, community string) *life {
+	p.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		p.Fatal(err)
+	}
+	number, _ := strconv.Atoi(port)
+	l := &life{plant: p, uptime: 864000000, to: &gosnmp.GoSNMP{
+		Target: host, Port: uint16(number), Transport: "udp", Version: gosnmp.Version2c, Community: community, Timeout: 10 * time.Second, Retries: 2,
+	}}
+	if err := l.to.Connect(); err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { l.to.Conn.Close() })
+	return l
+}
+
+func (l *life) set(oid string, kind gosnmp.Asn1BER, value any) {
+	l.Helper()
+	answer, err := l.to.Set([]gosnmp.SnmpPDU{{Name: "." + oid, Type: kind, Value: value}})
+	if err != nil || answer.Error != gosnmp.NoError {
+		l.Fatalf("setting %s: %v, %v", oid, err, answer)
+	}
+}
+
+// passes lets time pass, for the device too, and polls what is due.
+func (l *life) passes(d time.Duration) *constatv1.GetGearResponse {
+	l.Helper()
+	l.uptime += uint32(d.Milliseconds() / 10)
+	l.set("1.3.6.1.2.1.1.3.0", gosnmp.TimeTicks, l.uptime)
+	l.turn(d)
+	return l.device("sw-floor-2")
+}
+
+// until lets time pass in steps in which the status is polled.
+func (l *life) until(d time.Duration) (last *constatv1.GetGearResponse) {
+	l.Helper()
+	for left := d; left > 0; left -= time.Minute {
+		last = l.passes(time.Minute)
+	}
+	return last
+}
+
+func named(r *constatv1.GetGearResponse) []string { return r.GetDevice().GetFaults() }
+
+// A day in the life of a switch: frames are damaged slowly, the processor is busy,
+// a line is full, a plug makes bad contact, a port fails. What takes time to see is
+// seen over time, and told since when.
+func TestLifeOfASwitch(t *testing.T) {
+	column := func(oid string, ifIndex int) string { return fmt.Sprintf("%s.%d", oid, ifIndex) }
+	var (
+		packets, crc = column("1.3.6.1.2.1.31.1.1.1.7", desk5), column("1.3.6.1.2.1.10.7.2.1.3", desk5)
+		oper, change = column(operStatus, desk5), column(lastChange, desk5)
+		octets       = column("1.3.6.1.2.1.31.1.1.1.10", uplink)
+		drops        = column("1.3.6.1.2.1.2.2.1.19", uplink)
+		cpu          = "1.3.6.1.4.1.9.9.109.1.1.1.1.8.1"
+	)
+	d := switchOf(8).set(packets, counterType, 1000).set(crc, "65", 40).set(change, ticksType, 500).set(octets, counterType, 1<<41).set(drops, "65", 4294967000)
+	text := d.changing("1.3.6.1.2.1.1.3.0", packets, crc, oper, change, octets, drops, cpu).recording()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		played := lab.Play(t, lab.Recording{Community: "floors", Text: text})
+		l := newLife(newPlant(t, s), played.Address, "floors")
+		l.community("floors", "floors")
+		l.add(played.Address, "floors")
+		if r := l.passes(time.Second); len(named(r)) != 0 || len(r.GetGear().GetInterfaces()) != 9 {
+			t.Fatalf("at first: %v", r)
+		}
+		began := l.at
+		if r := l.until(5 * time.Minute); len(named(r)) != 0 || portOf(r.GetGear()).GetDeltaSeconds() != 300 || r.GetTakenAt().AsTime().UnixMilli() != l.at.UnixMilli() {
+			t.Fatalf("after five minutes: %v, %v", named(r), portOf(r.GetGear()))
+		}
+
+		// Six damaged frames in five minutes are too few to say so, until they go on.
+		var r *constatv1.GetGearResponse
+		for n := range 2 {
+			l.set(crc, gosnmp.Counter32, uint32(40+6*(n+1)))
+			l.set(packets, gosnmp.Counter64, uint64(1000+20_000*(n+1)))
+			r = l.until(5 * time.Minute)
+			if got := slices.Contains(named(r), "cisco-port-crc-errors"); got != (n == 1) {
+				t.Errorf("after %d damaged frames: %v, %v", 6*(n+1), named(r), portOf(r.GetGear()))
+			}
+		}
+		if p := portOf(r.GetGear()); p.GetCrcErrors() != 12 || p.GetDeltaSeconds() < 600 || !p.GetErrorsSince().AsTime().Equal(began.Add(5*time.Minute).Truncate(time.Second)) {
+			t.Errorf("damaged frames since %v (began %v): %v", p.GetErrorsSince().AsTime(), began, p)
+		}
+		if r = l.until(5 * time.Minute); len(named(r)) != 0 {
+			t.Errorf("after a new cable: %v", named(r))
+		}
+		if r = l.until(15 * time.Minute); portOf(r.GetGear()).ErrorsSince != nil {
+			t.Errorf("long after: %v", portOf(r.GetGear()))
+		}
+
+		// The processor is busy, and the uplink full: its counter of drops begins
+		// again meanwhile.
+		l.set(cpu, gosnmp.Gauge32, uint32(95))
+		l.set(octets, gosnmp.Counter64, uint64(1<<41+950_000_000/8*300))
+		l.set(drops, gosnmp.Counter32, uint32(500))
+		busy := l.until(5 * time.Minute)
+		for _, want := range []string{"cisco-high-cpu", "cisco-uplink-saturated"} {
+			if !slices.Contains(named(busy), want) {
+				t.Errorf("a busy switch: %v, want %s", named(busy), want)
+			}
+		}
+		since := busy.GetGear().GetCpuHighSince()
+		if r = l.until(5 * time.Minute); !slices.Contains(named(r), "cisco-high-cpu") || slices.Contains(named(r), "cisco-uplink-saturated") ||
+			!r.GetGear().GetCpuHighSince().AsTime().Equal(since.AsTime()) || since == nil {
+			t.Errorf("five minutes later: %v, since %v, was %v", named(r), r.GetGear().GetCpuHighSince(), since)
+		}
+		l.set(cpu, gosnmp.Gauge32, uint32(12))
+		if r = l.until(5 * time.Minute); len(named(r)) != 0 || r.GetGear().CpuHighSince != nil {
+			t.Errorf("at rest: %v", named(r))
+		}
+
+		// A plug with bad contact: each poll finds the port up, but not since the same
+		// time.
+		for range 6 {
+			l.set(change, gosnmp.TimeTicks, l.uptime-200)
+			r = l.passes(time.Minute)
+		}
+		if !slices.Contains(named(r), "cisco-port-flapping") {
+			r = l.until(4 * time.Minute)
+		}
+		if !slices.Contains(named(r), "cisco-port-flapping") {
+			t.Errorf("flapping: %v, %v", named(r), portOf(r.GetGear()))
+		}
+		// It fails for good, which the next status shows.
+		l.set(oper, gosnmp.Integer, 2)
+		l.set(change, gosnmp.TimeTicks, l.uptime)
+		r = l.passes(time.Minute)
+		if p := portOf(r.GetGear()); p.GetOperStatus() != "down" || p.GetAdminStatus() != "up" || l.at.Sub(p.GetLastChangeAt().AsTime()).Round(time.Minute) != time.Minute {
+			t.Errorf("failed: %v", p)
+		}
+		if r = l.until(20 * time.Minute); len(named(r)) != 0 {
+			t.Errorf("an empty socket has %v", named(r))
+		}
+
+		// All of it is in the series.
+		kept, err := s.Samples(t.Context(), r.GetDevice().GetId(), began, l.at.Add(time.Minute), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := func(kind string, ifIndex int) (n int64) {
+			for _, x := range kept[store.Measure{Kind: kind, Part: strconv.Itoa(ifIndex)}] {
+				n += x.Value
+			}
+			return n
+		}
+		if sum("crc", desk5) != 12 || sum("outDiscards", uplink) != 796 || sum("changes", desk5) < 10 {
+			t.Errorf("in the series: %d damaged, %d dropped, %d changes", sum("crc", desk5), sum("outDiscards", uplink), sum("changes", desk5))
+		}
+	})
+}
