@@ -61,14 +61,15 @@ func jitter(d time.Duration) time.Duration { return d + rand.N(d/10+1) }
 
 // Run polls what is due until ctx ends.
 func (w *Watch) Run(ctx context.Context) {
-	free := make(chan struct{}, atOnce)
 	var polls sync.WaitGroup
 	defer polls.Wait()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	busy, done := 0, make(chan struct{}, atOnce)
 	troubled := false
 	for {
-		due, err := w.claim(ctx, atOnce-len(free))
+		places := atOnce - busy
+		due, err := w.claim(ctx, places)
 		if ctx.Err() != nil {
 			return
 		}
@@ -77,16 +78,24 @@ func (w *Watch) Run(ctx context.Context) {
 		}
 		troubled = err != nil
 		for _, device := range due {
-			free <- struct{}{}
+			busy++
 			polls.Go(func() {
-				defer func() { <-free }()
 				w.visit(ctx, device)
+				done <- struct{}{}
 			})
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		for wait := true; wait; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				wait = false
+			case <-done:
+				busy--
+				// More were due than there were places: they need not wait for the
+				// next look.
+				wait = len(due) < places || busy > atOnce/2
+			}
 		}
 	}
 }
