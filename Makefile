@@ -31,7 +31,7 @@ test: ## install what the tests need (as root) and run them all
 lint: ## formatting, vet, staticcheck, schema, generated files, builds for every system
 	.ci/lint
 
-bench: ## all benchmarks; beside others where they are: apt-get install fusioninventory-agent lshw
+bench: ## all benchmarks; beside others where they are: apt-get install fusioninventory-agent lshw snmp prometheus-snmp-exporter
 	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
 
 lab: ## inject real faults and show how they are named (FAULT=id: only that one; SEED=words: other worlds)
