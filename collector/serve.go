@@ -86,7 +86,7 @@ func start(ctx context.Context, s *settings, log *slog.Logger) (*server, error) 
 	if err != nil {
 		return nil, errors.Join(err, forAgents.Close(), forPeople.Close())
 	}
-	srv := &server{core: core, settings: s, log: log, ended: make(chan error, 2)}
+	srv := &server{core: core, settings: s, log: log, ended: make(chan error, 8)}
 	// The addresses in use, where a port of 0 left the choice to the system.
 	s.GRPC, s.HTTP = forAgents.Addr().String(), forPeople.Addr().String()
 	if err := srv.serve(forAgents, forPeople); err != nil {
@@ -141,6 +141,9 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 			return err
 		}
 		forPeople = tls.NewListener(forPeople, config)
+	}
+	if err := srv.listenToGear(ctx, watch); err != nil {
+		return err
 	}
 	srv.parts.Go(func() { srv.desk.Run(ctx) })
 	srv.parts.Go(func() { watch.Run(ctx) })

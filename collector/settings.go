@@ -33,6 +33,9 @@ type settings struct {
 	URL            string   `yaml:"url" doc:"address of the console as people type it; empty: made from http"`
 	TLSCertificate string   `yaml:"tlsCertificate" doc:"PEM certificate of the console; empty: one by the collector's own CA"`
 	TLSKey         string   `yaml:"tlsKey" doc:"PEM key of that certificate"`
+	Traps          string   `yaml:"traps" doc:"address for SNMP traps and informs of the gear that is polled, like :162; empty: none are taken"`
+	Syslog         string   `yaml:"syslog" doc:"address for syslog of the gear that is polled, UDP and TCP, like :514; empty: none is taken"`
+	SyslogTLS      string   `yaml:"syslogTls" doc:"address for the same over TLS, with the console's certificate, like :6514; empty: none is taken"`
 }
 
 func defaults() settings {
@@ -48,6 +51,11 @@ func (o *options) load(cmd *cobra.Command) (*settings, error) {
 	for key, address := range map[string]string{"grpc": s.GRPC, "http": s.HTTP} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return nil, fmt.Errorf("%s: %q is not an address like 127.0.0.1:7400 or :7400", key, address)
+		}
+	}
+	for key, address := range map[string]string{"traps": s.Traps, "syslog": s.Syslog, "syslogTls": s.SyslogTLS} {
+		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+			return nil, fmt.Errorf("%s: %q is not an address like :162 or 192.0.2.1:162", key, address)
 		}
 	}
 	if (s.TLSCertificate == "") != (s.TLSKey == "") {
@@ -119,6 +127,9 @@ func serveFlags(cmd *cobra.Command) {
 	f.String("url", "", "address of the console as people type it")
 	f.String("tls-certificate", "", "PEM `FILE` with the console's certificate")
 	f.String("tls-key", "", "PEM `FILE` with its key")
+	f.String("traps", "", "`ADDRESS` for SNMP traps and informs of the gear that is polled (default: none are taken)")
+	f.String("syslog", "", "`ADDRESS` for syslog of the gear that is polled, UDP and TCP (default: none is taken)")
+	f.String("syslog-tls", "", "`ADDRESS` for the same over TLS (default: none is taken)")
 }
 
 func configCommand(o *options) *cobra.Command {

@@ -207,6 +207,7 @@ func writeDevice(w io.Writer, m proto.Message) {
 	for _, c := range r.GetDiagnosis().GetRootCauses() {
 		fmt.Fprintf(w, "%s (%s, %s)\n  %s\n", c.GetTitle(), c.GetCertainty(), c.GetFault(), c.GetAdvice().GetTechnician())
 	}
+	writeEvents(w, r.GetEvents())
 	if len(g.GetInterfaces()) == 0 {
 		return
 	}
@@ -231,6 +232,24 @@ func writeDevice(w io.Writer, m proto.Message) {
 			speed = fmt.Sprintf("%d Mbit/s", p.GetSpeedMbps())
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.GetName(), state, vlan, speed, p.GetDuplex(), p.GetAlias())
+	}
+	_ = t.Flush()
+}
+
+// writeEvents lists what a device told by itself lately.
+func writeEvents(w io.Writer, events []*constatv1.GearEvent) {
+	const shown = 10
+	if len(events) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "\nTOLD\tPORT\tEVENT\tBY\tTIMES")
+	for _, e := range events[:min(len(events), shown)] {
+		what := e.GetKind()
+		if e.GetCause() != "" {
+			what += " (" + e.GetCause() + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s %s\t%d\n", localTime(e.GetAt()), e.GetPort(), what, e.GetSource(), e.GetMnemonic(), e.GetCount())
 	}
 	_ = t.Flush()
 }

@@ -31,7 +31,14 @@ type deviceView struct {
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
 	Ports     []portRow
+	Events    []eventRow
 	chartsView
+}
+
+// eventRow is what a device told by itself.
+type eventRow struct {
+	At                               *timestamppb.Timestamp
+	What, Port, Source, Text, Repeat string
 }
 
 // chartsView is the charts of a page.
@@ -75,6 +82,13 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	view.Charts = v.speech.deviceCharts(measured, view.Span, c.now())
+	for _, e := range found.GetEvents() {
+		row := eventRow{At: e.GetAt(), What: v.speech.event(e), Port: e.GetPort(), Source: v.speech.word("eventSource", e.GetSource()), Text: strings.TrimSpace(e.GetMnemonic() + " " + e.GetText())}
+		if e.GetCount() > 1 {
+			row.Repeat = v.speech.say("gear.eventCount", "N", e.GetCount())
+		}
+		view.Events = append(view.Events, row)
+	}
 	return c.render(w, v, http.StatusOK, "device", "gear", view)
 }
 
@@ -214,7 +228,19 @@ func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
 	if p.LastChangeAt != nil {
 		row("changed", s.ago(p.GetLastChangeAt().AsTime(), c.now()), "")
 	}
+	if e := p.GetLastEvent(); e != nil {
+		row("event", s.say("socket.eventAt", "Ago", s.ago(e.GetAt().AsTime(), c.now()), "Event", s.event(e), "Source", s.word("eventSource", e.GetSource())), "")
+	}
 	return view, nil
+}
+
+// event says what a device told.
+func (s *speech) event(e *constatv1.GearEvent) string {
+	text := s.word("event", e.GetKind())
+	if e.GetCause() != "" {
+		text += ": " + e.GetCause()
+	}
+	return text
 }
 
 // between says who stands between a port and the machine.

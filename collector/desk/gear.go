@@ -17,6 +17,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	"constat/internal/snmp"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -57,6 +58,9 @@ func (d *Desk) Device(ctx context.Context, idOrName string) (*constatv1.GetGearR
 		return nil, err
 	}
 	answer := &constatv1.GetGearResponse{Device: deviceMessage(row)}
+	if answer.Events, err = told(ctx, q, row.ID); err != nil {
+		return nil, err
+	}
 	facts, err := q.GearFacts(ctx, row.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return answer, nil
@@ -73,6 +77,27 @@ func (d *Desk) Device(ctx context.Context, idOrName string) (*constatv1.GetGearR
 	}
 	answer.Device.Faults = causes(answer.Diagnosis)
 	return answer, nil
+}
+
+// maxTold is how many events of a device are shown.
+const maxTold = 100
+
+// told is what a device told by itself, the latest first.
+func told(ctx context.Context, q *query.Queries, gearID string) ([]*constatv1.GearEvent, error) {
+	rows, err := q.EventsOf(ctx, gearID, 0, maxTold)
+	if err != nil {
+		return nil, err
+	}
+	var events []*constatv1.GearEvent
+	for _, row := range rows {
+		e := &constatv1.GearEvent{}
+		if err := store.UnpackMessage(row.Content, e); err != nil {
+			return nil, fmt.Errorf("the event %s: %w", row.ID, err)
+		}
+		e.At, e.Count = timestamp(row.At), proto.Int32(row.Count)
+		events = append(events, e)
+	}
+	return events, nil
 }
 
 // Credentials lists what opens devices, without what it holds.
@@ -420,7 +445,7 @@ func portNamed(g *constatv1.Gear, said string) *constatv1.GearInterface {
 	for _, same := range []func(*constatv1.GearInterface) bool{
 		func(p *constatv1.GearInterface) bool { return strings.EqualFold(p.GetName(), said) },
 		func(p *constatv1.GearInterface) bool { return mac != "" && parseMAC(p.GetMac()) == mac },
-		func(p *constatv1.GearInterface) bool { return sameName(p.GetName(), said) },
+		func(p *constatv1.GearInterface) bool { return snmp.SamePort(p.GetName(), said) },
 		func(p *constatv1.GearInterface) bool { return fmt.Sprint(p.GetIfIndex()) == said },
 	} {
 		var found []*constatv1.GearInterface
@@ -437,26 +462,6 @@ func portNamed(g *constatv1.Gear, said string) *constatv1.GearInterface {
 		}
 	}
 	return nil
-}
-
-// sameName tells that two names of a port are one, written out and short:
-// "GigabitEthernet1/0/5" and "Gi1/0/5".
-func sameName(a, b string) bool {
-	wordA, numberA := splitName(a)
-	wordB, numberB := splitName(b)
-	if numberA == "" || numberA != numberB || wordA == "" || wordB == "" {
-		return false
-	}
-	return strings.HasPrefix(wordA, wordB) || strings.HasPrefix(wordB, wordA)
-}
-
-func splitName(name string) (word, number string) {
-	name = strings.ToLower(strings.ReplaceAll(name, " ", ""))
-	i := strings.IndexAny(name, "0123456789")
-	if i < 0 {
-		return name, ""
-	}
-	return name[:i], name[i:]
 }
 
 // parseMAC reads an address in any usual notation, and writes it as the store

@@ -107,6 +107,9 @@ func (w *Watch) Remove(ctx context.Context, id string) error {
 		if err := q.DropGearAddresses(ctx, id); err != nil {
 			return err
 		}
+		if err := q.DropGearIPs(ctx, id); err != nil {
+			return err
+		}
 		if err := q.DropEvents(ctx, id); err != nil {
 			return err
 		}

@@ -144,8 +144,16 @@ func (t *tracks) keep(ctx context.Context, q *query.Queries, id string, g *const
 	return q.DropStations(ctx, id, store.Millis(now.Add(-forgetAfter)))
 }
 
-// keepOwn notes the addresses of the device's own interfaces.
+// keepOwn notes the device's own addresses.
 func keepOwn(ctx context.Context, q *query.Queries, id string, g *constatv1.Gear) error {
+	if err := q.DropGearIPs(ctx, id); err != nil {
+		return err
+	}
+	for _, a := range g.GetIdentity().GetAddresses() {
+		if err := q.AddGearIP(ctx, a, id); err != nil {
+			return err
+		}
+	}
 	if len(g.GetForwarding()) == 0 { // what forwards; a printer's own address is a station's
 		return nil
 	}

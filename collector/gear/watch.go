@@ -146,6 +146,7 @@ type visited struct {
 	// News is what the device said; nil: nothing.
 	*News
 	tracks *tracks // of the stations that it sees now
+	asked  time.Time
 	// state and reason are how it went.
 	state, reason string
 }
@@ -153,7 +154,7 @@ type visited struct {
 // ask reads what is due of a device. That it does not answer is no error, but a
 // state.
 func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
-	v := &visited{kind: whole, state: "ok"}
+	v := &visited{kind: whole, state: "ok", asked: w.now()}
 	var err error
 	if v.before, err = w.store.Read().GearFacts(ctx, device.ID); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
@@ -328,6 +329,9 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 		if err != nil || mine == 0 {
 			return err
 		}
+		if err := hastened(ctx, q, device.ID, v.asked, now); err != nil {
+			return err
+		}
 		if facts == nil {
 			return q.TouchGearFacts(ctx, device.ID, store.Millis(now))
 		}
@@ -417,6 +421,9 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 	}
 	if v.Hardware {
 		v.Plan.LearntAt = 0
+	}
+	if err := recall(ctx, w.store.Read(), device.ID, v.Gear, now); err != nil {
+		return nil, nil, err
 	}
 	for _, part := range []struct {
 		content proto.Message

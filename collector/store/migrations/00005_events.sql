@@ -55,3 +55,11 @@ CREATE TABLE station_addresses (
 );
 CREATE INDEX station_addresses_by_gear ON station_addresses (gear_id, seen_at);
 CREATE INDEX station_addresses_by_mac ON station_addresses (mac, seen_at);
+
+-- The addresses that devices have, beside those they are polled at.
+CREATE TABLE gear_ips (
+    address TEXT NOT NULL,
+    gear_id TEXT NOT NULL,
+    PRIMARY KEY (address, gear_id)
+);
+CREATE INDEX gear_ips_by_gear ON gear_ips (gear_id);

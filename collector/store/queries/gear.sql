@@ -158,3 +158,12 @@ UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2;
 -- name: RereadGear :exec
 -- Has everything read at the next poll.
 UPDATE gear SET whole_due_at = 0 WHERE id = $1;
+
+-- name: GearIPs :many
+SELECT address, gear_id FROM gear_ips ORDER BY address, gear_id;
+
+-- name: AddGearIP :exec
+INSERT INTO gear_ips (address, gear_id) VALUES ($1, $2) ON CONFLICT (address, gear_id) DO NOTHING;
+
+-- name: DropGearIPs :exec
+DELETE FROM gear_ips WHERE gear_id = $1;

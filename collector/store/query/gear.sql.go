@@ -75,6 +75,15 @@ func (q *Queries) AddGearAddress(ctx context.Context, mac string, gearID string)
 	return err
 }
 
+const addGearIP = `-- name: AddGearIP :exec
+INSERT INTO gear_ips (address, gear_id) VALUES ($1, $2) ON CONFLICT (address, gear_id) DO NOTHING
+`
+
+func (q *Queries) AddGearIP(ctx context.Context, address string, gearID string) error {
+	_, err := q.db.ExecContext(ctx, addGearIP, address, gearID)
+	return err
+}
+
 const addressesOfStation = `-- name: AddressesOfStation :many
 SELECT address, seen_at FROM station_addresses WHERE mac = $1 ORDER BY seen_at DESC, address LIMIT 8
 `
@@ -280,6 +289,15 @@ DELETE FROM gear_facts WHERE gear_id = $1
 
 func (q *Queries) DropGearFacts(ctx context.Context, gearID string) error {
 	_, err := q.db.ExecContext(ctx, dropGearFacts, gearID)
+	return err
+}
+
+const dropGearIPs = `-- name: DropGearIPs :exec
+DELETE FROM gear_ips WHERE gear_id = $1
+`
+
+func (q *Queries) DropGearIPs(ctx context.Context, gearID string) error {
+	_, err := q.db.ExecContext(ctx, dropGearIPs, gearID)
 	return err
 }
 
@@ -626,6 +644,33 @@ func (q *Queries) GearFacts(ctx context.Context, gearID string) (GearFact, error
 		&i.Plan,
 	)
 	return i, err
+}
+
+const gearIPs = `-- name: GearIPs :many
+SELECT address, gear_id FROM gear_ips ORDER BY address, gear_id
+`
+
+func (q *Queries) GearIPs(ctx context.Context) ([]GearIp, error) {
+	rows, err := q.db.QueryContext(ctx, gearIPs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GearIp
+	for rows.Next() {
+		var i GearIp
+		if err := rows.Scan(&i.Address, &i.GearID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const gearStates = `-- name: GearStates :many

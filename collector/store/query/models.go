@@ -158,6 +158,11 @@ type GearFact struct {
 	Plan      []byte
 }
 
+type GearIp struct {
+	Address string
+	GearID  string
+}
+
 type LatestFact struct {
 	EndpointID string
 	GroupName  string

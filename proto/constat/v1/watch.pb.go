@@ -513,8 +513,10 @@ type GetGearResponse struct {
 	Device *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
 	Gear   *Gear                  `protobuf:"bytes,2,opt,name=gear,proto3" json:"gear,omitempty"`
 	// When that was read.
-	TakenAt       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
-	Diagnosis     *Diagnosis             `protobuf:"bytes,4,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
+	TakenAt   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
+	Diagnosis *Diagnosis             `protobuf:"bytes,4,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
+	// What it told by itself, the latest first, at most a hundred.
+	Events        []*GearEvent `protobuf:"bytes,10,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +575,13 @@ func (x *GetGearResponse) GetTakenAt() *timestamppb.Timestamp {
 func (x *GetGearResponse) GetDiagnosis() *Diagnosis {
 	if x != nil {
 		return x.Diagnosis
+	}
+	return nil
+}
+
+func (x *GetGearResponse) GetEvents() []*GearEvent {
+	if x != nil {
+		return x.Events
 	}
 	return nil
 }
@@ -1087,12 +1096,14 @@ const file_constat_v1_watch_proto_rawDesc = "" +
 	"\x10ListGearResponse\x12,\n" +
 	"\adevices\x18\x01 \x03(\v2\x12.constat.v1.DeviceR\adevices\" \n" +
 	"\x0eGetGearRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xcf\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xfe\x01\n" +
 	"\x0fGetGearResponse\x12*\n" +
 	"\x06device\x18\x01 \x01(\v2\x12.constat.v1.DeviceR\x06device\x12$\n" +
 	"\x04gear\x18\x02 \x01(\v2\x10.constat.v1.GearR\x04gear\x125\n" +
 	"\btaken_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\atakenAt\x123\n" +
-	"\tdiagnosis\x18\x04 \x01(\v2\x15.constat.v1.DiagnosisR\tdiagnosis\"*\n" +
+	"\tdiagnosis\x18\x04 \x01(\v2\x15.constat.v1.DiagnosisR\tdiagnosis\x12-\n" +
+	"\x06events\x18\n" +
+	" \x03(\v2\x15.constat.v1.GearEventR\x06events\"*\n" +
 	"\x12FindStationRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\"M\n" +
 	"\x13FindStationResponse\x126\n" +
@@ -1167,7 +1178,8 @@ var file_constat_v1_watch_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
 	(*Gear)(nil),                     // 19: constat.v1.Gear
 	(*Diagnosis)(nil),                // 20: constat.v1.Diagnosis
-	(*Attachment)(nil),               // 21: constat.v1.Attachment
+	(*GearEvent)(nil),                // 21: constat.v1.GearEvent
+	(*Attachment)(nil),               // 22: constat.v1.Attachment
 }
 var file_constat_v1_watch_proto_depIdxs = []int32{
 	18, // 0: constat.v1.Device.state_since:type_name -> google.protobuf.Timestamp
@@ -1178,30 +1190,31 @@ var file_constat_v1_watch_proto_depIdxs = []int32{
 	19, // 5: constat.v1.GetGearResponse.gear:type_name -> constat.v1.Gear
 	18, // 6: constat.v1.GetGearResponse.taken_at:type_name -> google.protobuf.Timestamp
 	20, // 7: constat.v1.GetGearResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	21, // 8: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
-	15, // 9: constat.v1.ListCredentialsResponse.credentials:type_name -> constat.v1.SnmpCredential
-	18, // 10: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
-	1,  // 11: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
-	3,  // 12: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
-	5,  // 13: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
-	7,  // 14: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
-	9,  // 15: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
-	11, // 16: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
-	13, // 17: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
-	16, // 18: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
-	2,  // 19: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
-	4,  // 20: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
-	6,  // 21: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
-	8,  // 22: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
-	10, // 23: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
-	12, // 24: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
-	14, // 25: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
-	17, // 26: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	21, // 8: constat.v1.GetGearResponse.events:type_name -> constat.v1.GearEvent
+	22, // 9: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
+	15, // 10: constat.v1.ListCredentialsResponse.credentials:type_name -> constat.v1.SnmpCredential
+	18, // 11: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
+	1,  // 12: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
+	3,  // 13: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
+	5,  // 14: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
+	7,  // 15: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
+	9,  // 16: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
+	11, // 17: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
+	13, // 18: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
+	16, // 19: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
+	2,  // 20: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
+	4,  // 21: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
+	6,  // 22: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
+	8,  // 23: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
+	10, // 24: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
+	12, // 25: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
+	14, // 26: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
+	17, // 27: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
+	20, // [20:28] is the sub-list for method output_type
+	12, // [12:20] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_watch_proto_init() }
