@@ -98,6 +98,9 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 			return err
 		}
 		link := c.link.Load()
+		if link == nil {
+			return nil // the agent ends
+		}
 		c.adopt(link.Policy())
 		err := link.Run(ctx, uplink.Handlers{
 			Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: catalogVersion,

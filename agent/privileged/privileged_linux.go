@@ -267,6 +267,7 @@ func listen(ctx context.Context, f *os.File, idle time.Duration) error {
 	if !ok {
 		return errors.New("the service manager must hand over a UNIX socket")
 	}
+	defer context.AfterFunc(ctx, func() { l.Close() })()
 	var busy atomic.Int32
 	for {
 		_ = unixListener.SetDeadline(time.Now().Add(idle))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -219,5 +220,35 @@ func TestHandOverRefuses(t *testing.T) {
 	}
 	if info, err := os.Stat(secret); err != nil || ownedBy(info, nobody) {
 		t.Errorf("the file of root's is %v, %v", info.Sys(), err)
+	}
+}
+
+// TestListeningHelperEnds: told to stop, it does not wait for its idle time.
+func TestListeningHelperEnds(t *testing.T) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(t.TempDir(), "socket")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- listen(ctx, f, time.Hour) }()
+	c, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on listening")
 	}
 }
