@@ -1,0 +1,228 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// installation is a machine with a real systemd, and the packages of this tree
+// on its disk.
+type installation struct {
+	*Machine
+	w *World
+	t *testing.T
+}
+
+// newInstallation starts a machine that never had any of our packages.
+func newInstallation(t *testing.T, packages ...string) *installation {
+	t.Helper()
+	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
+	_, err := exec.LookPath("dpkg-deb")
+	Need(t, "dpkg", err == nil)
+	w := NewWorld(t)
+	m := &installation{StartMachine(t, w, PC, "/bin/true"), w, t}
+	// Some images forbid packages to start services; a machine at work does not.
+	m.Sh("rm -f /usr/sbin/policy-rc.d")
+	for _, file := range packages {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.WriteFile("/root/"+filepath.Base(file), string(content))
+	}
+	return m
+}
+
+// buildPackages builds packages of this tree, quickly and so large.
+func buildPackages(t *testing.T, names, formats string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	cmd := exec.Command(filepath.Join("..", "..", "installers", "linux", "build"), dir, names, "amd64", formats)
+	cmd.Env = append(os.Environ(), "VERSION=1.0.0", "COMPRESSION=none")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the packages: %v\n%s", err, text)
+	}
+	return dir
+}
+
+// another makes a package of another version out of one.
+func another(t *testing.T, file, version string) string {
+	t.Helper()
+	to := strings.Replace(file, "_1.0.0-1_", "_"+version+"-1_", 1)
+	out, err := exec.Command("sh", "-ec", `dpkg-deb -R "$1" "$3/x"; sed -i "s/^Version: .*/Version: $4-1/" "$3/x/DEBIAN/control"; dpkg-deb --root-owner-group -Znone -b "$3/x" "$2"`,
+		"sh", file, to, t.TempDir(), version).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return to
+}
+
+// wants fails the test unless a text has all of these in it.
+func wants(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in:\n%s", part, text)
+		}
+	}
+}
+
+// files lists what is on the machine's disk, with owner, mode and size, and its
+// accounts, without what the system itself writes as it goes: logs, caches, and
+// the copies of the former accounts.
+func (m *installation) files() map[string]bool {
+	m.t.Helper()
+	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /root -o -path /var/log -o -path /var/lib/dpkg \
+		-o -path /var/cache/man -o -path /var/lib/systemd/timesync -o -path /var/tmp \
+		-o -path '/etc/*-' -o -path /etc/gshadow \) -prune -o -type d -printf '%p %u %m\n' -o -printf '%p %u %m %s\n' | sort; cat /etc/passwd /etc/group`)
+	lines := map[string]bool{}
+	for line := range strings.Lines(list) {
+		lines[line] = true
+	}
+	return lines
+}
+
+// pid is the process of a service.
+func (m *installation) pid(unit string) string {
+	m.t.Helper()
+	return strings.TrimSpace(m.Sh(`systemctl show --property=MainPID --value "$1"`, unit))
+}
+
+// awaitConnected waits until the agent says that it reports.
+func (m *installation) awaitConnected() {
+	m.t.Helper()
+	m.w.Await("the agent's connection", func() error {
+		out, err := m.sh("constat-agent status")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+// TestInstall takes the packages of Debian through a life: installed, enrolled,
+// diagnosed, upgraded, killed, removed and purged, with mistakes in between that
+// have to be said where the administrator looks, in the installer's own words.
+func TestInstall(t *testing.T) {
+	dir := buildPackages(t, "agent collector", "deb")
+	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
+	newer := another(t, agent, "1.1.0")
+	m := newInstallation(t, agent, newer, collector)
+	before := m.files()
+
+	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: it runs. Sign in to its console with: constat-collector user link admin")
+	wants(t, m.Sh("constat-collector user link admin"), "/sign-in/link/")
+
+	// A package without a collector's address.
+	wants(t, m.Sh("dpkg -i /root/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
+	wants(t, m.Sh("dpkg --purge constat-agent 2>&1"), "Purging configuration files for constat-agent")
+
+	// With one: from the command to the first facts at the collector.
+	m.Sh(`mkdir /etc/constat-agent; printf 'CONSTAT_COLLECTOR=127.0.0.1:7400\nCONSTAT_TOKEN=%s\n' "$(constat-collector token create)" >/etc/constat-agent/enrolment.env
+		constat-collector user token admin >/root/api`)
+	start := time.Now()
+	said := m.Sh("dpkg -i /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
+	m.w.Await("the first facts", func() error {
+		if list := m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json"); !strings.Contains(list, `"osName": "Debian`) {
+			return fmt.Errorf("none yet: %s", list)
+		}
+		return nil
+	})
+	t.Logf("from dpkg -i to the first facts at the collector: %.1f s", time.Since(start).Seconds())
+	wants(t, said, "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("stat -c %U:%a /etc/constat-agent/enrolment.env"), "root:600")
+
+	// Shut in, it sees what it would see without: the half with the rights
+	// answers, and nothing is taken for read-only.
+	ticket := m.Sh(`constat-agent ticket new --complaint full --text "first" >/dev/null; CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 1`)
+	wants(t, ticket, "diagnosis, constat")
+	for _, wrong := range []string{"denied", "read-only", "read only"} {
+		if strings.Contains(ticket, wrong) {
+			t.Errorf("%q in:\n%s", wrong, ticket)
+		}
+	}
+	for unit, limit := range map[string]float64{"constat-agent.service": 3, "constat-collector.service": 3, "constat-agent-privileged.service": 3.5} {
+		text, _ := m.sh("systemd-analyze security --no-pager $1 | tail -1", unit)
+		var exposure float64
+		if found := regexp.MustCompile(`: ([0-9.]+) `).FindStringSubmatch(text); len(found) == 2 {
+			_, _ = fmt.Sscan(found[1], &exposure)
+		}
+		if exposure == 0 || exposure > limit {
+			t.Errorf("%s: %s", unit, text)
+		}
+		t.Logf("%s: exposure %.1f", unit, exposure)
+	}
+
+	// Upgrade: the identity and the administrator's file stay, the new program runs.
+	m.Sh("echo '# mine' >>/etc/constat-agent/agent.yaml")
+	identity, former := m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json"), m.pid("constat-agent.service")
+	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("tail -1 /etc/constat-agent/agent.yaml"), "# mine")
+	if m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json") != identity || m.pid("constat-agent.service") == former {
+		t.Error("the upgrade changed the identity, or the old program goes on")
+	}
+
+	// Killed, it is back.
+	former = m.pid("constat-agent.service")
+	m.Sh("kill -9 $1", former)
+	m.w.Await("another process", func() error {
+		if now := m.pid("constat-agent.service"); now == former || now == "0" {
+			return fmt.Errorf("it is %s", now)
+		}
+		return nil
+	})
+	m.awaitConnected()
+
+	// A configuration that this version does not know: the old program goes on.
+	former = m.pid("constat-agent.service")
+	m.Sh("cp /etc/constat-agent/agent.yaml /root/; echo 'shiny: true' >>/etc/constat-agent/agent.yaml")
+	wants(t, m.Sh("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NOT STARTED: /etc/constat-agent/agent.yaml:", `unknown field "shiny"`, "A version that ran before goes on running")
+	if m.pid("constat-agent.service") != former {
+		t.Error("the old program was ended")
+	}
+	m.Sh("cp /root/agent.yaml /etc/constat-agent/")
+
+	// The account is gone, and comes back with the package.
+	m.Sh("systemctl stop constat-agent.service constat-agent-privileged.socket; userdel constat")
+	if out, err := m.sh("systemctl start constat-agent.service"); err == nil {
+		t.Errorf("it starts without its account: %s", out)
+	}
+	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+
+	// A spent token. The state is kept by remove, and gone after purge.
+	m.Sh("cp /etc/constat-agent/enrolment.env /root/; dpkg --remove constat-agent 2>&1")
+	wants(t, m.Sh("ls /var/lib/constat-agent /etc/constat-agent"), "identity.json", "agent.yaml")
+	m.Sh("dpkg --purge constat-agent 2>&1; mkdir /etc/constat-agent; cp /root/enrolment.env /etc/constat-agent/")
+	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: NOT ENROLLED, and it goes on trying", "token")
+
+	// A port that is taken.
+	m.Sh(`systemctl stop constat-collector; systemd-run --quiet --unit=other constat-collector serve --data /var/tmp/other --http 127.0.0.1:7999`)
+	m.w.Await("another program on the port", func() error {
+		_, err := m.sh("systemctl is-active other && test -e /var/tmp/other/ca.pem")
+		return err
+	})
+	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: THE SERVICE DOES NOT START: 127.0.0.1:7400 is in use by another program", "--grpc")
+	m.Sh("systemctl stop other; rm -r /var/tmp/other")
+
+	m.Sh("dpkg --purge constat-agent constat-collector 2>&1")
+	if units := m.Sh("systemctl list-units --all --no-legend 'constat*'; ls -d /run/constat* 2>/dev/null || true"); units != "" {
+		t.Errorf("left at work: %s", units)
+	}
+	after := m.files()
+	for line := range after {
+		if !before[line] {
+			t.Errorf("left behind: %s", line)
+		}
+	}
+	for line := range before {
+		if !after[line] {
+			t.Errorf("taken away: %s", line)
+		}
+	}
+}
