@@ -26,7 +26,7 @@ func newInstallation(t *testing.T, packages ...string) *installation {
 	_, err := exec.LookPath("dpkg-deb")
 	Need(t, "dpkg", err == nil)
 	w := NewWorld(t)
-	m := &installation{StartMachine(t, w, PC, "/bin/true"), w, t}
+	m := &installation{StartMachine(t, w, PC, "/bin/true", nil), w, t}
 	// Some images forbid packages to start services; a machine at work does not.
 	m.Sh("rm -f /usr/sbin/policy-rc.d")
 	for _, file := range packages {
