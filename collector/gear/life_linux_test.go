@@ -186,3 +186,149 @@ func TestLifeOfASwitch(t *testing.T) {
 		}
 	})
 }
+
+// Another switch stands at the address of the first: the next status poll sees it
+// by its serial number, reads all of it at once and compares nothing.
+func TestReplacedSwitch(t *testing.T) {
+	other := switchOf(4).set("1.3.6.1.2.1.47.1.1.1.1.11.1001", textType, "FOC9999NEW").set("1.3.6.1.2.1.1.5.0", textType, "sw-new").
+		set("1.3.6.1.2.1.1.3.0", ticksType, 900000000)
+	played := lab.Play(t, lab.Recording{Community: "first", Text: switchOf(8).recording()}, lab.Recording{Community: "second", Text: other.recording()})
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		p.community("floors", "first")
+		p.add(played.Address, "floors")
+		p.turn(0)
+		p.seal("floors", "second")
+		p.turn(time.Minute)
+		r := p.device(played.Address)
+		if d := r.GetDevice(); d.GetSerial() != "FOC9999NEW" || d.GetName() != "sw-new" || d.GetState() != "ok" || len(named(r)) != 0 {
+			t.Errorf("device %v", d)
+		}
+		if g := r.GetGear(); len(g.GetInterfaces()) != 5 || g.Restarted != nil || portOf(g) != nil {
+			t.Errorf("gear %v", g)
+		}
+		if n := strings.Count(p.log.String(), "another device answers"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, p.log.String())
+		}
+	})
+}
+
+// Passwords that a device refuses are tried once an hour, not every minute, and
+// said once.
+func TestRefusedCredentials(t *testing.T) {
+	played := lab.Play(t, lab.Recording{Community: "one", Text: switchOf(2).recording()})
+	right := played.V3("one")
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		put := func(password string) {
+			err := p.PutCredential(t.Context(), &constatv1.PutCredentialRequest{
+				Name: "v3", User: right.User, Auth: right.Auth, AuthPassword: password, Privacy: right.Privacy, PrivacyPassword: right.PrivacyPassword, Context: right.Context,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("certainly not this one")
+		p.add(played.Address, "v3")
+		asked := 0
+		for range 150 {
+			asked += p.turn(time.Minute)
+		}
+		d := p.device(played.Address).GetDevice()
+		if n := strings.Count(p.log.String(), "can't be read"); asked > 3 || n != 1 || d.GetState() != "authFailed" {
+			t.Errorf("asked %d times, said %d times, %v\n%s", asked, n, d, p.log.String())
+		}
+		if strings.Contains(p.log.String()+d.GetReason(), "certainly not") {
+			t.Error("the password is told")
+		}
+		put(right.AuthPassword) // asks at once again
+		p.turn(0)
+		if d := p.device(played.Address).GetDevice(); d.GetState() != "ok" {
+			t.Errorf("with the right one: %v", d)
+		}
+	})
+}
+
+// What is due again keeps its pace, and a device that answers slowly is asked less
+// often.
+func TestPace(t *testing.T) {
+	w := &Watch{spread: func(d time.Duration) time.Duration { return d + time.Second }}
+	now := time.Date(2026, 3, 2, 10, 0, 2, 0, time.UTC)
+	due := now.Add(-2 * time.Second)
+	for _, c := range []struct {
+		name string
+		due  time.Time
+		took time.Duration
+		want time.Time
+	}{
+		{"on time", due, time.Second, due.Add(time.Minute)},
+		{"the first", time.Time{}, time.Second, now.Add(61 * time.Second)},
+		{"late by hours", due.Add(-3 * time.Hour), time.Second, now.Add(61 * time.Second)},
+		{"slow", due, 20 * time.Second, due.Add(400 * time.Second)},
+		{"due far ahead, by a clock that was wrong", now.Add(time.Hour), time.Second, now.Add(61 * time.Second)},
+	} {
+		if next := store.Time(w.again(store.Millis(c.due), time.Minute, c.took, now)); !next.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, next, c.want)
+		}
+	}
+}
+
+// A switch that only counts refusals of power: it refuses a port while its count
+// rises.
+func TestRefusedPower(t *testing.T) {
+	denials := "1.3.6.1.2.1.105.1.1.1.12.1.5"
+	text := switchOf(8).set(denials, "65", 3).changing(denials, "1.3.6.1.2.1.1.3.0").recording()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		played := lab.Play(t, lab.Recording{Community: "floors", Text: text})
+		l := newLife(newPlant(t, s), played.Address, "floors")
+		l.community("floors", "floors")
+		l.add(played.Address, "floors")
+		if r := l.passes(time.Second); portOf(r.GetGear()).GetPoe().Denied != nil || len(named(r)) != 0 {
+			t.Errorf("at first: %v", portOf(r.GetGear()).GetPoe())
+		}
+		l.set(denials, gosnmp.Counter32, uint32(7))
+		if r := l.until(5 * time.Minute); !slices.Equal(named(r), []string{"cisco-poe-denied"}) {
+			t.Errorf("refused: %v, %v", named(r), portOf(r.GetGear()).GetPoe())
+		}
+		if r := l.until(5 * time.Minute); len(named(r)) != 0 || portOf(r.GetGear()).GetPoe().Denied == nil {
+			t.Errorf("afterwards: %v, %v", named(r), portOf(r.GetGear()).GetPoe())
+		}
+	})
+}
+
+// Counters that begin again, are set back, or count faster than anybody looks.
+func TestCounterDeltas(t *testing.T) {
+	number := func(n int64) *int64 { return &n }
+	at := func(n int64) *constatv1.PortCounters {
+		return &constatv1.PortCounters{InOctets: number(n), InErrors: number(n)}
+	}
+	for _, c := range []struct {
+		name         string
+		mbps         int32
+		narrow       bool
+		before, now  int64
+		rate, errors float64 // -1: not known
+	}{
+		{"64 bits", 1000, false, 1 << 40, 1<<40 + 300_000, 8000, 300_000},
+		{"64 bits set back", 1000, false, 1 << 40, 5, -1, -1},
+		{"32 bits", 100, true, 1000, 301_000, 8000, 300_000},
+		{"32 bits begin again", 100, true, 1<<32 - 1000, 299_000, 8000, 300_000},
+		{"32 bits at a speed that goes round", 1000, true, 1000, 301_000, -1, 300_000},
+		{"32 bits at an unknown speed", 0, true, 1000, 301_000, -1, 300_000},
+	} {
+		i := &constatv1.GearInterface{SpeedMbps: &c.mbps}
+		before, now := at(c.before), at(c.now)
+		now.Narrow, before.Narrow = c.narrow, c.narrow
+		comparePort(i, now, before, 300*time.Second)
+		rate, errors := -1.0, -1.0
+		if i.InBitsPerSecond != nil {
+			rate = i.GetInBitsPerSecond()
+		}
+		if i.InErrors != nil {
+			errors = float64(i.GetInErrors())
+		}
+		if rate != c.rate || errors != c.errors {
+			t.Errorf("%s: %v bit/s and %v errors, want %v and %v", c.name, rate, errors, c.rate, c.errors)
+		}
+	}
+}

@@ -155,3 +155,26 @@ func (p *poll) portsByPlace() map[string]int32 {
 	}
 	return places
 }
+
+// refusals tells of each port whether power is refused there, where the device has
+// no word for it (CISCO-POWER-ETHERNET-EXT-MIB) but counts: who is refused asks
+// again and again, so that the count rises.
+func refusals(g, before *constatv1.Gear, plan *constatv1.GearPlan) {
+	told := map[int32]bool{}
+	for _, r := range plan.GetReadings() {
+		told[r.GetPlace()] = told[r.GetPlace()] || r.GetWhat() == "powerDenied"
+	}
+	earlier := map[int32]*constatv1.Poe{}
+	for _, i := range before.GetInterfaces() {
+		earlier[i.GetIfIndex()] = i.GetPoe()
+	}
+	for _, i := range g.GetInterfaces() {
+		if i.Poe == nil || told[i.GetIfIndex()] {
+			continue
+		}
+		i.Poe.Denied = nil
+		if was := earlier[i.GetIfIndex()]; was.GetState() != "" && was.DeniedCount != nil && i.Poe.DeniedCount != nil && !g.GetRestarted() {
+			i.Poe.Denied = proto.Bool(i.Poe.GetDeniedCount() > was.GetDeniedCount() && i.Poe.GetState() != "deliveringPower")
+		}
+	}
+}

@@ -206,6 +206,7 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 		for _, c := range v.Counters.GetPorts() {
 			c.SeenChanges = 0
 		}
+		refusals(v.Gear, v.last.Gear, v.Plan)
 	}
 	if v.Stations {
 		if v.tracks, err = w.track(ctx, device.ID, v.Gear, now); err != nil {

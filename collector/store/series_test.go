@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -85,6 +86,45 @@ func TestSeries(t *testing.T) {
 			t.Errorf("after the end: %v (%v)", sums, err)
 		}
 	})
+}
+
+// BenchmarkSeries keeps what a switch of 52 busy ports is measured: 520 figures
+// every five minutes.
+func BenchmarkSeries(b *testing.B) {
+	s := storetest.SQLite(b)
+	at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	values := map[store.Measure]int64{}
+	var random uint64 = 1
+	for i := 0; b.Loop(); i++ {
+		for port := range 52 {
+			part := strconv.Itoa(10101 + port)
+			for n, kind := range []string{"in", "out", "inPackets", "outPackets", "inErrors", "outErrors", "crc", "outDiscards", "span", "speed"} {
+				random = random*6364136223846793005 + 1442695040888963407
+				values[store.Measure{Kind: kind, Part: part}] = [...]int64{int64(random >> 40), int64(random >> 38), int64(random >> 48), int64(random >> 48), 0, 0, 0, 0, 300, 1000}[n]
+			}
+		}
+		m, err := s.Append(b.Context(), "dev", at.Add(time.Duration(i)*5*time.Minute), values)
+		if err == nil {
+			err = s.Write(b.Context(), m.Put)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	rows, err := s.Read().SeriesHours(b.Context(), "dev", 0, 1<<62)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(rows) > 1 {
+		b.ReportMetric(float64(len(rows[0].Content)), "B/hour")
+	}
+	days, err := s.Read().SeriesDays(b.Context(), "dev", 0, 1<<62)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(days) > 1 {
+		b.ReportMetric(float64(len(days[0].Content)), "B/day")
+	}
 }
 
 // Who falls silent in the middle of an hour is summed up when he speaks again,
