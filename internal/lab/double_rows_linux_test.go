@@ -63,6 +63,22 @@ var doubleRows = []machineRow{
 		o.undo("cp /var/tmp/hosts /etc/hosts")
 		o.device.Report("media-empty", "media-needed")
 	}),
+	both("printer-port-blocked+os-pending-reboot", "full", "the printer's port is silent, and a restart is due", func(o *premises) {
+		o.filter(o.device.host, "inet", "input", "tcp dport 631 drop")
+		o.sh("touch /run/reboot-required")
+		o.undo("rm /run/reboot-required")
+	}),
+	both("printer-media-mismatch+os-service-failed", "full", "the printer asks for another paper, and a service ended with an error", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		o.device.Report("media-needed")
+		o.startService("ExecStart=/bin/sh -c 'exit 3'\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}),
+	both("printer-output-full+printer-paper-out", "printing", "one printer's tray is full, another has no paper", func(o *premises) {
+		o.t.Cleanup(o.device.Restart)
+		saidByDriver("", "", "output-area-full-error").inject(o)
+		o.device.Report("media-empty", "media-needed")
+	}),
 	both("os-account-locked+os-pending-reboot", "full", "a locked account, and a restart is due", func(o *premises) {
 		o.lockOut("anna")
 		o.sh("touch /run/reboot-required")

@@ -87,10 +87,30 @@ var hostRows = []machineRow{
 		o.sh("chage -d 0 anna")
 	}},
 	{fault: "os-account-locked", how: "three wrong passwords", procedure: "sign-in", inject: func(o *premises) { o.lockOut("anna") }},
+	{fault: "os-account-locked", how: "six wrong passwords, of somebody who is not signed in", procedure: "full", inject: func(o *premises) {
+		o.signIn("anna")
+		o.addAccount("paul")
+		o.countFailures()
+		o.failToSignIn("paul", 6)
+	}},
 	{fault: "os-temp-profile", how: "the home of who is signed in is not there", procedure: "full", inject: func(o *premises) {
 		o.signIn("anna")
 		o.sh("mv /home/anna /home/anna.gone")
 		o.undo("mv /home/anna.gone /home/anna")
+	}},
+	{fault: "os-temp-profile", how: "the disk with the homes is not mounted", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.sh("mount -t tmpfs homes /home")
+		o.undo("umount /home")
+	}},
+	{fault: "os-time-sync-stopped", how: "the time service is masked", procedure: "internet", inject: func(o *premises) {
+		o.stopTimeSync()
+		o.sh("systemctl mask --quiet systemd-timesyncd.service")
+		o.undo("systemctl unmask systemd-timesyncd.service")
+	}},
+	{fault: "sw-oom-killed", how: "a program was killed for memory twice", procedure: "full", inject: func(o *premises) {
+		o.killForMemory("statistics")
+		o.killForMemory("statistics")
 	}},
 	{fault: "sw-oom-killed", how: "a program was killed for memory", procedure: "software", inject: func(o *premises) {
 		o.killForMemory(pick(o.draw, "photo-editor", "worksheet", "mailer"))

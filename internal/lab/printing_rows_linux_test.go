@@ -171,6 +171,7 @@ var printingRows = []machineRow{
 	reported("printer-cover-open", "an open cover, and so no paper", "cover-open", "media-empty"),
 	reported("printer-spool-disk-full", "the printer's own memory is full", "spool-area-full"),
 	reported("printer-waste-full", "the waste box is full", "marker-waste-full"),
+	reported("printer-waste-full", "the waste box is full, and toner is low", "marker-waste-full", "toner-low"),
 	printing("printer-stuck-job", "a driver hangs, for ten minutes by the print service's clock", func(o *premises) {
 		o.shiftPrintClock("-10m")
 		o.sh(`printf '#!/bin/sh\nexec sleep 600\n' >/usr/lib/cups/filter/rastertosleep; chmod 755 /usr/lib/cups/filter/rastertosleep`)
@@ -202,6 +203,23 @@ var printingRows = []machineRow{
 		o.addQueue("private", d)
 		o.print("private")
 		o.await(`lpstat -l -o private | grep -q cups-held-for-authentication`)
+	}),
+	printing("printer-auth-held", "the printer wants a name and a password, and three documents wait", func(o *premises) {
+		d := o.addDevice("pr6", 88, "-A")
+		o.addQueue("payroll", d)
+		for range 3 {
+			o.print("payroll")
+		}
+		o.await(`lpstat -l -o payroll | grep -q cups-held-for-authentication`)
+	}),
+	printing("printer-wrong-default", "the default queue writes files elsewhere, and several documents went there", func(o *premises) {
+		o.addQueueTo("Save_as_PDF", "file:///dev/null")
+		o.sh("lpadmin -d Save_as_PDF")
+		o.undo(`lpadmin -d "$1"`, o.queue)
+		for range 2 + o.draw.IntN(3) {
+			o.print("Save_as_PDF")
+		}
+		o.await(`[ -z "$(lpstat -o Save_as_PDF)" ]`)
 	}),
 	printing("printer-wrong-default", "the default queue writes files", func(o *premises) {
 		o.addQueueTo("PDF", "file:///var/tmp/out.pdf")

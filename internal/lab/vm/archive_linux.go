@@ -55,15 +55,16 @@ func (a *archive) addFile(name, from string) {
 	a.add(name, info.Mode(), content)
 }
 
-// addTree writes the files below a directory by their path in it.
-func (a *archive) addTree(dir string) {
+// addTree writes the files below a directory, or a file, by their path below
+// another one in the guest.
+func (a *archive) addTree(to, dir string) {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
 		if err == nil {
-			a.addFile(name, path)
+			a.addFile(filepath.Join(to, name), path)
 		}
 		return err
 	})

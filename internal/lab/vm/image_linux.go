@@ -28,7 +28,8 @@ var modules = strings.Fields(`
 	xhci_pci usbhid hid_generic usb-storage usblp
 	dummy_hcd libcomposite usb_f_hid usb_f_printer usb_f_mass_storage
 	mac80211_hwsim rfkill ccm gcm cmac ctr aes_generic aesni_intel
-	battery ac button thermal fan processor evdev
+	battery ac button thermal fan processor evdev asus-nb-wmi
+	vhci-hcd bochs ramoops
 	veth bridge dummy af_packet sch_netem nf_tables nft_reject_inet nft_ct nft_limit
 	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel
 	virtio_gpu snd_hda_intel snd_hda_codec_generic snd_usb_audio tpm_tis tpm_crb efivarfs
@@ -41,7 +42,13 @@ var programs = [][2]string{
 	{"/sbin/wpa_supplicant", "wpasupplicant"}, {"/sbin/wpa_cli", "wpasupplicant"},
 	{"/usr/sbin/iw", "iw"}, {"/bin/ip", "iproute2"}, {"/sbin/tc", "iproute2"},
 	{"/usr/sbin/dnsmasq", "dnsmasq-base"}, {"/usr/bin/dbus-daemon", "dbus"},
-	{"/bin/kmod", "kmod"}, {"/bin/busybox", "busybox-static"},
+	{"/bin/kmod", "kmod"}, {"/bin/busybox", "busybox-static"}, {"/usr/bin/amixer", "alsa-utils"},
+}
+
+// settings are files and directories that programs want beside themselves.
+var settings = []string{
+	"/usr/share/dbus-1/system.conf", "/etc/dbus-1/system.d/wpa_supplicant.conf",
+	"/usr/share/alsa/alsa.conf", "/usr/share/alsa/cards", "/usr/share/alsa/ctl", "/usr/share/alsa/pcm",
 }
 
 //go:embed init.sh
@@ -53,7 +60,7 @@ type image struct{ kernel, base string }
 
 // makeImage makes the image once, below the user's cache.
 var makeImage = sync.OnceValues(func() (image, error) {
-	dir, err := cached(fmt.Sprintf("vm-%q %q %s", modules, programs, initScript), build)
+	dir, err := cached(fmt.Sprintf("vm-%q %q %q %s", modules, programs, settings, initScript), build)
 	return image{filepath.Join(dir, "kernel"), filepath.Join(dir, "base.cpio")}, err
 })
 
@@ -143,7 +150,7 @@ func build(dir string) error {
 		return err
 	}
 	a := newArchive(base)
-	a.addTree(staged)
+	a.addTree("", staged)
 	a.add("init", 0o755, initScript)
 	libraries := map[string]bool{}
 	for _, p := range programs {
@@ -155,8 +162,8 @@ func build(dir string) error {
 			}
 		}
 	}
-	for _, name := range []string{"/usr/share/dbus-1/system.conf", "/etc/dbus-1/system.d/wpa_supplicant.conf"} {
-		a.addFile(name, name)
+	for _, name := range settings {
+		a.addTree(name, name)
 	}
 	return errors.Join(a.close(), base.Close(), os.RemoveAll(unpacked), os.RemoveAll(staged))
 }

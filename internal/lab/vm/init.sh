@@ -31,7 +31,8 @@ exec 3<>"$port"
 echo ready >&3
 while read -r line <&3; do
   echo "$line" | base64 -d >/tmp/.step
-  sh /tmp/.step >/tmp/.said 2>&1 </dev/null 3<&-
+  # A step that hangs costs itself, and not those after it.
+  timeout -s KILL 150 sh /tmp/.step >/tmp/.said 2>&1 </dev/null 3<&-
   status=$?
   { printf '%s ' $status; base64 /tmp/.said | tr -d '\n'; echo; } >&3
 done

@@ -12,6 +12,11 @@ import (
 //go:embed laptop.asl
 var Laptop string
 
+// Asus is what an Asus notebook has beside, for the driver of its maker.
+//
+//go:embed asus.asl
+var Asus string
+
 // dialsAddress is where the table finds the dials: memory that the kernel is
 // told to leave alone.
 const dialsAddress = 0x30000000
@@ -30,6 +35,11 @@ const (
 	AdapterOnline
 	TenthsKelvin
 	BatteryGone
+)
+
+// Dials of a notebook of Asus.
+const (
+	FanHundreds Dial = 0x40 + iota // turns a minute
 )
 
 // Celsius is a temperature for the dial TenthsKelvin.

@@ -3,6 +3,7 @@ package vm
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -12,14 +13,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // Limits of patience: these machines compute some twenty times slower than
-// their host, which may be busy.
+// their host, which may be busy. The machine itself ends a step that takes 150
+// seconds (init.sh), so that it answers before stepTime is over.
 const (
 	bootTime = 4 * time.Minute
 	stepTime = 3 * time.Minute
@@ -28,8 +32,12 @@ const (
 // Hardware is what a machine is made of, beside two processors and memory.
 type Hardware struct {
 	BIOS BIOS
-	// ACPI is the source of a further ACPI table, in ASL; may be empty.
-	ACPI string
+	// ACPI are the sources of further ACPI tables, in ASL.
+	ACPI []string
+	// Memory in MiB; 0: 1024.
+	Memory int
+	// Kernel has further words for the kernel's command line.
+	Kernel string
 	// Devices are further arguments of QEMU.
 	Devices []string
 	// Files are this machine's, by their path in the guest.
@@ -61,11 +69,11 @@ func Boot(t testing.TB, h Hardware) *Machine {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	m := &Machine{t: t, dir: dir, ended: make(chan struct{})}
 	arguments := []string{
-		"-accel", "tcg,thread=multi,tb-size=256", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", "1024",
-		"-display", "none", "-nodefaults", "-no-user-config", "-no-reboot",
+		"-accel", "tcg,thread=multi,tb-size=256", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", strconv.Itoa(cmp.Or(h.Memory, 1024)),
+		"-display", "none", "-nodefaults", "-no-user-config",
 		"-serial", "file:" + filepath.Join(dir, "console"),
 		"-kernel", base.kernel, "-initrd", m.initialFiles(base, h.Files),
-		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable net.ifnames=0 memmap=64K$%#x", dialsAddress),
+		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable net.ifnames=0 memmap=64K$%#x %s", dialsAddress, h.Kernel),
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=shell,server=on,wait=off,path=" + filepath.Join(dir, "shell"), "-device", "virtserialport,chardev=shell",
 		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
@@ -73,8 +81,8 @@ func Boot(t testing.TB, h Hardware) *Machine {
 	for _, s := range h.BIOS.options(m.write) {
 		arguments = append(arguments, "-smbios", s)
 	}
-	if h.ACPI != "" {
-		arguments = append(arguments, "-acpitable", "file="+m.compile(h.ACPI))
+	for i, source := range h.ACPI {
+		arguments = append(arguments, "-acpitable", "file="+m.compile(fmt.Sprintf("table%d", i), source))
 	}
 	m.start(append(arguments, h.Devices...))
 	begin := time.Now()
@@ -85,12 +93,32 @@ func Boot(t testing.TB, h Hardware) *Machine {
 		t.Fatalf("QEMU's monitor: %v", err)
 	}
 	m.Command("qmp_capabilities", nil)
-	_ = m.shell.SetDeadline(begin.Add(bootTime))
-	if line, err := m.answers.ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("the machine did not boot: %q, %v", line, err)
-	}
+	m.awaitStart()
 	t.Logf("the machine is up after %.1f s", time.Since(begin).Seconds())
 	return m
+}
+
+// awaitStart waits until the machine takes steps.
+func (m *Machine) awaitStart() {
+	m.t.Helper()
+	_ = m.shell.SetDeadline(time.Now().Add(bootTime))
+	if line, err := m.answers.ReadString('\n'); err != nil || line != "ready\n" {
+		m.t.Fatalf("the machine did not boot: %q, %v", line, err)
+	}
+}
+
+// Crash runs a script that ends in a restart of the machine, and waits until it
+// takes steps again. Files that it wrote are gone, as after a start of its own.
+func (m *Machine) Crash(script string) {
+	m.t.Helper()
+	m.send(script)
+	m.awaitStart()
+}
+
+// Stop switches the machine off, before its test ends.
+func (m *Machine) Stop() {
+	_ = m.process.Process.Kill()
+	<-m.ended
 }
 
 // initialFiles writes the base and this machine's own files as one.
@@ -132,10 +160,11 @@ func (m *Machine) write(name string, content []byte) string {
 }
 
 // compile makes an ACPI table of its source.
-func (m *Machine) compile(source string) string {
+func (m *Machine) compile(name, source string) string {
 	m.t.Helper()
-	name := filepath.Join(m.dir, "table")
-	if out, err := exec.Command("iasl", "-p", name, m.write("table.asl", []byte(source))).CombinedOutput(); err != nil {
+	source = m.write(name+".asl", []byte(source))
+	name = filepath.Join(m.dir, name)
+	if out, err := exec.Command("iasl", "-p", name, source).CombinedOutput(); err != nil {
 		m.t.Fatalf("iasl: %v\n%s", err, out)
 	}
 	return name + ".aml"
@@ -146,17 +175,25 @@ func (m *Machine) start(arguments []string) {
 	m.process = exec.Command("qemu-system-x86_64", arguments...)
 	var said bytes.Buffer
 	m.process.Stdout, m.process.Stderr = &said, &said
-	if err := m.process.Start(); err != nil {
+	// It is a child of a thread that lives as long as it does, and dies with it:
+	// so even a killed test leaves none.
+	m.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		defer close(m.ended)
+		err := m.process.Start()
+		started <- err
+		if err == nil {
+			_ = m.process.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		m.t.Fatal(err)
 	}
-	go func() {
-		_ = m.process.Wait()
-		close(m.ended)
-	}()
 	t := m.t
 	t.Cleanup(func() {
-		_ = m.process.Process.Kill()
-		<-m.ended
+		m.Stop()
 		if t.Failed() {
 			console, _ := os.ReadFile(filepath.Join(m.dir, "console"))
 			t.Logf("QEMU said: %s\nthe machine's console:\n%s", &said, console)
@@ -194,14 +231,47 @@ var (
 	officeWords string
 	words       = `ip() { /bin/ip "$@"; }
 tc() { /sbin/tc "$@"; }
-await() { # waits until a command succeeds, for half a minute and more
-  for _ in $(seq 150); do "$@" >/dev/null 2>&1 && return 0; usleep 200000; done
-  echo "waited in vain: $*"; "$@"; return 1
+seconds() { cut -d. -f1 /proc/uptime; }
+await() { # waits until a command succeeds, for three quarters of a minute
+  begun=$(seconds)
+  until "$@" >/dev/null 2>&1; do
+    [ $(($(seconds) - begun)) -lt 45 ] || { echo "waited in vain: $*"; "$@"; return 1; }
+    usleep 200000
+  done
 }
 ` + usbWords + officeWords
 )
 
 const prelude = ". /lib/words.sh; set -e\n"
+
+// failure is what went wrong in a try.
+type failure string
+
+func (f failure) Error() string { return string(f) }
+
+// trial is a test that outlives its fatal errors.
+type trial struct{ testing.TB }
+
+func (t trial) Fatalf(format string, args ...any) { panic(failure(fmt.Sprintf(format, args...))) }
+func (t trial) Fatal(args ...any)                 { panic(failure(fmt.Sprint(args...))) }
+
+// Try does something with the machine whose failure is no failure of the test.
+func (m *Machine) Try(t testing.TB, do func()) (err error) {
+	whose := m.t
+	m.t = trial{t}
+	defer func() {
+		m.t = whose
+		switch told := recover().(type) {
+		case nil:
+		case failure:
+			err = told
+		default:
+			panic(told)
+		}
+	}()
+	do()
+	return nil
+}
 
 // In makes a subtest the one that the machine's failures are told to, until it
 // ends.
@@ -215,12 +285,8 @@ func (m *Machine) In(t testing.TB) {
 // Its failure fails the test.
 func (m *Machine) Run(script string) string {
 	m.t.Helper()
-	_ = m.shell.SetDeadline(time.Now().Add(stepTime))
-	line := ""
-	_, err := io.WriteString(m.shell, base64.StdEncoding.EncodeToString([]byte(prelude+script))+"\n")
-	if err == nil {
-		line, err = m.answers.ReadString('\n')
-	}
+	m.send(script)
+	line, err := m.answers.ReadString('\n')
 	if err != nil {
 		m.t.Fatalf("no answer of the machine to\n%s\n%v", script, err)
 	}
@@ -234,6 +300,15 @@ func (m *Machine) Run(script string) string {
 		m.t.Fatalf("status %d of\n%s\nwhich said\n%s", status, script, text)
 	}
 	return string(text)
+}
+
+// send gives the machine a step.
+func (m *Machine) send(script string) {
+	m.t.Helper()
+	_ = m.shell.SetDeadline(time.Now().Add(stepTime))
+	if _, err := io.WriteString(m.shell, base64.StdEncoding.EncodeToString([]byte(prelude+script))+"\n"); err != nil {
+		m.t.Fatalf("the machine does not take\n%s\n%v", script, err)
+	}
 }
 
 // Command asks QEMU's monitor (QMP): it acts on the hardware from outside.

@@ -39,19 +39,45 @@ ctrl_interface=/run/hostapd
 EOF
   ip netns exec out /usr/sbin/hostapd -B $AP -f /tmp/hostapd.log
 }
-ap() { ip netns exec out /usr/sbin/hostapd_cli -p /run/hostapd "$@"; }
-station() { # SSID KEY
+# What asks a daemon may wait for it for ever, and what scans for a report that
+# another scan swallowed.
+ap() { ip netns exec out timeout 10 /usr/sbin/hostapd_cli -p /run/hostapd "$@"; }
+station() { # SSID KEY [WORDS]
   cat >/tmp/wpa.conf <<EOF
 ctrl_interface=/run/wpa_supplicant
 network={
  ssid="$1"
  psk="$2"
+ $3
 }
 EOF
+  supplicant
+}
+supplicant() {
   : >/tmp/wpa.log
   /sbin/wpa_supplicant -B -u -i wlan1 -D nl80211 -c /tmp/wpa.conf -f /tmp/wpa.log -P /tmp/wpa.pid || { cat /tmp/wpa.log; return 1; }
 }
-wpa() { /sbin/wpa_cli -p /run/wpa_supplicant -i wlan1 "$@"; }
+member() { # PASSWORD [NAME]: of a network that people sign in to
+  cat >/tmp/wpa.conf <<EOF
+ctrl_interface=/run/wpa_supplicant
+network={
+ ssid="CorpNet"
+ key_mgmt=WPA-EAP
+ eap=PWD
+ identity="${2:-anna}"
+ password="$1"
+}
+EOF
+  supplicant
+}
+enterprise() { # SSID: on the office's other radio
+  printf '"anna" PWD "correct-staple"\n' >/tmp/people
+  second_access_point ssid=$1 wpa_key_mgmt=WPA-EAP ieee8021x=1 eap_server=1 eap_user_file=/tmp/people
+  ip -n out addr flush dev wlan0; ip -n out addr replace 192.168.50.1/24 dev wlan2
+}
+no_enterprise() { ip -n out addr flush dev wlan2; ip -n out addr replace 192.168.50.1/24 dev wlan0; no_second_access_point; }
+rejected() { said EAP-FAILURE; }
+wpa() { timeout 10 /sbin/wpa_cli -p /run/wpa_supplicant -i wlan1 "$@"; }
 state_is() { wpa status | grep -q "^wpa_state=$1"; }
 hears_of() { wpa scan_results | grep -q "$1"; }
 said() { grep -q "$1" /tmp/wpa.log; }
@@ -64,8 +90,8 @@ no_second_access_point() { kill $(cat /tmp/hostapd2.pid); await sh -c '! test -e
 leave() { # the Wi-Fi, as when another network is chosen
   wpa terminate >/dev/null; await sh -c '! test -e /tmp/wpa.pid'; ip addr flush dev wlan1
 }
-hears_no() { /usr/sbin/iw dev wlan1 scan flush >/dev/null && ! /usr/sbin/iw dev wlan1 scan dump | grep -q "SSID: $1"; } # anew, and keeps nothing of before
-hears_both() { /usr/sbin/iw dev wlan1 scan >/dev/null; [ "$(/usr/sbin/iw dev wlan1 scan dump | grep -c "SSID: CorpNet")" = 2 ]; }
+hears_no() { timeout 15 /usr/sbin/iw dev wlan1 scan flush >/dev/null && ! /usr/sbin/iw dev wlan1 scan dump | grep -q "SSID: $1"; } # anew, and keeps nothing of before
+hears_both() { timeout 15 /usr/sbin/iw dev wlan1 scan >/dev/null; [ "$(/usr/sbin/iw dev wlan1 scan dump | grep -c "SSID: CorpNet")" = 2 ]; }
 rests() { wpa list_networks | grep -q TEMP-DISABLED; }
 enter() { station CorpNet correct-horse; await state_is COMPLETED; join wlan1 192.168.50; await online; }
 hears() { /usr/sbin/iw dev wlan1 link | grep -q "signal: $1 "; }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 
 // row is one scenario in a machine: what is done to it, the complaint, the root
 // cause that must be named first (none: healthy; abstain: none can be proved),
-// and how all is put right again.
+// and how all is put right again (nil: by another machine).
 type row struct {
 	fault, procedure, how string
 	inject, undo          func(*Machine)
@@ -114,10 +115,10 @@ func patient(t testing.TB, look func() *constatv1.Snapshot) {
 const mark = "\n--- 8< ---\n"
 
 // diagnose runs the real agent in the machine, as root.
-func diagnose(t testing.TB, m *Machine, procedure string) lab.Run {
-	t.Helper()
+func diagnose(m *Machine, procedure string) lab.Run {
+	m.t.Helper()
 	var r lab.Run
-	patient(t, func() *constatv1.Snapshot {
+	patient(m.t, func() *constatv1.Snapshot {
 		out := m.Run(fmt.Sprintf(`status=0
 SSL_CERT_FILE=/etc/authority.pem constat-agent diagnose %s --config /etc/agent.yaml --json --snapshot /tmp/snapshot >/tmp/diagnosis 2>/tmp/error || status=$?
 case $status in 0|1|3) ;; *) cat /tmp/error; exit 2;; esac
@@ -125,10 +126,10 @@ cat /tmp/diagnosis; printf '%s'; cat /tmp/snapshot`, procedure, strings.ReplaceA
 		diagnosis, snapshot, _ := strings.Cut(out, mark)
 		r = lab.Run{Procedure: procedure, At: time.Now().UTC().Truncate(time.Second), Live: true, Snapshot: &constatv1.Snapshot{}, Diagnosis: &constatv1.Diagnosis{}}
 		if err := protojson.Unmarshal([]byte(diagnosis), r.Diagnosis); err != nil {
-			t.Fatalf("the agent's answer: %v\n%s", err, diagnosis)
+			m.t.Fatalf("the agent's answer: %v\n%s", err, diagnosis)
 		}
 		if err := protojson.Unmarshal([]byte(snapshot), r.Snapshot); err != nil {
-			t.Fatalf("the agent's facts: %v", err)
+			m.t.Fatalf("the agent's facts: %v", err)
 		}
 		r.ElapsedMs = int(r.Diagnosis.ElapsedMs)
 		return r.Snapshot
@@ -158,37 +159,83 @@ func factsOf(t testing.TB, m *Machine, part, as string) *constatv1.Snapshot {
 	return s
 }
 
-// play runs rows one after the other in one machine. FAULT=id picks the rows of
-// one fault, FAULT=healthy those without.
-func play(t *testing.T, m *Machine, rows []row) {
-	only := os.Getenv("FAULT")
+// runs tells whether a row is among those to run: FAULT=id picks the rows of one
+// fault, FAULT=healthy those without.
+func (r row) runs() bool {
+	if only := os.Getenv("FAULT"); only != "" {
+		return only == cmp.Or(r.fault, "healthy")
+	}
+	return r.quick || whole()
+}
+
+// picked tells whether any row is to run.
+func picked(rows []row) bool { return slices.ContainsFunc(rows, row.runs) }
+
+var errUsedUp = errors.New("the machine is used up")
+
+// play runs rows one after the other in one machine. A world that could not be made, or not
+// be put right again, costs itself: a machine started anew goes on.
+func play(t *testing.T, boot func(*testing.T) *Machine, rows []row) {
 	var table bytes.Buffer
+	var m *Machine
 	for _, r := range rows {
 		id := cmp.Or(r.fault, "healthy")
-		if only != "" && only != id || only == "" && !r.quick && !whole() {
+		if !r.runs() {
 			continue
 		}
-		t.Run(id+"/"+r.how, func(t *testing.T) {
-			m.In(t)
-			r.inject(m)
-			defer r.undo(m)
-			run := diagnose(t, m, r.procedure)
-			run.Fault, run.How = r.fault, r.how
-			if r.fault != abstain {
-				lab.Record(t, "vm", run)
+		for again := range 2 {
+			if m == nil {
+				m = boot(t)
 			}
-			var named []string
-			for _, c := range run.Diagnosis.RootCauses {
-				named = append(named, c.Fault+" ("+c.Certainty+")")
+			var failed, stays error
+			t.Run(id+"/"+r.how, func(t *testing.T) {
+				var run lab.Run
+				failed = m.Try(t, func() {
+					r.inject(m)
+					run = diagnose(m, r.procedure)
+				})
+				stays = failed
+				switch {
+				case r.undo == nil:
+					stays = cmp.Or(failed, errUsedUp)
+				case failed == nil:
+					stays = m.Try(t, func() { r.undo(m) })
+				}
+				switch {
+				case failed != nil && again == 0:
+					t.Logf("%v\nonce more, in a machine started anew", failed)
+					return
+				case failed != nil:
+					t.Fatal(failed)
+				case stays != nil && r.undo != nil:
+					t.Logf("not put right again, so the machine is started anew: %v", stays)
+				}
+				run.Fault, run.How = r.fault, r.how
+				if r.fault != abstain {
+					lab.Record(t, "vm", run)
+				}
+				var named []string
+				for _, c := range run.Diagnosis.RootCauses {
+					named = append(named, c.Fault+" ("+c.Certainty+")")
+				}
+				fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %d ms |\n", id, r.how, r.procedure, run.Diagnosis.Verdict, strings.Join(named, ", "), run.ElapsedMs)
+				switch wrong := judge(r.fault, run.Diagnosis); {
+				case wrong != "" && whole() && os.Getenv("FAULT") == "":
+					t.Logf("MISS, %s", wrong) // the report tells them
+				case wrong != "" && whole():
+					t.Logf("MISS, %s\n%s\n%s", wrong, protojson.Format(run.Diagnosis), protojson.Format(run.Snapshot))
+				case wrong != "":
+					t.Errorf("%s\n%s\n%s", wrong, protojson.Format(run.Diagnosis), protojson.Format(run.Snapshot))
+				}
+			})
+			if stays != nil {
+				m.Stop()
+				m = nil
 			}
-			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %d ms |\n", id, r.how, r.procedure, run.Diagnosis.Verdict, strings.Join(named, ", "), run.ElapsedMs)
-			switch wrong := judge(r.fault, run.Diagnosis); {
-			case wrong != "" && whole():
-				t.Logf("MISS, %s", wrong) // the report tells them
-			case wrong != "":
-				t.Errorf("%s\n%s\n%s", wrong, protojson.Format(run.Diagnosis), protojson.Format(run.Snapshot))
+			if failed == nil {
+				break
 			}
-		})
+		}
 	}
 	t.Logf("\n| fault | how | procedure | verdict | named | time |\n|---|---|---|---|---|---|\n%s", &table)
 }

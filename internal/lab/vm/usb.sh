@@ -25,3 +25,4 @@ devices() { for d in /sys/bus/usb/devices/*; do [ ! -e $d/idVendor ] || [ "$(cat
 interface() { d=$(devices $1); echo ${d##*/}:1.0; }
 present() { [ -n "$(devices $1)" ] && [ -n "$(cat $(devices $1)/bConfigurationValue)" ]; }
 absent() { [ -z "$(devices $1)" ]; }
+refused() { [ "$(cat $(devices $1)/authorized)" = 0 ]; }

@@ -1,6 +1,6 @@
 // Command guest plays, inside a lab machine, what the machine has around it: a
-// Logitech receiver at the other end of a USB port, and the sites of an
-// Internet.
+// Logitech receiver or a broken device at the other end of a USB port, and the
+// sites of an Internet; and a program that takes memory.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,8 +33,12 @@ func run(args []string) error {
 		return get(args[1])
 	case len(args) == 2 && args[0] == "cover":
 		return holdCover(args[1])
+	case len(args) == 3 && args[0] == "device":
+		return playDevice(args[1], args[2])
+	case len(args) == 2 && args[0] == "hoard":
+		return hoard(args[1])
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES")
 }
 
 // Reports of HID++ and its error code for what is not known.
@@ -123,4 +128,47 @@ func get(url string) error {
 		return err
 	}
 	return answer.Body.Close()
+}
+
+// hoarded is never given back.
+var hoarded [][]byte
+
+// hoard takes memory until so much is left, and keeps it.
+func hoard(left string) error {
+	leave, err := strconv.Atoi(left)
+	if err != nil {
+		return err
+	}
+	for {
+		available, err := availableMemory()
+		if err != nil {
+			return err
+		}
+		if available <= leave {
+			break
+		}
+		page := make([]byte, min(available-leave, 16)<<20)
+		for i := 0; i < len(page); i += 4096 {
+			page[i] = 1
+		}
+		hoarded = append(hoarded, page)
+	}
+	fmt.Println("that is all")
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// availableMemory is what the kernel could still give, in MiB.
+func availableMemory() (int, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "MemAvailable:")
+	var kib int
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0, err
+	}
+	return kib >> 10, nil
 }
