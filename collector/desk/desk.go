@@ -76,6 +76,8 @@ type Desk struct {
 	bus     *bus.Bus
 	catalog *fault.Catalog
 	now     func() time.Time
+	// newsRead is until when Run has judged by what gear was read.
+	newsRead time.Time
 
 	mu sync.Mutex
 	// streams counts the open control streams of each endpoint on this

@@ -8,5 +8,8 @@ import (
 // SetClock makes it that time for the desk, and stops its clock.
 func (d *Desk) SetClock(now time.Time) { d.now = func() time.Time { return now } }
 
+// ReadNews is what Run does after it.
+func (d *Desk) ReadNews(ctx context.Context) error { return d.readNews(ctx) }
+
 // Sweep is what Run does each time.
 func (d *Desk) Sweep(ctx context.Context) error { return d.sweep(ctx) }

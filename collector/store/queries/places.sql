@@ -54,3 +54,14 @@ ORDER BY 1;
 -- name: PortsOnSwitch :many
 -- At which ports of a switch the other endpoints hear it.
 SELECT switch_port FROM endpoint_places WHERE switch_id = $1 AND endpoint_id <> $2 AND switch_port <> '' ORDER BY endpoint_id LIMIT 500;
+
+-- name: GearReadSince :one
+-- How many devices were read since then.
+SELECT count(*) FROM gear_facts WHERE taken_at > $1;
+
+-- name: OpenJudged :many
+-- Unsolved tickets of machines, with the diagnosis that came with them.
+SELECT t.number, t.endpoint_id, d.content FROM tickets t
+JOIN diagnoses d ON d.endpoint_id = t.endpoint_id AND d.id = t.diagnosis_id
+WHERE t.status IN ('new', 'open', 'pending') AND t.endpoint_id <> '' AND t.diagnosed_at >= sqlc.arg(lately)
+ORDER BY t.number DESC LIMIT sqlc.arg(max_rows);

@@ -77,6 +77,55 @@ func (q *Queries) Findings(ctx context.Context, endpointID string) ([]EndpointFi
 	return items, nil
 }
 
+const gearReadSince = `-- name: GearReadSince :one
+SELECT count(*) FROM gear_facts WHERE taken_at > $1
+`
+
+// How many devices were read since then.
+func (q *Queries) GearReadSince(ctx context.Context, takenAt int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, gearReadSince, takenAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const openJudged = `-- name: OpenJudged :many
+SELECT t.number, t.endpoint_id, d.content FROM tickets t
+JOIN diagnoses d ON d.endpoint_id = t.endpoint_id AND d.id = t.diagnosis_id
+WHERE t.status IN ('new', 'open', 'pending') AND t.endpoint_id <> '' AND t.diagnosed_at >= $1
+ORDER BY t.number DESC LIMIT $2
+`
+
+type OpenJudgedRow struct {
+	Number     int32
+	EndpointID string
+	Content    []byte
+}
+
+// Unsolved tickets of machines, with the diagnosis that came with them.
+func (q *Queries) OpenJudged(ctx context.Context, lately int64, maxRows int32) ([]OpenJudgedRow, error) {
+	rows, err := q.db.QueryContext(ctx, openJudged, lately, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenJudgedRow
+	for rows.Next() {
+		var i OpenJudgedRow
+		if err := rows.Scan(&i.Number, &i.EndpointID, &i.Content); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const peersInSubnet = `-- name: PeersInSubnet :one
 SELECT CAST(coalesce(sum(CASE WHEN e.online_until > $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS reporting,
        CAST(coalesce(sum(CASE WHEN e.online_until <= $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS silent
