@@ -197,7 +197,8 @@ func TestTheDiagnosisIsOnTheTicket(t *testing.T) {
 	w := b.as("lea")
 	p := w.wants(w.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK,
 		"Confirmed", "192.0.2.53", "timeout", "Proof", "Explains", "What to do", "Tell the user", "Could also be", "Not seen",
-		"rights are missing", "2 faults could not be judged", "Claire Martin", "compta-07", "Rien ne s&#39;ouvre.", "/endpoints/"+endpoint)
+		"rights are missing", "2 faults could not be judged", "Claire Martin", "compta-07", "Rien ne s&#39;ouvre.", "/endpoints/"+endpoint,
+		"when a fact of the proof changed", "Changed last before that", "192.0.2.1")
 	if strings.Index(p.body, "Confirmed") > strings.Index(p.body, ">History<") {
 		t.Error("the diagnosis does not come first")
 	}
@@ -209,7 +210,7 @@ func TestTheDiagnosisIsOnTheTicket(t *testing.T) {
 	w.wants(w.get("/style"), http.StatusOK, "--accent")
 
 	w.post("/language", "language", "fr", "back", "/tickets")
-	w.wants(w.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, `<html lang="fr">`, "Preuves", "Que faire", "Question DNS 192.0.2.53")
+	w.wants(w.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, `<html lang="fr">`, "Preuves", "Que faire", "quand un fait de la preuve a changé", "Derniers changements avant cela", "Question DNS 192.0.2.53")
 }
 
 func TestFaultPages(t *testing.T) {

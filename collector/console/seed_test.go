@@ -20,6 +20,9 @@ func dnsDiagnosis(id, snapshot string, now time.Time) *constatv1.Diagnosis {
 		RootCauses: []*constatv1.RootCause{{
 			Fault: "net-dns-unreachable", Certainty: "confirmed", Score: 0.97, Urgency: "high", Domain: "network",
 			Title: "The DNS servers do not answer", Component: "192.0.2.53, 192.0.2.54", Since: timestamppb.New(now.Add(-34 * time.Minute)),
+			SinceBy: "changes", PrecededBy: []*constatv1.Change{{
+				At: timestamppb.New(now.Add(-37 * time.Minute)), Group: proto.String("network"), Fact: proto.String("network.resolvers"), Owner: proto.String("eth0"), Before: proto.String("192.0.2.1"), After: proto.String("192.0.2.53, 192.0.2.54"),
+			}},
 			Evidence: []*constatv1.Evidence{
 				{Fact: "probes.dns[192.0.2.53].result", Value: "timeout", Source: "dns", At: at},
 				{Fact: "probes.dns[192.0.2.54].result", Value: "timeout", Source: "dns", At: at},
