@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,7 +59,7 @@ func measured(ports int) string {
 		wide(18, textType, "desk")
 		wide(19, ticksType, 0)
 	}
-	return d.recording()
+	return strings.Join(slices.Sorted(maps.Values(d)), "\n") // the responder puts them in order
 }
 
 // processorTime is what a process has used, or this one.

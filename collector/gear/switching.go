@@ -136,8 +136,8 @@ func (p *poll) virtualLANs(ctx context.Context) error {
 			if id != nil {
 				p.bridge[n] = *id
 			}
-		case defaultVLAN:
-			if id != nil {
+		case defaultVLAN: // 0: of a port that routes, or that says nothing
+			if id != nil && *id > 0 && *id < 4095 {
 				pvid[n] = *id
 			}
 		}
@@ -244,7 +244,11 @@ func (p *poll) spanningTree(ctx context.Context) error {
 		n, _ := v.Int()
 		switch {
 		case columns[i] == stpPortState:
-			port.StpState = stpStates.of(v)
+			// A port without a link has no place in the tree; some agents call it
+			// broken.
+			if port.GetOperStatus() == "up" {
+				port.StpState = stpStates.of(v)
+			}
 		case columns[i] == stpxRoot && n == 1:
 			port.StpInconsistency = proto.String("root")
 		case columns[i] == stpxLoop && n == 1:

@@ -76,6 +76,7 @@ func listen(mib *tree, devices int) error {
 // object is one of the MIB.
 type object struct {
 	name  []byte
+	arcs  []uint64
 	whole []byte // name and value as they stand in an answer
 }
 
@@ -101,12 +102,12 @@ func load(text string) (*tree, error) {
 		}
 		value, err := encode(parts[1], parts[2])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", line, err)
+			continue // recordings of others have lines that nobody can play
 		}
 		name := encodeName(parts[0])
-		t.objects = append(t.objects, object{name, element(0x30, append(element(0x06, name), value...))})
+		t.objects = append(t.objects, object{name, arcs(name), element(0x30, append(element(0x06, name), value...))})
 	}
-	slices.SortFunc(t.objects, func(a, b object) int { return slices.Compare(arcs(a.name), arcs(b.name)) })
+	slices.SortFunc(t.objects, func(a, b object) int { return slices.Compare(a.arcs, b.arcs) })
 	for i, o := range t.objects {
 		t.places[string(o.name)] = i
 	}
@@ -347,7 +348,7 @@ func (t *tree) after(name []byte) (whole, next []byte) {
 		at++
 	} else {
 		wanted := arcs(name)
-		at, _ = slices.BinarySearchFunc(t.objects, wanted, func(o object, w []uint64) int { return slices.Compare(arcs(o.name), w) })
+		at, _ = slices.BinarySearchFunc(t.objects, wanted, func(o object, w []uint64) int { return slices.Compare(o.arcs, w) })
 	}
 	if at == len(t.objects) {
 		return element(0x30, append(element(6, name), 0x82, 0)), bytes.Clone(name)
