@@ -69,7 +69,7 @@ func watchCommands(o *options) []*cobra.Command {
 		}
 		return command.No
 	}
-	return []*cobra.Command{add, remove, list, show, where}
+	return []*cobra.Command{add, remove, list, show, discoverCommand(o), where}
 }
 
 func credentialCommand(o *options) *cobra.Command {

@@ -84,6 +84,14 @@ func (s *Server) FindStation(ctx context.Context, r *constatv1.FindStationReques
 	return &constatv1.FindStationResponse{Attachment: found}, nil
 }
 
+// DiscoverGear is gear.Watch.Discover.
+func (s *Server) DiscoverGear(ctx context.Context, r *constatv1.DiscoverGearRequest) (*constatv1.DiscoverGearResponse, error) {
+	if err := mayChange(ctx); err != nil { // it sends packets, and opens devices
+		return nil, err
+	}
+	return s.watch.Discover(ctx, r)
+}
+
 // PutCredential is gear.Watch.PutCredential.
 func (s *Server) PutCredential(ctx context.Context, r *constatv1.PutCredentialRequest) (*constatv1.PutCredentialResponse, error) {
 	if err := mayChange(ctx); err != nil {

@@ -3,6 +3,7 @@ package gear
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -52,7 +53,10 @@ var lldpColumns = []column[neighbour]{
 }
 
 const (
-	localPortID   = "1.0.8802.1.1.2.1.3.7.1.3" // lldpLocPortId
+	localPortID = "1.0.8802.1.1.2.1.3.7.1.3" // lldpLocPortId
+	// managed is lldpRemManAddrIfSubtype, by time mark, port, number, and the address
+	// itself, which stands nowhere else.
+	managed       = "1.0.8802.1.1.2.1.4.2.1.3"
 	localPortDesc = "1.0.8802.1.1.2.1.3.7.1.4" // lldpLocPortDesc
 	// Subtypes of chassis and port ids that hold an address instead of a text.
 	chassisMAC = 4
@@ -79,6 +83,9 @@ func (p *poll) neighbours(ctx context.Context) error {
 	if err != nil || len(lldp) == 0 {
 		return err
 	}
+	if err := p.managedBy(ctx, lldp); err != nil {
+		return err
+	}
 	local, err := p.localPorts(ctx)
 	for _, index := range byIndex(lldp) {
 		r := lldp[index]
@@ -95,6 +102,22 @@ func (p *poll) neighbours(ctx context.Context) error {
 		p.out.Neighbours = append(p.out.Neighbours, &r.GearNeighbour)
 	}
 	return err
+}
+
+// managedBy reads at which address a neighbour says that it is managed: its first of
+// IPv4, else of IPv6.
+func (p *poll) managedBy(ctx context.Context, lldp map[string]*neighbour) error {
+	return p.session.Walk(ctx, []string{managed}, func(_ int, index string, _ snmp.Value) {
+		numbers := snmp.Index(index)
+		if len(numbers) < 5 {
+			return
+		}
+		r := lldp[fmt.Sprintf("%d.%d.%d", numbers[0], numbers[1], numbers[2])]
+		a, _, ok := inetAddress(numbers[3:])
+		if r != nil && ok && !a.IsUnspecified() && !a.IsMulticast() && (r.Address == nil || a.Is4() && strings.Contains(r.GetAddress(), ":")) {
+			r.Address = proto.String(a.String())
+		}
+	})
 }
 
 func identifier(v snmp.Value, isMAC bool) *string {

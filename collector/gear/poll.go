@@ -48,14 +48,18 @@ type poll struct {
 	plan   *constatv1.GearPlan
 }
 
+func newPoll(session *snmp.Session, now time.Time) *poll {
+	return &poll{
+		session: session, now: now, out: &constatv1.Gear{PollResult: proto.String("ok")}, ports: map[int32]*port{}, bridge: map[int32]int32{},
+		plan: &constatv1.GearPlan{TakenAt: now.UnixMilli(), LearntAt: now.UnixMilli()},
+	}
+}
+
 // Poll reads everything that is of use of a device, through a session that the
 // caller closes. An error means that the device said nothing at all.
 func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, error) {
 	began := time.Now()
-	p := &poll{
-		session: session, now: now, out: &constatv1.Gear{PollResult: proto.String("ok")}, ports: map[int32]*port{}, bridge: map[int32]int32{},
-		plan: &constatv1.GearPlan{TakenAt: now.UnixMilli(), LearntAt: now.UnixMilli()},
-	}
+	p := newPoll(session, now)
 	if err := p.identify(ctx); err != nil {
 		return nil, err
 	}

@@ -167,3 +167,6 @@ INSERT INTO gear_ips (address, gear_id) VALUES ($1, $2) ON CONFLICT (address, ge
 
 -- name: DropGearIPs :exec
 DELETE FROM gear_ips WHERE gear_id = $1;
+
+-- name: GearMACs :many
+SELECT mac, gear_id FROM gear_addresses ORDER BY gear_id, mac;

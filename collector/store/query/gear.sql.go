@@ -673,6 +673,33 @@ func (q *Queries) GearIPs(ctx context.Context) ([]GearIp, error) {
 	return items, nil
 }
 
+const gearMACs = `-- name: GearMACs :many
+SELECT mac, gear_id FROM gear_addresses ORDER BY gear_id, mac
+`
+
+func (q *Queries) GearMACs(ctx context.Context) ([]GearAddress, error) {
+	rows, err := q.db.QueryContext(ctx, gearMACs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GearAddress
+	for rows.Next() {
+		var i GearAddress
+		if err := rows.Scan(&i.Mac, &i.GearID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const gearStates = `-- name: GearStates :many
 SELECT state, count(*) AS devices FROM gear WHERE enabled = 1 GROUP BY state
 `

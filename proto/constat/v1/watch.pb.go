@@ -1053,6 +1053,317 @@ func (*RemoveCredentialResponse) Descriptor() ([]byte, []int) {
 	return file_constat_v1_watch_proto_rawDescGZIP(), []int{17}
 }
 
+// DiscoverGearRequest says where to begin and how far to go.
+type DiscoverGearRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Devices from which neighbours are followed, HOST or HOST:PORT.
+	Seeds []string `protobuf:"bytes,1,rep,name=seeds,proto3" json:"seeds,omitempty"`
+	// Networks of which every address is asked, ADDRESS/BITS.
+	Ranges []string `protobuf:"bytes,2,rep,name=ranges,proto3" json:"ranges,omitempty"`
+	// Names of the credentials to ask with, in this order, each once per device.
+	Credentials []string `protobuf:"bytes,3,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	// Networks in which devices may be asked; empty: the ranges, and the private
+	// networks of private seeds.
+	Allow []string `protobuf:"bytes,4,rep,name=allow,proto3" json:"allow,omitempty"`
+	// How many devices from a seed; 0: 4.
+	Depth int32 `protobuf:"varint,5,opt,name=depth,proto3" json:"depth,omitempty"`
+	// 0: 50.
+	PacketsPerSecond int32  `protobuf:"varint,6,opt,name=packets_per_second,json=packetsPerSecond,proto3" json:"packets_per_second,omitempty"`
+	Site             string `protobuf:"bytes,7,opt,name=site,proto3" json:"site,omitempty"`
+	// Have what is found polled from now on; otherwise it is only listed.
+	Add           bool `protobuf:"varint,8,opt,name=add,proto3" json:"add,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscoverGearRequest) Reset() {
+	*x = DiscoverGearRequest{}
+	mi := &file_constat_v1_watch_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscoverGearRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscoverGearRequest) ProtoMessage() {}
+
+func (x *DiscoverGearRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_watch_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscoverGearRequest.ProtoReflect.Descriptor instead.
+func (*DiscoverGearRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_watch_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DiscoverGearRequest) GetSeeds() []string {
+	if x != nil {
+		return x.Seeds
+	}
+	return nil
+}
+
+func (x *DiscoverGearRequest) GetRanges() []string {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *DiscoverGearRequest) GetCredentials() []string {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+func (x *DiscoverGearRequest) GetAllow() []string {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *DiscoverGearRequest) GetDepth() int32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *DiscoverGearRequest) GetPacketsPerSecond() int32 {
+	if x != nil {
+		return x.PacketsPerSecond
+	}
+	return 0
+}
+
+func (x *DiscoverGearRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *DiscoverGearRequest) GetAdd() bool {
+	if x != nil {
+		return x.Add
+	}
+	return false
+}
+
+// DiscoverGearResponse is sorted by address.
+type DiscoverGearResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Devices []*DiscoveredGear      `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	// Addresses asked; those of ranges that did not answer, which are not listed.
+	Asked  *int32 `protobuf:"varint,2,opt,name=asked,proto3,oneof" json:"asked,omitempty"`
+	Silent *int32 `protobuf:"varint,3,opt,name=silent,proto3,oneof" json:"silent,omitempty"`
+	// Neighbours farther away than the depth.
+	Beyond *int32 `protobuf:"varint,4,opt,name=beyond,proto3,oneof" json:"beyond,omitempty"`
+	// Why it ended before all was asked.
+	Stopped       *string `protobuf:"bytes,5,opt,name=stopped,proto3,oneof" json:"stopped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscoverGearResponse) Reset() {
+	*x = DiscoverGearResponse{}
+	mi := &file_constat_v1_watch_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscoverGearResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscoverGearResponse) ProtoMessage() {}
+
+func (x *DiscoverGearResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_watch_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscoverGearResponse.ProtoReflect.Descriptor instead.
+func (*DiscoverGearResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_watch_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DiscoverGearResponse) GetDevices() []*DiscoveredGear {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *DiscoverGearResponse) GetAsked() int32 {
+	if x != nil && x.Asked != nil {
+		return *x.Asked
+	}
+	return 0
+}
+
+func (x *DiscoverGearResponse) GetSilent() int32 {
+	if x != nil && x.Silent != nil {
+		return *x.Silent
+	}
+	return 0
+}
+
+func (x *DiscoverGearResponse) GetBeyond() int32 {
+	if x != nil && x.Beyond != nil {
+		return *x.Beyond
+	}
+	return 0
+}
+
+func (x *DiscoverGearResponse) GetStopped() string {
+	if x != nil && x.Stopped != nil {
+		return *x.Stopped
+	}
+	return ""
+}
+
+// DiscoveredGear is an address where a device is or may be.
+type DiscoveredGear struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Address *string                `protobuf:"bytes,1,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	// found | same | refused | silent | notAllowed.
+	Result   *string       `protobuf:"bytes,2,opt,name=result,proto3,oneof" json:"result,omitempty"`
+	Identity *GearIdentity `protobuf:"bytes,3,opt,name=identity,proto3" json:"identity,omitempty"`
+	// The credential that opens it, and those that it refused.
+	Credential *string  `protobuf:"bytes,4,opt,name=credential,proto3,oneof" json:"credential,omitempty"`
+	Refused    []string `protobuf:"bytes,5,rep,name=refused,proto3" json:"refused,omitempty"`
+	// How it was heard of: "seed", "range 192.0.2.0/24", "CDP of core-1".
+	By    *string `protobuf:"bytes,6,opt,name=by,proto3,oneof" json:"by,omitempty"`
+	Depth *int32  `protobuf:"varint,7,opt,name=depth,proto3,oneof" json:"depth,omitempty"`
+	Added *bool   `protobuf:"varint,8,opt,name=added,proto3,oneof" json:"added,omitempty"`
+	// The address of the device that this one is, met or polled before.
+	SameAs *string `protobuf:"bytes,9,opt,name=same_as,json=sameAs,proto3,oneof" json:"same_as,omitempty"`
+	// What could not be read or done, and why.
+	Partial       *string `protobuf:"bytes,10,opt,name=partial,proto3,oneof" json:"partial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscoveredGear) Reset() {
+	*x = DiscoveredGear{}
+	mi := &file_constat_v1_watch_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscoveredGear) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscoveredGear) ProtoMessage() {}
+
+func (x *DiscoveredGear) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_watch_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscoveredGear.ProtoReflect.Descriptor instead.
+func (*DiscoveredGear) Descriptor() ([]byte, []int) {
+	return file_constat_v1_watch_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DiscoveredGear) GetAddress() string {
+	if x != nil && x.Address != nil {
+		return *x.Address
+	}
+	return ""
+}
+
+func (x *DiscoveredGear) GetResult() string {
+	if x != nil && x.Result != nil {
+		return *x.Result
+	}
+	return ""
+}
+
+func (x *DiscoveredGear) GetIdentity() *GearIdentity {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *DiscoveredGear) GetCredential() string {
+	if x != nil && x.Credential != nil {
+		return *x.Credential
+	}
+	return ""
+}
+
+func (x *DiscoveredGear) GetRefused() []string {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *DiscoveredGear) GetBy() string {
+	if x != nil && x.By != nil {
+		return *x.By
+	}
+	return ""
+}
+
+func (x *DiscoveredGear) GetDepth() int32 {
+	if x != nil && x.Depth != nil {
+		return *x.Depth
+	}
+	return 0
+}
+
+func (x *DiscoveredGear) GetAdded() bool {
+	if x != nil && x.Added != nil {
+		return *x.Added
+	}
+	return false
+}
+
+func (x *DiscoveredGear) GetSameAs() string {
+	if x != nil && x.SameAs != nil {
+		return *x.SameAs
+	}
+	return ""
+}
+
+func (x *DiscoveredGear) GetPartial() string {
+	if x != nil && x.Partial != nil {
+		return *x.Partial
+	}
+	return ""
+}
+
 var File_constat_v1_watch_proto protoreflect.FileDescriptor
 
 const file_constat_v1_watch_proto_rawDesc = "" +
@@ -1131,14 +1442,60 @@ const file_constat_v1_watch_proto_rawDesc = "" +
 	"\adevices\x18\x04 \x01(\x05R\adevices\"-\n" +
 	"\x17RemoveCredentialRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n" +
-	"\x18RemoveCredentialResponse2\x8a\x05\n" +
+	"\x18RemoveCredentialResponse\"\xe5\x01\n" +
+	"\x13DiscoverGearRequest\x12\x14\n" +
+	"\x05seeds\x18\x01 \x03(\tR\x05seeds\x12\x16\n" +
+	"\x06ranges\x18\x02 \x03(\tR\x06ranges\x12 \n" +
+	"\vcredentials\x18\x03 \x03(\tR\vcredentials\x12\x14\n" +
+	"\x05allow\x18\x04 \x03(\tR\x05allow\x12\x14\n" +
+	"\x05depth\x18\x05 \x01(\x05R\x05depth\x12,\n" +
+	"\x12packets_per_second\x18\x06 \x01(\x05R\x10packetsPerSecond\x12\x12\n" +
+	"\x04site\x18\a \x01(\tR\x04site\x12\x10\n" +
+	"\x03add\x18\b \x01(\bR\x03add\"\xec\x01\n" +
+	"\x14DiscoverGearResponse\x124\n" +
+	"\adevices\x18\x01 \x03(\v2\x1a.constat.v1.DiscoveredGearR\adevices\x12\x19\n" +
+	"\x05asked\x18\x02 \x01(\x05H\x00R\x05asked\x88\x01\x01\x12\x1b\n" +
+	"\x06silent\x18\x03 \x01(\x05H\x01R\x06silent\x88\x01\x01\x12\x1b\n" +
+	"\x06beyond\x18\x04 \x01(\x05H\x02R\x06beyond\x88\x01\x01\x12\x1d\n" +
+	"\astopped\x18\x05 \x01(\tH\x03R\astopped\x88\x01\x01B\b\n" +
+	"\x06_askedB\t\n" +
+	"\a_silentB\t\n" +
+	"\a_beyondB\n" +
+	"\n" +
+	"\b_stopped\"\xa2\x03\n" +
+	"\x0eDiscoveredGear\x12\x1d\n" +
+	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
+	"\x06result\x18\x02 \x01(\tH\x01R\x06result\x88\x01\x01\x124\n" +
+	"\bidentity\x18\x03 \x01(\v2\x18.constat.v1.GearIdentityR\bidentity\x12#\n" +
+	"\n" +
+	"credential\x18\x04 \x01(\tH\x02R\n" +
+	"credential\x88\x01\x01\x12\x18\n" +
+	"\arefused\x18\x05 \x03(\tR\arefused\x12\x13\n" +
+	"\x02by\x18\x06 \x01(\tH\x03R\x02by\x88\x01\x01\x12\x19\n" +
+	"\x05depth\x18\a \x01(\x05H\x04R\x05depth\x88\x01\x01\x12\x19\n" +
+	"\x05added\x18\b \x01(\bH\x05R\x05added\x88\x01\x01\x12\x1c\n" +
+	"\asame_as\x18\t \x01(\tH\x06R\x06sameAs\x88\x01\x01\x12\x1d\n" +
+	"\apartial\x18\n" +
+	" \x01(\tH\aR\apartial\x88\x01\x01B\n" +
+	"\n" +
+	"\b_addressB\t\n" +
+	"\a_resultB\r\n" +
+	"\v_credentialB\x05\n" +
+	"\x03_byB\b\n" +
+	"\x06_depthB\b\n" +
+	"\x06_addedB\n" +
+	"\n" +
+	"\b_same_asB\n" +
+	"\n" +
+	"\b_partial2\xdd\x05\n" +
 	"\vGearService\x12B\n" +
 	"\aAddGear\x12\x1a.constat.v1.AddGearRequest\x1a\x1b.constat.v1.AddGearResponse\x12K\n" +
 	"\n" +
 	"RemoveGear\x12\x1d.constat.v1.RemoveGearRequest\x1a\x1e.constat.v1.RemoveGearResponse\x12E\n" +
 	"\bListGear\x12\x1b.constat.v1.ListGearRequest\x1a\x1c.constat.v1.ListGearResponse\x12B\n" +
 	"\aGetGear\x12\x1a.constat.v1.GetGearRequest\x1a\x1b.constat.v1.GetGearResponse\x12N\n" +
-	"\vFindStation\x12\x1e.constat.v1.FindStationRequest\x1a\x1f.constat.v1.FindStationResponse\x12T\n" +
+	"\vFindStation\x12\x1e.constat.v1.FindStationRequest\x1a\x1f.constat.v1.FindStationResponse\x12Q\n" +
+	"\fDiscoverGear\x12\x1f.constat.v1.DiscoverGearRequest\x1a .constat.v1.DiscoverGearResponse\x12T\n" +
 	"\rPutCredential\x12 .constat.v1.PutCredentialRequest\x1a!.constat.v1.PutCredentialResponse\x12Z\n" +
 	"\x0fListCredentials\x12\".constat.v1.ListCredentialsRequest\x1a#.constat.v1.ListCredentialsResponse\x12]\n" +
 	"\x10RemoveCredential\x12#.constat.v1.RemoveCredentialRequest\x1a$.constat.v1.RemoveCredentialResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
@@ -1155,7 +1512,7 @@ func file_constat_v1_watch_proto_rawDescGZIP() []byte {
 	return file_constat_v1_watch_proto_rawDescData
 }
 
-var file_constat_v1_watch_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_constat_v1_watch_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_constat_v1_watch_proto_goTypes = []any{
 	(*Device)(nil),                   // 0: constat.v1.Device
 	(*AddGearRequest)(nil),           // 1: constat.v1.AddGearRequest
@@ -1175,46 +1532,54 @@ var file_constat_v1_watch_proto_goTypes = []any{
 	(*SnmpCredential)(nil),           // 15: constat.v1.SnmpCredential
 	(*RemoveCredentialRequest)(nil),  // 16: constat.v1.RemoveCredentialRequest
 	(*RemoveCredentialResponse)(nil), // 17: constat.v1.RemoveCredentialResponse
-	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
-	(*Gear)(nil),                     // 19: constat.v1.Gear
-	(*Diagnosis)(nil),                // 20: constat.v1.Diagnosis
-	(*GearEvent)(nil),                // 21: constat.v1.GearEvent
-	(*Attachment)(nil),               // 22: constat.v1.Attachment
+	(*DiscoverGearRequest)(nil),      // 18: constat.v1.DiscoverGearRequest
+	(*DiscoverGearResponse)(nil),     // 19: constat.v1.DiscoverGearResponse
+	(*DiscoveredGear)(nil),           // 20: constat.v1.DiscoveredGear
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(*Gear)(nil),                     // 22: constat.v1.Gear
+	(*Diagnosis)(nil),                // 23: constat.v1.Diagnosis
+	(*GearEvent)(nil),                // 24: constat.v1.GearEvent
+	(*Attachment)(nil),               // 25: constat.v1.Attachment
+	(*GearIdentity)(nil),             // 26: constat.v1.GearIdentity
 }
 var file_constat_v1_watch_proto_depIdxs = []int32{
-	18, // 0: constat.v1.Device.state_since:type_name -> google.protobuf.Timestamp
-	18, // 1: constat.v1.Device.answered_at:type_name -> google.protobuf.Timestamp
+	21, // 0: constat.v1.Device.state_since:type_name -> google.protobuf.Timestamp
+	21, // 1: constat.v1.Device.answered_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: constat.v1.AddGearResponse.device:type_name -> constat.v1.Device
 	0,  // 3: constat.v1.ListGearResponse.devices:type_name -> constat.v1.Device
 	0,  // 4: constat.v1.GetGearResponse.device:type_name -> constat.v1.Device
-	19, // 5: constat.v1.GetGearResponse.gear:type_name -> constat.v1.Gear
-	18, // 6: constat.v1.GetGearResponse.taken_at:type_name -> google.protobuf.Timestamp
-	20, // 7: constat.v1.GetGearResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	21, // 8: constat.v1.GetGearResponse.events:type_name -> constat.v1.GearEvent
-	22, // 9: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
+	22, // 5: constat.v1.GetGearResponse.gear:type_name -> constat.v1.Gear
+	21, // 6: constat.v1.GetGearResponse.taken_at:type_name -> google.protobuf.Timestamp
+	23, // 7: constat.v1.GetGearResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	24, // 8: constat.v1.GetGearResponse.events:type_name -> constat.v1.GearEvent
+	25, // 9: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
 	15, // 10: constat.v1.ListCredentialsResponse.credentials:type_name -> constat.v1.SnmpCredential
-	18, // 11: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
-	1,  // 12: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
-	3,  // 13: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
-	5,  // 14: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
-	7,  // 15: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
-	9,  // 16: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
-	11, // 17: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
-	13, // 18: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
-	16, // 19: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
-	2,  // 20: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
-	4,  // 21: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
-	6,  // 22: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
-	8,  // 23: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
-	10, // 24: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
-	12, // 25: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
-	14, // 26: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
-	17, // 27: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
-	20, // [20:28] is the sub-list for method output_type
-	12, // [12:20] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	21, // 11: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
+	20, // 12: constat.v1.DiscoverGearResponse.devices:type_name -> constat.v1.DiscoveredGear
+	26, // 13: constat.v1.DiscoveredGear.identity:type_name -> constat.v1.GearIdentity
+	1,  // 14: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
+	3,  // 15: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
+	5,  // 16: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
+	7,  // 17: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
+	9,  // 18: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
+	18, // 19: constat.v1.GearService.DiscoverGear:input_type -> constat.v1.DiscoverGearRequest
+	11, // 20: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
+	13, // 21: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
+	16, // 22: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
+	2,  // 23: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
+	4,  // 24: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
+	6,  // 25: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
+	8,  // 26: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
+	10, // 27: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
+	19, // 28: constat.v1.GearService.DiscoverGear:output_type -> constat.v1.DiscoverGearResponse
+	12, // 29: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
+	14, // 30: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
+	17, // 31: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
+	23, // [23:32] is the sub-list for method output_type
+	14, // [14:23] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_watch_proto_init() }
@@ -1224,13 +1589,15 @@ func file_constat_v1_watch_proto_init() {
 	}
 	file_constat_v1_diagnosis_proto_init()
 	file_constat_v1_gear_proto_init()
+	file_constat_v1_watch_proto_msgTypes[19].OneofWrappers = []any{}
+	file_constat_v1_watch_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_watch_proto_rawDesc), len(file_constat_v1_watch_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

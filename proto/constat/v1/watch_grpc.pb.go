@@ -24,6 +24,7 @@ const (
 	GearService_ListGear_FullMethodName         = "/constat.v1.GearService/ListGear"
 	GearService_GetGear_FullMethodName          = "/constat.v1.GearService/GetGear"
 	GearService_FindStation_FullMethodName      = "/constat.v1.GearService/FindStation"
+	GearService_DiscoverGear_FullMethodName     = "/constat.v1.GearService/DiscoverGear"
 	GearService_PutCredential_FullMethodName    = "/constat.v1.GearService/PutCredential"
 	GearService_ListCredentials_FullMethodName  = "/constat.v1.GearService/ListCredentials"
 	GearService_RemoveCredential_FullMethodName = "/constat.v1.GearService/RemoveCredential"
@@ -46,6 +47,9 @@ type GearServiceClient interface {
 	GetGear(ctx context.Context, in *GetGearRequest, opts ...grpc.CallOption) (*GetGearResponse, error)
 	// FindStation tells at which port a machine is.
 	FindStation(ctx context.Context, in *FindStationRequest, opts ...grpc.CallOption) (*FindStationResponse, error)
+	// DiscoverGear looks for devices, and adds them where that is asked for. It takes
+	// as long as the pace wants, at most a quarter of an hour.
+	DiscoverGear(ctx context.Context, in *DiscoverGearRequest, opts ...grpc.CallOption) (*DiscoverGearResponse, error)
 	// PutCredential stores what opens devices, sealed; it is never given back.
 	PutCredential(ctx context.Context, in *PutCredentialRequest, opts ...grpc.CallOption) (*PutCredentialResponse, error)
 	ListCredentials(ctx context.Context, in *ListCredentialsRequest, opts ...grpc.CallOption) (*ListCredentialsResponse, error)
@@ -110,6 +114,16 @@ func (c *gearServiceClient) FindStation(ctx context.Context, in *FindStationRequ
 	return out, nil
 }
 
+func (c *gearServiceClient) DiscoverGear(ctx context.Context, in *DiscoverGearRequest, opts ...grpc.CallOption) (*DiscoverGearResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiscoverGearResponse)
+	err := c.cc.Invoke(ctx, GearService_DiscoverGear_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gearServiceClient) PutCredential(ctx context.Context, in *PutCredentialRequest, opts ...grpc.CallOption) (*PutCredentialResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PutCredentialResponse)
@@ -157,6 +171,9 @@ type GearServiceServer interface {
 	GetGear(context.Context, *GetGearRequest) (*GetGearResponse, error)
 	// FindStation tells at which port a machine is.
 	FindStation(context.Context, *FindStationRequest) (*FindStationResponse, error)
+	// DiscoverGear looks for devices, and adds them where that is asked for. It takes
+	// as long as the pace wants, at most a quarter of an hour.
+	DiscoverGear(context.Context, *DiscoverGearRequest) (*DiscoverGearResponse, error)
 	// PutCredential stores what opens devices, sealed; it is never given back.
 	PutCredential(context.Context, *PutCredentialRequest) (*PutCredentialResponse, error)
 	ListCredentials(context.Context, *ListCredentialsRequest) (*ListCredentialsResponse, error)
@@ -185,6 +202,9 @@ func (UnimplementedGearServiceServer) GetGear(context.Context, *GetGearRequest) 
 }
 func (UnimplementedGearServiceServer) FindStation(context.Context, *FindStationRequest) (*FindStationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindStation not implemented")
+}
+func (UnimplementedGearServiceServer) DiscoverGear(context.Context, *DiscoverGearRequest) (*DiscoverGearResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiscoverGear not implemented")
 }
 func (UnimplementedGearServiceServer) PutCredential(context.Context, *PutCredentialRequest) (*PutCredentialResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PutCredential not implemented")
@@ -306,6 +326,24 @@ func _GearService_FindStation_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GearService_DiscoverGear_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiscoverGearRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GearServiceServer).DiscoverGear(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GearService_DiscoverGear_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GearServiceServer).DiscoverGear(ctx, req.(*DiscoverGearRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GearService_PutCredential_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PutCredentialRequest)
 	if err := dec(in); err != nil {
@@ -386,6 +424,10 @@ var GearService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindStation",
 			Handler:    _GearService_FindStation_Handler,
+		},
+		{
+			MethodName: "DiscoverGear",
+			Handler:    _GearService_DiscoverGear_Handler,
 		},
 		{
 			MethodName: "PutCredential",
