@@ -97,7 +97,8 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 	}
 	if socket != nil {
 		s.Attachment = socket.Attachment
-		add(s, "attachment", "snmp", socket.ReadAt.AsTime())
+		source, at := socket.witness()
+		add(s, "attachment", source, at)
 	}
 	again := diagnosis.Judge(in.desk.catalog, procedure, s, found.GetStartedAt().AsTime(), found.GetLanguage())
 	if fleet == nil && (again.GetVerdict() != "fault" || slices.Equal(causes(again), causes(found))) {

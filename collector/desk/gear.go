@@ -207,6 +207,23 @@ func (d *Desk) Socket(ctx context.Context, endpointID string) (*Socket, error) {
 	return d.socket(ctx, q, endpoint)
 }
 
+// witness tells what the port's facts come from, and of when they are: the device
+// may have told by itself what it was not asked for yet.
+func (s *Socket) witness() (source string, at time.Time) {
+	at = s.ReadAt.AsTime()
+	e := s.GetPort().GetLastEvent()
+	if e == nil {
+		return "snmp", at
+	}
+	if told := e.GetAt().AsTime(); told.After(at) {
+		at = told
+	}
+	if e.GetSource() == "snmpTrap" {
+		return "snmp, trap", at
+	}
+	return "snmp, " + e.GetSource(), at
+}
+
 // NotNow tells that the machine was there and is not any more, as far as the
 // device knows.
 func (s *Socket) NotNow() bool { return s.Attachment.Current != nil && !s.GetCurrent() }

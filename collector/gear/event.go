@@ -267,3 +267,14 @@ func hastened(ctx context.Context, q *query.Queries, gearID string, asked, now t
 	}
 	return q.HastenGear(ctx, gearID, store.Millis(now.Add(settle)))
 }
+
+// witnesses names what tells a device's facts: polls, and what it told by itself.
+func witnesses(g *constatv1.Gear) string {
+	source := "snmp"
+	for _, word := range []string{"snmpTrap", "syslog"} {
+		if slices.ContainsFunc(g.GetEvents(), func(e *constatv1.GearEvent) bool { return e.GetSource() == word }) {
+			source += ", " + strings.TrimPrefix(strings.ToLower(word), "snmp")
+		}
+	}
+	return source
+}

@@ -154,6 +154,9 @@ func TestListener(t *testing.T) {
 		if !slices.Equal(d.GetDevice().GetFaults(), []string{"cisco-errdisable-bpduguard"}) {
 			t.Errorf("faults %v", d.GetDevice().GetFaults())
 		}
+		if e := d.GetDiagnosis().GetRootCauses()[0].GetEvidence(); len(e) == 0 || e[0].GetSource() != "snmp, syslog" {
+			t.Errorf("evidence %v", e)
+		}
 		// It is polled at once, and only once for what comes together.
 		on.run("logger", "-n", host, "-P", port, "-d", "--rfc5424", "-p", "local7.err", "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/5, changed state to down")
 		on.until("the link", func() bool { return len(on.events()) == 2 })
