@@ -236,7 +236,9 @@ func TestComposedDevices(t *testing.T) {
 func TestRecordingIsRedacted(t *testing.T) {
 	d := switchOf(4).set("1.3.6.1.2.1.1.6.0", textType, "CANARY-ROOM-7").set("1.3.6.1.2.1.31.1.1.1.18.10101", textType, "CANARY-ALIAS").
 		set("1.3.6.1.2.1.4.22.1.2.1.192.0.2.77", hexType, "0050560a0b0c").
-		set("1.3.6.1.2.1.17.1.4.1.2.1", integerType, 10101).set("1.3.6.1.2.1.17.4.3.1.2.0.80.86.10.11.12", integerType, 1)
+		set("1.3.6.1.2.1.17.1.4.1.2.1", integerType, 10101).set("1.3.6.1.2.1.17.4.3.1.2.0.80.86.10.11.12", integerType, 1).
+		set("1.3.6.1.4.1.14179.2.1.4.1.2.0.80.86.10.11.13", "64", "192.0.2.78").set("1.3.6.1.4.1.14179.2.2.1.1.6.0.80.86.10.11.14", integerType, 1).
+		set("1.0.8802.1.1.2.1.4.2.1.3.0.3.1.1.4.192.0.2.79", integerType, 2)
 	first := lab.Play(t, lab.Recording{Community: "d", Text: d.recording()})
 	session, err := snmp.Open(t.Context(), first.Address, snmp.Credentials{Community: "d"}, snmp.Patience{Timeout: 10 * time.Second})
 	if err != nil {
@@ -247,7 +249,7 @@ func TestRecordingIsRedacted(t *testing.T) {
 	if lines, err := Record(t.Context(), session, &text); err != nil || lines < 50 {
 		t.Fatalf("%d lines, %v", lines, err)
 	}
-	for _, private := range []string{"CANARY", "sw-floor-2", "FOC0000TEST", "core-1", "192.0.2.77", "80.86.10.11.12", "43414e415259"} {
+	for _, private := range []string{"CANARY", "sw-floor-2", "FOC0000TEST", "core-1", "192.0.2.77", "192.0.2.78", "192.0.2.79", "80.86.10.11.12", "80.86.10.11.13", "80.86.10.11.14", "43414e415259"} {
 		if strings.Contains(text.String(), private) {
 			t.Errorf("the recording tells %q", private)
 		}

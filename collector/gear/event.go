@@ -32,9 +32,12 @@ const (
 	// Each device keeps as many events as this, in all and in its facts.
 	maxEvents       = 1000
 	maxJudgedEvents = 100
-	// settle is how long a device is left alone after an event: what it tells comes
-	// in bursts. rereadAfter is how long ago all must have been read to be read anew.
+	// settle is how long a device is left alone after an event, since what it tells
+	// comes in bursts, and rest how long after it was read: one that never ends
+	// telling is not asked all the time. rereadAfter is how long ago all must have
+	// been read to be read anew.
 	settle      = time.Second
+	rest        = 5 * time.Second
 	rereadAfter = time.Minute
 )
 
@@ -137,7 +140,8 @@ func (w *Watch) Notice(ctx context.Context, gearID string, e *constatv1.GearEven
 				return err
 			}
 		}
-		if err := q.HastenGear(ctx, gearID, store.Millis(now.Add(settle))); err != nil {
+		soon := max(store.Millis(now.Add(settle)), row.TakenAt+rest.Milliseconds())
+		if err := q.HastenGear(ctx, gearID, soon); err != nil {
 			return err
 		}
 		if slices.Contains(rereads, e.GetKind()) && row.WholeAt < store.Millis(now.Add(-rereadAfter)) {
@@ -265,7 +269,7 @@ func hastened(ctx context.Context, q *query.Queries, gearID string, asked, now t
 	if err != nil || len(later) == 0 {
 		return err
 	}
-	return q.HastenGear(ctx, gearID, store.Millis(now.Add(settle)))
+	return q.HastenGear(ctx, gearID, store.Millis(now.Add(rest)))
 }
 
 // witnesses names what tells a device's facts: polls, and what it told by itself.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,9 +59,12 @@ type Listener struct {
 	receiver *snmp.Receiver
 	queue    chan told
 
+	// known is closed once it is known who may tell something.
+	known chan struct{}
+
 	mu        sync.Mutex
 	senders   map[netip.Addr][]query.Gear
-	readAt    time.Time
+	names     map[string][]netip.Addr
 	buckets   map[netip.Addr]*bucket
 	strangers map[string]bool
 }
@@ -94,7 +98,7 @@ func (w *Watch) NewListener(ctx context.Context) (*Listener, error) {
 	}
 	return &Listener{
 		watch: w, receiver: snmp.NewReceiver(string(name), uint32(w.now().Sub(bootsSince)/time.Second), w.now), queue: make(chan told, waiting),
-		senders: map[netip.Addr][]query.Gear{}, buckets: map[netip.Addr]*bucket{}, strangers: map[string]bool{},
+		known: make(chan struct{}), names: map[string][]netip.Addr{}, buckets: map[netip.Addr]*bucket{}, strangers: map[string]bool{},
 	}, nil
 }
 
@@ -103,6 +107,9 @@ func (l *Listener) Engine() string { return l.receiver.Engine() }
 
 // Run keeps what comes until ctx ends.
 func (l *Listener) Run(ctx context.Context) {
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	reading.Go(func() { l.readSenders(ctx) })
 	troubled := false
 	for {
 		select {
@@ -141,13 +148,15 @@ func (l *Listener) take(t told) {
 
 // from gives the devices at an address, where it may tell something now.
 func (l *Listener) from(ctx context.Context, source string, a netip.Addr) []query.Gear {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-l.known:
+	}
 	a = a.Unmap().WithZone("")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.watch.now()
-	if now.Sub(l.readAt) > sendersEvery || now.Before(l.readAt) {
-		l.readSenders(ctx, now)
-	}
 	known := l.senders[a]
 	if len(known) == 0 {
 		notices.WithLabelValues(source, "unknownSender").Inc()
@@ -172,31 +181,61 @@ func (l *Listener) from(ctx context.Context, source string, a netip.Addr) []quer
 	return known
 }
 
-// readSenders reads which addresses the gear has: those it is polled at, and its
-// own.
-func (l *Listener) readSenders(ctx context.Context, now time.Time) {
-	l.readAt = now
+// readSenders reads again and again which addresses the gear has, until ctx ends.
+func (l *Listener) readSenders(ctx context.Context) {
+	tick := time.NewTicker(sendersEvery)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		senders, err := l.whoMayTell(ctx)
+		l.mu.Lock()
+		if err == nil { // else the list of before stands
+			l.senders = senders
+			for a := range l.buckets {
+				if len(senders[a]) == 0 {
+					delete(l.buckets, a)
+				}
+			}
+		}
+		l.mu.Unlock()
+		if first {
+			close(l.known)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// whoMayTell gives the gear by address: by those it is polled at, and its own.
+func (l *Listener) whoMayTell(ctx context.Context) (map[netip.Addr][]query.Gear, error) {
 	rows, err := l.watch.store.Read().ListGear(ctx)
 	if err != nil {
-		return // the list of before stands
+		return nil, err
 	}
 	own, err := l.watch.store.Read().GearIPs(ctx)
 	if err != nil {
-		return
+		return nil, err
 	}
-	senders := map[netip.Addr][]query.Gear{}
-	byID := map[string]query.Gear{}
+	senders, byID := map[netip.Addr][]query.Gear{}, map[string]query.Gear{}
 	add := func(a netip.Addr, g query.Gear) {
-		for _, other := range senders[a] {
-			if other.ID == g.ID {
-				return
-			}
+		if !slices.ContainsFunc(senders[a], func(other query.Gear) bool { return other.ID == g.ID }) {
+			senders[a] = append(senders[a], g)
 		}
-		senders[a] = append(senders[a], g)
 	}
+	// Names are looked up within a time; one that has no answer now keeps that of
+	// before.
+	looking, cancel := context.WithTimeout(ctx, sendersEvery/2)
+	defer cancel()
 	for _, g := range rows {
 		byID[g.ID] = g
-		for _, a := range addressesOf(ctx, g.Address) {
+		found := addressesOf(looking, g.Address)
+		if len(found) == 0 {
+			found = l.names[g.Address]
+		}
+		l.names[g.Address] = found
+		for _, a := range found {
 			add(a, g)
 		}
 	}
@@ -205,12 +244,7 @@ func (l *Listener) readSenders(ctx context.Context, now time.Time) {
 			add(a, byID[row.GearID])
 		}
 	}
-	l.senders = senders
-	for a := range l.buckets {
-		if len(senders[a]) == 0 {
-			delete(l.buckets, a)
-		}
-	}
+	return senders, nil
 }
 
 // addressesOf are the addresses of a device that is known by HOST or HOST:PORT.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"constat/collector/store"
+	"constat/collector/store/query"
 	"constat/collector/store/storetest"
 	"constat/internal/identity"
 	"constat/internal/lab"
@@ -161,7 +162,7 @@ func TestListener(t *testing.T) {
 		on.run("logger", "-n", host, "-P", port, "-d", "--rfc5424", "-p", "local7.err", "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/5, changed state to down")
 		on.until("the link", func() bool { return len(on.events()) == 2 })
 		p.seal("floors", "off")
-		if n := p.turn(settle); n != 1 {
+		if n := p.turn(rest); n != 1 {
 			t.Errorf("%d polls after an event", n)
 		}
 		if g := p.device("sw-floor-2").GetGear(); portOf(g).GetErrDisableCause() != "bpduGuard" || len(g.GetEvents()) != 2 || portOf(g).GetLastEvent() == nil {
@@ -235,6 +236,30 @@ func TestListener(t *testing.T) {
 			return counted("syslog", "limited") > limited
 		})
 		on.until("the flood", func() bool { return len(on.events()) == kept+1 })
+		// One that refuses us is not asked because it tells something.
+		p.write(func(ctx context.Context, q *query.Queries) error {
+			g, err := q.GearByAddress(ctx, played.Address)
+			if err != nil || len(g) != 1 {
+				return fmt.Errorf("%d devices (%w)", len(g), err)
+			}
+			if _, err := q.ClaimGear(ctx, query.ClaimGearParams{Owner: p.owner, Until: store.Millis(p.at.Add(time.Hour)), Now: store.Millis(p.at.Add(time.Hour)), MaxRows: 1}); err != nil {
+				return err
+			}
+			_, err = q.FinishGear(ctx, query.FinishGearParams{
+				ID: g[0].ID, LeaseOwner: p.owner, Name: g[0].Name, NameKey: g[0].NameKey, State: "authFailed", DueAt: store.Millis(p.at.Add(2 * time.Hour)), WholeDueAt: g[0].WholeDueAt,
+			})
+			return err
+		})
+		before := len(on.events())
+		on.run("logger", "-n", host, "-P", port, "-d", "--rfc5424", "-p", "local7.err", "%LINK-3-UPDOWN: Interface GigabitEthernet1/0/8, changed state to down")
+		p.at = p.at.Add(time.Minute) // the flood has left something to say
+		on.until("one that refuses us", func() bool {
+			fmt.Fprint(flood, "<187>3: %LINK-3-UPDOWN: Interface GigabitEthernet1/0/8, changed state to down")
+			return len(on.events()) > before
+		})
+		if n := p.turn(rest); n != 0 {
+			t.Errorf("%d polls of a device that refuses us", n)
+		}
 		for _, secret := range []string{"floors\"", "community=off"} {
 			if strings.Contains(p.log.String(), secret) {
 				t.Errorf("the log tells %q:\n%s", secret, p.log.String())

@@ -152,8 +152,9 @@ DELETE FROM gear_events WHERE gear_events.gear_id = sqlc.arg(gear) AND (gear_eve
 DELETE FROM gear_events WHERE gear_id = $1;
 
 -- name: HastenGear :exec
--- Has a device polled soon, unless it is due before.
-UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2;
+-- Has a device polled soon, unless it is due before; one that refuses us is left
+-- alone, since wrong passwords lock users.
+UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2 AND state <> 'authFailed';
 
 -- name: RereadGear :exec
 -- Has everything read at the next poll.

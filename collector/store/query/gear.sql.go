@@ -733,10 +733,11 @@ func (q *Queries) GearStates(ctx context.Context) ([]GearStatesRow, error) {
 }
 
 const hastenGear = `-- name: HastenGear :exec
-UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2
+UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2 AND state <> 'authFailed'
 `
 
-// Has a device polled soon, unless it is due before.
+// Has a device polled soon, unless it is due before; one that refuses us is left
+// alone, since wrong passwords lock users.
 func (q *Queries) HastenGear(ctx context.Context, iD string, dueAt int64) error {
 	_, err := q.db.ExecContext(ctx, hastenGear, iD, dueAt)
 	return err
