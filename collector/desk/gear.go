@@ -208,20 +208,13 @@ func (d *Desk) Socket(ctx context.Context, endpointID string) (*Socket, error) {
 }
 
 // witness tells what the port's facts come from, and of when they are: the device
-// may have told by itself what it was not asked for yet.
+// may have told by itself what no poll has looked after yet.
 func (s *Socket) witness() (source string, at time.Time) {
-	at = s.ReadAt.AsTime()
 	e := s.GetPort().GetLastEvent()
-	if e == nil {
-		return "snmp", at
+	if e == nil || !e.GetAt().AsTime().After(s.ReadAt.AsTime()) {
+		return "snmp", s.ReadAt.AsTime()
 	}
-	if told := e.GetAt().AsTime(); told.After(at) {
-		at = told
-	}
-	if e.GetSource() == "snmpTrap" {
-		return "snmp, trap", at
-	}
-	return "snmp, " + e.GetSource(), at
+	return "snmp, " + strings.TrimPrefix(strings.ToLower(e.GetSource()), "snmp"), e.GetAt().AsTime()
 }
 
 // NotNow tells that the machine was there and is not any more, as far as the

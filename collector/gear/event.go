@@ -272,11 +272,14 @@ func hastened(ctx context.Context, q *query.Queries, gearID string, asked, now t
 	return q.HastenGear(ctx, gearID, store.Millis(now.Add(rest)))
 }
 
-// witnesses names what tells a device's facts: polls, and what it told by itself.
-func witnesses(g *constatv1.Gear) string {
+// witnesses names what tells a device's facts: polls, and what it told by itself
+// that no poll has looked after yet.
+func witnesses(g *constatv1.Gear, now time.Time) string {
 	source := "snmp"
 	for _, word := range []string{"snmpTrap", "syslog"} {
-		if slices.ContainsFunc(g.GetEvents(), func(e *constatv1.GearEvent) bool { return e.GetSource() == word }) {
+		if slices.ContainsFunc(g.GetEvents(), func(e *constatv1.GearEvent) bool {
+			return e.GetSource() == word && now.Sub(e.GetAt().AsTime()) < settle
+		}) {
 			source += ", " + strings.TrimPrefix(strings.ToLower(word), "snmp")
 		}
 	}

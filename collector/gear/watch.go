@@ -451,7 +451,7 @@ func (v *visited) same() bool {
 // judge names what is wrong with a device by its own poll.
 func (w *Watch) judge(g *constatv1.Gear, now time.Time) *constatv1.Diagnosis {
 	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{TakenAt: timestamppb.New(now), Groups: []*constatv1.GroupEntry{
-		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: witnesses(g), At: timestamppb.New(now)}},
+		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: witnesses(g, now), At: timestamppb.New(now)}},
 	}}}
 	return diagnosis.Judge(w.catalog, diagnosis.Gear(), s, now, "en")
 }
