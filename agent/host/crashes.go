@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,6 +180,51 @@ func parseApport(head []byte, zone *time.Location) apportReport {
 		}
 	}
 	return a
+}
+
+// Records of wtmp beside sessions (utmp(5)): starts, and changes of the run
+// level, of which a shutdown is one.
+const (
+	utmpSeconds = 340
+	runLevel    = 1
+	bootTime    = 2
+	maxWtmp     = 4 << 20
+)
+
+// brokenOff are the starts in a wtmp file before which the system was not shut
+// down: the power went, or a reset was pressed. Of the first start in it nothing
+// is known: what came before was put away.
+func brokenOff(content []byte) []time.Time {
+	var list []time.Time
+	running := false // a start was seen, and no shutdown since
+	for ; len(content) >= utmpSize; content = content[utmpSize:] {
+		record := content[:utmpSize]
+		user, _, _ := bytes.Cut(record[utmpUser:utmpUser+32], []byte{0})
+		switch kind := binary.LittleEndian.Uint16(record); {
+		case kind == bootTime:
+			if running {
+				list = append(list, time.Unix(int64(binary.LittleEndian.Uint32(record[utmpSeconds:])), 0))
+			}
+			running = true
+		case kind == runLevel && string(user) == "shutdown":
+			running = false
+		}
+	}
+	return list
+}
+
+// losePower adds the starts after a power loss, but those that a crash of the
+// machine explains.
+func (l *crashLog) losePower(starts []time.Time) {
+	for _, at := range starts {
+		explained := slices.ContainsFunc(l.system, func(c *constatv1.SystemCrash) bool {
+			before := at.Sub(c.GetAt().AsTime())
+			return c.GetKind() == "panic" && before > -time.Minute && before < 15*time.Minute
+		})
+		if !explained {
+			l.system = append(l.system, &constatv1.SystemCrash{Kind: set("powerLoss"), At: timestamppb.New(at)})
+		}
+	}
 }
 
 // signals by their number on Linux (signal(7), x86 and ARM).

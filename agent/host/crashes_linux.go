@@ -24,7 +24,7 @@ import (
 const maxReports = 5000
 
 func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("kernel log, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore")
+	o := observed("kernel log, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore, /var/log/wtmp")
 	c := &constatv1.Crashes{}
 	var l crashLog
 	events, err := r.kernelLog(ctx)
@@ -60,6 +60,11 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	}
 	if err := lastWords(r, &l); err != nil {
 		gap(o, "system", err)
+	}
+	if content, err := r.tail("/var/log/wtmp", maxWtmp/utmpSize*utmpSize); err != nil {
+		gap(o, "system", fmt.Errorf("no record of starts and shutdowns: %w", err))
+	} else {
+		l.losePower(brokenOff(content))
 	}
 	l.fill(c, time.Now())
 	gap(o, "launch_failures", fmt.Errorf("the system does not note why a program did not start: %w", errors.ErrUnsupported))

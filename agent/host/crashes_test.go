@@ -1,11 +1,13 @@
 package host
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -104,6 +106,7 @@ func FuzzCrashes(f *testing.F) {
 	f.Add(apportSample)
 	f.Add("core.gimp-2\\x2e10.1000." + boot + ".4242.1700000000000000.lz4")
 	f.Add("dmesg-efi_pstore-170000000001001")
+	f.Add(string(wtmp("boot", time.Unix(1, 0), "boot", time.Unix(2, 0), "shutdown", time.Unix(3, 0))))
 	f.Fuzz(func(t *testing.T, text string) {
 		var l crashLog
 		l.report(parseApport([]byte(text), time.UTC))
@@ -117,7 +120,45 @@ func FuzzCrashes(f *testing.F) {
 				t.Errorf("%q tells a path: %s", text, prototext.Format(crash))
 			}
 		}
+		if starts := brokenOff([]byte(text)); len(starts) > 0 && len(starts) >= len(text)/utmpSize {
+			t.Errorf("%d starts in %d bytes", len(starts), len(text))
+		}
 		apportProgram(text)
 		pstoreTime(text)
 	})
+}
+
+// wtmp is a file of starts and shutdowns: "boot" or "shutdown" by their time.
+func wtmp(records ...any) []byte {
+	var file []byte
+	for i := 0; i < len(records); i += 2 {
+		record := make([]byte, utmpSize)
+		switch records[i] {
+		case "boot":
+			record[0] = bootTime
+			copy(record[utmpUser:], "reboot")
+		case "shutdown":
+			record[0] = runLevel
+			copy(record[utmpUser:], "shutdown")
+		default:
+			record[0] = userProcess
+			copy(record[utmpUser:], "ann")
+		}
+		binary.LittleEndian.PutUint32(record[utmpSeconds:], uint32(records[i+1].(time.Time).Unix()))
+		file = append(file, record...)
+	}
+	return file
+}
+
+func TestBrokenOff(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 9, 0, 0, 0, time.UTC) }
+	got := brokenOff(wtmp("boot", day(1), "ann", day(1), "shutdown", day(1), "boot", day(2), "ann", day(2), "boot", day(3), "shutdown", day(3), "boot", day(4)))
+	if len(got) != 1 || !got[0].Equal(day(3)) {
+		t.Errorf("starts after a power loss: %v, want the third", got)
+	}
+	l := crashLog{system: []*constatv1.SystemCrash{{Kind: set("panic"), At: timestamppb.New(day(3).Add(-5 * time.Minute))}}}
+	l.losePower([]time.Time{day(3), day(5)})
+	if len(l.system) != 2 || !l.system[1].GetAt().AsTime().Equal(day(5)) {
+		t.Errorf("with a panic before one of two: %v", l.system)
+	}
 }

@@ -32,9 +32,11 @@ func TestWorkshop(t *testing.T) {
 	session := make([]byte, utmpSize)
 	binary.LittleEndian.PutUint16(session, userProcess)
 	copy(session[utmpUser:], "ann")
+	lost := boot.Add(-24 * time.Hour)
 	const pci = "sys/bus/pci/devices/"
 	s := Observe(t.Context(), Config{Root: tree(t, map[string]string{
 		"dev/kmsg":     workshopLog,
+		"var/log/wtmp": string(wtmp("boot", lost.Add(-time.Hour), "boot", lost, "shutdown", boot.Add(-time.Minute), "boot", boot)),
 		"proc/stat":    fmt.Sprintf("cpu  1 0 1 8 0 0 0 0 0 0\ncpu0 1 0 1 8 0 0 0 0 0 0\nbtime %d\n", boot.Unix()),
 		"proc/cpuinfo": "processor\t: 0\nmodel name\t: A processor\nphysical id\t: 0\ncore id\t\t: 0\n",
 		"sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "4400000\n",
@@ -64,7 +66,7 @@ func TestWorkshop(t *testing.T) {
 	if len(at) != 1 || at[0].GetProgram() != "evince" || at[0].GetBy() != "apparmor" {
 		t.Errorf("refused: %v", at)
 	}
-	if c := s.Crashes.GetSystem(); len(c) != 1 || c[0].GetKind() != "gpuReset" || c[0].GetCode() != "12:1:85dffffb" || c[0].GetModule() != "i915" {
+	if c := s.Crashes.GetSystem(); len(c) != 2 || c[1].GetKind() != "powerLoss" || !c[1].GetAt().AsTime().Equal(lost) || c[0].GetKind() != "gpuReset" || c[0].GetCode() != "12:1:85dffffb" || c[0].GetModule() != "i915" {
 		t.Errorf("crashes of the machine: %v", c)
 	}
 	h := s.Hardware

@@ -1,9 +1,9 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,8 +66,12 @@ func RecordFacts(t testing.TB, part string, s *constatv1.Snapshot) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("%s-%s.facts", part, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
-	if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+	f, err := os.CreateTemp(dir, fmt.Sprintf("%s-%s-*.facts", part, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

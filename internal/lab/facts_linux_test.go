@@ -35,7 +35,8 @@ var machines = map[string]bool{"vm": true, "workstation": true}
 // TestFactsTable keeps docs/facts.md what the evidence says. With
 // CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
 // recordings of a run of the lab too, so is the evidence of the parts of the lab
-// that it has runs of.
+// that it has runs of. The part "namespaces" is what other tests of this package
+// saw of the agent's facts: all of it, with CONSTAT_LAB_RECORD set.
 func TestFactsTable(t *testing.T) {
 	write := os.Getenv("CONSTAT_FACTS") == "write"
 	if dir := os.Getenv("CONSTAT_LAB_RECORD"); write && dir != "" {

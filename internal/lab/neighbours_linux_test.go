@@ -38,6 +38,7 @@ func TestSwitchPort(t *testing.T) {
 	service.Stderr = &log
 	run(t, service)
 
+	var seen []*constatv1.Snapshot
 	facts := func() (*constatv1.Snapshot, error) {
 		cmd := w.Command(t.Context(), PC, agent, "facts", "--group", "network", "--json", "--config", config)
 		out, err := cmd.Output()
@@ -45,7 +46,11 @@ func TestSwitchPort(t *testing.T) {
 			return nil, err
 		}
 		s := &constatv1.Snapshot{}
-		return s, protojson.Unmarshal(out, s)
+		if err := protojson.Unmarshal(out, s); err != nil {
+			return nil, err
+		}
+		seen = append(seen, s)
+		return s, nil
 	}
 	heard := func(check func(lldp, cdp *constatv1.LinkNeighbour) bool) func() error {
 		return func() error {
@@ -78,6 +83,9 @@ func TestSwitchPort(t *testing.T) {
 	w.Await("the switch's port without a cable", heard(func(_, cdp *constatv1.LinkNeighbour) bool {
 		return cdp.GetPortId() == "pc0" && cdp.HeardAt != nil
 	}))
+	for _, s := range seen {
+		RecordFacts(t, "namespaces", s)
+	}
 }
 
 // announce starts lldpd as a switch that speaks both protocols to a neighbour

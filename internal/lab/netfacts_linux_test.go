@@ -29,6 +29,7 @@ func (w *World) facts(agent string, arguments ...string) *constatv1.Snapshot {
 	if err != nil {
 		w.t.Fatalf("the agent's facts: %v\n%s", err, out)
 	}
+	RecordFacts(w.t, "namespaces", s)
 	return s
 }
 

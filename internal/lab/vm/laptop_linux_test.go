@@ -115,6 +115,7 @@ func laptopFacts(t *testing.T, m *Machine) {
 	}
 	disk := find(s.GetStorage().GetDisks(), func(d *constatv1.Disk) bool { return d.GetBus() == "nvme" })
 	equal(t, "NVMe serial", disk.GetSerial(), "S4EWNX0M123456")
+	equal(t, "NVMe warning", disk.GetCriticalWarning(), 4)
 	keyboard := find(s.GetUsb().GetDevices(), func(d *constatv1.UsbDevice) bool { return d.GetId() == "046d:c31c" })
 	equal(t, "keyboard's brand", keyboard.GetBrand(), "Logitech")
 	equal(t, "keyboard's speed", keyboard.GetSpeedMbps(), 12)
