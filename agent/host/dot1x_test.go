@@ -5,6 +5,8 @@ import (
 	"encoding/pem"
 	"testing"
 	"time"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 func TestSupplicantStatus(t *testing.T) {
@@ -28,6 +30,9 @@ func TestSupplicantStatus(t *testing.T) {
 		{status("HELD", "FAILURE") + certificate, now.AddDate(200, 0, 0), "held", "certificateExpired"},
 	} {
 		d := parseSupplicant([]byte(c.content), c.at)
+		if c.failure == "certificateExpired" {
+			told(t, &constatv1.Snapshot{Network: &constatv1.Network{Links: []*constatv1.Link{{Dot1X: d}}}})
+		}
 		if d.GetState() != c.state || d.GetFailure() != c.failure {
 			t.Errorf("%q: %v", c.content, d)
 		}

@@ -139,6 +139,7 @@ func TestLastWordIsKept(t *testing.T) {
 	}
 	a.note(nil)
 	list, err := a.neighbours(start.Add(time.Minute))
+	told(t, &constatv1.Snapshot{Network: &constatv1.Network{Neighbours: list}})
 	if err != nil || len(list) != 2 || list[0].GetProtocol() != "cdp" || !list[1].GetCurrent() || list[1].HeardAt != nil || list[1].GetLink() != "eth0" {
 		t.Errorf("while they hold: %v, %v", list, err)
 	}

@@ -63,6 +63,7 @@ func TestHearPrinters(t *testing.T) {
 	moved := &constatv1.Printer{Connection: set("network"), Address: set("192.0.2.7:631"), Reachable: set(false)}
 	fine := &constatv1.Printer{Connection: set("network"), Address: set("192.0.2.8:631"), Reachable: set(true), Uuid: set("abcd-1")}
 	found.locate([]*constatv1.Printer{moved, fine}, map[string]string{"192.0.2.7:631": "ABCD-1"})
+	told(t, &constatv1.Snapshot{Printing: &constatv1.Printing{Printers: []*constatv1.Printer{moved}}})
 	if moved.GetFoundAt() != "192.0.2.9:631" || fine.FoundAt != nil {
 		t.Errorf("moved %v, fine %v", moved, fine)
 	}

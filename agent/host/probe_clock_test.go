@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 func TestTimeServers(t *testing.T) {
@@ -59,6 +61,7 @@ func TestAskTime(t *testing.T) {
 	}()
 	p := loopbackProber(t, nil)
 	c := p.askClock([]string{server.LocalAddr().String()})
+	told(t, &constatv1.Snapshot{Probes: &constatv1.Probes{Clock: c}})
 	if c.GetResult() != "ok" || c.GetOffsetSeconds() < 3590 || c.GetOffsetSeconds() > 3610 {
 		t.Errorf("an hour ahead: %v", c)
 	}

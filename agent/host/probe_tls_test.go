@@ -34,6 +34,9 @@ func TestAskTLS(t *testing.T) {
 			l := listenTLS(t, stranger.Issue(c.from, c.to, c.host))
 			_, port, _ := net.SplitHostPort(l.Addr().String())
 			p := loopbackProber(t, nil).askTLS(&constatv1.ProbeTls{Address: net.JoinHostPort("localhost", port), Issuer: "Our Authority"})
+			if c.want == "expired" {
+				told(t, &constatv1.Snapshot{Probes: &constatv1.Probes{Tls: []*constatv1.TlsProbe{p}}})
+			}
 			if p.GetResult() != c.want || !p.GetConnected() || p.GetIssuer() != "Strange Authority" || p.IssuerExpected == nil || p.GetIssuerExpected() {
 				t.Errorf("got %v, want %s", p, c.want)
 			}

@@ -31,7 +31,11 @@ func TestDesktopProxy(t *testing.T) {
 		"KDE, found by itself": {map[string]string{"etc/xdg/kioslaverc": "[Proxy Settings]\nProxyType=3\n"}, &constatv1.Proxy{Mode: set("wpad"), Source: set("kde")}},
 	} {
 		r := &reader{Config: Config{Root: tree(t, c.files)}}
-		if diff := cmp.Diff(c.want, r.desktopProxy(), protocmp.Transform()); diff != "" {
+		got := r.desktopProxy()
+		if got.GetPacUrl() != "" {
+			told(t, &constatv1.Snapshot{Network: &constatv1.Network{Proxy: got}})
+		}
+		if diff := cmp.Diff(c.want, got, protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"constat/agent/host"
 	constatv1 "constat/proto/constat/v1"
@@ -165,6 +166,9 @@ func leaves(m protoreflect.MessageDescriptor, path string, above []protoreflect.
 	for i := range m.Fields().Len() {
 		f := m.Fields().Get(i)
 		here := path + "." + string(f.Name())
+		if o, ok := f.Options().(*descriptorpb.FieldOptions); ok && o.GetDeprecated() {
+			continue // old snapshots have it, nothing fills it any more
+		}
 		if f.Message() == nil || f.IsMap() || atom(f.Message()) {
 			visit(here, f)
 		} else {

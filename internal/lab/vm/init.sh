@@ -27,6 +27,9 @@ while [ -z "$port" ]; do
   for p in /dev/vport*; do [ ! -e "$p" ] || port=$p; done
   [ -n "$port" ] || usleep 20000
 done
+# The node may be there before its device takes anybody; an exec that fails would
+# end this shell.
+until (exec 3<>"$port") 2>/dev/null; do usleep 20000; done
 exec 3<>"$port"
 echo ready >&3
 while read -r line <&3; do
