@@ -1,12 +1,6 @@
 package hidpp
 
-import (
-	"fmt"
-
-	"google.golang.org/protobuf/proto"
-
-	constatv1 "constat/proto/constat/v1"
-)
+import "fmt"
 
 // Features of HID++ 2.0 by id, and the functions of each that are called. The
 // root feature has index 0; it tells the index of the others.
@@ -27,7 +21,7 @@ const (
 )
 
 // features fills what a device of HID++ 2.0 tells of itself.
-func (s *session) features(n byte, p *constatv1.Peripheral) {
+func (s *session) features(n byte, p *Peripheral) {
 	if at, ok := s.feature(n, featureName); ok {
 		if name := s.name(n, at); name != nil {
 			p.Model = name
@@ -99,15 +93,15 @@ func (s *session) deviceFirmware(n, at byte) *string {
 
 // unifiedBattery reads feature 0x1004: percent (0 where it only knows levels),
 // a bit for the level, and how it is charged.
-func unifiedBattery(p *constatv1.Peripheral, b parameters) {
+func unifiedBattery(p *Peripheral, b parameters) {
 	if b[0] > 0 && b[0] <= 100 {
-		p.BatteryPercent = proto.Int32(int32(b[0]))
+		p.BatteryPercent = told(int32(b[0]))
 	}
 	switch charging := b[2]; {
 	case charging == 1 || charging == 2:
-		p.BatteryState = proto.String("charging")
+		p.BatteryState = told("charging")
 	case charging == 3:
-		p.BatteryState = proto.String("full")
+		p.BatteryState = told("full")
 	default:
 		if word := map[byte]string{1: "critical", 2: "low", 4: "good", 8: "full"}[b[1]]; word != "" {
 			p.BatteryState = &word
@@ -117,14 +111,14 @@ func unifiedBattery(p *constatv1.Peripheral, b parameters) {
 
 // levelBattery reads feature 0x1000: percent (0: not known while it charges),
 // the next level, and how it is charged.
-func levelBattery(p *constatv1.Peripheral, b parameters) {
+func levelBattery(p *Peripheral, b parameters) {
 	if b[0] > 0 && b[0] <= 100 {
-		p.BatteryPercent = proto.Int32(int32(b[0]))
+		p.BatteryPercent = told(int32(b[0]))
 	}
 	switch b[2] {
 	case 1, 2, 4: // recharging, in its last stage, slowly
-		p.BatteryState = proto.String("charging")
+		p.BatteryState = told("charging")
 	case 3:
-		p.BatteryState = proto.String("full")
+		p.BatteryState = told("full")
 	}
 }

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
-
-	constatv1 "constat/proto/constat/v1"
 )
 
 // ReceiverName returns what is printed on a receiver of Logitech's (USB vendor
@@ -54,21 +50,40 @@ const (
 // information.
 var kinds = map[byte]string{1: "keyboard", 2: "mouse", 3: "keyboard", 8: "mouse", 9: "touchpad", 0x0a: "other"}
 
+// Peripheral is what a receiver, or a device behind it, tells of itself: facts of
+// the schema's message of that name, by its names, and written as its JSON. The
+// message itself stays out of here: it takes longer to make ready than a receiver
+// to ask, and the process that holds the rights starts for every look.
+type Peripheral struct {
+	ID             *string `json:"id,omitempty"`
+	Brand          *string `json:"brand,omitempty"`
+	Model          *string `json:"model,omitempty"`
+	Kind           *string `json:"kind,omitempty"`
+	Serial         *string `json:"serial,omitempty"`
+	Firmware       *string `json:"firmware,omitempty"`
+	Connection     *string `json:"connection,omitempty"`
+	Linked         *bool   `json:"linked,omitempty"`
+	BatteryPercent *int32  `json:"batteryPercent,omitempty"`
+	BatteryState   *string `json:"batteryState,omitempty"`
+}
+
+func told[T any](v T) *T { return &v }
+
 // Read asks a receiver and every device paired with it, and returns them: the
 // receiver first, without the facts that only USB tells. It needs some
 // milliseconds, and at most until ctx ends: a device that sleeps or is away does
 // not answer, and its link then is unknown or down. The error says that the
 // receiver itself could not be asked.
-func Read(ctx context.Context, device Device) ([]*constatv1.Peripheral, error) {
+func Read(ctx context.Context, device Device) ([]*Peripheral, error) {
 	s := &session{ctx: ctx, device: device}
 	if _, err := s.register(receiver, readShort, connections); err != nil {
 		return nil, fmt.Errorf("the receiver does not answer: %w", err)
 	}
-	r := &constatv1.Peripheral{Brand: proto.String("Logitech"), Kind: proto.String("receiver"), Firmware: s.receiverFirmware()}
+	r := &Peripheral{Brand: told("Logitech"), Kind: told("receiver"), Firmware: s.receiverFirmware()}
 	if info, err := s.register(receiver, readLong, receiverInfo, infoReceiver); err == nil {
 		r.Serial = serial(info[1:5])
 	}
-	list := []*constatv1.Peripheral{r}
+	list := []*Peripheral{r}
 	for n := byte(1); n <= maxPaired; n++ {
 		if p := s.paired(n); p != nil {
 			s.describe(n, p)
@@ -93,10 +108,10 @@ func (s *session) receiverFirmware() *string {
 
 // paired reads what the receiver knows of device n, whether or not it is there;
 // nil when none is paired as n.
-func (s *session) paired(n byte) *constatv1.Peripheral {
-	p := &constatv1.Peripheral{Brand: proto.String("Logitech"), Connection: proto.String("receiver")}
+func (s *session) paired(n byte) *Peripheral {
+	p := &Peripheral{Brand: told("Logitech"), Connection: told("receiver")}
 	if info, err := s.register(receiver, readLong, receiverInfo, infoPairing+n-1); err == nil {
-		p.Id = wireless(info[3], info[4])
+		p.ID = wireless(info[3], info[4])
 		p.Kind = kind(info[7])
 		if more, err := s.register(receiver, readLong, receiverInfo, infoSerial+n-1); err == nil {
 			p.Serial = serial(more[1:5])
@@ -110,7 +125,7 @@ func (s *session) paired(n byte) *constatv1.Peripheral {
 	if err != nil || info[2] == 0 && info[3] == 0 {
 		return nil
 	}
-	p.Id = wireless(info[3], info[2])
+	p.ID = wireless(info[3], info[2])
 	p.Kind = kind(info[1])
 	p.Serial = serial(info[4:8])
 	if name, err := s.register(receiver, readLong, receiverInfo, infoBoltName+n, 1); err == nil {
@@ -120,33 +135,33 @@ func (s *session) paired(n byte) *constatv1.Peripheral {
 }
 
 // describe asks device n itself, over the radio.
-func (s *session) describe(n byte, p *constatv1.Peripheral) {
+func (s *session) describe(n byte, p *Peripheral) {
 	_, err := s.call(n, featureRoot, rootPing, 0, 0, 0x5a)
 	var f fault
 	switch {
 	case err == nil:
-		p.Linked = proto.Bool(true)
+		p.Linked = told(true)
 		s.features(n, p)
 	case !errors.As(err, &f): // silent: asleep or away, nobody knows
 	case f == faultUnknownCommand: // HID++ 1.0
-		p.Linked = proto.Bool(true)
+		p.Linked = told(true)
 		s.oldBattery(n, p)
 	case f == faultNotConnected, f == faultNoDevice, f == faultUnreachable:
-		p.Linked = proto.Bool(false)
+		p.Linked = told(false)
 	}
 }
 
 // oldBattery reads the battery of a device of HID++ 1.0.
-func (s *session) oldBattery(n byte, p *constatv1.Peripheral) {
+func (s *session) oldBattery(n byte, p *Peripheral) {
 	if miles, err := s.register(n, readShort, batteryMiles); err == nil {
 		if miles[0] <= 100 {
-			p.BatteryPercent = proto.Int32(int32(miles[0]))
+			p.BatteryPercent = told(int32(miles[0]))
 		}
 		switch miles[2] & 0xf0 {
 		case 0x50:
-			p.BatteryState = proto.String("charging")
+			p.BatteryState = told("charging")
 		case 0x90:
-			p.BatteryState = proto.String("full")
+			p.BatteryState = told("full")
 		}
 		return
 	}
@@ -155,14 +170,14 @@ func (s *session) oldBattery(n byte, p *constatv1.Peripheral) {
 		return
 	}
 	if level[1]&0x21 == 0x21 {
-		p.BatteryState = proto.String("charging")
+		p.BatteryState = told("charging")
 	} else if word := map[byte]string{1: "critical", 3: "low", 5: "good", 7: "full"}[level[0]]; word != "" {
 		p.BatteryState = &word
 	}
 }
 
 // wireless is the id of a paired device, as the kernel shows it on its HID bus.
-func wireless(high, low byte) *string { return proto.String(fmt.Sprintf("046d:%02x%02x", high, low)) }
+func wireless(high, low byte) *string { return told(fmt.Sprintf("046d:%02x%02x", high, low)) }
 
 func kind(b byte) *string {
 	word := kinds[b&0x0f]

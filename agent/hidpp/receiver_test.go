@@ -13,10 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
-
-	constatv1 "constat/proto/constat/v1"
 )
 
 // script is a receiver: answers by question, both in hexadecimal, several
@@ -104,21 +100,21 @@ func TestUnifyingReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logitech, behind := proto.String("Logitech"), proto.String("receiver")
-	want := []*constatv1.Peripheral{{
-		Brand: logitech, Kind: behind, Serial: proto.String("C8A1B2C3"), Firmware: proto.String("12.11.B0032"),
+	logitech, behind := told("Logitech"), told("receiver")
+	want := []*Peripheral{{
+		Brand: logitech, Kind: behind, Serial: told("C8A1B2C3"), Firmware: told("12.11.B0032"),
 	}, {
-		Id: proto.String("046d:4024"), Brand: logitech, Model: proto.String("Wireless Keyboard K800"), Kind: proto.String("keyboard"),
-		Serial: proto.String("874EAB12"), Firmware: proto.String("RBK28.01.B0015"), Connection: behind, Linked: proto.Bool(true),
-		BatteryPercent: proto.Int32(55), BatteryState: proto.String("good"),
+		ID: told("046d:4024"), Brand: logitech, Model: told("Wireless Keyboard K800"), Kind: told("keyboard"),
+		Serial: told("874EAB12"), Firmware: told("RBK28.01.B0015"), Connection: behind, Linked: told(true),
+		BatteryPercent: told[int32](55), BatteryState: told("good"),
 	}, {
-		Id: proto.String("046d:101b"), Brand: logitech, Model: proto.String("M705"), Kind: proto.String("mouse"), Connection: behind,
-		Linked: proto.Bool(true), BatteryState: proto.String("low"),
+		ID: told("046d:101b"), Brand: logitech, Model: told("M705"), Kind: told("mouse"), Connection: behind,
+		Linked: told(true), BatteryState: told("low"),
 	}, {
-		Id: proto.String("046d:4082"), Brand: logitech, Model: proto.String("MX Master 3"), Kind: proto.String("mouse"),
-		Serial: proto.String("A1B2C3D4"), Connection: behind, Linked: proto.Bool(false),
+		ID: told("046d:4082"), Brand: logitech, Model: told("MX Master 3"), Kind: told("mouse"),
+		Serial: told("A1B2C3D4"), Connection: behind, Linked: told(false),
 	}}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -128,13 +124,13 @@ func TestBoltReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []*constatv1.Peripheral{{
-		Brand: proto.String("Logitech"), Kind: proto.String("receiver"), Firmware: proto.String("05.03.B0014"),
+	want := []*Peripheral{{
+		Brand: told("Logitech"), Kind: told("receiver"), Firmware: told("05.03.B0014"),
 	}, {
-		Id: proto.String("046d:8b62"), Brand: proto.String("Logitech"), Model: proto.String("MX Keys S B"), Kind: proto.String("keyboard"),
-		Serial: proto.String("11223344"), Connection: proto.String("receiver"),
+		ID: told("046d:8b62"), Brand: told("Logitech"), Model: told("MX Keys S B"), Kind: told("keyboard"),
+		Serial: told("11223344"), Connection: told("receiver"),
 	}}
-	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -229,8 +225,8 @@ func FuzzReceiver(f *testing.F) {
 			t.Fatalf("%d devices, error %v", len(list), err)
 		}
 		for _, p := range list {
-			if len(p.GetModel()) > maxName || p.GetBatteryPercent() > 100 || p.GetBatteryPercent() < 0 {
-				t.Errorf("%v", p)
+			if p.Model != nil && len(*p.Model) > maxName || p.BatteryPercent != nil && (*p.BatteryPercent > 100 || *p.BatteryPercent < 0) {
+				t.Errorf("%+v", p)
 			}
 		}
 	})

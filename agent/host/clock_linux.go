@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,23 +132,10 @@ func (r *reader) anyExists(names []string) bool {
 
 // processNames returns the names of all processes, without arguments.
 func (r *reader) processNames() (map[string]bool, error) {
-	r.programs.Do(func() { r.programs.names, r.programs.err = r.listProcesses() })
-	return r.programs.names, r.programs.err
-}
-
-func (r *reader) listProcesses() (map[string]bool, error) {
-	entries, err := r.names("/proc")
-	if err != nil {
-		return nil, err
+	_, processes, err := r.firstProcesses()
+	names := make(map[string]bool, len(processes))
+	for _, p := range processes {
+		names[p.name] = true
 	}
-	names := map[string]bool{}
-	for _, entry := range entries {
-		if _, err := strconv.Atoi(entry); err != nil {
-			continue
-		}
-		if name := r.value("/proc/" + entry + "/comm"); name != "" {
-			names[name] = true
-		}
-	}
-	return names, nil
+	return names, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -26,36 +27,52 @@ func readFile(name string) ([]byte, error) {
 		return nil, failed("open", err)
 	}
 	defer syscall.Close(file)
-	var small [smallFile]byte
-	content, isSmall := small[:0], true
+	var small [smallFile]byte // it stays on the stack: most files end in it
+	n, err := readOnce(file, small[:])
+	if err != nil {
+		return nil, failed("read", err)
+	}
+	if n < len(small) && oneValue(name) {
+		return slices.Clone(small[:n]), nil
+	}
+	more := smallFile
+	var stat syscall.Stat_t
+	if n == len(small) && syscall.Fstat(file, &stat) == nil && stat.Size > int64(n) {
+		more = int(min(stat.Size, maxFile)) + 1 - n
+	} else if n < len(small) {
+		more = len(small) - n
+	}
+	content := append(make([]byte, 0, n+more), small[:n]...)
 	for {
-		if len(content) == cap(content) {
-			more := len(content)
-			var stat syscall.Stat_t
-			if isSmall && syscall.Fstat(file, &stat) == nil && stat.Size > int64(more) {
-				more = int(min(stat.Size, maxFile)) + 1 - len(content)
-			}
-			content, isSmall = slices.Grow(content, max(more, smallFile)), false
-		}
-		n := 0
-		err := again(func() (err error) {
-			n, err = syscall.Read(file, content[len(content):cap(content)])
-			return err
-		})
+		n, err := readOnce(file, content[len(content):cap(content)])
 		if err != nil {
 			return nil, failed("read", err)
 		}
 		if n == 0 {
-			break
+			return content, nil
 		}
 		if content = content[:len(content)+n]; len(content) > maxFile {
 			return nil, fmt.Errorf("%s is larger than %d bytes", name, maxFile)
 		}
+		if len(content) == cap(content) {
+			content = slices.Grow(content, len(content))
+		}
 	}
-	if isSmall {
-		return slices.Clone(content), nil
+}
+
+// oneValue tells of which files the kernel gives the whole with one read: those
+// of sysfs, and what it tells of a process in a line. Lists of /proc end with a
+// read of nothing only.
+func oneValue(name string) bool {
+	return strings.HasPrefix(name, "/sys/") || strings.HasPrefix(name, "/proc/") && (strings.HasSuffix(name, "/stat") && name != "/proc/stat" || strings.HasSuffix(name, "/comm"))
+}
+
+func readOnce(file int, to []byte) (int, error) {
+	for {
+		if n, err := syscall.Read(file, to); err != syscall.EINTR {
+			return n, err
+		}
 	}
-	return content, nil
 }
 
 // again calls until no signal comes between.

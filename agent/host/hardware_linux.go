@@ -139,21 +139,19 @@ func pciDevices(r *reader, h *constatv1.Hardware) error {
 	if err != nil {
 		return err
 	}
-	var ids []byte
+	ids, closeIDs := r.ids("pci.ids")
+	defer closeIDs()
 	for _, name := range names[:min(len(names), maxPCI)] {
 		code := r.hex(dir + name + "/class")
 		vendor, device := r.hex(dir+name+"/vendor"), r.hex(dir+name+"/device")
 		if code == nil || vendor == nil || device == nil || pciClass(*code) == "" {
 			continue
 		}
-		if ids == nil {
-			ids = r.idsFile("pci.ids")
-		}
 		vendorID, deviceID := fourHex(*vendor), fourHex(*device)
 		d := &constatv1.BusDevice{
 			Address: set(name), Id: set(vendorID + ":" + deviceID), Class: set(pciClass(*code)), Driver: r.driver(dir + name),
 		}
-		vendorName, model := idNames(ids, vendorID, deviceID)
+		vendorName, model := ids.names(vendorID, deviceID)
 		d.Vendor, d.Model = filled(vendorName), filled(model)
 		h.BusDevices = append(h.BusDevices, d)
 		if d.GetClass() == "display" {

@@ -98,6 +98,25 @@ func parseKeyed(content []byte) map[string]int64 {
 	return values
 }
 
+// keyed reads the number of one key of such a file; nil when it is not there.
+func keyed(content []byte, key string) *int64 {
+	for line := range bytes.Lines(content) {
+		if rest, found := bytes.CutPrefix(line, []byte(key)); found && len(rest) > 0 && rest[0] == ' ' {
+			return parseCount(string(bytes.TrimSpace(rest)))
+		}
+	}
+	return nil
+}
+
+// parseCount reads a number; nil when it is none, or too large for the schema.
+func parseCount(text string) *int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
 // memoryOf turns /proc/meminfo into facts; what it does not list stays unset.
 func memoryOf(meminfo []byte) (*constatv1.Memory, error) {
 	kilobytes := parseKeyed(meminfo)
@@ -168,12 +187,17 @@ func parseProcessStat(content []byte) (processStat, error) {
 	if open < 1 || end < open {
 		return p, fmt.Errorf("process status: %.80q", content)
 	}
-	fields := strings.Fields(string(content[end+1:]))
+	fields := make([]string, 0, 64) // on the stack: 50 fields, hundreds of processes
+	for field := range strings.FieldsSeq(string(content[end+1:])) {
+		if fields = append(fields, field); len(fields) == cap(fields) {
+			break
+		}
+	}
 	if len(fields) < 22 || len(fields[0]) != 1 {
 		return p, fmt.Errorf("process status is short: %.80q", content)
 	}
 	var errs [5]error
-	p.pid, errs[0] = strconv.Atoi(strings.TrimSpace(string(content[:open])))
+	p.pid, errs[0] = strconv.Atoi(string(bytes.TrimSpace(content[:open])))
 	p.name, p.state = string(content[open+1:end]), fields[0][0]
 	user, err := strconv.ParseUint(fields[11], 10, 63)
 	errs[1] = err

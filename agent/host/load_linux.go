@@ -19,12 +19,11 @@ const loadSample = 400 * time.Millisecond
 
 // reading is the counters at one moment.
 type reading struct {
-	at        time.Time
-	cpu       cpuTimes
-	cpuErr    error
-	processes map[int]processStat
-	disks     map[string]diskStat
-	swapped   *int64 // pages in and out of swap since boot
+	at      time.Time
+	cpu     cpuTimes
+	cpuErr  error
+	disks   map[string]diskStat
+	swapped *int64 // pages in and out of swap since boot
 }
 
 func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
@@ -33,6 +32,7 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	if before.cpuErr != nil {
 		return nil, failed("/proc/stat", before.cpuErr)
 	}
+	listed, processes, _ := r.firstProcesses()
 	var boot *constatv1.Boot
 	var bootErr error
 	booted := make(chan struct{})
@@ -50,10 +50,12 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		return nil, failed("/proc/stat", after.cpuErr)
 	}
 	sample := after.at.Sub(before.at)
+	listedAgain, processesNow, _ := r.listProcesses()
+	sampleOfProcesses := listedAgain.Sub(listed)
 
 	l := &constatv1.Load{Cpu: cpuUse(before.cpu, after.cpu, sample)}
 	if after.cpu.total == before.cpu.total {
-		sample = 0 // no tick was counted: nothing that is a share of the time is known
+		sample, sampleOfProcesses = 0, 0 // no tick was counted: nothing that is a share of the time is known
 	}
 	if text, err := r.text("/proc/loadavg"); err == nil {
 		averages := [3]*float64{}
@@ -85,13 +87,13 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		first, _, _ := strings.Cut(text, " ")
 		uptime, _ = strconv.ParseFloat(first, 64)
 	}
-	l.Processes = busiest(before.processes, after.processes, sample, uptime, int64(os.Getpagesize()))
+	l.Processes = busiest(processes, processesNow, sampleOfProcesses, uptime, int64(os.Getpagesize()))
 	l.Zombies, l.Blocked = set(int32(0)), set(int32(0))
-	for pid, p := range after.processes {
+	for pid, p := range processesNow {
 		switch {
 		case p.state == 'Z':
 			*l.Zombies++
-		case p.state == 'D' && before.processes[pid].state == 'D': // once is normal
+		case p.state == 'D' && processes[pid].state == 'D': // once is normal
 			*l.Blocked++
 		}
 	}
@@ -116,15 +118,6 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	return l, o
 }
 
-// parseCount reads a number; nil when it is none, or too large for the schema.
-func parseCount(text string) *int64 {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return nil
-	}
-	return &n
-}
-
 func sortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
@@ -134,28 +127,14 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
-// counters reads what load is computed from.
+// counters reads what load is computed from, but for the processes.
 func (r *reader) counters() reading {
-	now := reading{at: time.Now(), processes: map[int]processStat{}, disks: map[string]diskStat{}}
+	now := reading{at: time.Now(), disks: map[string]diskStat{}}
 	stat, err := r.file("/proc/stat")
 	if err == nil {
 		now.cpu, err = parseCPUTimes(stat)
 	}
 	now.cpuErr = err
-	names, _ := r.names("/proc")
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		content, err := r.file("/proc/" + name + "/stat")
-		if err != nil {
-			continue // it ended meanwhile, or is hidden from this user
-		}
-		if p, err := parseProcessStat(content); err == nil {
-			now.processes[pid] = p
-		}
-	}
 	if content, err := r.file("/proc/diskstats"); err == nil {
 		blocks, _ := r.names("/sys/block")
 		stats := parseDiskStats(content)
@@ -166,14 +145,43 @@ func (r *reader) counters() reading {
 		}
 	}
 	if content, err := r.file("/proc/vmstat"); err == nil {
-		values := parseKeyed(content)
-		in, hasIn := values["pswpin"]
-		out, hasOut := values["pswpout"]
-		if hasIn && hasOut {
-			now.swapped = set(in + out)
+		in, out := keyed(content, "pswpin"), keyed(content, "pswpout")
+		if in != nil && out != nil {
+			now.swapped = set(*in + *out)
 		}
 	}
 	return now
+}
+
+// firstProcesses are the processes as they were first listed.
+func (r *reader) firstProcesses() (time.Time, map[int]processStat, error) {
+	p := &r.processes
+	p.Do(func() { p.at, p.byID, p.err = r.listProcesses() })
+	return p.at, p.byID, p.err
+}
+
+// listProcesses reads what every process did so far.
+func (r *reader) listProcesses() (time.Time, map[int]processStat, error) {
+	now := time.Now()
+	names, err := r.names("/proc")
+	if err != nil {
+		return now, nil, err
+	}
+	processes := make(map[int]processStat, len(names))
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		content, err := r.file("/proc/" + name + "/stat")
+		if err != nil {
+			continue // it ended meanwhile, or is hidden from this user
+		}
+		if p, err := parseProcessStat(content); err == nil {
+			processes[pid] = p
+		}
+	}
+	return now, processes, nil
 }
 
 // pressure reads the stall information, which some kernels have switched off.

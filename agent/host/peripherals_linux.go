@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"constat/agent/hidpp"
@@ -138,7 +139,7 @@ func askReceiver(ctx context.Context, r *reader, name string) ([]*constatv1.Peri
 		return nil, err
 	}
 	var answer constatv1.Peripherals
-	if err := proto.Unmarshal(content, &answer); err != nil {
+	if err := protojson.Unmarshal(content, &answer); err != nil {
 		return nil, fmt.Errorf("the answer makes no sense: %w", err)
 	}
 	return answer.Devices, nil

@@ -34,11 +34,12 @@ type reader struct {
 		sync.Once
 		seen *diskState
 	}
-	// programs are the names of all processes, listed at most once for all who ask.
-	programs struct {
+	// processes are all there are, listed at most once for all who ask.
+	processes struct {
 		sync.Once
-		names map[string]bool
-		err   error
+		at   time.Time
+		byID map[int]processStat
+		err  error
 	}
 	// filter reads the packet filter's rules, at most once for all who ask.
 	filter func(ctx context.Context) (*ruleset, error)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -43,14 +44,20 @@ func (r *reader) driver(dir string) *string {
 	return nil
 }
 
-// idsFile reads the names of vendors and devices, where the system has them.
-func (r *reader) idsFile(name string) []byte {
+// ids opens the names of vendors and devices, where the system has them; the
+// caller closes them.
+func (r *reader) ids(name string) (list *idList, closed func()) {
 	for _, dir := range []string{"/usr/share/misc/", "/usr/share/hwdata/", "/var/lib/usbutils/"} {
-		if content, err := r.file(dir + name); err == nil {
-			return content
+		f, err := os.Open(r.path(dir + name))
+		if err != nil {
+			continue
 		}
+		if info, err := f.Stat(); err == nil {
+			return &idList{file: f, size: info.Size()}, func() { f.Close() }
+		}
+		f.Close()
 	}
-	return nil
+	return nil, func() {}
 }
 
 // moduleAliases reads which modules the running kernel has for which devices.

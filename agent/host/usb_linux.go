@@ -45,7 +45,8 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 		return nil, err
 	}
 	names = names[:min(len(names), maxUSB)]
-	ids := r.idsFile("usb.ids")
+	ids, closeIDs := r.ids("usb.ids")
+	defer closeIDs()
 	var aliases []byte
 	devices := []*constatv1.UsbDevice{}
 	for _, name := range names {
@@ -87,7 +88,7 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 }
 
 // usbDevice reads one device; nil when it has no ids.
-func usbDevice(r *reader, name string, ids []byte) *constatv1.UsbDevice {
+func usbDevice(r *reader, name string, ids *idList) *constatv1.UsbDevice {
 	dir := usbDir + "/" + name
 	vendorID, productID := r.hex(dir+"/idVendor"), r.hex(dir+"/idProduct")
 	if vendorID == nil || productID == nil {
@@ -105,7 +106,7 @@ func usbDevice(r *reader, name string, ids []byte) *constatv1.UsbDevice {
 		RuntimeStatus: r.word(dir + "/power/runtime_status"),
 		BcdUsb:        r.word(dir + "/version"),
 	}
-	if name, productName := idNames(ids, vendor, product); name != "" {
+	if name, productName := ids.names(vendor, product); name != "" {
 		d.Vendor = &name
 		if productName != "" {
 			d.Product = &productName

@@ -24,8 +24,8 @@ const diskTime = 4 * time.Second
 
 // Names of the kernel for whole NVMe and SCSI disks.
 var (
-	nvmeName = regexp.MustCompile(`^nvme[0-9]{1,4}n[0-9]{1,4}$`)
-	scsiName = regexp.MustCompile(`^sd[a-z]{1,4}$`)
+	nvmeName = form(`^nvme[0-9]{1,4}n[0-9]{1,4}$`)
+	scsiName = form(`^sd[a-z]{1,4}$`)
 )
 
 // diskNode returns the device file of a disk: a name of the pattern, in
@@ -81,7 +81,7 @@ func alone(ctx context.Context, name string, ask func() ([]byte, error)) ([]byte
 // nvmeHealth returns the SMART/Health Information log page of an NVMe disk as
 // it is (NVM Express base specification, Get Log Page, log identifier 02h).
 func nvmeHealth(ctx context.Context, name string) ([]byte, error) {
-	node, err := diskNode(name, nvmeName)
+	node, err := diskNode(name, nvmeName())
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ var smartctls = []string{"/usr/sbin/smartctl", "/usr/bin/smartctl", "/usr/local/
 // smart returns what smartctl tells of a SCSI or ATA disk's health, as JSON. A
 // disk that sleeps is left asleep.
 func smart(ctx context.Context, name string) ([]byte, error) {
-	node, err := diskNode(name, scsiName)
+	node, err := diskNode(name, scsiName())
 	if err != nil {
 		return nil, err
 	}

@@ -2,28 +2,26 @@ package privileged
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/proto"
 
 	"constat/agent/hidpp"
-	constatv1 "constat/proto/constat/v1"
 )
 
 // receiverTime is how long a receiver with all its devices may take.
 const receiverTime = 2 * time.Second
 
-var hidrawName = regexp.MustCompile(`^hidraw[0-9]{1,4}$`)
+var hidrawName = form(`^hidraw[0-9]{1,4}$`)
 
 // askReceiver asks a Logitech receiver for its paired devices and returns them
-// as a message Peripherals: a dialogue of reports of fixed size, in which each
+// as a message Peripherals in JSON: a dialogue of reports of fixed size, in which each
 // question follows from the answer before, so that it has to be led here. The
 // argument is the name of a hidraw node; anything but a receiver's is refused
 // before it is opened, as key strokes pass through the others.
@@ -43,13 +41,15 @@ func askReceiver(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return proto.Marshal(&constatv1.Peripherals{Devices: devices})
+	return json.Marshal(struct {
+		Devices []*hidpp.Peripheral `json:"devices"`
+	}{devices})
 }
 
 // checkReceiver tells whether the kernel says that a hidraw node belongs to a
 // receiver of Logitech's on USB.
 func checkReceiver(sys, name string) error {
-	if !hidrawName.MatchString(name) {
+	if !hidrawName().MatchString(name) {
 		return errors.New(`the argument must be the name of a node, "hidraw0"`)
 	}
 	uevent, err := os.ReadFile(filepath.Join(sys, "class/hidraw", name, "device/uevent"))

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 )
 
 // userName is what useradd(8) takes for a name, and the @ and backslash of
 // accounts of a domain. None of them can end a field or line of a database.
-var userName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
+var userName = form(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
 
 // dayField is a field of shadow(5) that counts days, or empty.
-var dayField = regexp.MustCompile(`^-?[0-9]{0,9}$`)
+var dayField = form(`^-?[0-9]{0,9}$`)
 
 // passwordDays returns the days that limit a local user's password, as
 // shadow(5) has them: "last change:minimum:maximum:warning:inactive:expiry".
@@ -25,7 +24,7 @@ func passwordDays(_ context.Context, user string) ([]byte, error) {
 }
 
 func passwordDaysIn(file, user string) ([]byte, error) {
-	if !userName.MatchString(user) {
+	if !userName().MatchString(user) {
 		return nil, errors.New("the argument must be a user's name")
 	}
 	shadow, err := os.ReadFile(file)
@@ -44,7 +43,7 @@ func passwordDaysIn(file, user string) ([]byte, error) {
 			return nil, fmt.Errorf("the line of this user in %s is not complete", file)
 		}
 		for _, day := range days[:6] {
-			if !dayField.MatchString(day) {
+			if !dayField().MatchString(day) {
 				return nil, fmt.Errorf("a day of this user in %s is no number", file)
 			}
 		}

@@ -10,11 +10,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -42,6 +45,12 @@ var verbs = map[string]verb{
 	"wireguard":       tunnelPeers,
 }
 
+// form is a regular expression that is compiled when it is first used: this half
+// starts for every look, and most verbs are not asked for.
+func form(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length
 // of the entry point in front as four bytes, big endian.
 func readSMBIOS(context.Context, string) ([]byte, error) {
@@ -67,6 +76,29 @@ var unprivileged = []string{"constat", "nobody"}
 
 // helperArgument starts this binary as the privileged half over descriptor 3.
 const helperArgument = "privileged"
+
+// startedBySplit says that it is Split who started the privileged half.
+const startedBySplit = "3"
+
+// A program's packages are made ready one after the other before its main. The
+// half that Split starts needs few of them, and not the vocabulary, the rules or
+// the links: it begins as soon as those it needs are there, which is more than
+// half of what its start costs.
+func init() {
+	if len(os.Args) != 3 || os.Args[1] != helperArgument || os.Args[2] != startedBySplit {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ended := make(chan error)
+	go func() { ended <- Main(ctx) }() // this goroutine is bound to a thread until main
+	err := <-ended
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "constat-agent: %v\n", err)
+		os.Exit(2)
+	}
+	os.Exit(0)
+}
 
 // Split cuts the process in two where it runs as root: a child keeps the rights
 // and answers verbs, and this process becomes an ordinary user for good. A
@@ -143,7 +175,7 @@ func startHelper(ctx context.Context) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the privileged half: %w", err)
 	}
-	cmd := exec.Command(self, helperArgument)
+	cmd := exec.Command(self, helperArgument, startedBySplit)
 	cmd.Args[0] = os.Args[0]
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}

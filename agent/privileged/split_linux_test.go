@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,22 +21,17 @@ import (
 	"constat/internal/lab"
 )
 
-// The test binary is both halves: the helper as Split starts it, and, with
-// halfVariable set to a directory, an agent that splits itself and tells about it.
+// The test binary is both halves: the helper as Split starts it, which begins
+// before any test, and, with halfVariable set to a directory, an agent that
+// splits itself and tells about it.
 const halfVariable = "CONSTAT_TEST_HALF"
 
 func TestMain(m *testing.M) {
-	switch dir := os.Getenv(halfVariable); {
-	case slices.Equal(os.Args[1:], []string{helperArgument}):
-		if err := Main(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	case dir != "":
+	if dir := os.Getenv(halfVariable); dir != "" {
 		half(dir)
-	default:
-		os.Exit(m.Run())
+		return
 	}
+	os.Exit(m.Run())
 }
 
 // told is what the unprivileged half says of itself.

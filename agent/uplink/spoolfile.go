@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -26,7 +27,8 @@ const (
 	spoolHeader = len(spoolMagic) + 8
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when a spool is used: making it costs every start.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 func encodeReport(r *constatv1.Report) ([]byte, error) {
 	body, err := proto.Marshal(r)
@@ -36,7 +38,7 @@ func encodeReport(r *constatv1.Report) ([]byte, error) {
 	data := make([]byte, 0, spoolHeader+len(body))
 	data = append(data, spoolMagic...)
 	data = binary.BigEndian.AppendUint32(data, uint32(len(body)))
-	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(body, castagnoli))
+	data = binary.BigEndian.AppendUint32(data, crc32.Checksum(body, castagnoli()))
 	return append(data, body...), nil
 }
 
@@ -50,7 +52,7 @@ func decodeReport(data []byte) (*constatv1.Report, error) {
 	if uint64(len(body)) != uint64(length) {
 		return nil, fmt.Errorf("it has %d bytes where %d were written", len(body), length)
 	}
-	if crc32.Checksum(body, castagnoli) != sum {
+	if crc32.Checksum(body, castagnoli()) != sum {
 		return nil, errors.New("its checksum is wrong")
 	}
 	r := new(constatv1.Report)

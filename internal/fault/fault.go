@@ -16,6 +16,7 @@ package fault
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Text is a text in the two languages of the catalog. It may name what the
@@ -41,13 +42,13 @@ func (t Text) About(lang, component string) string {
 	if Language(lang) == "fr" {
 		s = t.FR
 	}
-	s = placeholder.ReplaceAllStringFunc(s, func(m string) string {
-		parts := placeholder.FindStringSubmatch(m)
+	s = placeholder().ReplaceAllStringFunc(s, func(m string) string {
+		parts := placeholder().FindStringSubmatch(m)
 		before, name := parts[1], parts[2]
 		if component != "" {
 			name = component
 		}
-		if before != "" && vowel.MatchString(name) { // only French has it
+		if before != "" && vowel().MatchString(name) { // only French has it
 			before = "d’"
 		}
 		return before + name
@@ -65,9 +66,15 @@ var unbroken = strings.NewReplacer(" ;", "\u00a0;", " :", "\u00a0:", " !", "\u00
 var (
 	// placeholder takes a French “de” before it along, which loses its vowel
 	// before another: d’un site, d’eth0.
-	placeholder = regexp.MustCompile(`(\bde )?\{component\|([^{}|]*)\}`)
-	vowel       = regexp.MustCompile(`^(?i:[aeiouàâéèêëîïôœù])`)
+	placeholder = form(`(\bde )?\{component\|([^{}|]*)\}`)
+	vowel       = form(`^(?i:[aeiouàâéèêëîïôœù])`)
 )
+
+// form is a regular expression that is compiled when it is first used: most
+// starts of the program judge nothing.
+func form(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Fault is an entry of the catalog.
 type Fault struct {
