@@ -41,7 +41,8 @@ type kernelEvent struct {
 const maxKernelEvents = 2000
 
 // kernelPatterns are the messages that are understood. Each has a word that it
-// must contain, because looking for a word is cheap, and groups by the name of
+// must contain, of three bytes at least, because looking for a word is cheap (and
+// cheapest where its beginning is rare: "ckup", not "lock"), and groups by the name of
 // kernelEvent's fields. Texts are those of Linux 3 to 6; the file of the kernel
 // that writes them stands beside.
 var kernelPatterns = []struct {
@@ -78,7 +79,7 @@ var kernelPatterns = []struct {
 	{kernelGPU, "NVRM: Xid", form(`^NVRM: Xid \([^)]{1,40}\): (?P<detail>\d+)`), kernelEvent{subject: "nvidia"}},
 	// arch/x86/kernel/cpu/mce, kernel/watchdog.c
 	{kernelCheck, "Machine", form(`^(?:mce: )?\[Hardware Error\]: (?:CPU \d+: )?Machine [Cc]heck`), kernelEvent{}},
-	{kernelStuck, "lockup", form(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
+	{kernelStuck, "ckup", form(`^watchdog: BUG: (?P<detail>soft lockup) - CPU#\d+ stuck`), kernelEvent{}},
 	{kernelStuck, "LOCKUP", form(`^(?:NMI )?watchdog: Watchdog detected (?P<detail>hard LOCKUP)`), kernelEvent{}},
 	// drivers/net/wireless: iwlwifi, ath10k to ath12k, rtw89, brcmfmac
 	{kernelRadio, "Microcode SW error", form(`^iwlwifi (?P<subject>[\w:.-]{1,64}): Microcode SW error detected`), kernelEvent{}},
@@ -104,6 +105,20 @@ func form(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }
 
+// wordStart is where the first three bytes of a word stand in a table: nearly
+// all messages have none of any pattern's, which is seen in one pass.
+func wordStart(text []byte) uint32 {
+	return (uint32(text[0])<<10 ^ uint32(text[1])<<5 ^ uint32(text[2])) % 4096
+}
+
+var wordStarts = sync.OnceValue(func() *[4096]bool {
+	var starts [4096]bool
+	for _, pattern := range kernelPatterns {
+		starts[wordStart([]byte(pattern.word))] = true
+	}
+	return &starts
+})
+
 // trapSignals are the signals that go with a processor's traps.
 var trapSignals = map[string]string{
 	"invalid opcode": "SIGILL", "divide error": "SIGFPE", "general protection": "SIGSEGV", "general protection fault": "SIGSEGV", "int3": "SIGTRAP",
@@ -121,17 +136,19 @@ func parseKernelLog(records []byte, zero time.Time) []kernelEvent {
 			continue // a dictionary's line
 		}
 		head, message, found := bytes.Cut(line, []byte(";"))
-		parts := bytes.Split(head, []byte(","))
-		if !found || len(parts) < 4 {
+		level, head, _ := bytes.Cut(head, []byte(","))
+		_, head, _ = bytes.Cut(head, []byte(",")) // its number
+		clock, _, whole := bytes.Cut(head, []byte(","))
+		if !found || !whole {
 			continue
 		}
 		// The lowest three bits are the level, the others the facility: 0 is the
 		// kernel itself. Programs write here too, and are not believed.
-		priority, err := strconv.ParseUint(string(parts[0]), 10, 32)
+		priority, err := strconv.ParseUint(string(level), 10, 32)
 		if err != nil || priority>>3 != 0 {
 			continue
 		}
-		micros, err := strconv.ParseInt(string(parts[2]), 10, 64)
+		micros, err := strconv.ParseInt(string(clock), 10, 64)
 		if err != nil || micros < 0 || micros > 1<<53 {
 			continue
 		}
@@ -175,6 +192,13 @@ func addKernelEvent(events []kernelEvent, message []byte, at time.Time) []kernel
 
 // kernelEventOf understands one message.
 func kernelEventOf(message []byte) (kernelEvent, bool) {
+	starts, any := wordStarts(), false
+	for i := 0; i+3 <= len(message) && !any; i++ {
+		any = starts[wordStart(message[i:])]
+	}
+	if !any {
+		return kernelEvent{}, false
+	}
 	for _, pattern := range kernelPatterns {
 		if !bytes.Contains(message, []byte(pattern.word)) {
 			continue

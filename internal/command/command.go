@@ -105,17 +105,63 @@ var EveryKey = protojson.MarshalOptions{EmitDefaultValues: true}
 // space on purpose; what others script against should not.
 func WriteMessage(w io.Writer, m proto.Message, o protojson.MarshalOptions) error {
 	o.Multiline = false
-	text, err := o.Marshal(m)
+	// Snapshots are large: what is set aside and not used costs nothing.
+	const usual = 512 << 10
+	text, err := o.MarshalAppend(make([]byte, 0, usual), m)
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, text, "", "  "); err != nil { // in one go: snapshots are large
-		return err
-	}
-	out.WriteByte('\n')
-	_, err = w.Write(out.Bytes())
+	_, err = w.Write(append(indent(make([]byte, 0, 2*usual), text), '\n'))
 	return err
+}
+
+// indent writes JSON as json.Indent does, two spaces deep. It believes that it is
+// JSON, and that alone makes it several times as fast.
+func indent(to, text []byte) []byte {
+	depth := 0
+	line := func() {
+		to = append(to, '\n')
+		for range depth {
+			to = append(to, "  "...)
+		}
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case ' ', '\n', '\r', '\t':
+		case '"':
+			end := i + 1
+			for text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			to = append(to, text[i:end+1]...)
+			i = end
+		case '{', '[':
+			to = append(to, c)
+			depth++
+			if next := i + 1 + len(text[i+1:]) - len(bytes.TrimLeft(text[i+1:], " \n\r\t")); text[next] == '}' || text[next] == ']' {
+				to = append(to, text[next])
+				depth--
+				i = next
+				continue
+			}
+			line()
+		case '}', ']':
+			depth--
+			line()
+			to = append(to, c)
+		case ',':
+			to = append(to, c)
+			line()
+		case ':':
+			to = append(to, ": "...)
+		default:
+			to = append(to, c)
+		}
+	}
+	return to
 }
 
 // WriteJSON prints a value as one indented JSON object.
