@@ -65,8 +65,16 @@ func newObserver(ctx context.Context, s *settings, dir string, wanted []string) 
 	if dir == "" {
 		o.config.Packages = host.OpenPackages(cacheDir())
 	}
+	need := privileged.Nothing
+	switch {
+	case !host.NeedsRights(wanted):
+	case dir != "", slices.Contains(wanted, "probes"):
+		need = privileged.Anything
+	default:
+		need = privileged.OneLook
+	}
 	var err error
-	if o.helper, o.dir, err = privileged.Split(ctx, dir, host.NeedsRights(wanted)); err != nil {
+	if o.helper, o.dir, err = privileged.Split(ctx, dir, need); err != nil {
 		return nil, err
 	}
 	o.config.Privileged = o.helper.Do

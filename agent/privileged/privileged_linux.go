@@ -108,8 +108,10 @@ func init() {
 //
 // Where the process has no root rights to give up, nothing changes and the
 // client asks the helper of the service manager, if there is one. Where nothing
-// will be asked, no child is started, and the client says denied.
-func Split(ctx context.Context, dir string, asks bool) (*Client, string, error) {
+// will be asked, no child is started, and the client says denied. Nor is one for
+// one look at a machine that has nothing to be asked about one by one: what takes
+// no argument is read, and not looked into, before the rights are given up.
+func Split(ctx context.Context, dir string, need Need) (*Client, string, error) {
 	if os.Geteuid() != 0 {
 		return &Client{dial: dialSocket}, dir, nil
 	}
@@ -118,10 +120,13 @@ func Split(ctx context.Context, dir string, asks bool) (*Client, string, error) 
 		return nil, "", err
 	}
 	client := &Client{}
-	if asks {
+	switch {
+	case need == Anything, need == OneLook && subjects():
 		if client, err = startHelper(ctx); err != nil {
 			return nil, "", err
 		}
+	case need == OneLook:
+		client.ahead = readAhead(ctx)
 	}
 	if dir != "" {
 		if err := handOver(dir, account); err != nil {
@@ -136,6 +141,39 @@ func Split(ctx context.Context, dir string, asks bool) (*Client, string, error) 
 		return nil, "", err
 	}
 	return client, dir, nil
+}
+
+// subjects tells whether this machine has anything of what verbs are asked about
+// by name: disks that tell of their health, receivers, sound cards, links that
+// somebody signs in, people.
+func subjects() bool {
+	for _, pattern := range []string{
+		"/sys/block/nvme*", "/sys/block/sd*", "/sys/class/hidraw/*", "/dev/snd/controlC*", supplicantDir + "/*", "/run/systemd/users/*",
+	} {
+		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
+			return true
+		}
+	}
+	// Without logind this is where sign-ins are noted.
+	_, err := os.Stat("/run/systemd/users")
+	signedIn, statErr := os.Stat("/run/utmp")
+	return err != nil && statErr == nil && signedIn.Size() > 0
+}
+
+// aheadTime is how long all that is read ahead may take.
+const aheadTime = 2 * time.Second
+
+// readAhead does the verbs that take no argument. That there is no subject of
+// the other ones was seen: only who signs a link in is asked for all the same.
+func readAhead(ctx context.Context) map[string]answer {
+	ctx, cancel := context.WithTimeout(ctx, aheadTime)
+	defer cancel()
+	_, err := os.Stat(supplicantDir)
+	ahead := map[string]answer{"supplicant": {Class: "unsupported", Reason: fmt.Sprintf("no link has a supplicant: %v", err)}}
+	for _, verb := range []string{"smbios", "filter", "kernel-log"} {
+		ahead[verb] = do(ctx, request{Verb: verb})
+	}
+	return ahead
 }
 
 type account struct {

@@ -12,7 +12,7 @@ var verbs = map[string]verb{}
 // Split changes nothing here: neither Windows nor macOS has a cut yet, so the
 // process keeps the rights it was started with, and what needs another
 // process's rights says denied.
-func Split(_ context.Context, dir string, _ bool) (*Client, string, error) {
+func Split(_ context.Context, dir string, _ Need) (*Client, string, error) {
 	return &Client{}, dir, nil
 }
 

@@ -1,0 +1,31 @@
+package privileged
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+
+	"constat/internal/lab"
+)
+
+// What was read ahead is answered as the other half would have; the rest says
+// that the rights are not there.
+func TestReadAhead(t *testing.T) {
+	lab.Need(t, "root, to read what others may not", os.Geteuid() == 0)
+	c := &Client{ahead: readAhead(t.Context())}
+	for _, name := range []string{"smbios", "filter", "kernel-log"} {
+		want, wantErr := verbs[name](t.Context(), "")
+		got, err := c.Do(t.Context(), name, "")
+		if (err == nil) != (wantErr == nil) || err == nil && (len(got) == 0) != (len(want) == 0) ||
+			errors.Is(err, fs.ErrNotExist) != errors.Is(wantErr, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) != errors.Is(wantErr, fs.ErrPermission) {
+			t.Errorf("%s: %d bytes, %v; without reading ahead %d bytes, %v", name, len(got), err, len(want), wantErr)
+		}
+	}
+	if _, err := c.Do(t.Context(), "supplicant", "eth0"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("who signs a link in, where nobody does: %v", err)
+	}
+	if _, err := c.Do(t.Context(), "hidpp", "hidraw0"); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("what was not read ahead: %v", err)
+	}
+}
