@@ -60,6 +60,35 @@ func readFile(name string) ([]byte, error) {
 	}
 }
 
+// readNames lists a directory.
+func readNames(name string) ([]string, error) {
+	failed := func(op string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
+	dir := -1
+	err := again(func() (err error) {
+		dir, err = syscall.Open(name, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, failed("open", err)
+	}
+	defer syscall.Close(dir)
+	var names []string
+	var entries [8 << 10]byte
+	for {
+		n, err := syscall.ReadDirent(dir, entries[:])
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return names, failed("readdirent", err)
+		}
+		if n <= 0 {
+			return names, nil
+		}
+		_, _, names = syscall.ParseDirent(entries[:n], -1, names)
+	}
+}
+
 // oneValue tells of which files the kernel gives the whole with one read: those
 // of sysfs, and what it tells of a process in a line. Lists of /proc end with a
 // read of nothing only.
@@ -69,7 +98,7 @@ func oneValue(name string) bool {
 
 func readOnce(file int, to []byte) (int, error) {
 	for {
-		if n, err := syscall.Read(file, to); err != syscall.EINTR {
+		if n, err := syscall.Read(file, to); !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}

@@ -21,3 +21,13 @@ func readFile(name string) ([]byte, error) {
 	}
 	return content, err
 }
+
+// readNames lists a directory.
+func readNames(name string) ([]string, error) {
+	dir, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Readdirnames(-1)
+}

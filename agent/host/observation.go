@@ -78,12 +78,12 @@ func scrub(m protoreflect.Message) {
 		case f.Kind() != protoreflect.StringKind:
 		case f.IsList():
 			for i := range v.List().Len() {
-				if text := v.List().Get(i).String(); text != clean(text) {
+				if text := v.List().Get(i).String(); !isClean(text) {
 					v.List().Set(i, protoreflect.ValueOfString(clean(text)))
 				}
 			}
 		default:
-			if text := v.String(); text != clean(text) {
+			if text := v.String(); !isClean(text) {
 				m.Set(f, protoreflect.ValueOfString(clean(text)))
 			}
 		}
@@ -93,6 +93,9 @@ func scrub(m protoreflect.Message) {
 
 // clean is what scrub does to one text.
 func clean(text string) string {
+	if isClean(text) {
+		return text
+	}
 	text = strings.Map(func(c rune) rune {
 		switch {
 		case unicode.IsSpace(c):
@@ -106,4 +109,17 @@ func clean(text string) string {
 		text = strings.ToValidUTF8(text[:maxText], "")
 	}
 	return strings.TrimSpace(text)
+}
+
+// isClean tells of nearly all texts that there is nothing to clean.
+func isClean(text string) bool {
+	if len(text) > maxText || text != "" && (text[0] == ' ' || text[len(text)-1] == ' ') {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

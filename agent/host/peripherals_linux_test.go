@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,9 +13,9 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/prototext"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"constat/agent/hidpp"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -72,9 +73,9 @@ func TestDesk(t *testing.T) {
 		case "camera-cover event12":
 			return []byte{1}, nil
 		}
-		return proto.Marshal(&constatv1.Peripherals{Devices: []*constatv1.Peripheral{
+		return json.Marshal(map[string][]*hidpp.Peripheral{"devices": {
 			{Kind: set("receiver"), Firmware: set("12.11.B0032")},
-			{Id: set("046d:4024"), Kind: set("keyboard"), Brand: set("Logitech"), Model: set("Wireless Keyboard K800"), Serial: set("874EAB12"), Connection: set("receiver"), Linked: set(true), BatteryPercent: set(int32(12))},
+			{ID: set("046d:4024"), Kind: set("keyboard"), Brand: set("Logitech"), Model: set("Wireless Keyboard K800"), Serial: set("874EAB12"), Connection: set("receiver"), Linked: set(true), BatteryPercent: set(int32(12))},
 		}})
 	}}, []string{"peripherals"})
 	told(t, s)

@@ -135,12 +135,7 @@ func (r *reader) flag(name string) *bool {
 
 // names lists a directory, sorted.
 func (r *reader) names(dir string) ([]string, error) {
-	d, err := os.Open(r.path(dir))
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
+	names, err := readNames(r.path(dir))
 	slices.Sort(names)
 	return names, err
 }

@@ -3,7 +3,9 @@ package privileged
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"constat/internal/lab"
@@ -14,7 +16,7 @@ import (
 func TestReadAhead(t *testing.T) {
 	lab.Need(t, "root, to read what others may not", os.Geteuid() == 0)
 	c := &Client{ahead: readAhead(t.Context())}
-	for _, name := range []string{"smbios", "filter", "kernel-log"} {
+	for _, name := range ahead {
 		want, wantErr := verbs[name](t.Context(), "")
 		got, err := c.Do(t.Context(), name, "")
 		if (err == nil) != (wantErr == nil) || err == nil && (len(got) == 0) != (len(want) == 0) ||
@@ -25,7 +27,16 @@ func TestReadAhead(t *testing.T) {
 	if _, err := c.Do(t.Context(), "supplicant", "eth0"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("who signs a link in, where nobody does: %v", err)
 	}
-	if _, err := c.Do(t.Context(), "hidpp", "hidraw0"); !errors.Is(err, fs.ErrPermission) {
+	if _, err := c.Do(t.Context(), "neighbour", ""); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("what was not read ahead: %v", err)
+	}
+}
+
+// Each verb is read ahead, or asked for where there is something to ask about,
+// or only by probes.
+func TestEveryVerbHasItsTime(t *testing.T) {
+	known := slices.Sorted(slices.Values(slices.Concat(ahead, during, slices.Collect(maps.Keys(subjects)))))
+	if !slices.Equal(known, Verbs()) {
+		t.Errorf("verbs %q, of which when they are asked for is known %q", Verbs(), known)
 	}
 }

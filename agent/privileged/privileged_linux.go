@@ -121,7 +121,7 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 	}
 	client := &Client{}
 	switch {
-	case need == Anything, need == OneLook && subjects():
+	case need == Anything, need == OneLook && anySubject():
 		if client, err = startHelper(ctx); err != nil {
 			return nil, "", err
 		}
@@ -143,18 +143,31 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 	return client, dir, nil
 }
 
-// subjects tells whether this machine has anything of what verbs are asked about
-// by name: disks that tell of their health, receivers, sound cards, links that
-// somebody signs in, people.
-func subjects() bool {
-	for _, pattern := range []string{
-		"/sys/block/nvme*", "/sys/block/sd*", "/sys/class/hidraw/*", "/dev/snd/controlC*", supplicantDir + "/*", "/run/systemd/users/*",
-	} {
+// ahead are the verbs that take no argument and only read; during are those of
+// the probes. All others are asked for where there is one of these files.
+var (
+	ahead    = []string{"smbios", "filter", "kernel-log"}
+	during   = []string{"dhcp", "lldp", "neighbour", "owners"}
+	subjects = map[string]string{
+		"nvme-health":     "/sys/block/nvme*",
+		"smart":           "/sys/block/sd*",
+		"hidpp":           "/sys/class/hidraw/*",
+		"sound":           "/dev/snd/controlC*",
+		"camera-cover":    "/sys/class/video4linux/*",
+		"supplicant":      supplicantDir + "/*",
+		"wireguard":       "/sys/module/wireguard",
+		"snap-candidates": "/run/snapd.socket",
+		"password-days":   "/run/systemd/users/*", // without logind: see anySubject
+	}
+)
+
+// anySubject tells whether this machine has anything that one look asks about.
+func anySubject() bool {
+	for _, pattern := range subjects {
 		if found, err := filepath.Glob(pattern); err != nil || len(found) > 0 {
 			return true
 		}
 	}
-	// Without logind this is where sign-ins are noted.
 	_, err := os.Stat("/run/systemd/users")
 	signedIn, statErr := os.Stat("/run/utmp")
 	return err != nil && statErr == nil && signedIn.Size() > 0
@@ -163,17 +176,19 @@ func subjects() bool {
 // aheadTime is how long all that is read ahead may take.
 const aheadTime = 2 * time.Second
 
-// readAhead does the verbs that take no argument. That there is no subject of
-// the other ones was seen: only who signs a link in is asked for all the same.
+// readAhead does the verbs that take no argument, where there was seen to be
+// nothing for the others.
 func readAhead(ctx context.Context) map[string]answer {
 	ctx, cancel := context.WithTimeout(ctx, aheadTime)
 	defer cancel()
-	_, err := os.Stat(supplicantDir)
-	ahead := map[string]answer{"supplicant": {Class: "unsupported", Reason: fmt.Sprintf("no link has a supplicant: %v", err)}}
-	for _, verb := range []string{"smbios", "filter", "kernel-log"} {
-		ahead[verb] = do(ctx, request{Verb: verb})
+	answers := map[string]answer{}
+	for verb, files := range subjects {
+		answers[verb] = answer{Class: "unsupported", Reason: "there is no " + files}
 	}
-	return ahead
+	for _, verb := range ahead {
+		answers[verb] = do(ctx, request{Verb: verb})
+	}
+	return answers
 }
 
 type account struct {
