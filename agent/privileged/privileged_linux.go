@@ -143,11 +143,10 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 	return client, dir, nil
 }
 
-// ahead are the verbs that take no argument and only read; during are those of
-// the probes. All others are asked for where there is one of these files.
+// ahead are the verbs that take no argument and only read. The others that a look
+// without probes asks for it asks where there is one of these files.
 var (
 	ahead    = []string{"smbios", "filter", "kernel-log"}
-	during   = []string{"dhcp", "lldp", "neighbour", "owners"}
 	subjects = map[string]string{
 		"nvme-health":     "/sys/block/nvme*",
 		"smart":           "/sys/block/sd*",
