@@ -37,7 +37,6 @@ func resume(session *snmp.Session, last Known, now time.Time) *poll {
 	p := &poll{
 		session: session, now: now, out: proto.CloneOf(last.Gear), ports: map[int32]*port{}, bridge: map[int32]int32{}, plan: proto.CloneOf(last.Plan),
 	}
-	p.out.PollResult = proto.String("ok")
 	counters := byPort(last.Counters)
 	for i, one := range p.out.Interfaces {
 		r := &port{}

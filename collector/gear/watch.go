@@ -407,7 +407,8 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 		row.Diagnosis, err = store.PackMessage(w.judge(&constatv1.Gear{PollResult: proto.String(v.state)}, now))
 		return row, nil, err
 	}
-	if v.kind == status && device.State == v.state && v.same() {
+	// After a silence, that is judged anew.
+	if v.kind == status && (device.State == v.state || device.State == "partial") && v.same() {
 		return nil, nil, nil
 	}
 	if v.kind != status {

@@ -42,7 +42,7 @@
       height: 220,
       scales: {
         x: { min: data.from, max: data.to },
-        y: { range: (_, __, most) => [0, data.unit === "percent" ? 100 : Math.max(most * 1.1, 1)] },
+        y: { range: (_, least, most) => [Math.min(least, 0), data.unit === "percent" ? 100 : Math.max(most * 1.1, 1)] },
       },
       cursor: { drag: { x: false, y: false } },
       // Until somebody points at a time, the newest is told.
