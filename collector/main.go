@@ -33,6 +33,8 @@ func rootCommand() *cobra.Command {
 		endpointCommand(&o),
 		gearCommand(&o),
 		doctorCommand(&o),
+		backupCommand(&o),
+		restoreCommand(&o),
 		configCommand(&o),
 		command.ManualCommand(version.Version, [][2]string{
 			{"/etc/constat-collector/collector.yaml", "The configuration of the service that a package installed."},

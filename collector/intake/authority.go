@@ -12,15 +12,15 @@ import (
 	"constat/internal/identity"
 )
 
-// authoritySetting is the name under which the CA is stored, sealed.
-const authoritySetting = "authority"
+// AuthoritySetting is the name under which the CA is stored, sealed.
+const AuthoritySetting = "authority"
 
 // OpenAuthority gives the CA of the organisation whose database this is, and the
 // key that seals its secrets. At the first start it makes both: the CA goes into
 // the database, sealed, and the key into keyFile. Several collectors of one
 // database share the CA; each needs a copy of the key file.
 func OpenAuthority(ctx context.Context, s *store.Store, keyFile string, now time.Time) (*identity.Authority, *identity.SealingKey, error) {
-	sealed, err := s.Setting(ctx, authoritySetting)
+	sealed, err := s.Setting(ctx, AuthoritySetting)
 	first := errors.Is(err, store.ErrNoSetting)
 	if err != nil && !first {
 		return nil, nil, fmt.Errorf("cannot read the CA: %w", err)
@@ -42,7 +42,7 @@ func OpenAuthority(ctx context.Context, s *store.Store, keyFile string, now time
 			return nil, nil, err
 		}
 	}
-	text, err := key.Open(authoritySetting, sealed)
+	text, err := key.Open(AuthoritySetting, sealed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,11 +64,11 @@ func makeAuthority(ctx context.Context, s *store.Store, key *identity.SealingKey
 	if err != nil {
 		return nil, err
 	}
-	mine, err := key.Seal(authoritySetting, text)
+	mine, err := key.Seal(AuthoritySetting, text)
 	if err != nil {
 		return nil, err
 	}
-	if sealed, err = s.AddSetting(ctx, authoritySetting, mine); err != nil {
+	if sealed, err = s.AddSetting(ctx, AuthoritySetting, mine); err != nil {
 		return nil, fmt.Errorf("cannot store the CA: %w", err)
 	}
 	return sealed, nil

@@ -17,7 +17,7 @@ var migrations embed.FS
 // migrate brings the schema up to date. Of several collectors that start at
 // once on PostgreSQL, one migrates and the others ask every second, for five
 // minutes, whether it has.
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, schema int64) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -44,6 +44,16 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect) error {
 	if found > known {
 		return fmt.Errorf("it was written by a newer collector (schema %d, this one knows %d): "+
 			"install that version again, or restore a backup from before the update", found, known)
+	}
+	if schema > known {
+		return fmt.Errorf("%w: it was written by a newer collector (schema %d, this one knows %d): install that version", ErrBackup, schema, known)
+	}
+	if schema != newest {
+		if found > schema {
+			return fmt.Errorf("it has schema %d, and the backup is of the older %d: restore into an empty one", found, schema)
+		}
+		_, err = provider.UpTo(ctx, schema)
+		return err
 	}
 	if found == known {
 		return nil

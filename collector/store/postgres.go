@@ -19,7 +19,7 @@ import (
 )
 
 // openPostgres opens a pool of connections to a server.
-func openPostgres(ctx context.Context, url string) (*Store, error) {
+func openPostgres(ctx context.Context, url string, schema int64) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		// The parser's error quotes the url with its password taken out.
@@ -34,7 +34,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	// A connection is renewed now and then, so that a server that came back
 	// behind the same name is used.
 	db.SetConnMaxLifetime(30 * time.Minute)
-	if err := migrate(ctx, db, goose.DialectPostgres); err != nil {
+	if err := migrate(ctx, db, goose.DialectPostgres, schema); err != nil {
 		db.Close()
 		where := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 		if strings.HasPrefix(config.Host, "/") {

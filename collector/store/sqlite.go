@@ -23,7 +23,7 @@ const pragmas = "_pragma=journal_mode(wal)&_pragma=busy_timeout(10000)&_pragma=s
 	"&_pragma=foreign_keys(on)&_pragma=trusted_schema(off)"
 
 // openSQLite opens the file, one connection for writing and some for reading.
-func openSQLite(ctx context.Context, path string) (*Store, error) {
+func openSQLite(ctx context.Context, path string, schema int64) (*Store, error) {
 	if err := preparePath(path); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	writes.SetMaxOpenConns(1)
-	err = alone(ctx, path, func() error { return migrate(ctx, writes, goose.DialectSQLite3) })
+	err = alone(ctx, path, func() error { return migrate(ctx, writes, goose.DialectSQLite3, schema) })
 	if err != nil {
 		writes.Close()
 		return nil, fmt.Errorf("database %s: %w", path, explain(err))

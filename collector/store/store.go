@@ -37,13 +37,19 @@ type Store struct {
 // not there) or "postgres://user@host/database", and brings its schema up to
 // date. Several collectors may open the same PostgreSQL database at once. An
 // error says what to do about it and never holds the password of the url.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, newest) }
+
+// newest is the schema of this version.
+const newest = 0
+
+// open is Open with a schema to stop at: a restore needs the backup's.
+func open(ctx context.Context, url string, schema int64) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "sqlite":
-		return openSQLite(ctx, rest)
+		return openSQLite(ctx, rest, schema)
 	case "postgres", "postgresql":
-		return openPostgres(ctx, url)
+		return openPostgres(ctx, url, schema)
 	default:
 		return nil, fmt.Errorf("cannot open a database of kind %q: give sqlite:/path/to/file or postgres://user@host/name", scheme)
 	}
