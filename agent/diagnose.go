@@ -236,7 +236,7 @@ const maxTitles = 3
 
 func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c *fault.Catalog, language string) {
 	r.line("")
-	r.wrap("", "* "+cause.Title+"  ["+w.certainties[cause.Certainty]+"]")
+	r.hang("* ", "  ", cause.Title+"  ["+w.certainties[cause.Certainty]+"]")
 	if f := c.Lookup(cause.Fault); f != nil {
 		r.wrap("  ", f.Explanation.In(language))
 	}

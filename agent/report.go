@@ -19,14 +19,17 @@ func (r reportWriter) line(format string, args ...any) {
 const width = 78
 
 // wrap prints text indented, cut between words.
-func (r reportWriter) wrap(indent, text string) {
-	line := indent
+func (r reportWriter) wrap(indent, text string) { r.hang(indent, indent, text) }
+
+// hang is wrap with something else in front of the first line than of the others.
+func (r reportWriter) hang(first, indent, text string) {
+	line := first
 	for _, word := range unbroken(text) {
 		if len([]rune(line))+1+len([]rune(word)) > width && strings.TrimSpace(line) != "" {
 			r.line("%s", line)
 			line = indent
 		}
-		if line != indent {
+		if line != indent && line != first {
 			line += " "
 		}
 		line += word
