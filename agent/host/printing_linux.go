@@ -115,7 +115,9 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	for _, q := range p.Queues {
 		q.BrokenHop = brokenHop(q, p.Printers)
 	}
-	p.DiscoveryState = avahiState(r)
+	if p.DiscoveryState, err = avahiState(ctx, r); err != nil {
+		gap(o, "discovery_state", err)
+	}
 	slices.SortFunc(p.Printers, func(a, b *constatv1.Printer) int { return strings.Compare(a.GetId(), b.GetId()) })
 	return p, o
 }
@@ -327,18 +329,28 @@ func usbPrinter(d *constatv1.UsbDevice) *constatv1.Printer {
 	return p
 }
 
-// avahiState tells how the service stands that finds printers.
-func avahiState(r *reader) *string {
-	if _, err := r.stat("/run/avahi-daemon/socket"); err == nil {
-		return set("running")
+// avahiTime is how long Avahi may take to let somebody in.
+const avahiTime = time.Second
+
+// avahiState tells how the service stands that finds printers; nil and why when
+// nothing tells. Its socket's file stays when it stops, so it is knocked at: one
+// that systemd listens at for Avahi is as good, it starts when somebody asks.
+func avahiState(ctx context.Context, r *reader) (*string, error) {
+	d := net.Dialer{Timeout: avahiTime}
+	conn, err := d.DialContext(ctx, "unix", r.path("/run/avahi-daemon/socket"))
+	switch {
+	case err == nil:
+		return set("running"), conn.Close()
+	case !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
 	for _, program := range []string{"/usr/sbin/avahi-daemon", "/usr/bin/avahi-daemon"} {
 		if _, err := r.stat(program); err == nil {
-			return set("stopped")
+			return set("stopped"), nil
 		}
 	}
 	if _, err := r.stat("/usr"); err != nil {
-		return nil
+		return nil, err
 	}
-	return set("absent")
+	return set("absent"), nil
 }

@@ -168,3 +168,48 @@ n=0; while [ -e `+gate+` ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done`)
 		t.Errorf("printer %v", printer)
 	}
 }
+
+// The socket's file outlives Avahi, and only who listens at it is running.
+func TestAvahiState(t *testing.T) {
+	root, err := os.MkdirTemp("", "avahi") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	r := newReader(t.Context(), Config{Root: root})
+	check := func(when, want string) {
+		t.Helper()
+		got, err := avahiState(t.Context(), r)
+		if want == "" && (got != nil || err == nil) || want != "" && (err != nil || got == nil || *got != want) {
+			t.Errorf("%s: %v, %v, want %q", when, got, err, want)
+		}
+	}
+	check("nothing can be looked at", "")
+	for _, dir := range []string{"usr/sbin", "run/avahi-daemon"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("not installed", "absent")
+	if err := os.WriteFile(filepath.Join(root, "usr/sbin/avahi-daemon"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	check("never started", "stopped")
+	socket := filepath.Join(root, "run/avahi-daemon/socket")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	check("somebody listens", "running")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check("stopped, its socket's file left", "stopped")
+	if os.Geteuid() != 0 {
+		if err := os.Chmod(socket, 0); err != nil {
+			t.Fatal(err)
+		}
+		check("nobody is let in", "")
+	}
+}

@@ -126,14 +126,14 @@ var printingRows = []machineRow{
 		o.print("private")
 		o.await(`lpoptions -p private | grep -q cups-pki-`)
 	}),
-	beyond("the socket of a stopped Avahi stays, and counts as one that runs", printing("printer-not-discovered", "the service that hears of printers is stopped", func(o *premises) {
+	printing("printer-not-discovered", "the service that hears of printers is stopped", func(o *premises) {
 		o.sh("systemctl stop avahi-daemon.socket avahi-daemon.service")
 		o.undo("systemctl start avahi-daemon.socket avahi-daemon.service")
-	})),
-	beyond("the socket of a stopped Avahi stays, and counts as one that runs", printing("printer-not-discovered", "the service that hears of printers is masked", func(o *premises) {
+	}),
+	printing("printer-not-discovered", "the service that hears of printers is masked", func(o *premises) {
 		o.sh("systemctl mask --now avahi-daemon.socket avahi-daemon.service 2>&1")
 		o.undo("systemctl unmask avahi-daemon.socket avahi-daemon.service; systemctl start avahi-daemon.socket avahi-daemon.service")
-	})),
+	}),
 	printing("printer-driver-filter-missing", "the PPD names a filter that is not there", func(o *premises) {
 		o.addDriver("photo", "rastertolab")
 	}),
