@@ -316,17 +316,83 @@ const maxProfiles = 64
 type supplicantWifi struct {
 	state string // its own word
 	ssid  string // the network it is on or tries; "" where it tries none
-	// wanted are the networks that it joins by itself; nil where one is not
-	// understood. resting are those of them that it leaves alone for a while,
-	// because they failed.
-	wanted  []string
-	resting int
+	// wanted are the names of the networks that it joins by itself, and networks
+	// what else it tells of them; nil where one is not understood.
+	wanted   []string
+	networks []supplicantNetwork
+	// heard are the access points of the network that it tries, by the ways of
+	// signing in that each offers; nil where that is not understood.
+	heard [][]string
 	// codes are those of the last disconnect, by their names; nil: not told.
 	codes map[string]int32
 }
 
+// supplicantNetwork is a network of wpa_supplicant's configuration.
+type supplicantNetwork struct {
+	number  string // its own count
+	resting bool   // it leaves it alone for a while, because it failed
+	methods []string
+}
+
+// akmOpen stands for networks that ask for nothing.
+const akmOpen = "open"
+
+// supplicantMethods are the ways of signing in by wpa_supplicant's words for
+// them (key_mgmt in wpa_supplicant.conf).
+var supplicantMethods = map[string][]string{
+	"WPA-PSK": {akmPersonal}, "FT-PSK": {akmPersonal}, "WPA-PSK-SHA256": {akmPersonal},
+	"SAE": {akmSAE}, "FT-SAE": {akmSAE}, "SAE-EXT-KEY": {akmSAE}, "FT-SAE-EXT-KEY": {akmSAE},
+	"WPA-EAP": {akmEnterprise}, "FT-EAP": {akmEnterprise}, "FT-EAP-SHA384": {akmEnterprise}, "WPA-EAP-SHA256": {akmEnterprise},
+	"WPA-EAP-SUITE-B": {akmEnterprise}, "WPA-EAP-SUITE-B-192": {akmEnterprise},
+	"OWE": {akmOpenPrivacy, akmOpen}, "NONE": {akmOpen},
+}
+
+// methodsOf reads such words; nil where one is not known.
+func methodsOf(words string) (methods []string) {
+	for word := range strings.FieldsSeq(words) {
+		known := supplicantMethods[word]
+		if known == nil {
+			return nil
+		}
+		methods = append(methods, known...)
+	}
+	return methods
+}
+
+// offeredBy returns the ways of signing in that an access point offers; nil where
+// it is of an older kind, or offers none that is known.
+func offeredBy(b *bss) []string {
+	const privacy = 1 << 4
+	rsn := element(b.elements, elementRSN)
+	switch {
+	case element(b.elements, elementVendor, 0x00, 0x50, 0xf2, 1) != nil:
+		return nil // the first WPA
+	case rsn == nil && b.capability&privacy != 0:
+		return nil // WEP
+	case rsn == nil:
+		return []string{akmOpen}
+	}
+	methods, _ := parseRSN(rsn)
+	for i, method := range methods {
+		if method == akmSuiteB {
+			methods[i] = akmEnterprise
+		}
+	}
+	return methods
+}
+
+// addHeard notes how the network that it tries is heard.
+func (s *supplicantWifi) addHeard(heard []bss) {
+	for i := range heard {
+		if b := &heard[i]; s.ssid != "" && b.ssid() == s.ssid && b.seenMsAgo <= maxSeen {
+			s.heard = append(s.heard, offeredBy(b))
+		}
+	}
+}
+
 // parseSupplicantWifi reads wpa_supplicant's answers to STATUS and LIST_NETWORKS
-// (wpa_ctrl.h) and the codes behind them; nil when they are of no wireless link.
+// (wpa_ctrl.h), and the codes and the networks' ways of signing in behind them;
+// nil when they are of no wireless link.
 func parseSupplicantWifi(content []byte) *supplicantWifi {
 	s := &supplicantWifi{}
 	understood := true
@@ -343,9 +409,7 @@ func parseSupplicantWifi(content []byte) *supplicantWifi {
 				understood = false
 			case len(s.wanted) < maxProfiles:
 				s.wanted = append(s.wanted, name)
-				if strings.Contains(flags, "[TEMP-DISABLED]") {
-					s.resting++
-				}
+				s.networks = append(s.networks, supplicantNetwork{number: network[0], resting: strings.Contains(flags, "[TEMP-DISABLED]")})
 			}
 			continue
 		}
@@ -362,18 +426,66 @@ func parseSupplicantWifi(content []byte) *supplicantWifi {
 				}
 				s.codes[key] = int32(n)
 			}
+		default:
+			for i := range s.networks {
+				if n := &s.networks[i]; key == "key_mgmt."+n.number {
+					n.methods = methodsOf(value)
+				}
+			}
 		}
 	}
 	if s.state == "" {
 		return nil
 	}
 	if !understood {
-		s.wanted = nil
+		s.wanted, s.networks = nil, nil
 	}
 	if s.ssid == "" && len(s.wanted) == 1 {
 		s.ssid = s.wanted[0]
 	}
 	return s
+}
+
+// resting is how many of its networks it leaves alone for a while.
+func (s *supplicantWifi) resting() (n int) {
+	for _, network := range s.networks {
+		if network.resting {
+			n++
+		}
+	}
+	return n
+}
+
+// unfit tells that what it tries is heard, and that no access point of it offers
+// a way of signing in that this computer is set to use: then it never asks one,
+// and no code tells of a failure.
+func (s *supplicantWifi) unfit() bool {
+	if len(s.networks) != 1 || len(s.networks[0].methods) == 0 || len(s.heard) == 0 {
+		return false
+	}
+	for _, offered := range s.heard {
+		if offered == nil || slices.ContainsFunc(offered, func(way string) bool { return slices.Contains(s.networks[0].methods, way) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// near is the weakest signal, in dBm, at which a network that is left alone was
+// not just too far away to answer.
+const near = -70
+
+// signInRefused tells that the network's server refused the person: where it does
+// so and the access point does not send the computer away, wpa_supplicant leaves
+// by itself and lets a network rest to which people sign in with an account.
+func (s *supplicantWifi) signInRefused(r *constatv1.Radio) bool {
+	const leaving = -3 // its own word: DEAUTH_LEAVING
+	if len(s.networks) != 1 || !s.networks[0].resting || len(s.networks[0].methods) == 0 {
+		return false
+	}
+	account := !slices.ContainsFunc(s.networks[0].methods, func(way string) bool { return way != akmEnterprise })
+	return account && s.codes["DisconnectReason"] == leaving && s.codes["AuthStatusCode"] == 0 && s.codes["AssocStatusCode"] == 0 &&
+		r.GetSsidHeard() && r.SignalDbm != nil && r.GetSignalDbm() >= near
 }
 
 // supplicantName is an SSID as wpa_supplicant writes it: with \x20 and the like
@@ -391,8 +503,15 @@ func (s *supplicantWifi) addTo(r *constatv1.Radio) {
 	// It goes on looking for what it may join and does not hear it: whatever
 	// failed before.
 	looking := s.state == "SCANNING" || s.state == "DISCONNECTED"
-	if r.LastFailure == nil && r.GetState() == "disconnected" && looking && len(s.wanted) > s.resting && r.NetworksHeard != nil && !r.GetSsidHeard() {
-		r.LastFailure = set("ssidNotFound")
+	if r.LastFailure == nil && r.GetState() == "disconnected" && looking {
+		switch {
+		case len(s.networks) > s.resting() && r.NetworksHeard != nil && !r.GetSsidHeard():
+			r.LastFailure = set("ssidNotFound")
+		case s.unfit():
+			r.LastFailure = set("securityMismatch")
+		case s.signInRefused(r):
+			r.LastFailure = set("eapRejected")
+		}
 	}
 	supplicantFailure(r, s.codes["DisconnectReason"], s.codes["AuthStatusCode"], s.codes["AssocStatusCode"])
 }

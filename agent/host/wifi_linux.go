@@ -304,6 +304,9 @@ func (n *nl80211) describe(one *radio, w wifiInterface, wanted []string) error {
 		protected = ap.protected
 	}
 	addHeard(one.Radio, heard, protected, wanted)
+	if one.supplicant != nil {
+		one.supplicant.addHeard(heard)
+	}
 	one.State = set(radioState(heard, ap))
 	return nil
 }

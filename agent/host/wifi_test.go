@@ -134,8 +134,64 @@ func TestSupplicantWifi(t *testing.T) {
 	}
 }
 
+// rsnOf is the element of an access point that offers these methods of IEEE
+// 802.11, table 9-151.
+func rsnOf(name string, suites ...byte) []byte {
+	rsn := []byte{1, 0, 0, 0x0f, 0xac, 4, 1, 0, 0, 0x0f, 0xac, 4, byte(len(suites)), 0}
+	for _, suite := range suites {
+		rsn = append(rsn, 0, 0x0f, 0xac, suite)
+	}
+	elements := append([]byte{elementSSID, byte(len(name))}, name...)
+	return append(append(elements, elementRSN, byte(len(rsn))), rsn...)
+}
+
+// A network that wpa_supplicant never asks because nothing it offers fits, and
+// one whose server refused the person, leave no code that tells so.
+func TestSupplicantTellsWithoutACode(t *testing.T) {
+	psk, both, sae := bss{elements: rsnOf("Corp", 2)}, bss{elements: rsnOf("Corp", 2, 8)}, bss{elements: rsnOf("Corp", 8)}
+	open := bss{elements: []byte{elementSSID, 4, 'C', 'o', 'r', 'p'}}
+	wep := bss{elements: open.elements, capability: 1 << 4}
+	enterprise := bss{elements: rsnOf("Corp", 1)}
+	other := bss{elements: rsnOf("Home", 2)}
+	const looks, rests = "wpa_state=SCANNING\n0\tCorp\tany\t\n", "wpa_state=SCANNING\n0\tCorp\tany\t[TEMP-DISABLED]\n"
+	for name, c := range map[string]struct {
+		content string
+		heard   []bss
+		signal  int32
+		want    string
+	}{
+		"WPA3 only, set to WPA2":      {looks + "key_mgmt.0=WPA-PSK WPA-EAP\n", []bss{sae, other}, -50, "securityMismatch"},
+		"WPA2 only, set to WPA3":      {looks + "key_mgmt.0=SAE\n", []bss{psk}, -50, "securityMismatch"},
+		"no key, set to one":          {looks + "key_mgmt.0=WPA-PSK WPA-EAP\n", []bss{open}, -50, "securityMismatch"},
+		"a key, set to none":          {looks + "key_mgmt.0=NONE\n", []bss{psk}, -50, "securityMismatch"},
+		"accounts, set to a key":      {looks + "key_mgmt.0=WPA-PSK\n", []bss{enterprise}, -50, "securityMismatch"},
+		"it fits":                     {looks + "key_mgmt.0=WPA-PSK\n", []bss{psk}, -50, ""},
+		"both are offered":            {looks + "key_mgmt.0=WPA-PSK\n", []bss{both}, -50, ""},
+		"another access point fits":   {looks + "key_mgmt.0=WPA-PSK\n", []bss{sae, psk}, -50, ""},
+		"an old kind":                 {looks + "key_mgmt.0=WPA-PSK\n", []bss{wep}, -50, ""},
+		"a way that is not known":     {looks + "key_mgmt.0=WPA-PSK DPP\n", []bss{sae}, -50, ""},
+		"how it is set is not told":   {looks, []bss{sae}, -50, ""},
+		"one of two networks":         {looks + "1\tHome\tany\t\nkey_mgmt.0=WPA-PSK\n", []bss{sae}, -50, ""},
+		"it was asked, and gone":      {looks + "key_mgmt.0=FAIL\n", []bss{sae}, -50, ""},
+		"the server refused":          {rests + "DisconnectReason=-3\nkey_mgmt.0=WPA-EAP\n", []bss{enterprise}, -50, "eapRejected"},
+		"refused, or too far":         {rests + "DisconnectReason=-3\nkey_mgmt.0=WPA-EAP\n", []bss{enterprise}, -85, ""},
+		"it may have been a key":      {rests + "DisconnectReason=-3\nkey_mgmt.0=WPA-PSK WPA-EAP\n", []bss{enterprise}, -50, ""},
+		"left by itself, not resting": {looks + "DisconnectReason=-3\nkey_mgmt.0=WPA-EAP\n", []bss{enterprise}, -50, ""},
+		"sent away":                   {rests + "DisconnectReason=3\nkey_mgmt.0=WPA-EAP\n", []bss{enterprise}, -50, ""},
+		"not let in":                  {rests + "DisconnectReason=-3\nAssocStatusCode=17\nkey_mgmt.0=WPA-EAP\n", []bss{enterprise}, -50, "associationRejected"},
+	} {
+		s := parseSupplicantWifi([]byte(c.content))
+		s.addHeard(c.heard)
+		r := &constatv1.Radio{State: set("disconnected"), NetworksHeard: set(int32(len(c.heard))), SsidHeard: set(true), SignalDbm: &c.signal}
+		s.addTo(r)
+		if r.GetLastFailure() != c.want {
+			t.Errorf("%s: %q, want %q", name, r.GetLastFailure(), c.want)
+		}
+	}
+}
+
 func FuzzSupplicantWifi(f *testing.F) {
-	f.Add([]byte("wpa_state=SCANNING\n0\tCorp \\e\\x20\tany\t[TEMP-DISABLED]\nDisconnectReason=-3\n"))
+	f.Add([]byte("wpa_state=SCANNING\n0\tCorp \\e\\x20\tany\t[TEMP-DISABLED]\nDisconnectReason=-3\nkey_mgmt.0=WPA-EAP\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if s := parseSupplicantWifi(content); s != nil {
 			if len(s.ssid) > maxSSID*3 || len(s.wanted) > maxProfiles {

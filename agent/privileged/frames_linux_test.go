@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,5 +54,16 @@ func TestKeysStay(t *testing.T) {
 		if got := certificateIn(none); got != nil {
 			t.Errorf("%s: %s", none, got)
 		}
+	}
+}
+
+// Of a list of networks only numbers go back into a question.
+func TestNetworkNumbers(t *testing.T) {
+	list := "network id / ssid / bssid / flags\n0\tCorp\tany\t[CURRENT]\n12\tHome\tany\t\n0 psk\tx\tany\t\n-1\tx\tany\t\nFAIL\n"
+	if got := networkNumbers(list); !slices.Equal(got, []uint{0, 12}) {
+		t.Errorf("%v", got)
+	}
+	if got := networkNumbers(strings.Repeat("7\tx\tany\t\n", 100)); len(got) != maxNetworks {
+		t.Errorf("%d networks are asked about", len(got))
 	}
 }

@@ -27,8 +27,8 @@ const maxCertificate = 256 << 10
 
 // askSupplicant returns what wpa_supplicant says of its sign-in on a link, the
 // argument: its answers to STATUS and LIST_NETWORKS, the codes of the last
-// failure, and behind them, as PEM, the certificate that this machine shows
-// there. Keys in the same file stay here.
+// failure, how the networks are signed in to, and behind them, as PEM, the
+// certificate that this machine shows there. Keys in the same file stay here.
 func askSupplicant(ctx context.Context, link string) ([]byte, error) {
 	if link == "" || link != filepath.Base(link) || strings.HasPrefix(link, ".") {
 		return nil, errors.New("the argument must be a link")
@@ -70,12 +70,34 @@ func askSupplicant(ctx context.Context, link string) ([]byte, error) {
 	}
 	answer = append(answer, strings.TrimRight(networks, "\n")+"\n"...) // columns at the end may be empty
 	answer = append(answer, failureCodes(ctx, link)...)
+	for _, number := range networkNumbers(networks) {
+		// One line of words, or FAIL where the network is gone meanwhile.
+		if words, err := ask(fmt.Sprintf("GET_NETWORK %d key_mgmt", number)); err == nil {
+			words, _, _ = strings.Cut(words, "\n")
+			answer = fmt.Appendf(answer, "key_mgmt.%d=%s\n", number, words)
+		}
+	}
 	if file, err := ask("GET_NETWORK 0 client_cert"); err == nil {
 		if path, err := strconv.Unquote(strings.TrimSpace(file)); err == nil {
 			answer = append(answer, certificateIn(path)...)
 		}
 	}
 	return answer, nil
+}
+
+// maxNetworks is of how many networks more is asked.
+const maxNetworks = 16
+
+// networkNumbers are wpa_supplicant's numbers of the networks in its answer to
+// LIST_NETWORKS.
+func networkNumbers(list string) (numbers []uint) {
+	for line := range strings.Lines(list) {
+		text, _, _ := strings.Cut(line, "\t")
+		if number, err := strconv.ParseUint(text, 10, 31); err == nil && len(numbers) < maxNetworks {
+			numbers = append(numbers, uint(number))
+		}
+	}
+	return numbers
 }
 
 // failureCodes returns, as lines of NAME=NUMBER, what wpa_supplicant keeps of the
