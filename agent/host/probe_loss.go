@@ -17,13 +17,18 @@ import (
 
 // How loss is measured: a few connects and echoes, quickly one after the other,
 // and more of them where one of the first is missing. A SYN is repeated by the
-// system after a second, so what is not answered before that was lost.
+// system after a second, so what is answered before that was not lost. What is
+// answered later may be late: a machine or a line that is slow answers at any
+// time, one that loses at once or after the repetition, and seldom between.
 const (
 	lossFirst    = 20
 	lossMore     = 30
 	lossInterval = 20 * time.Millisecond
 	lossLimit    = 900 * time.Millisecond
+	lossWait     = 2 * time.Second
 	lossLook     = 250 * time.Millisecond
+	lossBetween  = 400 * time.Millisecond // so much slower than the fastest is slow
+	lossSlow     = 2                      // so many of them are no accident
 )
 
 // lossy is how many of the packets on the way there and back must be lost, for
@@ -74,6 +79,39 @@ func (l *loss) bad() bool {
 	return l.connects.lost() >= lossy
 }
 
+// try is one connect: how long it took, and whether it was answered.
+type try struct {
+	took     time.Duration
+	answered bool
+	// repeated: the system said it twice before the answer came.
+	repeated bool
+}
+
+// count tells how many of the tries were sent and answered. What came late was
+// not lost, and what could not be waited for was neither.
+func count(tries []try) (sent, received int) {
+	fastest, slow := lossLimit, 0
+	for _, t := range tries {
+		if t.answered {
+			fastest = min(fastest, t.took)
+		}
+	}
+	for _, t := range tries {
+		if t.answered && !t.repeated && t.took >= fastest+lossBetween {
+			slow++
+		}
+	}
+	for _, t := range tries {
+		switch {
+		case t.answered && (!t.repeated || slow >= lossSlow):
+			sent, received = sent+1, received+1
+		case t.answered, t.took >= lossWait, t.took >= lossLimit && slow < lossSlow:
+			sent++
+		}
+	}
+	return sent, received
+}
+
 // measure waits for a hint and a target, not longer than others probe, and
 // measures.
 func (l *loss) measure(ctx context.Context, others *event, gateway netip.Addr) {
@@ -102,7 +140,7 @@ func rounds(ctx context.Context, t *tally, send func()) {
 	tick := time.NewTicker(lossInterval)
 	defer tick.Stop()
 	for i := range lossFirst + lossMore {
-		if i == lossFirst && t.allAnswered(ctx) {
+		if i == lossFirst && t.allAnswered(ctx, lossLook) {
 			return
 		}
 		t.sent.Add(1)
@@ -116,8 +154,8 @@ func rounds(ctx context.Context, t *tally, send func()) {
 }
 
 // allAnswered waits a moment for the last answers.
-func (t *tally) allAnswered(ctx context.Context) bool {
-	look := time.NewTimer(lossLook)
+func (t *tally) allAnswered(ctx context.Context, limit time.Duration) bool {
+	look := time.NewTimer(limit)
 	defer look.Stop()
 	tick := time.NewTicker(lossInterval)
 	defer tick.Stop()
@@ -134,17 +172,36 @@ func (t *tally) allAnswered(ctx context.Context) bool {
 }
 
 func (l *loss) connect(ctx context.Context) {
-	var wg sync.WaitGroup
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		tries []try
+	)
 	rounds(ctx, &l.connects, func() {
 		wg.Go(func() {
-			dialer := net.Dialer{Timeout: lossLimit}
-			if conn, err := dialer.DialContext(ctx, "tcp", l.target.String()); err == nil {
-				l.connects.received.Add(1)
+			start := time.Now()
+			dialer := net.Dialer{Timeout: lossWait}
+			conn, err := dialer.DialContext(ctx, "tcp", l.target.String())
+			t := try{took: time.Since(start), answered: err == nil || resultOf(err) == "refused"}
+			t.repeated = t.took >= lossLimit
+			if err == nil {
+				if n, known := saidAgain(conn); known {
+					t.repeated = n > 0
+				}
 				conn.Close()
 			}
+			if t.answered && !t.repeated {
+				l.connects.received.Add(1)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			tries = append(tries, t)
 		})
 	})
 	wg.Wait()
+	sent, received := count(tries)
+	l.connects.sent.Store(int32(sent))
+	l.connects.received.Store(int32(received))
 }
 
 // echo pings the gateway as often. One that answers as it likes shows as loss
@@ -161,9 +218,12 @@ func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 		to = &net.UDPAddr{IP: gateway.AsSlice(), Zone: gateway.Zone()}
 	}
 	nonce := rand.Text()
-	var reading sync.WaitGroup
+	var (
+		reading sync.WaitGroup
+		times   []time.Time
+		seen    = map[int]bool{} // of the reader, until it has ended
+	)
 	reading.Go(func() {
-		seen := map[int]bool{}
 		for seq := e.read(conn, nonce); seq != 0; seq = e.read(conn, nonce) {
 			if !seen[seq] {
 				seen[seq] = true
@@ -172,6 +232,7 @@ func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 		}
 	})
 	rounds(ctx, &l.echoes, func() {
+		times = append(times, time.Now())
 		message, err := (&icmp.Message{Type: e.request, Body: &icmp.Echo{
 			ID: os.Getpid() & 0xffff, Seq: int(l.echoes.sent.Load()), Data: []byte(nonce),
 		}}).Marshal(nil)
@@ -179,9 +240,14 @@ func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 			_, _ = conn.WriteTo(message, to) // what is not sent is not answered
 		}
 	})
-	l.echoes.allAnswered(ctx)
+	l.echoes.allAnswered(ctx, lossLimit)
 	conn.SetReadDeadline(time.Unix(1, 0))
 	reading.Wait()
+	for i, at := range times {
+		if !seen[i+1] && time.Since(at) < lossLimit {
+			l.echoes.sent.Add(-1) // its answer was not waited for
+		}
+	}
 }
 
 // hint starts the measuring of the families of these addresses.

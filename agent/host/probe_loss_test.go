@@ -3,7 +3,9 @@ package host
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -34,6 +36,32 @@ func TestLossIsMeasuredAfterAHintOnly(t *testing.T) {
 		}
 		if p.losses[4].bad() {
 			t.Error("nothing was lost")
+		}
+	}
+}
+
+func TestLateIsNotLost(t *testing.T) {
+	const ms = time.Millisecond
+	quick := slices.Repeat([]try{{took: 20 * ms, answered: true}}, 30)
+	again := slices.Repeat([]try{{took: 1030 * ms, answered: true, repeated: true}}, 10)
+	between := slices.Repeat([]try{{took: 600 * ms, answered: true}}, 5)
+	for _, c := range []struct {
+		name           string
+		tries          []try
+		sent, received int
+	}{
+		{"all at once", quick, 30, 30},
+		{"said twice, nothing between", slices.Concat(quick, again), 40, 30},
+		{"at any time", slices.Concat(quick, between, again), 45, 45},
+		{"so late, and never said twice", slices.Concat(quick, []try{{took: 1100 * ms, answered: true}}), 31, 31},
+		{"silent", slices.Concat(quick, []try{{took: lossWait}, {took: lossWait}}), 32, 30},
+		{"silent to the end, at any time", slices.Concat(quick, between, []try{{took: lossWait}}), 36, 35},
+		{"cut short by the end", slices.Concat(quick, []try{{took: 240 * ms}}), 30, 30},
+		{"cut short, at any time", slices.Concat(quick, between, []try{{took: 1200 * ms}}), 35, 35},
+		{"nothing came", []try{{took: lossWait}}, 1, 0},
+	} {
+		if sent, received := count(c.tries); sent != c.sent || received != c.received {
+			t.Errorf("%s: sent %d, received %d, expected %d and %d", c.name, sent, received, c.sent, c.received)
 		}
 	}
 }
