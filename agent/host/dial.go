@@ -69,7 +69,7 @@ func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link stri
 		}
 		select {
 		case <-hedge:
-			p.hint(addresses...)
+			p.hint()
 			start()
 		case a := <-done:
 			if a.err == nil {

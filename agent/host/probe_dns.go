@@ -81,9 +81,7 @@ func (p *prober) askDNS(q question) *constatv1.DnsProbe {
 	server := p.nameServer(net.JoinHostPort(q.server.GetAddress(), "53"))
 	defer context.AfterFunc(server.refused, cancel)()
 	doubt := time.AfterFunc(repeats[0], func() {
-		if to, err := netip.ParseAddrPort(server.address); err == nil {
-			p.hint(to)
-		}
+		p.hint()
 		server.doubt.Do(func() { p.doubt(server, message) })
 	})
 	defer doubt.Stop()

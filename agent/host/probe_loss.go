@@ -250,10 +250,11 @@ func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 	}
 }
 
-// hint starts the measuring of the families of these addresses.
-func (p *prober) hint(addresses ...netip.AddrPort) {
-	for _, a := range addresses {
-		p.losses[familyOf(a.Addr())].hinted.set()
+// hint starts the measuring of both families: what one of them loses tells what
+// the other's silence is worth.
+func (p *prober) hint() {
+	for _, l := range p.losses {
+		l.hinted.set()
 	}
 }
 

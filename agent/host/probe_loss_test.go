@@ -24,7 +24,7 @@ func TestLossIsMeasuredAfterAHintOnly(t *testing.T) {
 		p := loopbackProber(t, nil)
 		p.losses[4].arrived(target)
 		if c.hinted {
-			p.hint(target)
+			p.hint()
 		}
 		others := newEvent()
 		others.set()
