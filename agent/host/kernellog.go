@@ -124,37 +124,64 @@ var trapSignals = map[string]string{
 	"invalid opcode": "SIGILL", "divide error": "SIGFPE", "general protection": "SIGSEGV", "general protection fault": "SIGSEGV", "int3": "SIGTRAP",
 }
 
-// parseKernelLog picks from the records of /dev/kmsg
-// (Documentation/ABI/testing/dev-kmsg) the events it knows, oldest first. Their
-// times are microseconds of the kernel's clock; zero is when that clock stood
-// at 0. The clock rests while the machine sleeps, so events from before a sleep
-// look later than they were.
+// parseKernelLog picks from the kernel's records the events it knows, oldest
+// first: from those of /dev/kmsg, "6,1,339,-;MESSAGE"
+// (Documentation/ABI/testing/dev-kmsg), as from those of syslog(2),
+// "<6>[    0.000339] MESSAGE". Their times are the kernel's clock; zero is when
+// that clock stood at 0. The clock rests while the machine sleeps, so events from
+// before a sleep look later than they were.
 func parseKernelLog(records []byte, zero time.Time) []kernelEvent {
 	var events []kernelEvent
 	for line := range bytes.Lines(records) {
-		if line[0] == ' ' {
-			continue // a dictionary's line
-		}
-		head, message, found := bytes.Cut(line, []byte(";"))
-		level, head, _ := bytes.Cut(head, []byte(","))
-		_, head, _ = bytes.Cut(head, []byte(",")) // its number
-		clock, _, whole := bytes.Cut(head, []byte(","))
-		if !found || !whole {
-			continue
-		}
+		level, message, clock := kernelRecord(line)
 		// The lowest three bits are the level, the others the facility: 0 is the
 		// kernel itself. Programs write here too, and are not believed.
-		priority, err := strconv.ParseUint(string(level), 10, 32)
-		if err != nil || priority>>3 != 0 {
+		if len(level) != 1 || level[0] < '0' || level[0] > '7' {
 			continue
 		}
-		micros, err := strconv.ParseInt(string(clock), 10, 64)
-		if err != nil || micros < 0 || micros > 1<<53 {
+		event, known := kernelEventOf(bytes.TrimSpace(message))
+		if !known {
 			continue
 		}
-		events = addKernelEvent(events, message, zero.Add(time.Duration(micros)*time.Microsecond))
+		if since, ok := clock(); ok {
+			events = addKernelEvent(events, event, zero.Add(since))
+		}
 	}
 	return events
+}
+
+// kernelRecord takes a record apart: its level, its text, and what reads its
+// time, which only few records are asked for. A line that is none has no level.
+func kernelRecord(line []byte) (level, message []byte, clock func() (time.Duration, bool)) {
+	if line[0] == '<' {
+		level, line, _ = bytes.Cut(line[1:], []byte(">["))
+		stamp, message, _ := bytes.Cut(line, []byte("]"))
+		if bytes.HasPrefix(message, []byte("[")) { // who wrote it: CONFIG_PRINTK_CALLER
+			_, message, _ = bytes.Cut(message, []byte("]"))
+		}
+		return level, message, func() (time.Duration, bool) { return kernelTime(stamp) }
+	}
+	if line[0] == ' ' {
+		return nil, nil, nil // a dictionary's line
+	}
+	head, message, found := bytes.Cut(line, []byte(";"))
+	level, head, _ = bytes.Cut(head, []byte(","))
+	_, head, _ = bytes.Cut(head, []byte(",")) // its number
+	stamp, _, whole := bytes.Cut(head, []byte(","))
+	if !found || !whole {
+		return nil, nil, nil
+	}
+	return level, message, func() (time.Duration, bool) {
+		micros, err := strconv.ParseInt(string(stamp), 10, 64)
+		return time.Duration(micros) * time.Microsecond, err == nil && micros >= 0 && micros <= 1<<53
+	}
+}
+
+// kernelTime reads the seconds that the kernel's clock had counted,
+// "   12.345678".
+func kernelTime(text []byte) (time.Duration, bool) {
+	seconds, err := strconv.ParseFloat(string(bytes.TrimSpace(text)), 64)
+	return time.Duration(seconds * float64(time.Second)), err == nil && seconds >= 0 && seconds < 1e9
 }
 
 // parseSyslog picks the same events from lines that a system logger wrote,
@@ -167,22 +194,19 @@ func parseSyslog(lines []byte, zero time.Time) []kernelEvent {
 	for line := range bytes.Lines(lines[max(0, bytes.LastIndex(lines, []byte(first))):]) {
 		_, text, found := bytes.Cut(line, []byte(mark))
 		clock, message, closed := bytes.Cut(text, []byte("] "))
-		seconds, err := strconv.ParseFloat(string(bytes.TrimSpace(clock)), 64)
-		if !found || !closed || err != nil || !(seconds >= 0 && seconds < 1e9) {
+		if !found || !closed {
 			continue
 		}
-		events = addKernelEvent(events, message, zero.Add(time.Duration(seconds*float64(time.Second))))
+		event, known := kernelEventOf(bytes.TrimSpace(message))
+		if since, ok := kernelTime(clock); known && ok {
+			events = addKernelEvent(events, event, zero.Add(since))
+		}
 	}
 	return events
 }
 
-// addKernelEvent adds what a message means, if it means something, and forgets
-// the oldest event when there are too many.
-func addKernelEvent(events []kernelEvent, message []byte, at time.Time) []kernelEvent {
-	event, known := kernelEventOf(bytes.TrimSpace(message))
-	if !known {
-		return events
-	}
+// addKernelEvent adds an event, and forgets the oldest when there are too many.
+func addKernelEvent(events []kernelEvent, event kernelEvent, at time.Time) []kernelEvent {
 	event.at = at
 	if len(events) == maxKernelEvents {
 		events = events[:copy(events, events[1:])]

@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,27 @@ func TestParseKernelLog(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	// The same, as syslog(2) tells it, with and without who wrote each record.
+	for _, caller := range []string{"", "[  T123]"} {
+		var told strings.Builder
+		for line := range strings.Lines(kernelSample) {
+			head, message, found := strings.Cut(line, ";")
+			if fields := strings.Split(head, ","); found && len(fields) == 4 {
+				micros, err := strconv.ParseInt(fields[2], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&told, "<%s>[%12.6f]%s %s", fields[0], float64(micros)/1e6, caller, message)
+			}
+		}
+		var same []string
+		for _, e := range parseKernelLog([]byte(told.String()), zero) {
+			same = append(same, strings.Join(strings.Fields(fmt.Sprint(e.at.Sub(zero).Round(time.Microsecond).Seconds(), " ", e.kind, " ", e.subject, " ", e.module, " ", e.detail, " ", e.code)), " "))
+		}
+		if !slices.Equal(same, want) {
+			t.Errorf("by syslog(2)\n%s\nwant\n%s", strings.Join(same, "\n"), strings.Join(want, "\n"))
+		}
+	}
 	many := strings.Repeat("3,1,1,-;I/O error, dev sda, sector 5\n", maxKernelEvents) + "3,1,1,-;I/O error, dev sdb, sector 5\n"
 	events := parseKernelLog([]byte(many), zero)
 	if len(events) != maxKernelEvents || events[len(events)-1].subject != "sdb" {
@@ -120,6 +142,7 @@ func FuzzKernelLog(f *testing.F) {
 	for line := range strings.Lines(kernelSample) {
 		f.Add(line)
 	}
+	f.Add("<3>[   16.000000][ T1] EXT4-fs error (device sda1): comm x: reading directory")
 	f.Fuzz(func(t *testing.T, log string) {
 		for _, e := range append(parseKernelLog([]byte(log), time.Time{}), parseSyslog([]byte("pc kernel: [1.0] "+log), time.Time{})...) {
 			if e.kind == "" || len(e.subject) > 64 || len(e.detail) > 128 || strings.Contains(e.module, "/") {
