@@ -323,7 +323,9 @@ func defaultLink(n *constatv1.Network, wired map[string]*constatv1.Link) *consta
 }
 
 // heardBy is the port that announces itself on a wired link, that of the default
-// route first. current: it does so now, whether or not the device is known.
+// route first. A device says it twice, by LLDP and by CDP, and may name its port
+// in one of them only: that one counts. current: it does so now, whether or not
+// the device is known.
 func heardBy(ctx context.Context, q *query.Queries, n *constatv1.Network, wired map[string]*constatv1.Link, at time.Time) (found *sighting, link *constatv1.Link, current bool, err error) {
 	first := defaultLink(n, wired)
 	neighbours := slices.Clone(n.GetNeighbours())
@@ -345,13 +347,26 @@ func heardBy(ctx context.Context, q *query.Queries, n *constatv1.Network, wired 
 		if l.HeardAt != nil {
 			when = l.GetHeardAt().AsTime()
 		}
-		found, err := announced(ctx, q, l.GetChassisId(), l.GetSystemName(), l.GetProtocol(), when, l.GetPortId(), l.GetPortDescription())
+		if link != nil && (link != wired[l.GetLink()] || current && l.HeardAt != nil) {
+			break // the link before it has told; or it tells now, and this is of before
+		}
+		heard, err := announced(ctx, q, l.GetChassisId(), l.GetSystemName(), l.GetProtocol(), when, l.GetPortId(), l.GetPortDescription())
+		if err != nil {
+			return nil, nil, false, err
+		}
 		now := l.HeardAt == nil && (l.Current == nil || l.GetCurrent())
-		if err != nil || found != nil || now {
-			return found, wired[l.GetLink()], now, err
+		if heard == nil && !now {
+			continue
+		}
+		link, current = wired[l.GetLink()], current || now
+		if found == nil || heard != nil && heard.attachment.GetPort() != nil {
+			found = heard
+		}
+		if found != nil && found.attachment.GetPort() != nil {
+			break
 		}
 	}
-	return nil, nil, false, nil
+	return found, link, current, nil
 }
 
 // keptPlace is the port that the endpoint heard when it last had a network.

@@ -431,9 +431,11 @@ func TestBothEnds(t *testing.T) {
 			return slices.Contains([]string{"attachment", "fleet", "gear"}, g.GetGroup())
 		})
 		own.Manifest.Id, own.Manifest.TakenAt = uuid.Must(uuid.NewV7()).String(), timestamppb.Now()
-		own.Network.Neighbours = []*constatv1.LinkNeighbour{{
-			Link: proto.String("eth0"), Protocol: proto.String("cdp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String("GigabitEthernet1/0/5"),
-			HeardAt: timestamppb.New(time.Now().Add(-2 * time.Hour).Truncate(time.Hour)),
+		heard := timestamppb.New(time.Now().Add(-2 * time.Hour).Truncate(time.Hour))
+		own.Network.Neighbours = []*constatv1.LinkNeighbour{{ // names its port in the other protocol only
+			Link: proto.String("eth0"), Protocol: proto.String("lldp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String("lan0"), HeardAt: heard,
+		}, {
+			Link: proto.String("eth0"), Protocol: proto.String("cdp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String("GigabitEthernet1/0/5"), HeardAt: heard,
 		}}
 		internet, _ := diagnosis.Lookup("internet")
 		found := diagnosis.Judge(p.catalog, internet, own, time.Now(), "en")
