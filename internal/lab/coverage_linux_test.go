@@ -15,11 +15,8 @@ var notInOffice = map[string]string{
 	"sw-config-corrupt": notRead, "sw-instance-lock": notRead, "sw-missing-library": notRead, "sw-permission-denied": notRead,
 	"sw-security-blocked": notRead, "sw-incompatible": notRead, "sw-install-damaged": notRead, "sw-licence-expired": notRead,
 	"sw-port-in-use": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
-	"printer-not-discovered": notRead, "printer-false-offline-snmp": windows, "printer-server-policy": windows, "printer-tls-cert-changed": notRead,
-	"printer-port-blocked": notRead, "printer-media-mismatch": notRead, "os-kerberos-skew": noDomain, "os-dc-unreachable": noDomain,
+	"printer-false-offline-snmp": windows, "printer-server-policy": windows, "os-kerberos-skew": noDomain, "os-dc-unreachable": noDomain,
 	"os-domain-trust-broken": noDomain,
-	// What ippeveprinter does not know of itself.
-	"printer-service-needed": "ippeveprinter has no such state", "printer-output-full": "ippeveprinter has no such state",
 	// What would touch the system that the lab runs on.
 	"os-memory-pressure": "it would take this system's memory", "os-io-saturation": "it would take this system's disk",
 	// Devices.
