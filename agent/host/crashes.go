@@ -276,6 +276,42 @@ func apportProgram(name string) string {
 	return name[strings.LastIndex(name, "_")+1:]
 }
 
+// maxReports is how many dumps, reports or records are looked at in one
+// directory.
+const maxReports = 5000
+
+// lastRecord is a record that the kernel kept: its name, and when its file says
+// it was made.
+type lastRecord struct {
+	name string
+	made time.Time
+}
+
+// crashed is when the crash was that this is a record of; zero for records of
+// anything else.
+func (l lastRecord) crashed() time.Time {
+	if !strings.HasPrefix(l.name, "dmesg-") {
+		return time.Time{}
+	}
+	if at := pstoreTime(l.name); !at.IsZero() {
+		return at
+	}
+	return l.made
+}
+
+// parseLastWords reads a list of such records, as the privileged half makes it.
+func parseLastWords(list []byte) []lastRecord {
+	var records []lastRecord
+	for line := range strings.Lines(string(list)) {
+		made, name, found := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		seconds, err := strconv.ParseInt(made, 10, 64)
+		if found && err == nil && seconds > 0 && seconds < 1<<37 && len(records) < maxReports {
+			records = append(records, lastRecord{name, time.Unix(seconds, 0)})
+		}
+	}
+	return records
+}
+
 // pstoreTime is when the kernel kept a record of its last words, by its name in
 // /sys/fs/pstore; zero when the name does not tell, as on machines that keep
 // them in memory. EFI's names end in a number that holds the seconds, the part

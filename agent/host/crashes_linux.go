@@ -20,9 +20,6 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// maxReports is how many dumps and reports are looked at in one directory.
-const maxReports = 5000
-
 func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("kernel log, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore, /var/log/wtmp")
 	c := &constatv1.Crashes{}
@@ -58,7 +55,7 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		}
 		gap(o, "programs", err)
 	}
-	if err := lastWords(r, &l); err != nil {
+	if err := lastWords(ctx, r, &l); err != nil {
 		gap(o, "system", err)
 	}
 	if content, err := r.tail("/var/log/wtmp", maxWtmp/utmpSize*utmpSize); err != nil {
@@ -114,41 +111,58 @@ func apport(r *reader, name string, zone *time.Location) apportReport {
 }
 
 // lastWords adds the crashes of the whole machine that the kernel kept a record
-// of, over the restart, in the firmware's or in reserved memory. Where systemd
-// has put the records away, their directories are named by their time.
-func lastWords(r *reader, l *crashLog) error {
-	const kept = "/sys/fs/pstore"
-	names, err := r.names(kept)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("this kernel keeps no record of its crashes: %w", err)
-	}
-	if err != nil {
-		return err
-	}
+// of, over the restart, in the firmware's or in reserved memory. Systemd puts the
+// firmware's away in directories that are named by their time, the others as
+// they are.
+func lastWords(ctx context.Context, r *reader, l *crashLog) error {
+	const away = "/var/lib/systemd/pstore"
 	seen := map[int64]bool{} // one crash has many parts
 	add := func(at time.Time) {
-		if !seen[at.Unix()/60] {
+		if !at.IsZero() && !seen[at.Unix()/60] {
 			seen[at.Unix()/60] = true
 			l.system = append(l.system, &constatv1.SystemCrash{Kind: set("panic"), At: timestamppb.New(at)})
 		}
 	}
-	away, _ := r.names("/var/lib/systemd/pstore")
-	for _, name := range away {
+	names, awayErr := r.names(away)
+	for _, name := range names {
 		if seconds, err := strconv.ParseInt(name, 10, 64); err == nil && seconds > 1e9 {
 			add(time.Unix(seconds, 0))
 		}
 	}
-	for _, name := range names {
-		if !strings.HasPrefix(name, "dmesg-") {
-			continue
-		}
-		at := pstoreTime(name)
-		if info, err := r.stat(kept + "/" + name); at.IsZero() && err == nil {
-			at = info.ModTime()
-		}
-		if !at.IsZero() {
-			add(at)
+	for _, record := range r.records(away, names) {
+		add(record.crashed())
+	}
+	kept, err := r.lastRecords(ctx)
+	for _, record := range kept {
+		add(record.crashed())
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("this kernel keeps no record of its crashes: %w", err)
+	case err == nil && !errors.Is(awayErr, fs.ErrNotExist):
+		return awayErr
+	}
+	return err
+}
+
+// lastRecords are the records that the kernel keeps. Only root may list them.
+func (r *reader) lastRecords(ctx context.Context) ([]lastRecord, error) {
+	const kept = "/sys/fs/pstore"
+	names, err := r.names(kept)
+	if errors.Is(err, fs.ErrPermission) && r.Privileged != nil {
+		list, err := r.Privileged(ctx, "last-words", "")
+		return parseLastWords(list), err
+	}
+	return r.records(kept, names), err
+}
+
+// records are the files of these names, those that are there.
+func (r *reader) records(dir string, names []string) []lastRecord {
+	var records []lastRecord
+	for _, name := range names[:min(len(names), maxReports)] {
+		if info, err := r.stat(dir + "/" + name); err == nil && info.Mode().IsRegular() {
+			records = append(records, lastRecord{name, info.ModTime()})
 		}
 	}
-	return nil
+	return records
 }

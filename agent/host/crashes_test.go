@@ -106,6 +106,7 @@ func FuzzCrashes(f *testing.F) {
 	f.Add(apportSample)
 	f.Add("core.gimp-2\\x2e10.1000." + boot + ".4242.1700000000000000.lz4")
 	f.Add("dmesg-efi_pstore-170000000001001")
+	f.Add("1700000000 dmesg-ramoops-0\n")
 	f.Add(string(wtmp("boot", time.Unix(1, 0), "boot", time.Unix(2, 0), "shutdown", time.Unix(3, 0))))
 	f.Fuzz(func(t *testing.T, text string) {
 		var l crashLog
@@ -125,6 +126,7 @@ func FuzzCrashes(f *testing.F) {
 		}
 		apportProgram(text)
 		pstoreTime(text)
+		parseLastWords([]byte(text))
 	})
 }
 

@@ -31,6 +31,7 @@ var verbs = map[string]verb{
 	"filter":          readFilter,
 	"hidpp":           askReceiver,
 	"kernel-log":      readKernelLog,
+	"last-words":      listLastWords,
 	"lldp":            hearNeighbours,
 	"owners":          findOwners,
 	"neighbour":       confirmNeighbour,
@@ -146,7 +147,7 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 // ahead are the verbs that take no argument and only read. The others that a look
 // without probes asks for it asks where there is one of these files.
 var (
-	ahead    = []string{"smbios", "filter", "kernel-log"}
+	ahead    = []string{"smbios", "filter", "kernel-log", "last-words"}
 	subjects = map[string]string{
 		"nvme-health":     "/sys/block/nvme*",
 		"smart":           "/sys/block/sd*",
