@@ -458,9 +458,9 @@ func (s *supplicantWifi) resting() (n int) {
 
 // unfit tells that what it tries is heard, and that no access point of it offers
 // a way of signing in that this computer is set to use: then it never asks one,
-// and no code tells of a failure.
+// and no code tells of a failure. One that rests was asked, and failed otherwise.
 func (s *supplicantWifi) unfit() bool {
-	if len(s.networks) != 1 || len(s.networks[0].methods) == 0 || len(s.heard) == 0 {
+	if len(s.networks) != 1 || s.networks[0].resting || len(s.networks[0].methods) == 0 || len(s.heard) == 0 {
 		return false
 	}
 	for _, offered := range s.heard {
