@@ -39,9 +39,10 @@ func office(t testing.TB) (root string) {
 	copy(session[utmpUser:], "ann")
 	for name, content := range map[string][]byte{
 		"usr/local/share/ca-certificates/corp/root.crt": certificate(t, pkix.Name{CommonName: "Corp Root"}),
-		"run/faillock/zoe": tallyOf(now.Unix()-30, now.Unix()-20, now.Unix()-10),
-		"run/faillock/max": {},
-		"run/utmp":         session,
+		"run/faillock/zoe":       tallyOf(now.Unix()-30, now.Unix()-20, now.Unix()-10),
+		"run/faillock/max":       {},
+		"run/utmp":               session,
+		"run/systemd/users/1000": []byte("# private\nNAME=ann\nSTATE=active\n"),
 		"var/lib/flatpak/app/org.gimp.GIMP/x86_64/stable/active/deploy":    []byte("flathub\x00"),
 		"var/lib/flatpak/appstream/flathub/x86_64/active/appstream.xml.gz": packed(t, flatpakCatalog),
 		"proc/stat": fmt.Appendf(nil, "btime %d\n", now.Add(-time.Hour).Unix()),
@@ -97,6 +98,13 @@ func officeRights(_ context.Context, verb, argument string) ([]byte, error) {
 		return []byte("20000:0:90:7::"), nil
 	case "snap-candidates ":
 		return []byte(`{"firefox": {"Version": "129.0-1"}}`), nil
+	case "directory ":
+		return []byte("corp.example\tipa\tfalse\tdc1.corp.example\nother.example\tad\ttrue\t\n"), nil
+	case "kerberos-refusals ":
+		now := time.Now().UTC() // the machine has no /etc/localtime
+		return fmt.Appendf(nil, "%s -1765328360\n%s -1765328228\n", now.Add(-10*time.Minute).Format(time.DateTime), now.Add(-time.Minute).Format(time.DateTime)), nil
+	case "ticket-end 1000":
+		return []byte("2000000000"), nil
 	}
 	return nil, fs.ErrInvalid
 }
@@ -135,11 +143,12 @@ func TestOffice(t *testing.T) {
 		Accounts: []*constatv1.Account{
 			{
 				User: set("ann"), Kind: set("local"), Locked: set(false), PasswordExpired: set(true), TemporaryProfile: set(true),
-				PasswordExpiresAt: timestamppb.New(time.Unix(20090*24*3600, 0)),
+				PasswordExpiresAt: timestamppb.New(time.Unix(20090*24*3600, 0)), TicketExpiresAt: timestamppb.New(time.Unix(2000000000, 0)),
 			},
 			{User: set("zoe"), Kind: set("domain"), Locked: set(true)},
+			{Kind: set("domain"), LastRefusal: set("unreachable")},
 		},
-		Directory: &constatv1.Directory{Name: set("corp.example"), Kind: set("freeipa")},
+		Directory: &constatv1.Directory{Name: set("corp.example"), Kind: set("freeipa"), State: set("offline"), Server: set("dc1.corp.example")},
 	}
 	if diff := cmp.Diff(wantSignIn, s.SignIn, protocmp.Transform()); diff != "" {
 		t.Errorf("sign-in (-want +got):\n%s", diff)
@@ -212,7 +221,10 @@ func TestOfficeSaysWhatItDoesNotKnow(t *testing.T) {
 			func(root string) error {
 				return os.Chmod(filepath.Join(root, "dev/kmsg"), 0)
 			},
-			map[string]string{"crashes.oom_kills": "denied", "sign_in.accounts.password_expired": "denied"},
+			map[string]string{
+				"crashes.oom_kills": "denied", "sign_in.accounts.password_expired": "denied", "sign_in.directory.state": "denied",
+				"sign_in.accounts.last_refusal": "denied", "sign_in.accounts.ticket_expires_at": "denied",
+			},
 		},
 		"tally": {
 			func(root string) error { return os.Chmod(filepath.Join(root, "run/faillock/zoe"), 0) },

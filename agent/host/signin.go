@@ -187,6 +187,124 @@ func directoryOf(krb5, sssd, ipa, samba []byte, member bool) *constatv1.Director
 	return d
 }
 
+// domainState is what SSSD says of a domain over the verb "directory".
+type domainState struct{ name, provider, online, server string }
+
+// parseDomains reads the lines of the verb "directory".
+func parseDomains(content []byte) []domainState {
+	var list []domainState
+	for line := range bytes.Lines(content) {
+		parts := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
+		if len(parts) == 4 && parts[0] != "" {
+			list = append(list, domainState{name: parts[0], provider: parts[1], online: parts[2], server: parts[3]})
+		}
+	}
+	return list
+}
+
+// merge adds what SSSD says of a domain to it.
+func (s domainState) merge(d *constatv1.Directory) {
+	d.Name = filled(strings.ToLower(s.name))
+	if kind := directoryKinds[s.provider]; kind != "" {
+		d.Kind = set(kind)
+	}
+	switch s.online {
+	case "true":
+		d.State = set("online")
+	case "false":
+		d.State = set("offline")
+	}
+	d.Server = filled(s.server)
+}
+
+// domainOf picks the domain that a directory is, among those SSSD has: the one of
+// its name, or the only one. With several and no name in common there is none.
+func domainOf(d *constatv1.Directory, domains []domainState) (domainState, bool) {
+	for _, s := range domains {
+		if strings.EqualFold(s.name, d.GetName()) {
+			return s, true
+		}
+	}
+	if len(domains) == 1 {
+		return domains[0], true
+	}
+	return domainState{}, false
+}
+
+// Error codes of libkrb5 lie in this table of com_err(3); the first 128 of them
+// are those of RFC 4120 7.5.9, counted from its start.
+const (
+	krb5Errors    = -1765328384
+	maxKrb5Errors = 256
+)
+
+// refusals are the codes that tell what to do; see [refusalOf] for the others.
+var refusals = map[int]string{
+	krb5Errors + 18:  "clientRevoked",
+	krb5Errors + 23:  "keyExpired",
+	krb5Errors + 24:  "preauthFailed",
+	krb5Errors + 31:  "preauthFailed", // the answer does not open: a wrong password
+	krb5Errors + 37:  "clockSkew",
+	krb5Errors + 156: "unreachable", // no server of the realm answers
+	krb5Errors + 220: "unreachable", // nor has it an address
+}
+
+// refusalOf puts an error code of libkrb5 into the schema's words; "" for what is
+// none.
+func refusalOf(code int) string {
+	if class := refusals[code]; class != "" {
+		return class
+	}
+	if code > krb5Errors && code < krb5Errors+maxKrb5Errors {
+		return "other"
+	}
+	return ""
+}
+
+// refusalTime is how long a refusal counts: SSSD does not log at its usual level
+// that a later sign-in went well, or that its reason is gone.
+const refusalTime = 30 * time.Minute
+
+// lastRefusal reads the lines of the verb "kerberos-refusals", in the zone that
+// the log's times are in, and returns the class of the last one that still
+// counts; "" when there is none.
+func lastRefusal(content []byte, zone *time.Location, now time.Time) string {
+	last := ""
+	for line := range bytes.Lines(content) {
+		text := strings.TrimSpace(string(line))
+		cut := strings.LastIndexByte(text, ' ')
+		if cut < 0 {
+			continue
+		}
+		at, err := time.ParseInLocation(time.DateTime, text[:cut], zone)
+		code, codeErr := strconv.Atoi(text[cut+1:])
+		if err != nil || codeErr != nil || at.After(now) || now.Sub(at) >= refusalTime {
+			continue
+		}
+		if class := refusalOf(code); class != "" {
+			last = class
+		}
+	}
+	return last
+}
+
+// ticketsElsewhere tells whether krb5.conf(5) says that tickets are kept in the
+// kernel's keys, with a service, or in a place of their own.
+func ticketsElsewhere(krb5 []byte) bool {
+	kept := strings.TrimPrefix(iniValue(krb5, "libdefaults", "default_ccache_name"), "FILE:")
+	return kept != "" && !strings.HasPrefix(kept, "/tmp/krb5cc_%{")
+}
+
+// signedInAs returns whose file of logind's users it is; "" when it does not tell.
+func signedInAs(state []byte) string {
+	for line := range bytes.Lines(state) {
+		if name, found := bytes.CutPrefix(line, []byte("NAME=")); found {
+			return strings.TrimSpace(string(name))
+		}
+	}
+	return ""
+}
+
 // failureCounters are the modules that count failed sign-ins, and lock accounts
 // by them, in stacks of pam.conf(5).
 var failureCounters = []string{"pam_faillock.so", "pam_tally.so", "pam_tally2.so"}

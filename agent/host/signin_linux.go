@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -15,7 +17,7 @@ import (
 )
 
 func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("org.freedesktop.login1, /etc/passwd, faillock, days of /etc/shadow, /etc/krb5.conf, /etc/sssd")
+	o := observed("org.freedesktop.login1, /etc/passwd, faillock, days of /etc/shadow, /etc/krb5.conf, /etc/sssd, SSSD and its log, /tmp/krb5cc_*")
 	s := &constatv1.SignIn{}
 	now := time.Now()
 	local, err := r.file("/etc/passwd")
@@ -68,11 +70,83 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	}
 
 	if s.Directory = directory(r); s.Directory != nil {
-		gap(o, "directory.state", fmt.Errorf("whether the domain answers is not asked: %w", errors.ErrUnsupported))
+		directoryState(ctx, r, s.Directory, o)
+		tickets(ctx, r, s.Accounts, o)
+		if refusal := kerberosRefusal(ctx, r, o, now); refusal != "" {
+			// The log does not tell who it was at its usual level.
+			s.Accounts = append(s.Accounts, &constatv1.Account{Kind: set("domain"), LastRefusal: set(refusal)})
+		}
 	}
-	gap(o, "accounts.last_refusal", fmt.Errorf("the log of sign-ins is not read: %w", errors.ErrUnsupported))
-	gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets belong to their users, and are not read: %w", errors.ErrUnsupported))
 	return s, o
+}
+
+// ask asks the process with the rights, if there is one.
+func (r *reader) ask(ctx context.Context, verb, argument string) ([]byte, error) {
+	if r.Privileged == nil {
+		return nil, fs.ErrPermission
+	}
+	return r.Privileged(ctx, verb, argument)
+}
+
+// directoryState adds what SSSD says of the domain.
+func directoryState(ctx context.Context, r *reader, d *constatv1.Directory, o *constatv1.Observation) {
+	gap(o, "directory.trust_ok", fmt.Errorf("whether the domain takes this machine's own password is not tried: %w", errors.ErrUnsupported))
+	gap(o, "directory.clock_offset_seconds", fmt.Errorf("the domain's clock is not asked: %w", errors.ErrUnsupported))
+	content, err := r.ask(ctx, "directory", "")
+	if err != nil {
+		gap(o, "directory.state", fmt.Errorf("whether the domain answers, from SSSD: %w", err))
+		return
+	}
+	if domain, found := domainOf(d, parseDomains(content)); found {
+		domain.merge(d)
+	}
+	if d.State == nil {
+		gap(o, "directory.state", fmt.Errorf("SSSD does not tell of this domain: %w", errors.ErrUnsupported))
+	}
+}
+
+// kerberosRefusal is why the domain refused a sign-in last; "" when it is not
+// known to have refused any of late.
+func kerberosRefusal(ctx context.Context, r *reader, o *constatv1.Observation, now time.Time) string {
+	content, err := r.ask(ctx, "kerberos-refusals", "")
+	if err != nil {
+		gap(o, "accounts.last_refusal", fmt.Errorf("SSSD's log of refused sign-ins: %w", err))
+		return ""
+	}
+	return lastRefusal(content, r.zone(), now)
+}
+
+// tickets adds until when the tickets of those who are signed in are good. No
+// ticket in sight is not told as none: it may be kept elsewhere.
+func tickets(ctx context.Context, r *reader, accounts []*constatv1.Account, o *constatv1.Observation) {
+	if krb5, err := r.file("/etc/krb5.conf"); err == nil && ticketsElsewhere(krb5) {
+		gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets are kept elsewhere than in files of /tmp, and are not read there: %w", errors.ErrUnsupported))
+		return
+	}
+	numbers, err := r.names("/run/systemd/users")
+	if err != nil {
+		gap(o, "accounts.ticket_expires_at", fmt.Errorf("who is signed in, by number: %w", err))
+		return
+	}
+	for _, number := range numbers[:min(len(numbers), maxAccounts)] {
+		state, err := r.file("/run/systemd/users/" + number)
+		if err != nil {
+			continue // signed out meanwhile
+		}
+		name := signedInAs(state)
+		i := slices.IndexFunc(accounts, func(a *constatv1.Account) bool { return name != "" && a.GetUser() == name })
+		if i < 0 {
+			continue // a service's account
+		}
+		text, err := r.ask(ctx, "ticket-end", number)
+		seconds, numberErr := strconv.ParseInt(string(text), 10, 64)
+		switch {
+		case err != nil:
+			gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets in files: %w", err))
+		case numberErr == nil && seconds > 0 && seconds <= math.MaxUint32:
+			accounts[i].TicketExpiresAt = timestamppb.New(time.Unix(seconds, 0))
+		}
+	}
 }
 
 var errDirectoryLocks = fmt.Errorf("whether the directory has locked an account is not asked: %w", errors.ErrUnsupported)

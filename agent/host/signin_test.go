@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 func TestPasswordAge(t *testing.T) {
@@ -95,8 +97,50 @@ func TestDirectoryOf(t *testing.T) {
 	}
 }
 
+func TestDomainOf(t *testing.T) {
+	const two = "corp.example\tad\ttrue\tdc1.corp.example\nLab.Example\tldap\tfalse\t\n\tad\ttrue\t\nhalf\tad\n"
+	for name, test := range map[string]struct{ known, said, want string }{
+		"by its name":     {"lab.example", two, "lab.example ldap offline "},
+		"the only one":    {"realm.example", "corp.example\tad\ttrue\tdc1.corp.example\n", "corp.example activeDirectory online dc1.corp.example"},
+		"none of several": {"realm.example", two, "realm.example   "},
+		"it did not say":  {"a.example", "a.example\tproxy\t\t\n", "a.example   "},
+		"nothing":         {"a.example", "", "a.example   "},
+	} {
+		d := &constatv1.Directory{Name: set(test.known)}
+		if domain, found := domainOf(d, parseDomains([]byte(test.said))); found {
+			domain.merge(d)
+		}
+		if got := strings.Join([]string{d.GetName(), d.GetKind(), d.GetState(), d.GetServer()}, " "); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestLastRefusal(t *testing.T) {
+	zone := time.FixedZone("", 2*3600)
+	now := time.Date(2026, 5, 27, 10, 0, 0, 0, zone)
+	for log, want := range map[string]string{
+		"": "", "2026-05-27 09:59:00 -1765328347\n": "clockSkew", "2026-05-27 09:30:00 -1765328347\n": "", "2026-05-27 10:01:00 -1765328347\n": "",
+		"2026-05-27 09:40:00 -1765328347\n2026-05-27 09:41:00 -1765328360\n": "preauthFailed", "2026-05-27 09:59:00 -1765328377\n": "other",
+		"2026-05-27 09:59:00 -5\n": "", "2026-05-27 09:59:00 -1765328164": "unreachable", "-1765328347\n": "", "x -1765328347\n": "",
+	} {
+		if got := lastRefusal([]byte(log), zone, now); got != want {
+			t.Errorf("%q: %q, want %q", log, got, want)
+		}
+	}
+}
+
+func TestTicketsElsewhere(t *testing.T) {
+	for kept, want := range map[string]bool{"": false, "FILE:/tmp/krb5cc_%{uid}": false, "/tmp/krb5cc_%{euid}": false, "KEYRING:persistent:%{uid}": true, "KCM:": true, "FILE:/run/user/%{uid}/cc": true} {
+		if got := ticketsElsewhere([]byte("[libdefaults]\n default_ccache_name = " + kept + "\n")); got != want {
+			t.Errorf("%q: %v", kept, got)
+		}
+	}
+}
+
 func FuzzSignIn(f *testing.F) {
 	f.Add("ann:x:1000:1000:Ann,,,:/home/ann:/bin/bash\n", "20000:0:90:7:30:20500")
+	f.Add("NAME=ann\ncorp.example\tad\ttrue\tdc1\n", "2023-11-14 22:13:00 -1765328347\n")
 	f.Add("[sssd]\ndomains = a\n", "deny = 5\nunlock_time = never")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		for name, entry := range parsePasswd([]byte(a)) {
@@ -113,5 +157,16 @@ func FuzzSignIn(f *testing.F) {
 		}
 		directoryOf([]byte(a), []byte(a), []byte(b), []byte(b), true)
 		countersIn([]byte(a))
+		for _, d := range parseDomains([]byte(a)) {
+			d.merge(&constatv1.Directory{})
+		}
+		switch got := lastRefusal([]byte(b), time.UTC, time.Unix(1700000000, 0)); got {
+		case "", "clockSkew", "keyExpired", "clientRevoked", "preauthFailed", "unreachable", "other":
+		default:
+			t.Errorf("%q: %q", b, got)
+		}
+		if strings.ContainsAny(signedInAs([]byte(a)), "\n") {
+			t.Errorf("%q is signed in as two", a)
+		}
 	})
 }

@@ -7,7 +7,8 @@
 // comes from outside: it returns raw bytes. The exceptions are dialogues: with a
 // wireless receiver, whose next question depends on the last answer (package
 // hidpp), and with who is on the link or keeps its sign-in, of whose answers it
-// looks at what tells them from others' and keeps private keys here.
+// looks at what tells them from others' and keeps private keys here. So it does
+// with users' Kerberos tickets: of a file of them only a time leaves.
 //
 // It comes to life in one of two ways. Under systemd a socket unit starts it on
 // demand and it ends when idle. Started as root by hand, [Split] makes it a

@@ -27,23 +27,26 @@ import (
 
 // verbs need root on Linux. Each returns raw bytes for the other half to parse.
 var verbs = map[string]verb{
-	"dhcp":            hearOffers,
-	"filter":          readFilter,
-	"hidpp":           askReceiver,
-	"kernel-log":      readKernelLog,
-	"last-words":      listLastWords,
-	"lldp":            hearNeighbours,
-	"owners":          findOwners,
-	"neighbour":       confirmNeighbour,
-	"password-days":   passwordDays,
-	"nvme-health":     nvmeHealth,
-	"smart":           smart,
-	"supplicant":      askSupplicant,
-	"smbios":          readSMBIOS,
-	"sound":           soundControls,
-	"camera-cover":    cameraCover,
-	"snap-candidates": snapCandidates,
-	"wireguard":       tunnelPeers,
+	"dhcp":              hearOffers,
+	"directory":         askDirectory,
+	"filter":            readFilter,
+	"hidpp":             askReceiver,
+	"kerberos-refusals": kerberosRefusals,
+	"kernel-log":        readKernelLog,
+	"last-words":        listLastWords,
+	"lldp":              hearNeighbours,
+	"owners":            findOwners,
+	"neighbour":         confirmNeighbour,
+	"password-days":     passwordDays,
+	"nvme-health":       nvmeHealth,
+	"smart":             smart,
+	"supplicant":        askSupplicant,
+	"smbios":            readSMBIOS,
+	"sound":             soundControls,
+	"camera-cover":      cameraCover,
+	"snap-candidates":   snapCandidates,
+	"ticket-end":        ticketEnd,
+	"wireguard":         tunnelPeers,
 }
 
 // form is a regular expression that is compiled when it is first used: this half
@@ -149,15 +152,18 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 var (
 	ahead    = []string{"smbios", "filter", "kernel-log", "last-words"}
 	subjects = map[string]string{
-		"nvme-health":     "/sys/block/nvme*",
-		"smart":           "/sys/block/sd*",
-		"hidpp":           "/sys/class/hidraw/*",
-		"sound":           "/dev/snd/controlC*",
-		"camera-cover":    "/sys/class/video4linux/*",
-		"supplicant":      supplicantDir + "/*",
-		"wireguard":       "/sys/module/wireguard",
-		"snap-candidates": "/run/snapd.socket",
-		"password-days":   "/run/systemd/users/*", // without logind: see anySubject
+		"nvme-health":       "/sys/block/nvme*",
+		"smart":             "/sys/block/sd*",
+		"hidpp":             "/sys/class/hidraw/*",
+		"sound":             "/dev/snd/controlC*",
+		"camera-cover":      "/sys/class/video4linux/*",
+		"supplicant":        supplicantDir + "/*",
+		"wireguard":         "/sys/module/wireguard",
+		"directory":         "/run/sssd.pid",
+		"kerberos-refusals": "/var/log/sssd/krb5_child.log",
+		"ticket-end":        "/tmp/krb5cc_*",
+		"snap-candidates":   "/run/snapd.socket",
+		"password-days":     "/run/systemd/users/*", // without logind: see anySubject
 	}
 )
 
