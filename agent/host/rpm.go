@@ -15,10 +15,16 @@ import (
 // with tabs between, "(none)" where there is nothing.
 const rpmFormat = `%{NAME}\t%{EPOCH}\t%{VERSION}-%{RELEASE}\t%{VENDOR}\t%{INSTALLTIME}\t%{ARCH}\n`
 
+// rpmPackage is an installed package of rpm.
+type rpmPackage struct {
+	*constatv1.Program
+	architecture string
+}
+
 // parseRPM reads rpm's list of packages in that format. Keys that rpm keeps
 // beside packages, and lines that are no package, are passed over.
-func parseRPM(listing []byte) []*constatv1.Program {
-	var programs []*constatv1.Program
+func parseRPM(listing []byte) []rpmPackage {
+	var programs []rpmPackage
 	for line := range bytes.Lines(listing) {
 		fields := strings.Split(strings.TrimRight(string(line), "\r\n"), "\t")
 		if len(fields) != 6 || fields[0] == "" || fields[0] == "gpg-pubkey" || len(programs) == maxPackages {
@@ -37,7 +43,7 @@ func parseRPM(listing []byte) []*constatv1.Program {
 		if seconds, err := strconv.ParseInt(fields[4], 10, 64); err == nil && seconds > 0 && seconds < 1<<40 {
 			p.InstalledAt = timestamppb.New(time.Unix(seconds, 0))
 		}
-		programs = append(programs, p)
+		programs = append(programs, rpmPackage{p, fields[5]})
 	}
 	return programs
 }

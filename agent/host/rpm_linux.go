@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"sync"
 	"time"
-
-	constatv1 "constat/proto/constat/v1"
 )
 
 // rpm's packages are in an SQLite, ndb or Berkeley database, by the age of the
@@ -35,13 +33,12 @@ const (
 var rpmCache struct {
 	sync.Mutex
 	stamp    string
-	programs []*constatv1.Program
+	programs []rpmPackage
 }
 
-// rpms lists the packages of rpm; the error is fs.ErrNotExist where rpm keeps
-// none.
-func (r *reader) rpms(ctx context.Context) ([]*constatv1.Program, error) {
-	stamp := ""
+// rpms lists the packages of rpm, with the state of the database that they were
+// found in; the error is fs.ErrNotExist where rpm keeps none.
+func (r *reader) rpms(ctx context.Context) (programs []rpmPackage, stamp string, err error) {
 	for _, name := range rpmDatabases {
 		for _, file := range []string{name, name + "-wal"} {
 			if info, err := r.stat(file); err == nil {
@@ -50,24 +47,24 @@ func (r *reader) rpms(ctx context.Context) ([]*constatv1.Program, error) {
 		}
 	}
 	if stamp == "" {
-		return nil, fs.ErrNotExist
+		return nil, "", fs.ErrNotExist
 	}
 	rpmCache.Lock()
 	defer rpmCache.Unlock()
 	if stamp == rpmCache.stamp {
-		return rpmCache.programs, nil
+		return rpmCache.programs, stamp, nil
 	}
 	for _, program := range rpmPrograms {
 		if _, err := r.stat(program); err == nil {
 			listing, err := listRPMs(ctx, r.path(program))
 			if err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			rpmCache.stamp, rpmCache.programs = stamp, parseRPM(listing)
-			return rpmCache.programs, nil
+			return rpmCache.programs, stamp, nil
 		}
 	}
-	return nil, fmt.Errorf("there is a database of rpm, and no rpm to read it: %w", errors.ErrUnsupported)
+	return nil, "", fmt.Errorf("there is a database of rpm, and no rpm to read it: %w", errors.ErrUnsupported)
 }
 
 // listRPMs has rpm list its packages, within its time and size.

@@ -23,7 +23,7 @@ var unreadDatabases = []struct{ file, why string }{
 }
 
 func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("/var/lib/dpkg, rpm, /var/lib/apt/lists, /var/lib/flatpak, /snap, /etc/xdg/autostart")
+	o := observed("/var/lib/dpkg, rpm, /var/lib/apt/lists, /var/cache/dnf, /var/cache/libdnf5, /var/cache/zypp, /var/lib/flatpak, /snap, /etc/xdg/autostart")
 	s := &constatv1.Software{}
 	sources := 0
 	if apps := flatpaks(r); apps != nil {
@@ -56,12 +56,16 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	case !errors.Is(err, fs.ErrNotExist):
 		gap(o, "programs", err)
 	}
-	switch found, err := r.rpms(ctx); {
+	switch found, stamp, err := r.rpms(ctx); {
 	case err == nil:
 		sources++
-		s.Programs = append(s.Programs, found...)
 		if len(found) > 0 {
-			gap(o, "programs.available_version", fmt.Errorf("what rpm's repositories offer is not read: %w", errors.ErrUnsupported))
+			if found, err = r.offerRPMs(ctx, found, stamp); err != nil {
+				gap(o, "programs.available_version", err)
+			}
+		}
+		for _, p := range found {
+			s.Programs = append(s.Programs, p.Program)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		sources++
