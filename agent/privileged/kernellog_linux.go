@@ -25,10 +25,15 @@ func readKernelLog(ctx context.Context, argument string) ([]byte, error) {
 	if argument != "" {
 		return nil, errors.New("kernel-log takes no argument")
 	}
-	if log := syslogBuffer(); log != nil {
-		return newestRecords(log), nil
-	}
 	const name = "/dev/kmsg"
+	// Where that is not the kernel's own device, as in a container, the kernel's log
+	// is another machine's.
+	var device unix.Stat_t
+	if unix.Stat(name, &device) == nil && device.Mode&unix.S_IFMT == unix.S_IFCHR && device.Rdev == unix.Mkdev(1, 11) {
+		if log := syslogBuffer(); log != nil {
+			return newestRecords(log), nil
+		}
+	}
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
