@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 )
@@ -59,6 +60,8 @@ func listArchitecture(list string) string {
 	return architecture
 }
 
+var errNoPackage = errors.New("a paragraph is of no package")
+
 // offer notes in the installed packages what a package list has newer; at is
 // their place by name. A package that only a part of the machines is given yet
 // (Phased-Update-Percentage) is not counted as offered. suffix is ":arch" where
@@ -66,7 +69,11 @@ func listArchitecture(list string) string {
 func offer(packages []dpkgPackage, at map[string]int, list io.Reader, suffix string, from archive) error {
 	var name []byte
 	return eachParagraph(list, func(p []byte) error {
-		name = append(append(name[:0], fieldOf(p, "Package: ")...), suffix...)
+		named := fieldOf(p, "Package: ")
+		if len(named) == 0 {
+			return errNoPackage
+		}
+		name = append(append(name[:0], named...), suffix...)
 		i, installed := at[string(name)]
 		if !installed {
 			return nil

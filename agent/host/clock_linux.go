@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,18 +43,23 @@ var timeServices = []struct {
 func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("adjtimex, /proc, /etc/systemd, kernel log")
 	c := &constatv1.Clock{Service: set("none"), ServiceState: set("absent")}
-	running, err := r.processNames()
-	if err != nil {
-		return nil, failed("/proc", err)
+	running, hidden := r.processNames()
+	if running == nil {
+		return nil, failed("/proc", hidden)
 	}
 	// Links of systemd's say what is wanted only where systemd runs.
-	_, err = r.stat("/run/systemd/system")
+	_, err := r.stat("/run/systemd/system")
 	booted := err == nil
+	var unsure error // why it is not known what is wanted
 	for _, s := range timeServices {
 		if !r.anyExists(s.files) && !running[s.process] {
 			continue
 		}
-		enabled := booted && r.anyExists(s.wanted)
+		wanted, err := r.exists(s.wanted)
+		enabled := booted && wanted
+		if err != nil {
+			unsure = err
+		}
 		// One that runs counts before one that should, and that before one that
 		// is only installed.
 		if c.GetServiceState() == "running" || (c.GetEnabled() && !running[s.process] && !enabled) {
@@ -62,7 +68,16 @@ func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 		c.Service, c.Enabled = set(s.name), &enabled
 		c.ServiceState = set(map[bool]string{false: "stopped", true: "running"}[running[s.process]])
 	}
+	if hidden != nil && c.GetServiceState() != "running" {
+		if c.ServiceState = nil; c.GetService() == "none" {
+			c.Service = nil
+		}
+		gap(o, "service_state", hidden)
+	}
 	switch {
+	case unsure != nil && !c.GetEnabled():
+		c.Enabled = nil
+		gap(o, "enabled", unsure)
 	case !booted:
 		c.Enabled = nil
 		gap(o, "enabled", fmt.Errorf("systemd does not run here, so what it would start says nothing: %w", errors.ErrUnsupported))
@@ -116,26 +131,43 @@ func synchronized(r *reader) (*bool, error) {
 	return set(state != timeError && t.Status&unix.STA_UNSYNC == 0), nil
 }
 
-// anyExists tells whether one of the files is there; a link counts by itself,
-// also when what it points to lies outside the root.
-func (r *reader) anyExists(names []string) bool {
+// exists tells whether one of the files is there; a link counts by itself, also
+// when what it points to lies outside the root. An error says why none is seen
+// that may be there.
+func (r *reader) exists(names []string) (bool, error) {
+	var unseen error
 	for _, name := range names {
-		if _, err := r.stat(name); err == nil {
-			return true
-		}
 		if _, err := r.link(name); err == nil {
-			return true
+			return true, nil
+		}
+		_, err := r.stat(name)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			unseen = err
 		}
 	}
-	return false
+	return false, unseen
 }
 
-// processNames returns the names of all processes, without arguments.
+// anyExists is exists where it is enough to have seen one.
+func (r *reader) anyExists(names []string) bool {
+	found, _ := r.exists(names)
+	return found
+}
+
+// processNames returns the names of all processes that are seen, without
+// arguments. The error says why one may run that is not among them; without any
+// names, why nothing is known.
 func (r *reader) processNames() (map[string]bool, error) {
 	_, processes, err := r.firstProcesses()
+	if err != nil {
+		return nil, err
+	}
 	names := make(map[string]bool, len(processes))
 	for _, p := range processes {
 		names[p.name] = true
 	}
-	return names, err
+	return names, r.processes.hidden
 }

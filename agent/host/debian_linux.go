@@ -88,13 +88,16 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	if d.packages, d.broken, err = parseDpkg(stoppable{ctx, f}, io.MultiReader(since...)); err != nil {
 		return nil, fmt.Errorf("%s: %w", dpkgStatus, err)
 	}
+	if len(d.packages) == 0 && len(d.broken) == 0 {
+		return nil, fmt.Errorf("%s has no package in it, not even dpkg", dpkgStatus)
+	}
 	for i, one := range d.packages {
 		if info, err := r.stat("/var/lib/dpkg/info/" + one.list); err == nil {
 			d.packages[i].installed = info.ModTime()
 		}
 	}
 	if d.offered = listsErr; listsErr == nil {
-		d.offered = r.offers(ctx, d.packages, lists)
+		d.offered = r.offers(ctx, d, lists)
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err() // half a reading is not kept
@@ -125,7 +128,8 @@ func stampOf(name string, info fs.FileInfo) string {
 
 // offers notes in the packages what apt's lists have newer. An error says why
 // that is not known.
-func (r *reader) offers(ctx context.Context, packages []dpkgPackage, names []string) error {
+func (r *reader) offers(ctx context.Context, d *debian, names []string) error {
+	packages := d.packages
 	if err := r.pins(packages); err != nil {
 		return err
 	}
@@ -154,6 +158,7 @@ func (r *reader) offers(ctx context.Context, packages []dpkgPackage, names []str
 		if from.optional {
 			continue
 		}
+		d.classified = d.classified || from.security
 		suffix := ""
 		if architecture := listArchitecture(stem); architecture != "" && architecture != "all" && architecture != native {
 			suffix = ":" + architecture

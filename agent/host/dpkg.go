@@ -40,6 +40,9 @@ type debian struct {
 	// offered says why it is not known what newer versions there are; nil when
 	// it is.
 	offered error
+	// classified: a list of a security archive is among those of offers, so that
+	// those from elsewhere are known not to be for security.
+	classified bool
 }
 
 // settled are dpkg's states of packages that need nothing more to be done.

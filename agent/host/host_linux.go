@@ -69,9 +69,12 @@ func readHost(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	} else {
 		h.MachineHash = machineHash(id)
 	}
-	if d := directory(r); d != nil {
+	switch d, err := directory(r); {
+	case err != nil:
+		gap(o, "join_kind", err)
+	case d != nil:
 		h.JoinKind, h.Domain = set("domain"), d.Name
-	} else if _, err := r.stat("/etc"); err == nil {
+	default:
 		h.JoinKind = set("none")
 	}
 	if h.Sessions, err = sessions(ctx, r); err != nil {
@@ -83,7 +86,7 @@ func readHost(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 // virtualization tells what the machine runs in; nil when nothing can be said.
 func virtualization(r *reader) *string {
 	for _, name := range []string{"/run/systemd/container", "/run/host/container-manager"} {
-		if word := r.word(name); word != nil && *word != "" {
+		if word := r.word(name); word != nil {
 			return word
 		}
 	}
@@ -102,7 +105,7 @@ func virtualization(r *reader) *string {
 	if name := hypervisorOf(texts...); name != "" {
 		return &name
 	}
-	if word := r.word("/sys/hypervisor/type"); word != nil && *word != "" {
+	if word := r.word("/sys/hypervisor/type"); word != nil {
 		return word
 	}
 	info, err := r.file("/proc/cpuinfo")

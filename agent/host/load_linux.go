@@ -2,6 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -50,7 +53,7 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		return nil, failed("/proc/stat", after.cpuErr)
 	}
 	sample := after.at.Sub(before.at)
-	listedAgain, processesNow, _ := r.listProcesses()
+	listedAgain, processesNow, _, _ := r.listProcesses()
 	sampleOfProcesses := listedAgain.Sub(listed)
 
 	l := &constatv1.Load{Cpu: cpuUse(before.cpu, after.cpu, sample)}
@@ -156,16 +159,17 @@ func (r *reader) counters() reading {
 // firstProcesses are the processes as they were first listed.
 func (r *reader) firstProcesses() (time.Time, map[int]processStat, error) {
 	p := &r.processes
-	p.Do(func() { p.at, p.byID, p.err = r.listProcesses() })
+	p.Do(func() { p.at, p.byID, p.hidden, p.err = r.listProcesses() })
 	return p.at, p.byID, p.err
 }
 
-// listProcesses reads what every process did so far.
-func (r *reader) listProcesses() (time.Time, map[int]processStat, error) {
+// listProcesses reads what every process did so far. hidden says why there may
+// be others.
+func (r *reader) listProcesses() (at time.Time, byID map[int]processStat, hidden, err error) {
 	now := time.Now()
 	names, err := r.names("/proc")
 	if err != nil {
-		return now, nil, err
+		return now, nil, nil, err
 	}
 	processes := make(map[int]processStat, len(names))
 	for _, name := range names {
@@ -174,14 +178,25 @@ func (r *reader) listProcesses() (time.Time, map[int]processStat, error) {
 			continue
 		}
 		content, err := r.file("/proc/" + name + "/stat")
+		if errors.Is(err, fs.ErrPermission) {
+			hidden = err
+		}
 		if err != nil {
 			continue // it ended meanwhile, or is hidden from this user
 		}
-		if p, err := parseProcessStat(content); err == nil {
-			processes[pid] = p
+		p, err := parseProcessStat(content)
+		if err != nil {
+			hidden = err
+			continue
 		}
+		processes[pid] = p
 	}
-	return now, processes, nil
+	// There is always a first process: where it is not seen, others are not
+	// either (hidepid of proc(5)).
+	if _, seen := processes[1]; !seen && hidden == nil {
+		hidden = fmt.Errorf("the processes of others are hidden: %w", fs.ErrPermission)
+	}
+	return now, processes, hidden, nil
 }
 
 // pressure reads the stall information, which some kernels have switched off.

@@ -203,7 +203,7 @@ func TestUnchangedDatabaseIsNotReadAgain(t *testing.T) {
 	if before.Updates.GetPending() != 2 || after.Updates.GetPending() != 2 {
 		t.Errorf("pending %v, then %v", before.Updates.Pending, after.Updates.Pending)
 	}
-	if err := os.WriteFile(list, []byte(content+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(list, []byte("Package: another\nVersion: 1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if changed := Observe(t.Context(), Config{Root: root}, []string{"updates"}); changed.Updates.GetPending() != 1 {

@@ -145,7 +145,7 @@ func writeCopy(file *os.File, content []byte) {
 	_, _ = file.WriteAt(content, 0) // an unfinished copy is no copy
 }
 
-const packagesMark = "constat packages 1 "
+const packagesMark = "constat packages 2 "
 
 var errPackages = errors.New("no copy of the package database")
 
@@ -200,11 +200,12 @@ func unseal(content []byte, stamp string) ([]string, error) {
 	return lines[1:], nil
 }
 
-// packPackages writes a reading: a line with the broken packages, and one for
-// each package. It is nil for what does not go into that.
+// packPackages writes a reading: a line with whether it is classified and the
+// broken packages, and one for each package. It is nil for what does not go into
+// that.
 func packPackages(d *debian, stamp string) []byte {
 	c := newCopy(stamp)
-	c.line(d.broken...)
+	c.line(append([]string{strconv.FormatBool(d.classified)}, d.broken...)...)
 	for _, one := range d.packages {
 		marks := ""
 		if one.held {
@@ -231,9 +232,10 @@ func unpackPackages(content []byte, stamp string) (*debian, error) {
 	if len(lines) < 1 || len(lines)-1 > maxPackages {
 		return nil, errPackages
 	}
-	d := &debian{broken: []string{}, packages: make([]dpkgPackage, len(lines)-1)}
-	if lines[0] != "" {
-		d.broken = strings.Split(lines[0], "\t")
+	head := strings.Split(lines[0], "\t")
+	d := &debian{broken: head[1:], packages: make([]dpkgPackage, len(lines)-1)}
+	if d.classified, err = strconv.ParseBool(head[0]); err != nil {
+		return nil, errPackages
 	}
 	for i, line := range lines[1:] {
 		var fields [7]string

@@ -47,7 +47,8 @@ func (b hidBattery) fill(p *constatv1.Peripheral) {
 	if b.online != nil && !*b.online {
 		return
 	}
-	if p.BatteryPercent == nil {
+	// Of one that is away the kernel says 0.
+	if p.BatteryPercent == nil && (b.online != nil || !b.paired || b.percent == nil || *b.percent > 0) {
 		p.BatteryPercent = b.percent
 	}
 	if p.BatteryState == nil {
@@ -62,7 +63,10 @@ type belongings struct {
 	// functions are what USB devices do for people, by path.
 	functions map[string]usbFunctions
 	inputs    []inputDevice
-	batteries []hidBattery
+	// inputsKnown: the list of inputs could be read, so what is not in it is
+	// none.
+	inputsKnown bool
+	batteries   []hidBattery
 	// receivers are what receivers told of themselves and their devices, by
 	// USB path.
 	receivers map[string][]*constatv1.Peripheral
@@ -74,7 +78,11 @@ func (b belongings) peripherals() []*constatv1.Peripheral {
 	j := joined{byUSB: map[string]*constatv1.Peripheral{}, byHID: map[string]*constatv1.Peripheral{}}
 	for _, d := range b.usb {
 		if kind := usbKind(d, b.functions[d.GetPath()], b.inputs); kind != "" {
-			j.add(place{usb: d.GetPath()}, usbPeripheral(d, kind))
+			p := usbPeripheral(d, kind)
+			if kind == "other" && !b.inputsKnown {
+				p.Kind = nil
+			}
+			j.add(place{usb: d.GetPath()}, p)
 		}
 	}
 	for path, devices := range b.receivers {
@@ -94,7 +102,7 @@ func (b belongings) peripherals() []*constatv1.Peripheral {
 		j.input(d)
 	}
 	for _, battery := range b.batteries {
-		j.battery(battery)
+		j.battery(battery, b.inputsKnown)
 	}
 	j.number()
 	return j.list
@@ -180,8 +188,9 @@ func (j *joined) input(d inputDevice) {
 }
 
 // battery joins a battery with its device, or makes one that is nothing but a
-// battery to us: it is on, and moves nothing.
-func (j *joined) battery(b hidBattery) {
+// battery to us: it is on, and moves nothing. known tells whether what moves is
+// known at all.
+func (j *joined) battery(b hidBattery, known bool) {
 	p := j.at(b.place)
 	if p == nil && b.paired {
 		p = j.told(b.place, pairedSerial(b.serial))
@@ -190,7 +199,10 @@ func (j *joined) battery(b hidBattery) {
 		id := hidID(b.hid)
 		vendor, _, _ := strings.Cut(id, ":")
 		p = &constatv1.Peripheral{
-			Id: filled(cmp.Or(id, b.name)), Kind: set("other"), Model: filled(b.name), Brand: usbBrand(vendor, b.maker+" "+b.name),
+			Id: filled(cmp.Or(id, b.name)), Model: filled(b.name), Brand: usbBrand(vendor, b.maker+" "+b.name),
+		}
+		if known {
+			p.Kind = set("other")
 		}
 		switch {
 		case b.paired:

@@ -33,6 +33,10 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	var b belongings
 	inputs, inputsErr := r.file(inputsFile)
 	b.inputs = parseInputDevices(inputs)
+	if inputsErr == nil && len(b.inputs) == 0 && len(inputs) > 0 {
+		inputsErr = errors.New("the list cannot be understood")
+	}
+	b.inputsKnown = inputsErr == nil
 	var usbErr error
 	b.usb, usbErr = usbDevices(r)
 	if inputsErr != nil {
@@ -161,12 +165,12 @@ func readCameras(ctx context.Context, r *reader, inputs []inputDevice, p *consta
 	var silent error
 	var own []*constatv1.Camera // those that nobody plugged in
 	for _, node := range nodes[:min(len(nodes), maxInputs)] {
-		if index := r.number(videoDir + "/" + node + "/index"); index != nil && *index != 0 {
+		if index := r.number(videoDir + "/" + node + "/index"); index == nil || *index != 0 {
 			continue
 		}
 		c := &constatv1.Camera{Name: r.word(videoDir + "/" + node + "/name")}
 		if user, found := users["/dev/"+node]; found {
-			c.UsedBy = &user
+			c.UsedBy = filled(user) // it may have ended meanwhile
 		} else if usersErr == nil {
 			c.UsedBy = set("")
 		}

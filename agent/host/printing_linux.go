@@ -150,6 +150,9 @@ func silentSpooler(r *reader, err error, local bool) *string {
 			installed = true
 		}
 	}
+	if _, err := r.stat("/usr"); err != nil && !installed {
+		return nil // where programs are cannot be seen
+	}
 	masked, _ := r.link("/etc/systemd/system/cups.service")
 	switch {
 	case local && !installed && r.CUPS == "":

@@ -105,7 +105,7 @@ func TestPrintServerStopped(t *testing.T) {
 }
 
 func TestPrintServerAbsentOrMasked(t *testing.T) {
-	root := tree(t, map[string]string{"/etc/hostname": "pc"})
+	root := tree(t, map[string]string{"/usr/bin/true": ""})
 	if p, _ := printingOf(t, Config{Root: root}); p.Spooler.GetState() != "absent" {
 		t.Errorf("spooler %v, want absent", p.Spooler)
 	}

@@ -39,7 +39,8 @@ type reader struct {
 		sync.Once
 		at   time.Time
 		byID map[int]processStat
-		err  error
+		// hidden says why there may be more than those; nil when there are not.
+		hidden, err error
 	}
 	// filter reads the packet filter's rules, at most once for all who ask.
 	filter func(ctx context.Context) (*ruleset, error)
@@ -99,14 +100,13 @@ func (r *reader) text(name string) (string, error) {
 	return strings.TrimSpace(string(content)), err
 }
 
-// word is text as an optional fact: nil when it cannot be read. An empty file
-// is an empty word.
+// word is text as an optional fact: nil when it cannot be read, or says nothing.
 func (r *reader) word(name string) *string {
 	text, err := r.text(name)
 	if err != nil {
 		return nil
 	}
-	return &text
+	return filled(text)
 }
 
 // number reads a file of one decimal number; nil when it cannot be read or is

@@ -69,14 +69,19 @@ func unitRuns(r *reader, unit string) *bool {
 	if _, err := r.stat(dir + "system.slice/cgroup.events"); err != nil {
 		return nil
 	}
-	events, err := r.text(dir + unitGroup(unit) + "/cgroup.events")
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := r.stat(dir + unitGroup(unit)); errors.Is(err, fs.ErrNotExist) {
 		return set(false)
 	}
-	if err != nil {
-		return nil
+	events := r.value(dir + unitGroup(unit) + "/cgroup.events")
+	for line := range strings.Lines(events) {
+		switch strings.TrimSpace(line) {
+		case "populated 1":
+			return set(true)
+		case "populated 0":
+			return set(false)
+		}
 	}
-	return set(strings.Contains(events, "populated 1"))
+	return nil // unreadable, or strange
 }
 
 // rootEncrypted tells whether the file system that the system runs from lies on

@@ -69,7 +69,10 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(o, "accounts.locked", limits.err)
 	}
 
-	if s.Directory = directory(r); s.Directory != nil {
+	if s.Directory, err = directory(r); err != nil {
+		gap(o, "directory", err)
+	}
+	if s.Directory != nil {
 		directoryState(ctx, r, s.Directory, o)
 		tickets(ctx, r, s.Accounts, o)
 		if refusal := kerberosRefusal(ctx, r, o, now); refusal != "" {
@@ -151,18 +154,32 @@ func tickets(ctx context.Context, r *reader, accounts []*constatv1.Account, o *c
 
 var errDirectoryLocks = fmt.Errorf("whether the directory has locked an account is not asked: %w", errors.ErrUnsupported)
 
-// directory tells which domain this machine is a member of; nil for none.
-func directory(r *reader) *constatv1.Directory {
+// directory tells which domain this machine is a member of; nil for none, or
+// where err says why that is not known.
+func directory(r *reader) (d *constatv1.Directory, err error) {
 	config := func(name string) []byte {
-		content, _ := r.file(name)
+		content, fileErr := r.file(name)
+		if fileErr != nil && !errors.Is(fileErr, fs.ErrNotExist) {
+			err = fileErr
+		}
 		return content
+	}
+	if _, err := r.stat("/etc"); err != nil {
+		return nil, err
 	}
 	member := false
 	for _, name := range []string{"/etc/krb5.keytab", "/etc/sssd/sssd.conf"} {
-		_, err := r.stat(name)
-		member = member || err == nil
+		_, statErr := r.stat(name)
+		if statErr != nil && !errors.Is(statErr, fs.ErrNotExist) {
+			err = statErr
+		}
+		member = member || statErr == nil
 	}
-	return directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
+	d = directoryOf(config("/etc/krb5.conf"), config("/etc/sssd/sssd.conf"), config("/etc/ipa/default.conf"), config("/etc/samba/smb.conf"), member)
+	if d != nil {
+		err = nil
+	}
+	return d, err
 }
 
 // lockouts is how accounts are locked for failed sign-ins.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -150,14 +151,41 @@ func disk(r *reader, name string) *constatv1.Disk {
 	return d
 }
 
+// plainMappings are what the device mapper's tools write before the number of a
+// mapping that encrypts nothing by itself: LVM, a partition (kpartx), several
+// paths to one disk, a RAID of the firmware, a snapshot of Stratis, a disk whose
+// integrity or content is checked.
+var plainMappings = []string{"LVM-", "part", "mpath-", "DMRAID-", "stratis-", "CRYPT-VERITY-", "CRYPT-INTEGRITY-"}
+
+// mapping tells how the device mapper encrypts a block device, as
+// Mount.encryption does; nil where that is not known.
+func mapping(r *reader, dir string) *string {
+	if _, err := r.stat(dir + "/dm"); errors.Is(err, fs.ErrNotExist) {
+		return set("none")
+	}
+	uuid := r.value(dir + "/dm/uuid")
+	switch {
+	case strings.HasPrefix(uuid, "CRYPT-LUKS"):
+		return set("luks")
+	case slices.ContainsFunc(plainMappings, func(prefix string) bool { return strings.HasPrefix(uuid, prefix) }):
+		return set("none")
+	case strings.HasPrefix(uuid, "CRYPT-BITLK"):
+		return set("bitlocker")
+	case strings.HasPrefix(uuid, "CRYPT-"):
+		return set("other")
+	}
+	return nil
+}
+
 // encryption follows the block devices below one, and tells whether one of
 // them is encrypted; nil when that cannot be seen.
 func encryption(r *reader, dir string, depth int) *string {
 	if _, err := r.stat(dir); err != nil || depth == 0 {
 		return nil
 	}
-	if uuid := r.word(dir + "/dm/uuid"); uuid != nil && strings.HasPrefix(*uuid, "CRYPT-LUKS") {
-		return set("luks")
+	own := mapping(r, dir)
+	if own != nil && *own != "none" {
+		return own
 	}
 	below, err := r.names(dir + "/slaves")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -168,5 +196,5 @@ func encryption(r *reader, dir string, depth int) *string {
 			return kind
 		}
 	}
-	return set("none")
+	return own
 }

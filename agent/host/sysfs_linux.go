@@ -26,6 +26,14 @@ func (r *reader) hex(name string) *int64 {
 	return &n
 }
 
+// code reads a file of one byte in hexadecimal, which always has two digits.
+func (r *reader) code(name string) *int64 {
+	if len(r.value(name)) != 2 {
+		return nil
+	}
+	return r.hex(name)
+}
+
 // fourHex writes a vendor or device id as their lists do.
 func fourHex(n int64) string { return fmt.Sprintf("%04x", n&0xffff) }
 

@@ -25,7 +25,7 @@ var packageManagers = []struct{ kind, file string }{
 
 func readUpdates(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("/run/reboot-required, /boot, /var/lib/dpkg, /var/lib/apt, /var/log/apt")
-	u := &constatv1.Updates{Kind: set("other")}
+	u := &constatv1.Updates{}
 	for _, m := range packageManagers {
 		if _, err := r.stat(m.file); err == nil {
 			u.Kind = set(m.kind)
@@ -75,16 +75,22 @@ func pendingUpdates(u *constatv1.Updates, d *debian, o *constatv1.Observation) {
 		gap(o, "security_pending", d.offered)
 		return
 	}
-	u.Pending, u.SecurityPending = set(int32(0)), set(int32(0))
+	pending, security := int32(0), int32(0)
 	for _, one := range d.packages {
 		if one.available == "" || one.held {
 			continue
 		}
-		*u.Pending++
+		pending++
 		if one.security {
-			*u.SecurityPending++
+			security++
 		}
 	}
+	u.Pending = &pending
+	if !d.classified {
+		gap(o, "security_pending", fmt.Errorf("apt has no list of a security archive: %w", errors.ErrUnsupported))
+		return
+	}
+	u.SecurityPending = &security
 }
 
 // aptLogs tells what failed, and when updates last went in. apt's own log is

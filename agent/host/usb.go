@@ -31,18 +31,26 @@ const (
 	usbClassMisc         = 0xef
 )
 
-// deviceClass is what a device is, by its own class or those of its interfaces.
-func deviceClass(code int64, interfaces []string) string {
-	if code != usbClassPerInterface && code != usbClassMisc {
-		return usbClass(code)
+// deviceClass is what a device is, by its own class or those of its interfaces;
+// nil where they do not tell.
+func deviceClass(code *int64, interfaces []*constatv1.UsbInterface) *string {
+	if code == nil {
+		return nil
 	}
-	switch len(interfaces) {
-	case 0:
-		return "other"
-	case 1:
-		return interfaces[0]
+	if *code != usbClassPerInterface && *code != usbClassMisc {
+		return set(usbClass(*code))
 	}
-	return "composite"
+	var first *string
+	for _, i := range interfaces {
+		switch {
+		case i.Class == nil:
+			return nil
+		case first != nil && *first != *i.Class:
+			return set("composite")
+		}
+		first = i.Class
+	}
+	return first
 }
 
 // hidRoles are the boot protocols of HID (USB HID 1.11 section 4.3).
@@ -50,15 +58,17 @@ var hidRoles = map[int64]string{1: "keyboard", 2: "mouse"}
 
 // finishUSB fills what follows from a device's other facts: class, classes of
 // interfaces and brand.
-func finishUSB(d *constatv1.UsbDevice, code int64) {
+func finishUSB(d *constatv1.UsbDevice, code *int64) {
 	for _, i := range d.Interfaces {
-		d.InterfaceClasses = append(d.InterfaceClasses, i.GetClass())
+		if i.Class != nil {
+			d.InterfaceClasses = append(d.InterfaceClasses, *i.Class)
+		}
 	}
 	slices.Sort(d.InterfaceClasses)
 	d.InterfaceClasses = slices.Compact(d.InterfaceClasses)
 	slices.Sort(d.HidRoles)
 	d.HidRoles = slices.Compact(d.HidRoles)
-	d.Class = set(deviceClass(code, d.InterfaceClasses))
+	d.Class = deviceClass(code, d.Interfaces)
 	vendor, _, _ := strings.Cut(d.GetId(), ":")
 	if d.Brand = brandOf("usb:" + vendor); d.Brand == nil {
 		d.Brand = brandOf(d.GetVendor())

@@ -85,7 +85,7 @@ func describeLibusb(desc *gousb.DeviceDesc) *constatv1.UsbDevice {
 			}
 		}
 	}
-	finishUSB(d, int64(desc.Class))
+	finishUSB(d, set(int64(desc.Class)))
 	return d
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -68,7 +69,7 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 					if aliases == nil {
 						aliases = r.moduleAliases()
 					}
-					if len(aliases) > 0 && modalias != "" {
+					if bytes.Contains(aliases, []byte("alias usb:")) && strings.HasPrefix(modalias, "usb:v") {
 						i.DriverAvailable = set(hasDriver(aliases, modalias))
 					}
 				}
@@ -76,11 +77,7 @@ func usbDevices(r *reader) ([]*constatv1.UsbDevice, error) {
 				d.HidRoles = append(d.HidRoles, roles...)
 			}
 		}
-		code := int64(usbClassPerInterface)
-		if n := r.hex(usbDir + "/" + name + "/bDeviceClass"); n != nil {
-			code = *n
-		}
-		finishUSB(d, code)
+		finishUSB(d, r.code(usbDir+"/"+name+"/bDeviceClass"))
 		devices = append(devices, d)
 	}
 	sortUSB(devices)
@@ -119,8 +116,9 @@ func usbDevice(r *reader, name string, ids *idList) *constatv1.UsbDevice {
 	}
 	bos, _ := r.file(dir + "/bos_descriptors")
 	d.CapableMbps = capableMbps(d.GetBcdUsb(), bos)
-	if text := r.word(dir + "/bConfigurationValue"); text != nil {
-		d.Configured = set(*text != "" && *text != "0")
+	// The kernel leaves it empty where no configuration is set.
+	if text, err := r.text(dir + "/bConfigurationValue"); err == nil {
+		d.Configured = set(text != "" && text != "0")
 	}
 	if text := r.word(dir + "/bMaxPower"); text != nil {
 		d.MaxPowerMa = milliampere(*text)
@@ -142,10 +140,10 @@ func usbDevice(r *reader, name string, ids *idList) *constatv1.UsbDevice {
 func usbInterface(r *reader, d *constatv1.UsbDevice, name string) (i *constatv1.UsbInterface, roles []string, modalias string) {
 	dir := usbDir + "/" + name
 	i = &constatv1.UsbInterface{Driver: r.driver(dir)}
-	if n := r.hex(dir + "/bInterfaceNumber"); n != nil {
+	if n := r.code(dir + "/bInterfaceNumber"); n != nil {
 		i.Number = set(int32(*n))
 	}
-	class, protocol := r.hex(dir+"/bInterfaceClass"), r.hex(dir+"/bInterfaceProtocol")
+	class, protocol := r.code(dir+"/bInterfaceClass"), r.code(dir+"/bInterfaceProtocol")
 	if class != nil {
 		i.Class = set(usbClass(*class))
 		if protocol != nil && *i.Class == "hid" && hidRoles[*protocol] != "" {

@@ -53,7 +53,9 @@ func tunnels(n *constatv1.Network, devices map[string]string, paths []linkPath, 
 		}
 		v := &constatv1.Vpn{Name: l.Name, Link: l.Name, Kind: set(kind), CarriesDefault: set(carriesDefault(paths, l.GetName()))}
 		if kind == "" {
-			v.Kind = set(tunnelKind(l.GetName(), programs))
+			if v.Kind = set(tunnelKind(l.GetName(), programs)); v.GetKind() == "other" && programs == nil {
+				v.Kind = nil
+			}
 		}
 		up := l.GetAdminStatus() == "up" && l.GetOperStatus() != "down" && (l.Carrier == nil || l.GetCarrier())
 		switch {

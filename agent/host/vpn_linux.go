@@ -58,6 +58,7 @@ func pathsOf(routes []rtnetlink.RouteMessage, names map[uint32]string) []linkPat
 func readVPNs(ctx context.Context, r *reader, n *constatv1.Network, devices map[string]string, paths []linkPath, o *constatv1.Observation) {
 	programs, err := r.processNames()
 	if err != nil {
+		programs = nil
 		gap(o, "vpns.kind", err)
 	}
 	n.Vpns = tunnels(n, devices, paths, programs)
