@@ -106,6 +106,37 @@ func printerWith(level int) device {
 	return d.set(alert(2), integerType, 3).set(alert(3), integerType, 3).set(alert(4), integerType, 8).set(alert(7), integerType, 808).set(alert(8), textType, "Tray 2 empty")
 }
 
+// twinSensors has four sensors of two names, of which two sit in one part.
+func twinSensors(d device) device {
+	for index, part := range map[int]struct {
+		name string
+		in   int
+	}{1: {"PSU 1", 0}, 2: {"PSU 2", 0}, 3: {"Fan tray", 0}, 11: {"Inlet", 1}, 12: {"Inlet", 2}, 13: {"Spot", 3}, 14: {"Spot", 3}} {
+		d.set(fmt.Sprintf("1.3.6.1.2.1.47.1.1.1.1.7.%d", index), textType, part.name)
+		if part.in > 0 {
+			d.set(fmt.Sprintf("1.3.6.1.2.1.47.1.1.1.1.4.%d", index), integerType, part.in)
+			for column, value := range map[int]int{1: 8, 2: 9, 3: 0, 4: 30 + index, 5: 1} {
+				d.set(fmt.Sprintf("1.3.6.1.2.1.99.1.1.1.%d.%d", column, index), integerType, value)
+			}
+		}
+	}
+	return d
+}
+
+// memory adds a pool of CISCO-ENHANCED-MEMPOOL-MIB, of a type of CempMemPoolTypes.
+func (d device) memory(number, kind int, name string, used, free int64) device {
+	row := func(column int) string { return fmt.Sprintf("1.3.6.1.4.1.9.9.221.1.1.1.1.%d.1001.%d", column, number) }
+	return d.set(row(2), integerType, kind).set(row(3), textType, name).set(row(18), counterType, used).set(row(20), counterType, free)
+}
+
+// cores are the processors of Host Resources, with their load.
+func cores(d device, load ...int) device {
+	for i, percent := range load {
+		d.set(fmt.Sprintf("1.3.6.1.2.1.25.3.3.1.2.%d", i+1), integerType, percent)
+	}
+	return d
+}
+
 // judged names the faults of a device.
 func judged(t *testing.T, g *constatv1.Gear) []string {
 	t.Helper()
@@ -172,6 +203,39 @@ func TestComposedDevices(t *testing.T) {
 			set("1.3.6.1.4.1.9.9.91.1.1.1.1.4.1010", integerType, 2147483647).set("1.3.6.1.4.1.9.9.91.1.1.1.1.5.1010", integerType, 1), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
 			if s := g.GetSensors()[0]; s.Value != nil || s.GetKind() != "temperature" {
 				t.Errorf("sensor %v", s)
+			}
+		}},
+		{"sensors that only their places tell apart", "", twinSensors(switchOf(8)), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			names := []string{}
+			for _, s := range g.GetSensors() {
+				if s.GetKind() == "temperature" {
+					names = append(names, s.GetName())
+				}
+			}
+			if want := []string{"PSU 1 Inlet", "PSU 2 Inlet", "Fan tray Spot (13)", "Fan tray Spot (14)"}; !slices.Equal(names, want) {
+				t.Errorf("sensors %q, want %q", names, want)
+			}
+		}},
+		// IOS XR keeps the image and what is reserved in pools of their own, which are
+		// always full; ASA lists pools of nothing.
+		{"memory that is taken for good", "", switchOf(8).memory(1, 2, "processor", 3<<30, 5<<30).memory(2, 11, "reserved", 128<<20, 0).
+			memory(3, 12, "image", 70<<20, 0).memory(4, 1, "MEMPOOL_HEAPCACHE_0", 0, 0), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if m := g.GetMemory(); len(m) != 2 || m[0].GetPool() != "processor" || m[0].GetUsedBytes() != 3<<30 || m[0].GetFreeBytes() != 5<<30 || m[1].GetPool() != "Processor" {
+				t.Errorf("memory %v", m)
+			}
+		}},
+		{"a firewall of another maker, one of whose cores works without a pause", "", cores(device{}.
+			set("1.3.6.1.2.1.1.1.0", textType, "").set("1.3.6.1.2.1.1.2.0", oidType, "1.3.6.1.4.1.12356.101.1.99").
+			set("1.3.6.1.2.1.47.1.1.1.1.5.1", integerType, 3).set("1.3.6.1.2.1.47.1.1.1.1.10.1", textType, "FortiGate-81F v7.0.12,build0523,230606 (GA.M)").
+			set("1.3.6.1.2.1.47.1.1.1.1.13.1", textType, "FGT_81F"), 100, 12, 9, 4), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if id := g.GetIdentity(); g.GetCpuPercent() != 31 || id.GetOs() != "FortiOS" || id.GetVersion() != "7.0.12" || id.GetModel() != "FGT_81F" || id.GetVendor() != "Fortinet" {
+				t.Errorf("%v, CPU %v", id, g.GetCpuPercent())
+			}
+		}},
+		{"a neighbour whose capabilities are written out", "", switchOf(8).set("1.0.8802.1.1.2.1.4.1.1.9.0.10105.1", textType, "core-2").
+			set("1.0.8802.1.1.2.1.4.1.1.12.0.10105.1", textType, "28 00"), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if n := g.GetNeighbours(); len(n) != 2 || n[1].GetKind() != "switch" {
+				t.Errorf("neighbours %v", n)
 			}
 		}},
 		{"a printer without paper", "", printerWith(3000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {

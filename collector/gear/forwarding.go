@@ -54,7 +54,7 @@ func (p *poll) forwarding(ctx context.Context) error {
 // perVLAN reads the tables that stand under a VLAN each, of a Cisco that tells
 // its VLANs.
 func (p *poll) perVLAN(ctx context.Context, seen map[station]bool) error {
-	if p.out.GetIdentity().GetVendor() != "Cisco" || p.out.GetIdentity().GetOs() == "Small Business" {
+	if p.out.GetIdentity().GetVendor() != "Cisco" || p.out.GetIdentity().GetOs() == smallBusiness {
 		return nil
 	}
 	silent := 0

@@ -3,8 +3,6 @@ package gear
 import (
 	"cmp"
 	"context"
-	"regexp"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -26,30 +24,6 @@ const (
 	ownBridge      = "1.3.6.1.2.1.17.1.1.0"         // dot1dBaseBridgeAddress
 	airspace       = "1.3.6.1.4.1.14179.1.1.1.14.0" // agentInventoryProductVersion: AireOS names no version elsewhere
 )
-
-// vendors by IANA private enterprise number.
-var vendors = map[string]string{
-	"9": "Cisco", "11": "HP", "43": "3Com", "171": "D-Link", "207": "Allied Telesis", "236": "Samsung", "253": "Xerox", "367": "Ricoh",
-	"641": "Lexmark", "674": "Dell", "1248": "Epson", "1347": "Kyocera", "1602": "Canon", "1916": "Extreme", "1991": "Brocade", "2001": "Oki",
-	"2011": "Huawei", "2385": "Sharp", "2435": "Brother", "2636": "Juniper", "4526": "Netgear", "6486": "Alcatel-Lucent", "8072": "Net-SNMP",
-	"10002": "Ubiquiti", "11863": "TP-Link", "12356": "Fortinet", "14823": "Aruba", "14988": "MikroTik", "18334": "Konica Minolta",
-	"25506": "H3C", "29671": "Cisco Meraki", "30065": "Arista", "41112": "Ubiquiti", "47196": "Aruba",
-}
-
-const enterprises = "1.3.6.1.4.1."
-
-// vendorOf names the maker by sysObjectID.
-func vendorOf(objectID string) string {
-	rest, ok := strings.CutPrefix(objectID, enterprises)
-	if !ok {
-		return ""
-	}
-	enterprise, _, _ := strings.Cut(rest, ".")
-	return cmp.Or(vendors[enterprise], "enterprise "+enterprise)
-}
-
-// isSmallBusiness tells Cisco's Small Business line, whose MIBs are Radlan's.
-func isSmallBusiness(objectID string) bool { return strings.HasPrefix(objectID, enterprises+"9.6.1.") }
 
 const entitySerial = "1.3.6.1.2.1.47.1.1.1.1.11" // entPhysicalSerialNum
 
@@ -96,37 +70,6 @@ func chassis(rows map[string]*physical) (found *physical, at string) {
 	return found, ""
 }
 
-// softwares recognise an operating system in sysDescr, the more special first.
-var softwares = []struct {
-	os      string
-	pattern *regexp.Regexp
-}{
-	{"FTD", regexp.MustCompile(`(?i)Firepower Threat Defense.*?Version ([^\s,]+)`)},
-	{"ASA", regexp.MustCompile(`Adaptive Security Appliance Version ([^\s,]+)`)},
-	{"NX-OS", regexp.MustCompile(`NX-OS.*?Version ([^\s,]+)`)},
-	{"IOS-XR", regexp.MustCompile(`IOS[ -]XR Software.*?Version ([^\s,\[]+)`)},
-	{"IOS-XE", regexp.MustCompile(`(?:IOS[- ]?XE|\bCAT3K_CAA|\bCAT9K|LINUX_IOSD|ASR1000).*?Version ([^\s,]+)`)},
-	{"IOS", regexp.MustCompile(`(?:Cisco IOS|Internetwork Operating System|IOS \(tm\)).*?Version ([^\s,]+)`)},
-	{"AireOS", regexp.MustCompile(`^Cisco Controller()`)},
-}
-
-// describe gives operating system and version by sysDescr.
-func describe(description, objectID string) (os, version string) {
-	for _, s := range softwares {
-		if m := s.pattern.FindStringSubmatch(description); m != nil {
-			return s.os, m[1]
-		}
-	}
-	if isSmallBusiness(objectID) {
-		return "Small Business", ""
-	}
-	return "", ""
-}
-
-// modelWord is how models look in sysDescr where they stand there at all: IOS
-// names its image instead, which is of a whole family.
-var modelWord = regexp.MustCompile(`\b(?:CBS|SG|SF|SLM|N\dK|ASA)[A-Z0-9/-]*\d[A-Z0-9/-]*`)
-
 // identify says who the device is.
 func (p *poll) identify(ctx context.Context) error {
 	asked := append([]string{sysDescr, sysObjectID, sysUpTime, sysName, sysLocation, chassisID, runningChanged, startupChanged, ownChassis, ownBridge, airspace}, markObjects...)
@@ -140,7 +83,7 @@ func (p *poll) identify(ctx context.Context) error {
 	p.mark(sysObjectID, scalars[1], true)
 	p.mark(chassisID, scalars[5], true)
 	p.plan.Software = scalars[1].OID() + " " + scalars[0].Text()
-	description := scalars[0].Text()
+	p.description = scalars[0].Text()
 	p.objectID = scalars[1].OID()
 	id := &constatv1.GearIdentity{Name: text(scalars[3]), Location: text(scalars[4])}
 	p.out.Identity = id
@@ -155,16 +98,14 @@ func (p *poll) identify(ctx context.Context) error {
 	if entity != "" && c.serial != "" {
 		p.plan.Marks = append(p.plan.Marks, &constatv1.GearMark{Oid: entitySerial + "." + entity, Value: c.serial, Identity: true})
 	}
-	os, version := describe(description, p.objectID)
 	software := c.software
 	for _, index := range byIndex(p.physical) { // the software's version may stand at a module only
 		software = cmp.Or(software, p.physical[index].software)
 	}
-	id.Vendor = present(vendorOf(p.objectID))
-	id.Model = present(cmp.Or(c.model, modelWord.FindString(description)))
+	id.Model = present(c.model)
+	p.software(p.description, cmp.Or(scalars[10].Text(), software))
 	id.Serial = present(cmp.Or(c.serial, scalars[5].Text()))
 	id.ChassisId = present(cmp.Or(scalars[8].MAC(), scalars[9].MAC()))
-	id.Os, id.Version = present(os), present(cmp.Or(version, scalars[10].Text(), software))
 	p.out.ConfigChangedAt, p.out.ConfigSavedAt = p.since(scalars[6]), p.since(scalars[7])
 	return nil
 }

@@ -3,6 +3,7 @@ package gear
 import (
 	"cmp"
 	"context"
+	"math"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -12,16 +13,19 @@ import (
 )
 
 // cpuColumns are where devices tell their load over five minutes in percent, the
-// better first: of several with values, the first counts.
+// better first: of several with values, the first counts. Rows are processors of
+// modules, of which the busiest makes a device slow; of coreLoad they are the cores
+// of one, which share the work.
 var cpuColumns = []string{
 	"1.3.6.1.4.1.9.9.109.1.1.1.1.8", // cpmCPUTotal5minRev
 	"1.3.6.1.4.1.9.9.109.1.1.1.1.5", // cpmCPUTotal5min
 	"1.3.6.1.4.1.9.2.1.58",          // avgBusy5 (OLD-CISCO-CPU-MIB)
 	"1.3.6.1.4.1.9.6.1.101.1.9",     // rlCpuUtilDuringLast5Minutes
-	"1.3.6.1.2.1.25.3.3.1.2",        // hrProcessorLoad, over a minute
+	coreLoad,
 }
 
 const (
+	coreLoad      = "1.3.6.1.2.1.25.3.3.1.2"         // hrProcessorLoad, over a minute
 	cpuMemoryUsed = "1.3.6.1.4.1.9.9.109.1.1.1.1.12" // cpmCPUMemoryUsed, kilobytes
 	cpuMemoryFree = "1.3.6.1.4.1.9.9.109.1.1.1.1.13" // cpmCPUMemoryFree
 )
@@ -29,8 +33,19 @@ const (
 // pool is a row of the memory pool tables.
 type pool struct {
 	name               string
+	kind               int64
 	used, free         *int64
 	wideUsed, wideFree *int64 // 64 bits
+}
+
+// fixed tells pools that are taken once and for all when the device starts, and so
+// always full: reservedMemory(11), imageMemory(12) of CempMemPoolTypes.
+func (r *pool) fixed() bool { return r.kind == 11 || r.kind == 12 }
+
+// empty tells pools of a size of nothing.
+func (r *pool) empty() bool {
+	used, free := cmp.Or(r.wideUsed, r.used), cmp.Or(r.wideFree, r.free)
+	return used == nil || *used == 0 && free != nil && *free == 0
 }
 
 // poolTables are CISCO-ENHANCED-MEMPOOL-MIB, by entity and number, and
@@ -41,6 +56,7 @@ var poolTables = [][]column[pool]{
 		{"cempMemPoolUsed", "1.3.6.1.4.1.9.9.221.1.1.1.1.7", func(r *pool, v snmp.Value) { r.used = integer(v) }},
 		{"cempMemPoolFree", "1.3.6.1.4.1.9.9.221.1.1.1.1.8", func(r *pool, v snmp.Value) { r.free = integer(v) }},
 		{"cempMemPoolHCUsed", "1.3.6.1.4.1.9.9.221.1.1.1.1.18", func(r *pool, v snmp.Value) { r.wideUsed = integer(v) }},
+		{"cempMemPoolType", "1.3.6.1.4.1.9.9.221.1.1.1.1.2", func(r *pool, v snmp.Value) { r.kind, _ = v.Int() }},
 		{"cempMemPoolHCFree", "1.3.6.1.4.1.9.9.221.1.1.1.1.20", func(r *pool, v snmp.Value) { r.wideFree = integer(v) }},
 	},
 	{
@@ -53,7 +69,7 @@ var poolTables = [][]column[pool]{
 // load reads CPU and memory. Of several processors the busiest counts: it is the
 // one that makes a device slow.
 func (p *poll) load(ctx context.Context) error {
-	busiest := make([]*int64, len(cpuColumns))
+	busiest, sum := make([]*int64, len(cpuColumns)), int64(0)
 	processors := make([][]string, len(cpuColumns))
 	used, free := map[string]int64{}, map[string]int64{}
 	columns := append(append([]string{}, cpuColumns...), cpuMemoryUsed, cpuMemoryFree)
@@ -67,6 +83,9 @@ func (p *poll) load(ctx context.Context) error {
 			free[index] = n
 		case n >= 0 && n <= 100:
 			processors[i] = append(processors[i], columns[i]+"."+index)
+			if columns[i] == coreLoad {
+				sum += n
+			}
 			if busiest[i] == nil || *busiest[i] < n {
 				busiest[i] = proto.Int64(n)
 			}
@@ -79,9 +98,13 @@ func (p *poll) load(ctx context.Context) error {
 		if n == nil {
 			continue
 		}
+		what, cores := "cpu", float64(len(processors[i]))
 		p.out.CpuPercent = proto.Float64(float64(*n))
+		if cpuColumns[i] == coreLoad {
+			what, p.out.CpuPercent = "cpuCore", proto.Float64(math.Round(float64(sum)/cores))
+		}
 		for _, oid := range processors[i] {
-			p.note("cpu", 0, oid, 1)
+			p.note(what, 0, oid, 1/cores)
 		}
 		break
 	}
@@ -119,7 +142,7 @@ func (p *poll) memory(ctx context.Context) error {
 		}
 		for _, index := range byIndex(rows) {
 			r := rows[index]
-			if told[r.name] || r.used == nil && r.wideUsed == nil {
+			if told[r.name] || r.fixed() || r.empty() {
 				continue // by the other MIB, or a row without a figure
 			}
 			name := cmp.Or(r.name, "pool "+index)
@@ -128,7 +151,7 @@ func (p *poll) memory(ctx context.Context) error {
 			}
 			used, free := columns[1].oid, columns[2].oid
 			if r.wideUsed != nil {
-				used, free = columns[3].oid, columns[4].oid
+				used, free = columns[3].oid, columns[len(columns)-1].oid
 			}
 			p.notePool(used+"."+index, free+"."+index, 1)
 			p.out.Memory = append(p.out.Memory, &constatv1.MemoryPool{

@@ -3,6 +3,7 @@ package gear
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -178,6 +179,12 @@ func cdpKind(capabilities []byte) *string {
 
 // lldpKind reads LldpSystemCapabilitiesMap, whose bits count from the left.
 func lldpKind(enabled []byte) *string {
+	// Two bytes at most; some agents write them out: "28 00".
+	if pair, _, _ := strings.Cut(string(enabled), " "); len(enabled) > 2 && len(pair) == 2 {
+		if b, err := hex.DecodeString(pair); err == nil {
+			enabled = b
+		}
+	}
 	if len(enabled) == 0 {
 		return nil
 	}

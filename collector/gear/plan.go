@@ -3,6 +3,7 @@ package gear
 import (
 	"cmp"
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -108,6 +109,12 @@ var fillings = map[string]filling{
 			p.out.CpuPercent = proto.Float64(float64(n))
 		}
 	}},
+	"cpuCore": {false, func(p *poll, r *constatv1.GearReading, v snmp.Value) {
+		if n, ok := v.Int(); ok && n >= 0 && n <= 100 {
+			p.cores += float64(n) * r.GetFactor()
+			p.out.CpuPercent = proto.Float64(math.Floor(p.cores + 0.5 + 1e-9)) // thirds do not add up
+		}
+	}},
 	"memoryUsed": {false, onPool(func(m *constatv1.MemoryPool, n *int64) { m.UsedBytes = n })},
 	"memoryFree": {false, onPool(func(m *constatv1.MemoryPool, n *int64) { m.FreeBytes = n })},
 	"entityState": {false, onSensor(func(s *constatv1.Sensor, _ *constatv1.GearReading, v snmp.Value) {
@@ -119,7 +126,7 @@ var fillings = map[string]filling{
 	"entityValue": {false, onSensor(func(s *constatv1.Sensor, r *constatv1.GearReading, v snmp.Value) {
 		s.Value = nil
 		if n, ok := v.Int(); ok && (s.State == nil || s.GetState() == "normal") {
-			if value, ok := rounded(float64(n) * r.GetFactor()); ok {
+			if value, ok := sensible(s.GetKind(), float64(n)*r.GetFactor()); ok {
 				s.Value = proto.Float64(value)
 			}
 		}
@@ -128,7 +135,9 @@ var fillings = map[string]filling{
 	"environmentValue": {false, onSensor(func(s *constatv1.Sensor, r *constatv1.GearReading, v snmp.Value) {
 		s.Value = nil
 		if n, ok := v.Int(); ok && s.GetState() != "notPresent" {
-			s.Value = proto.Float64(float64(n) * r.GetFactor())
+			if value, ok := sensible(s.GetKind(), float64(n)*r.GetFactor()); ok {
+				s.Value = proto.Float64(value)
+			}
 		}
 	})},
 	"supplyState":   {true, onSensor(func(s *constatv1.Sensor, _ *constatv1.GearReading, v snmp.Value) { s.State = supplyStates.of(v) })},

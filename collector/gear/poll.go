@@ -39,10 +39,11 @@ type poll struct {
 	now     time.Time
 	out     *constatv1.Gear
 
-	objectID string
-	uptime   int64 // sysUpTime in hundredths of a second; 0 unknown
-	physical map[string]*physical
-	ports    map[int32]*port // by ifIndex
+	objectID, description string  // sysObjectID, sysDescr
+	cores                 float64 // load of a processor's cores so far
+	uptime                int64   // sysUpTime in hundredths of a second; 0 unknown
+	physical              map[string]*physical
+	ports                 map[int32]*port // by ifIndex
 	// bridge maps the bridge's port numbers to ifIndex.
 	bridge map[int32]int32
 	plan   *constatv1.GearPlan

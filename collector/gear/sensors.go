@@ -3,7 +3,9 @@ package gear
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -48,8 +50,25 @@ const (
 	maxReading                     = 1e9
 )
 
+// figures bound what a sensor of each kind can measure in a device that works:
+// agents tell -32768, 2147483647 or what lay in memory of a sensor that is not
+// there, and millivolts for volts. Light that a receiver does not see is -40 dBm, or
+// -inf cut to whatever; a mains input has 480 V; no load measures as a little less than nothing.
+var figures = map[string][2]float64{
+	"temperature": {-100, 300}, "voltage": {-1000, 1000}, "current": {-1000, 1000}, "power": {-1, 100_000}, "fan": {0, 100_000},
+	"opticalPower": {-100, 60},
+}
+
+// sensible rounds a figure; ok is false where no sensor of the kind measures that.
+func sensible(kind string, value float64) (float64, bool) {
+	if limits, known := figures[kind]; known && (value < limits[0] || value > limits[1]) {
+		return 0, false
+	}
+	return math.Round(value*1e6) / 1e6, math.Abs(value) < maxReading
+}
+
 // measured is the value in its unit; ok is false where it makes no sense.
-func (r *reading) measured() (value float64, ok bool) {
+func (r *reading) measured(kind string) (value float64, ok bool) {
 	if r.value == nil || r.status != nil && *r.status != 1 {
 		return 0, false
 	}
@@ -57,7 +76,7 @@ func (r *reading) measured() (value float64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	return rounded(float64(*r.value) * factor)
+	return sensible(kind, float64(*r.value)*factor)
 }
 
 // factor turns the sensor's figures into its unit; ok is false where scale and
@@ -74,10 +93,6 @@ func (r *reading) factor() (float64, bool) {
 		return 0, false
 	}
 	return math.Pow10(int(3*(scale-unitsScale) - precision)), true
-}
-
-func rounded(value float64) (float64, bool) {
-	return math.Round(value*1e6) / 1e6, math.Abs(value) < maxReading
 }
 
 // environment is a row of CISCO-ENVMON-MIB, or of a table of the same shape.
@@ -116,8 +131,9 @@ func (p *poll) sensors(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		names := p.sensorNames(rows)
 		for _, index := range byIndex(rows) {
-			if s := p.sensor(index, rows[index]); s != nil {
+			if s := p.sensor(names[index], rows[index]); s != nil {
 				place := int32(len(p.out.Sensors))
 				if rows[index].status != nil {
 					p.note("entityState", place, table+".5."+index, 1)
@@ -143,7 +159,9 @@ func (p *poll) sensors(ctx context.Context) error {
 			r := rows[index]
 			s := &constatv1.Sensor{Name: proto.String(cmp.Or(r.name, e.kind+" "+index)), Kind: proto.String(e.kind), State: r.state}
 			if r.value != nil && s.GetState() != "notPresent" {
-				s.Value, s.Unit = proto.Float64(float64(*r.value)*e.factor), present(e.unit)
+				if value, ok := sensible(e.kind, float64(*r.value)*e.factor); ok {
+					s.Value, s.Unit = proto.Float64(value), present(e.unit)
+				}
 			}
 			kinds[e.kind] = true
 			if !told[part{e.kind, s.GetName()}] {
@@ -170,15 +188,63 @@ func (p *poll) environment(ctx context.Context, table, value, state string) (map
 	return walk(ctx, p.session, columns)
 }
 
-func (p *poll) sensor(index string, r *reading) *constatv1.Sensor {
+// kindAndUnit are what a sensor measures, and in what.
+func (r *reading) kindAndUnit() (kind, unit string) {
+	if r.kind != nil && *r.kind > 0 && *r.kind < int64(len(sensorKinds)) {
+		return sensorKinds[*r.kind], sensorUnits[*r.kind]
+	}
+	return "other", ""
+}
+
+// sensorNames name the sensors of a table, each of a kind otherwise than the rest:
+// many devices call every inlet "Inlet temperature", and say only in what it sits.
+func (p *poll) sensorNames(rows map[string]*reading) map[string]string {
+	type part struct{ kind, name string }
+	names, times := map[string]string{}, map[part]int{}
+	count := func(by int) {
+		for index, r := range rows {
+			kind, _ := r.kindAndUnit()
+			times[part{kind, names[index]}] += by
+		}
+	}
+	alike := func(index string) bool {
+		kind, _ := rows[index].kindAndUnit()
+		return times[part{kind, names[index]}] > 1
+	}
+	for index := range rows {
+		names[index] = p.entityName(index, "sensor")
+	}
+	count(1)
+	for _, better := range []func(index string) string{
+		func(index string) string {
+			in := p.physical[strconv.FormatInt(p.physical[index].containedIn, 10)]
+			if in == nil || cmp.Or(in.name, in.description) == "" {
+				return names[index]
+			}
+			return cmp.Or(in.name, in.description) + " " + names[index]
+		},
+		func(index string) string { return names[index] + " (" + index + ")" },
+	} {
+		renamed := map[string]string{}
+		for index := range rows {
+			if p.physical[index] != nil && alike(index) {
+				renamed[index] = better(index)
+			}
+		}
+		count(-1)
+		maps.Copy(names, renamed)
+		count(1)
+	}
+	return names
+}
+
+func (p *poll) sensor(name string, r *reading) *constatv1.Sensor {
 	if r.kind == nil && r.value == nil {
 		return nil
 	}
-	s := &constatv1.Sensor{Name: proto.String(p.entityName(index, "sensor")), Kind: proto.String("other")}
-	if r.kind != nil && *r.kind > 0 && *r.kind < int64(len(sensorKinds)) {
-		s.Kind, s.Unit = proto.String(sensorKinds[*r.kind]), present(sensorUnits[*r.kind])
-	}
-	if value, ok := r.measured(); ok {
+	kind, unit := r.kindAndUnit()
+	s := &constatv1.Sensor{Name: proto.String(name), Kind: proto.String(kind), Unit: present(unit)}
+	if value, ok := r.measured(s.GetKind()); ok {
 		s.Value = proto.Float64(value)
 	}
 	if r.status != nil && *r.status >= 1 && *r.status <= 3 {

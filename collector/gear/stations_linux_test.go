@@ -156,26 +156,3 @@ func TestStationTables(t *testing.T) {
 		t.Errorf("identity %v", id)
 	}
 }
-
-// Operating systems by how they describe themselves.
-func TestDescribe(t *testing.T) {
-	for text, want := range map[string]string{
-		"Cisco Firepower Threat Defense, Version 7.2.5 (Build 208)":                                                                             "FTD 7.2.5",
-		"Cisco Adaptive Security Appliance Version 9.16(4)":                                                                                     "ASA 9.16(4)",
-		"Cisco NX-OS(tm) nxos.9.3.10.bin, Software (nxos), Version 9.3(10), RELEASE SOFTWARE Copyright (c) 2002-2022":                           "NX-OS 9.3(10)",
-		"Cisco IOS XR Software (Cisco ASR9K Series), Version 6.5.3[Default] Copyright (c) 2019 by Cisco Systems, Inc.":                          "IOS-XR 6.5.3",
-		"Cisco IOS XR Software (NCS-5500), Version 7.3.2":                                                                                       "IOS-XR 7.3.2",
-		"Cisco IOS Software [Amsterdam], Catalyst L3 Switch Software (CAT9K_IOSXE), Version 17.3.4, RELEASE SOFTWARE (fc3)":                     "IOS-XE 17.3.4",
-		"Cisco IOS Software, C2960 Software (C2960-LANBASEK9-M), Version 12.2(55)SE12, RELEASE SOFTWARE (fc2)":                                  "IOS 12.2(55)SE12",
-		"Cisco Internetwork Operating System Software IOS (tm) C2950 Software (C2950-I6K2L2Q4-M), Version 12.1(22)EA14, RELEASE SOFTWARE (fc1)": "IOS 12.1(22)EA14",
-		"Cisco Controller": "AireOS ",
-		"HP ETHERNET":      " ",
-	} {
-		if os, version := describe(text, "1.3.6.1.4.1.9.1.1"); os+" "+version != want {
-			t.Errorf("%q is %q, want %q", text, os+" "+version, want)
-		}
-	}
-	if os, _ := describe("CBS350-24P-4G 24-Port", "1.3.6.1.4.1.9.6.1.1004.24.1"); os != "Small Business" {
-		t.Errorf("a CBS is %q", os)
-	}
-}

@@ -37,7 +37,7 @@ func (p *poll) trunkVLANs(ctx context.Context) error {
 	for n, set := range allowed {
 		p.ports[n].AllowedVlans = p.restricted(set)
 	}
-	if err != nil || len(allowed) > 0 || p.out.GetIdentity().GetVendor() == "Cisco" && !isSmallBusiness(p.objectID) {
+	if err != nil || len(allowed) > 0 || p.out.GetIdentity().GetVendor() == "Cisco" && p.out.GetIdentity().GetOs() != smallBusiness {
 		return err
 	}
 	return p.taggedVLANs(ctx)
