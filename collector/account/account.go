@@ -95,10 +95,14 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if err != nil {
 		return User{}, err
 	}
+	var takes int32 // tickets, by themselves: who runs the house has other work
+	if role != "administrator" {
+		takes = 1
+	}
 	err = a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		added, err := q.AddUser(ctx, query.AddUserParams{
 			ID: id.String(), Name: name, NameKey: nameKey(name), Mail: mail, Role: role,
-			Password: hash, CreatedAt: a.now().UnixMilli(),
+			Password: hash, CreatedAt: a.now().UnixMilli(), TakesTickets: takes,
 		})
 		if err == nil && added == 0 {
 			return ErrExists

@@ -72,7 +72,7 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, t *query.Ticket, r *
 		if err != nil {
 			return err
 		}
-		t.Assignee, t.AssignmentReason = name, "chosen by hand"
+		t.Assignee, t.AssignmentReason, t.AssignedBy = name, "chosen by hand", byHand
 		if name == "" {
 			t.AssignmentReason = "given back by hand"
 		}
@@ -122,10 +122,7 @@ func assignable(ctx context.Context, q *query.Queries, name string) (string, err
 	if name == "" {
 		return "", nil
 	}
-	user, err := q.UserByName(ctx, strings.ToLower(line(name, maxName)))
-	if errors.Is(err, sql.ErrNoRows) || err == nil && user.DisabledAt != 0 {
-		return "", problem(ErrInvalid, "nobody here is called %q", line(name, maxName))
-	}
+	user, err := userNamed(ctx, q, name)
 	return user.Name, err
 }
 

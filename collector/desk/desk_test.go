@@ -47,6 +47,10 @@ func open(t testing.TB, s *store.Store) *house {
 	if _, err := account.New(s).Create(t.Context(), tech.Name, "", "technician", ""); err != nil {
 		t.Fatal(err)
 	}
+	// Who gets tickets by themselves is another matter.
+	if _, err := h.SetTechnician(t.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: tech.Name}}); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 

@@ -91,8 +91,10 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	if err := prioritise(ctx, q, &t, now); err != nil {
 		return t, false, err
 	}
-	assign(&t)
-
+	decided, err := d.assign(ctx, q, &t, matterOf(&t, firstCause(again, found), draft.GetText()))
+	if err != nil {
+		return t, false, err
+	}
 	if t.Number, err = q.NextNumber(ctx, "ticket"); err != nil {
 		return t, false, err
 	}
@@ -111,6 +113,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		if err == nil && one != nil {
 			err = writeEntry(ctx, q, t.Number, now, diagnosisEntry(one))
 		}
+	}
+	if err == nil {
+		err = writeAssignment(ctx, q, t.Number, now, decided)
 	}
 	if err == nil {
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())
@@ -202,9 +207,14 @@ func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Ti
 	}
 }
 
-// assign leaves the ticket to whoever takes it, and says so.
-func assign(t *query.Ticket) {
-	t.AssignmentReason = "nobody yet: it waits for a technician to take it"
+// firstCause is the first root cause of the first diagnosis that has one.
+func firstCause(found ...*constatv1.Diagnosis) *constatv1.RootCause {
+	for _, one := range found {
+		if causes := one.GetRootCauses(); len(causes) > 0 {
+			return causes[0]
+		}
+	}
+	return nil
 }
 
 // findDiagnosis gives the diagnosis of an endpoint, nil when it has not come.

@@ -197,7 +197,7 @@ func saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.
 		PriorityReason: t.PriorityReason, AssignmentReason: t.AssignmentReason,
 		DiagnosedAt: t.DiagnosedAt, RootCause: t.RootCause, Certainty: t.Certainty,
 		FirstResponseAt: t.FirstResponseAt, FirstSolvedAt: t.FirstSolvedAt, LastSolvedAt: t.LastSolvedAt,
-		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto,
+		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto, AssignedBy: t.AssignedBy,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

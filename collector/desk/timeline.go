@@ -18,7 +18,7 @@ func writeEntry(ctx context.Context, q *query.Queries, number int32, now time.Ti
 	if _, err := q.Entry(ctx, number, e.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges()})
+	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment()})
 	if err != nil {
 		return err
 	}
@@ -67,10 +67,21 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if err := prioritise(ctx, q, &t, now); err != nil {
 		return 0, err
 	}
+	text, err := textOf(ctx, q, t)
+	if err != nil {
+		return 0, err
+	}
+	decided, err := d.assign(ctx, q, &t, matterOf(&t, firstCause(found), text))
+	if err != nil {
+		return 0, err
+	}
 	if err := saveTicket(ctx, q, t, now); err != nil {
 		return 0, err
 	}
 	if err := writeEntry(ctx, q, number, now, diagnosisEntry(found)); err != nil {
+		return 0, err
+	}
+	if err := writeAssignment(ctx, q, number, now, decided); err != nil {
 		return 0, err
 	}
 	return number, addWords(ctx, q, t)

@@ -1,6 +1,6 @@
 -- name: AddUser :execrows
-INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
+INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
 ON CONFLICT (name_key) DO NOTHING;
 
 -- name: UserByName :one

@@ -6,9 +6,9 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason,
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
-    merged_into, version, entries)
+    merged_into, version, entries, assigned_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -69,7 +69,7 @@ SELECT count(DISTINCT newest.endpoint_id) FROM (
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec

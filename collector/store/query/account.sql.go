@@ -69,20 +69,21 @@ func (q *Queries) AddSetting(ctx context.Context, name string, value []byte, upd
 }
 
 const addUser = `-- name: AddUser :execrows
-INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
+INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
 ON CONFLICT (name_key) DO NOTHING
 `
 
 type AddUserParams struct {
-	ID        string
-	Name      string
-	NameKey   string
-	Mail      string
-	Role      string
-	Language  string
-	Password  string
-	CreatedAt int64
+	ID           string
+	Name         string
+	NameKey      string
+	Mail         string
+	Role         string
+	Language     string
+	Password     string
+	CreatedAt    int64
+	TakesTickets int32
 }
 
 func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error) {
@@ -95,6 +96,7 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 		arg.Language,
 		arg.Password,
 		arg.CreatedAt,
+		arg.TakesTickets,
 	)
 	if err != nil {
 		return 0, err
@@ -139,7 +141,7 @@ func (q *Queries) DeleteSession(ctx context.Context, token string) error {
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at FROM users ORDER BY name_key
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users ORDER BY name_key
 `
 
 func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
@@ -161,6 +163,9 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.Password,
 			&i.CreatedAt,
 			&i.DisabledAt,
+			&i.TakesTickets,
+			&i.OpenCap,
+			&i.AssignedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -247,7 +252,7 @@ func (q *Queries) TakeOneTimeLink(ctx context.Context, secretHash []byte) (TakeO
 }
 
 const userByID = `-- name: UserByID :one
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at FROM users WHERE id = $1
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users WHERE id = $1
 `
 
 func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
@@ -263,12 +268,15 @@ func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
 		&i.Password,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.TakesTickets,
+		&i.OpenCap,
+		&i.AssignedAt,
 	)
 	return i, err
 }
 
 const userByName = `-- name: UserByName :one
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at FROM users WHERE name_key = $1
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users WHERE name_key = $1
 `
 
 func (q *Queries) UserByName(ctx context.Context, nameKey string) (User, error) {
@@ -284,6 +292,9 @@ func (q *Queries) UserByName(ctx context.Context, nameKey string) (User, error) 
 		&i.Password,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.TakesTickets,
+		&i.OpenCap,
+		&i.AssignedAt,
 	)
 	return i, err
 }

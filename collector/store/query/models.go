@@ -4,6 +4,13 @@
 
 package query
 
+type Absence struct {
+	UserID  string
+	FromAt  int64
+	UntilAt int64
+	Reason  string
+}
+
 type ApiToken struct {
 	SecretHash []byte
 	UserID     string
@@ -223,6 +230,14 @@ type Setting struct {
 	UpdatedAt int64
 }
 
+type Skill struct {
+	UserID   string
+	Kind     string
+	Value    string
+	ValueKey string
+	Level    int32
+}
+
 type Snapshot struct {
 	EndpointID string
 	ID         string
@@ -293,6 +308,7 @@ type Ticket struct {
 	MergedInto       int32
 	Version          int32
 	Entries          int32
+	AssignedBy       string
 }
 
 type TicketEntry struct {
@@ -313,13 +329,16 @@ type TicketWord struct {
 }
 
 type User struct {
-	ID         string
-	Name       string
-	NameKey    string
-	Mail       string
-	Role       string
-	Language   string
-	Password   string
-	CreatedAt  int64
-	DisabledAt int64
+	ID           string
+	Name         string
+	NameKey      string
+	Mail         string
+	Role         string
+	Language     string
+	Password     string
+	CreatedAt    int64
+	DisabledAt   int64
+	TakesTickets int32
+	OpenCap      int32
+	AssignedAt   int64
 }

@@ -73,9 +73,9 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason,
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
-    merged_into, version, entries)
+    merged_into, version, entries, assigned_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -112,6 +112,7 @@ type AddTicketParams struct {
 	MergedInto       int32
 	Version          int32
 	Entries          int32
+	AssignedBy       string
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -148,6 +149,7 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.MergedInto,
 		arg.Version,
 		arg.Entries,
+		arg.AssignedBy,
 	)
 	if err != nil {
 		return 0, err
@@ -270,7 +272,7 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 }
 
 const listTickets = `-- name: ListTickets :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 JOIN ticket_words w ON w.number = t.number
@@ -364,6 +366,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 			&i.Ticket.MergedInto,
 			&i.Ticket.Version,
 			&i.Ticket.Entries,
+			&i.Ticket.AssignedBy,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -382,7 +385,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -422,6 +425,7 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.MergedInto,
 		&i.Version,
 		&i.Entries,
+		&i.AssignedBy,
 	)
 	return i, err
 }
@@ -527,7 +531,7 @@ const saveTicket = `-- name: SaveTicket :execrows
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -554,6 +558,7 @@ type SaveTicketParams struct {
 	UpdatedAt        int64
 	EndpointID       string
 	MergedInto       int32
+	AssignedBy       string
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -581,6 +586,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.UpdatedAt,
 		arg.EndpointID,
 		arg.MergedInto,
+		arg.AssignedBy,
 	)
 	if err != nil {
 		return 0, err
@@ -598,7 +604,7 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -637,12 +643,13 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.MergedInto,
 		&i.Version,
 		&i.Entries,
+		&i.AssignedBy,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -681,12 +688,13 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.MergedInto,
 		&i.Version,
 		&i.Entries,
+		&i.AssignedBy,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -738,6 +746,7 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.MergedInto,
 		&i.Ticket.Version,
 		&i.Ticket.Entries,
+		&i.Ticket.AssignedBy,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -757,7 +766,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -805,6 +814,7 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.MergedInto,
 			&i.Version,
 			&i.Entries,
+			&i.AssignedBy,
 		); err != nil {
 			return nil, err
 		}

@@ -1448,6 +1448,591 @@ func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
 	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
+// Technician is somebody who works on tickets, and which ones they get by
+// themselves.
+type Technician struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// technician | lead | administrator.
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// False: they have only what they take or are given by hand.
+	TakesTickets bool `protobuf:"varint,3,opt,name=takes_tickets,json=takesTickets,proto3" json:"takes_tickets,omitempty"`
+	// Most open tickets they get by themselves.
+	Cap int32 `protobuf:"varint,4,opt,name=cap,proto3" json:"cap,omitempty"`
+	// Sorted by kind and value.
+	Skills []*Skill `protobuf:"bytes,5,rep,name=skills,proto3" json:"skills,omitempty"`
+	// Those that are not over yet, sorted by time.
+	Absences []*Absence `protobuf:"bytes,6,rep,name=absences,proto3" json:"absences,omitempty"`
+	// Tickets that they have and that are new or open.
+	Open int32 `protobuf:"varint,7,opt,name=open,proto3" json:"open,omitempty"`
+	// When they last got one by themselves; unset: never.
+	AssignedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=assigned_at,json=assignedAt,proto3" json:"assigned_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Technician) Reset() {
+	*x = Technician{}
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Technician) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Technician) ProtoMessage() {}
+
+func (x *Technician) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Technician.ProtoReflect.Descriptor instead.
+func (*Technician) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Technician) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Technician) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Technician) GetTakesTickets() bool {
+	if x != nil {
+		return x.TakesTickets
+	}
+	return false
+}
+
+func (x *Technician) GetCap() int32 {
+	if x != nil {
+		return x.Cap
+	}
+	return 0
+}
+
+func (x *Technician) GetSkills() []*Skill {
+	if x != nil {
+		return x.Skills
+	}
+	return nil
+}
+
+func (x *Technician) GetAbsences() []*Absence {
+	if x != nil {
+		return x.Absences
+	}
+	return nil
+}
+
+func (x *Technician) GetOpen() int32 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Technician) GetAssignedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AssignedAt
+	}
+	return nil
+}
+
+// Absence is a time in which somebody gets no tickets.
+type Absence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	From  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first moment they are there again.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// For the colleagues; may be empty.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Absence) Reset() {
+	*x = Absence{}
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Absence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Absence) ProtoMessage() {}
+
+func (x *Absence) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Absence.ProtoReflect.Descriptor instead.
+func (*Absence) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Absence) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Absence) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Absence) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ListTechniciansRequest is empty: it is the whole team.
+type ListTechniciansRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTechniciansRequest) Reset() {
+	*x = ListTechniciansRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTechniciansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTechniciansRequest) ProtoMessage() {}
+
+func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
+func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
+}
+
+// ListTechniciansResponse is sorted by name.
+type ListTechniciansResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Technicians   []*Technician          `protobuf:"bytes,1,rep,name=technicians,proto3" json:"technicians,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTechniciansResponse) Reset() {
+	*x = ListTechniciansResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTechniciansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTechniciansResponse) ProtoMessage() {}
+
+func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
+func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
+	if x != nil {
+		return x.Technicians
+	}
+	return nil
+}
+
+// SetTechnicianRequest puts skills and absences in the place of those there, and
+// takes_tickets and cap (0: the desk's own, 40) as they are.
+type SetTechnicianRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name says who; role, open and assigned_at are not looked at.
+	Technician    *Technician `protobuf:"bytes,1,opt,name=technician,proto3" json:"technician,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTechnicianRequest) Reset() {
+	*x = SetTechnicianRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTechnicianRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTechnicianRequest) ProtoMessage() {}
+
+func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
+func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SetTechnicianRequest) GetTechnician() *Technician {
+	if x != nil {
+		return x.Technician
+	}
+	return nil
+}
+
+// SetTechnicianResponse is how they are now.
+type SetTechnicianResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Technician    *Technician            `protobuf:"bytes,1,opt,name=technician,proto3" json:"technician,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTechnicianResponse) Reset() {
+	*x = SetTechnicianResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTechnicianResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTechnicianResponse) ProtoMessage() {}
+
+func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
+func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SetTechnicianResponse) GetTechnician() *Technician {
+	if x != nil {
+		return x.Technician
+	}
+	return nil
+}
+
+// PreviewTechnicianRequest is a change and a time to try it on.
+type PreviewTechnicianRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Technician *Technician            `protobuf:"bytes,1,opt,name=technician,proto3" json:"technician,omitempty"`
+	// Tickets of this many days, at most 366; 0: 30.
+	Days          int32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTechnicianRequest) Reset() {
+	*x = PreviewTechnicianRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTechnicianRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTechnicianRequest) ProtoMessage() {}
+
+func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
+func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
+	if x != nil {
+		return x.Technician
+	}
+	return nil
+}
+
+func (x *PreviewTechnicianRequest) GetDays() int32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+// PreviewTechnicianResponse compares the team as it is with the changed one, both
+// given the same tickets in the same order, with no ticket open at first.
+type PreviewTechnicianResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many tickets were tried; the newest 20,000 at most.
+	Tickets int32 `protobuf:"varint,1,opt,name=tickets,proto3" json:"tickets,omitempty"`
+	// What each has in both, sorted by name; an empty name is nobody.
+	Loads []*PreviewTechnicianResponse_Load `protobuf:"bytes,2,rep,name=loads,proto3" json:"loads,omitempty"`
+	// Tickets that go to somebody else, newest first, at most 50.
+	Moved         []*PreviewTechnicianResponse_Moved `protobuf:"bytes,3,rep,name=moved,proto3" json:"moved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTechnicianResponse) Reset() {
+	*x = PreviewTechnicianResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTechnicianResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTechnicianResponse) ProtoMessage() {}
+
+func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
+func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PreviewTechnicianResponse) GetTickets() int32 {
+	if x != nil {
+		return x.Tickets
+	}
+	return 0
+}
+
+func (x *PreviewTechnicianResponse) GetLoads() []*PreviewTechnicianResponse_Load {
+	if x != nil {
+		return x.Loads
+	}
+	return nil
+}
+
+func (x *PreviewTechnicianResponse) GetMoved() []*PreviewTechnicianResponse_Moved {
+	if x != nil {
+		return x.Moved
+	}
+	return nil
+}
+
+type PreviewTechnicianResponse_Load struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Before        int32                  `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`
+	After         int32                  `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTechnicianResponse_Load) Reset() {
+	*x = PreviewTechnicianResponse_Load{}
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTechnicianResponse_Load) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
+
+func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
+func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30, 0}
+}
+
+func (x *PreviewTechnicianResponse_Load) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PreviewTechnicianResponse_Load) GetBefore() int32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *PreviewTechnicianResponse_Load) GetAfter() int32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type PreviewTechnicianResponse_Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Before        string                 `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTechnicianResponse_Moved) Reset() {
+	*x = PreviewTechnicianResponse_Moved{}
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTechnicianResponse_Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
+
+func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
+func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30, 1}
+}
+
+func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *PreviewTechnicianResponse_Moved) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *PreviewTechnicianResponse_Moved) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 var File_constat_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_v1_desk_proto_rawDesc = "" +
@@ -1557,7 +2142,50 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x18\n" +
-	"\x16RevokeEndpointResponse2\xfc\x06\n" +
+	"\x16RevokeEndpointResponse\"\x98\x02\n" +
+	"\n" +
+	"Technician\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12#\n" +
+	"\rtakes_tickets\x18\x03 \x01(\bR\ftakesTickets\x12\x10\n" +
+	"\x03cap\x18\x04 \x01(\x05R\x03cap\x12)\n" +
+	"\x06skills\x18\x05 \x03(\v2\x11.constat.v1.SkillR\x06skills\x12/\n" +
+	"\babsences\x18\x06 \x03(\v2\x13.constat.v1.AbsenceR\babsences\x12\x12\n" +
+	"\x04open\x18\a \x01(\x05R\x04open\x12;\n" +
+	"\vassigned_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"assignedAt\"\x83\x01\n" +
+	"\aAbsence\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x18\n" +
+	"\x16ListTechniciansRequest\"S\n" +
+	"\x17ListTechniciansResponse\x128\n" +
+	"\vtechnicians\x18\x01 \x03(\v2\x16.constat.v1.TechnicianR\vtechnicians\"N\n" +
+	"\x14SetTechnicianRequest\x126\n" +
+	"\n" +
+	"technician\x18\x01 \x01(\v2\x16.constat.v1.TechnicianR\n" +
+	"technician\"O\n" +
+	"\x15SetTechnicianResponse\x126\n" +
+	"\n" +
+	"technician\x18\x01 \x01(\v2\x16.constat.v1.TechnicianR\n" +
+	"technician\"f\n" +
+	"\x18PreviewTechnicianRequest\x126\n" +
+	"\n" +
+	"technician\x18\x01 \x01(\v2\x16.constat.v1.TechnicianR\n" +
+	"technician\x12\x12\n" +
+	"\x04days\x18\x02 \x01(\x05R\x04days\"\xd3\x02\n" +
+	"\x19PreviewTechnicianResponse\x12\x18\n" +
+	"\atickets\x18\x01 \x01(\x05R\atickets\x12@\n" +
+	"\x05loads\x18\x02 \x03(\v2*.constat.v1.PreviewTechnicianResponse.LoadR\x05loads\x12A\n" +
+	"\x05moved\x18\x03 \x03(\v2+.constat.v1.PreviewTechnicianResponse.MovedR\x05moved\x1aH\n" +
+	"\x04Load\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x05R\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x05R\x05after\x1aM\n" +
+	"\x05Moved\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after2\x90\t\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -1569,7 +2197,10 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vGetEndpoint\x12\x1e.constat.v1.GetEndpointRequest\x1a\x1f.constat.v1.GetEndpointResponse\x12N\n" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
 	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12W\n" +
-	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12Z\n" +
+	"\x0fListTechnicians\x12\".constat.v1.ListTechniciansRequest\x1a#.constat.v1.ListTechniciansResponse\x12T\n" +
+	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12`\n" +
+	"\x11PreviewTechnician\x12$.constat.v1.PreviewTechnicianRequest\x1a%.constat.v1.PreviewTechnicianResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_desk_proto_rawDescOnce sync.Once
@@ -1583,88 +2214,116 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_constat_v1_desk_proto_goTypes = []any{
-	(*ListTicketsRequest)(nil),     // 0: constat.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),    // 1: constat.v1.ListTicketsResponse
-	(*GetTicketRequest)(nil),       // 2: constat.v1.GetTicketRequest
-	(*GetTicketResponse)(nil),      // 3: constat.v1.GetTicketResponse
-	(*CreateTicketRequest)(nil),    // 4: constat.v1.CreateTicketRequest
-	(*CreateTicketResponse)(nil),   // 5: constat.v1.CreateTicketResponse
-	(*UpdateTicketRequest)(nil),    // 6: constat.v1.UpdateTicketRequest
-	(*UpdateTicketResponse)(nil),   // 7: constat.v1.UpdateTicketResponse
-	(*AddEntryRequest)(nil),        // 8: constat.v1.AddEntryRequest
-	(*AddEntryResponse)(nil),       // 9: constat.v1.AddEntryResponse
-	(*MergeTicketRequest)(nil),     // 10: constat.v1.MergeTicketRequest
-	(*MergeTicketResponse)(nil),    // 11: constat.v1.MergeTicketResponse
-	(*Endpoint)(nil),               // 12: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),   // 13: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),  // 14: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),     // 15: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),    // 16: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),     // 17: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),    // 18: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),        // 19: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),       // 20: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),  // 21: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil), // 22: constat.v1.RevokeEndpointResponse
-	(*Ticket)(nil),                 // 23: constat.v1.Ticket
-	(*TicketEntry)(nil),            // 24: constat.v1.TicketEntry
-	(*TicketDraft)(nil),            // 25: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
-	(*Snapshot)(nil),               // 27: constat.v1.Snapshot
-	(*Change)(nil),                 // 28: constat.v1.Change
-	(*Diagnosis)(nil),              // 29: constat.v1.Diagnosis
-	(*Progress)(nil),               // 30: constat.v1.Progress
+	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
+	(*GetTicketRequest)(nil),                // 2: constat.v1.GetTicketRequest
+	(*GetTicketResponse)(nil),               // 3: constat.v1.GetTicketResponse
+	(*CreateTicketRequest)(nil),             // 4: constat.v1.CreateTicketRequest
+	(*CreateTicketResponse)(nil),            // 5: constat.v1.CreateTicketResponse
+	(*UpdateTicketRequest)(nil),             // 6: constat.v1.UpdateTicketRequest
+	(*UpdateTicketResponse)(nil),            // 7: constat.v1.UpdateTicketResponse
+	(*AddEntryRequest)(nil),                 // 8: constat.v1.AddEntryRequest
+	(*AddEntryResponse)(nil),                // 9: constat.v1.AddEntryResponse
+	(*MergeTicketRequest)(nil),              // 10: constat.v1.MergeTicketRequest
+	(*MergeTicketResponse)(nil),             // 11: constat.v1.MergeTicketResponse
+	(*Endpoint)(nil),                        // 12: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),            // 13: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),           // 14: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),              // 15: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),             // 16: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),              // 17: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),             // 18: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                 // 19: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                // 20: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),           // 21: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),          // 22: constat.v1.RevokeEndpointResponse
+	(*Technician)(nil),                      // 23: constat.v1.Technician
+	(*Absence)(nil),                         // 24: constat.v1.Absence
+	(*ListTechniciansRequest)(nil),          // 25: constat.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),         // 26: constat.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),            // 27: constat.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),           // 28: constat.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),        // 29: constat.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),       // 30: constat.v1.PreviewTechnicianResponse
+	(*PreviewTechnicianResponse_Load)(nil),  // 31: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 32: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 33: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 34: constat.v1.TicketEntry
+	(*TicketDraft)(nil),                     // 35: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 36: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 37: constat.v1.Snapshot
+	(*Change)(nil),                          // 38: constat.v1.Change
+	(*Diagnosis)(nil),                       // 39: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 40: constat.v1.Progress
+	(*Skill)(nil),                           // 41: constat.v1.Skill
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	23, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	23, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	24, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	25, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	23, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	23, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	24, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	23, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	26, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	26, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	26, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	33, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	33, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	34, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	35, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	33, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	33, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	34, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	33, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	36, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	36, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	36, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	27, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	28, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	29, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	27, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	26, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	30, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	29, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	0,  // 20: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 21: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 22: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 23: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 24: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	10, // 25: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 26: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	15, // 27: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	17, // 28: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	19, // 29: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	21, // 30: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	1,  // 31: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 32: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 33: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 34: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 35: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	11, // 36: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 37: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	16, // 38: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	18, // 39: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	20, // 40: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	22, // 41: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	31, // [31:42] is the sub-list for method output_type
-	20, // [20:31] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	37, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	38, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	39, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	37, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	36, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	40, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	39, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	41, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	24, // 21: constat.v1.Technician.absences:type_name -> constat.v1.Absence
+	36, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	36, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	36, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	23, // 25: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
+	23, // 26: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
+	23, // 27: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
+	23, // 28: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
+	31, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	32, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	0,  // 31: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 32: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 33: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 34: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 35: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	10, // 36: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 37: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	15, // 38: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	17, // 39: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	19, // 40: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	21, // 41: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	25, // 42: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	27, // 43: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	29, // 44: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	1,  // 45: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 46: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 47: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 48: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	9,  // 49: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	11, // 50: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 51: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	16, // 52: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	18, // 53: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	20, // 54: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	22, // 55: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	26, // 56: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	28, // 57: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	30, // 58: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	45, // [45:59] is the sub-list for method output_type
+	31, // [31:45] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -1689,7 +2348,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,17 +19,20 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DeskService_ListTickets_FullMethodName    = "/constat.v1.DeskService/ListTickets"
-	DeskService_GetTicket_FullMethodName      = "/constat.v1.DeskService/GetTicket"
-	DeskService_CreateTicket_FullMethodName   = "/constat.v1.DeskService/CreateTicket"
-	DeskService_UpdateTicket_FullMethodName   = "/constat.v1.DeskService/UpdateTicket"
-	DeskService_AddEntry_FullMethodName       = "/constat.v1.DeskService/AddEntry"
-	DeskService_MergeTicket_FullMethodName    = "/constat.v1.DeskService/MergeTicket"
-	DeskService_ListEndpoints_FullMethodName  = "/constat.v1.DeskService/ListEndpoints"
-	DeskService_GetEndpoint_FullMethodName    = "/constat.v1.DeskService/GetEndpoint"
-	DeskService_GetSnapshot_FullMethodName    = "/constat.v1.DeskService/GetSnapshot"
-	DeskService_Diagnose_FullMethodName       = "/constat.v1.DeskService/Diagnose"
-	DeskService_RevokeEndpoint_FullMethodName = "/constat.v1.DeskService/RevokeEndpoint"
+	DeskService_ListTickets_FullMethodName       = "/constat.v1.DeskService/ListTickets"
+	DeskService_GetTicket_FullMethodName         = "/constat.v1.DeskService/GetTicket"
+	DeskService_CreateTicket_FullMethodName      = "/constat.v1.DeskService/CreateTicket"
+	DeskService_UpdateTicket_FullMethodName      = "/constat.v1.DeskService/UpdateTicket"
+	DeskService_AddEntry_FullMethodName          = "/constat.v1.DeskService/AddEntry"
+	DeskService_MergeTicket_FullMethodName       = "/constat.v1.DeskService/MergeTicket"
+	DeskService_ListEndpoints_FullMethodName     = "/constat.v1.DeskService/ListEndpoints"
+	DeskService_GetEndpoint_FullMethodName       = "/constat.v1.DeskService/GetEndpoint"
+	DeskService_GetSnapshot_FullMethodName       = "/constat.v1.DeskService/GetSnapshot"
+	DeskService_Diagnose_FullMethodName          = "/constat.v1.DeskService/Diagnose"
+	DeskService_RevokeEndpoint_FullMethodName    = "/constat.v1.DeskService/RevokeEndpoint"
+	DeskService_ListTechnicians_FullMethodName   = "/constat.v1.DeskService/ListTechnicians"
+	DeskService_SetTechnician_FullMethodName     = "/constat.v1.DeskService/SetTechnician"
+	DeskService_PreviewTechnician_FullMethodName = "/constat.v1.DeskService/PreviewTechnician"
 )
 
 // DeskServiceClient is the client API for DeskService service.
@@ -55,6 +58,13 @@ type DeskServiceClient interface {
 	Diagnose(ctx context.Context, in *DiagnoseRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiagnoseResponse], error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
+	// ListTechnicians is the team: who knows what, is away, and has how many.
+	ListTechnicians(ctx context.Context, in *ListTechniciansRequest, opts ...grpc.CallOption) (*ListTechniciansResponse, error)
+	// SetTechnician changes what one of the team gets; it takes a lead.
+	SetTechnician(ctx context.Context, in *SetTechnicianRequest, opts ...grpc.CallOption) (*SetTechnicianResponse, error)
+	// PreviewTechnician tells who would have had the tickets of the past if one of
+	// the team had been so. It changes nothing.
+	PreviewTechnician(ctx context.Context, in *PreviewTechnicianRequest, opts ...grpc.CallOption) (*PreviewTechnicianResponse, error)
 }
 
 type deskServiceClient struct {
@@ -184,6 +194,36 @@ func (c *deskServiceClient) RevokeEndpoint(ctx context.Context, in *RevokeEndpoi
 	return out, nil
 }
 
+func (c *deskServiceClient) ListTechnicians(ctx context.Context, in *ListTechniciansRequest, opts ...grpc.CallOption) (*ListTechniciansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTechniciansResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListTechnicians_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) SetTechnician(ctx context.Context, in *SetTechnicianRequest, opts ...grpc.CallOption) (*SetTechnicianResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetTechnicianResponse)
+	err := c.cc.Invoke(ctx, DeskService_SetTechnician_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) PreviewTechnician(ctx context.Context, in *PreviewTechnicianRequest, opts ...grpc.CallOption) (*PreviewTechnicianResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewTechnicianResponse)
+	err := c.cc.Invoke(ctx, DeskService_PreviewTechnician_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DeskServiceServer is the server API for DeskService service.
 // All implementations must embed UnimplementedDeskServiceServer
 // for forward compatibility.
@@ -207,6 +247,13 @@ type DeskServiceServer interface {
 	Diagnose(*DiagnoseRequest, grpc.ServerStreamingServer[DiagnoseResponse]) error
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
+	// ListTechnicians is the team: who knows what, is away, and has how many.
+	ListTechnicians(context.Context, *ListTechniciansRequest) (*ListTechniciansResponse, error)
+	// SetTechnician changes what one of the team gets; it takes a lead.
+	SetTechnician(context.Context, *SetTechnicianRequest) (*SetTechnicianResponse, error)
+	// PreviewTechnician tells who would have had the tickets of the past if one of
+	// the team had been so. It changes nothing.
+	PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error)
 	mustEmbedUnimplementedDeskServiceServer()
 }
 
@@ -249,6 +296,15 @@ func (UnimplementedDeskServiceServer) Diagnose(*DiagnoseRequest, grpc.ServerStre
 }
 func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeEndpoint not implemented")
+}
+func (UnimplementedDeskServiceServer) ListTechnicians(context.Context, *ListTechniciansRequest) (*ListTechniciansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTechnicians not implemented")
+}
+func (UnimplementedDeskServiceServer) SetTechnician(context.Context, *SetTechnicianRequest) (*SetTechnicianResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetTechnician not implemented")
+}
+func (UnimplementedDeskServiceServer) PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewTechnician not implemented")
 }
 func (UnimplementedDeskServiceServer) mustEmbedUnimplementedDeskServiceServer() {}
 func (UnimplementedDeskServiceServer) testEmbeddedByValue()                     {}
@@ -462,6 +518,60 @@ func _DeskService_RevokeEndpoint_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_ListTechnicians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTechniciansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListTechnicians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListTechnicians_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListTechnicians(ctx, req.(*ListTechniciansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_SetTechnician_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetTechnicianRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).SetTechnician(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_SetTechnician_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).SetTechnician(ctx, req.(*SetTechnicianRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_PreviewTechnician_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewTechnicianRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).PreviewTechnician(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_PreviewTechnician_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).PreviewTechnician(ctx, req.(*PreviewTechnicianRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DeskService_ServiceDesc is the grpc.ServiceDesc for DeskService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -508,6 +618,18 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeEndpoint",
 			Handler:    _DeskService_RevokeEndpoint_Handler,
+		},
+		{
+			MethodName: "ListTechnicians",
+			Handler:    _DeskService_ListTechnicians_Handler,
+		},
+		{
+			MethodName: "SetTechnician",
+			Handler:    _DeskService_SetTechnician_Handler,
+		},
+		{
+			MethodName: "PreviewTechnician",
+			Handler:    _DeskService_PreviewTechnician_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -323,7 +323,7 @@ type TicketEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	At    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// message | note | diagnosis | remedy | change | sla.
+	// message | note | diagnosis | remedy | change | assignment | sla.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Name of who did it; "constat" for the system itself.
 	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
@@ -332,6 +332,7 @@ type TicketEntry struct {
 	Text          string         `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	Diagnosis     *Diagnosis     `protobuf:"bytes,7,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
 	Changes       []*FieldChange `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
+	Assignment    *Assignment    `protobuf:"bytes,9,opt,name=assignment,proto3" json:"assignment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +423,329 @@ func (x *TicketEntry) GetChanges() []*FieldChange {
 	return nil
 }
 
+func (x *TicketEntry) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+// Assignment is how it was decided who gets a ticket. It stands in the timeline,
+// so that "why not Léa?" has an answer later too.
+type Assignment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: nobody could get it.
+	Assignee string  `protobuf:"bytes,1,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	Matter   *Matter `protobuf:"bytes,2,opt,name=matter,proto3" json:"matter,omitempty"`
+	// The whole team, best first.
+	Candidates    []*Candidate `protobuf:"bytes,3,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Assignment) Reset() {
+	*x = Assignment{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Assignment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Assignment) ProtoMessage() {}
+
+func (x *Assignment) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
+func (*Assignment) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Assignment) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *Assignment) GetMatter() *Matter {
+	if x != nil {
+		return x.Matter
+	}
+	return nil
+}
+
+func (x *Assignment) GetCandidates() []*Candidate {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+// Matter is what a ticket is about, as far as that finds a technician.
+type Matter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// network | wifi | printer | usb | hardware | os | software | cisco.
+	Domains []string `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	Brand   string   `protobuf:"bytes,2,opt,name=brand,proto3" json:"brand,omitempty"`
+	// What it is about, as the diagnosis names it ("HP LaserJet M404").
+	Product string `protobuf:"bytes,3,opt,name=product,proto3" json:"product,omitempty"`
+	// The requester's, BCP 47.
+	Language string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	// What tells the domains: diagnosis | category | text | nothing.
+	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// The requester's words; only inside the collector.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Matter) Reset() {
+	*x = Matter{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Matter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Matter) ProtoMessage() {}
+
+func (x *Matter) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Matter.ProtoReflect.Descriptor instead.
+func (*Matter) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Matter) GetDomains() []string {
+	if x != nil {
+		return x.Domains
+	}
+	return nil
+}
+
+func (x *Matter) GetBrand() string {
+	if x != nil {
+		return x.Brand
+	}
+	return ""
+}
+
+func (x *Matter) GetProduct() string {
+	if x != nil {
+		return x.Product
+	}
+	return ""
+}
+
+func (x *Matter) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Matter) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Matter) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// Candidate is one of the team, and how they stood to a ticket.
+type Candidate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// chosen | knowsLess | moreOpen | servedLater | laterName | otherLanguage |
+	// full | absent | takesNone.
+	Verdict string `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Their skills that the matter asks for.
+	Matched []*Skill `protobuf:"bytes,3,rep,name=matched,proto3" json:"matched,omitempty"`
+	// What these are worth together.
+	Points int32 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"`
+	// Tickets they had, and may have.
+	Open          int32                  `protobuf:"varint,5,opt,name=open,proto3" json:"open,omitempty"`
+	Cap           int32                  `protobuf:"varint,6,opt,name=cap,proto3" json:"cap,omitempty"`
+	AbsentUntil   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=absent_until,json=absentUntil,proto3" json:"absent_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Candidate) Reset() {
+	*x = Candidate{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Candidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Candidate) ProtoMessage() {}
+
+func (x *Candidate) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
+func (*Candidate) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Candidate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Candidate) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Candidate) GetMatched() []*Skill {
+	if x != nil {
+		return x.Matched
+	}
+	return nil
+}
+
+func (x *Candidate) GetPoints() int32 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *Candidate) GetOpen() int32 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Candidate) GetCap() int32 {
+	if x != nil {
+		return x.Cap
+	}
+	return 0
+}
+
+func (x *Candidate) GetAbsentUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AbsentUntil
+	}
+	return nil
+}
+
+// Skill is something that a technician knows.
+type Skill struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// brand | product | domain | language.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// "Cisco", "LaserJet M404", a domain of the catalog, a BCP 47 tag.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// 1: knows it, 2: knows it well, 3: is whom others ask.
+	Level         int32 `protobuf:"varint,3,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Skill) Reset() {
+	*x = Skill{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Skill) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Skill) ProtoMessage() {}
+
+func (x *Skill) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Skill.ProtoReflect.Descriptor instead.
+func (*Skill) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Skill) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Skill) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Skill) GetLevel() int32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
 // FieldChange is one field of a ticket before and after.
 type FieldChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -434,7 +758,7 @@ type FieldChange struct {
 
 func (x *FieldChange) Reset() {
 	*x = FieldChange{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +770,7 @@ func (x *FieldChange) String() string {
 func (*FieldChange) ProtoMessage() {}
 
 func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +783,7 @@ func (x *FieldChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
 func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FieldChange) GetField() string {
@@ -508,7 +832,7 @@ type TicketDraft struct {
 
 func (x *TicketDraft) Reset() {
 	*x = TicketDraft{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +844,7 @@ func (x *TicketDraft) String() string {
 func (*TicketDraft) ProtoMessage() {}
 
 func (x *TicketDraft) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +857,7 @@ func (x *TicketDraft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketDraft.ProtoReflect.Descriptor instead.
 func (*TicketDraft) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TicketDraft) GetId() string {
@@ -632,7 +956,7 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04mail\x18\x03 \x01(\tR\x04mail\"\x8e\x02\n" +
+	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xc6\x02\n" +
 	"\vTicketEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -642,7 +966,36 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"actor_role\x18\x05 \x01(\tR\tactorRole\x12\x12\n" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x123\n" +
 	"\tdiagnosis\x18\a \x01(\v2\x15.constat.v1.DiagnosisR\tdiagnosis\x121\n" +
-	"\achanges\x18\b \x03(\v2\x17.constat.v1.FieldChangeR\achanges\"Q\n" +
+	"\achanges\x18\b \x03(\v2\x17.constat.v1.FieldChangeR\achanges\x126\n" +
+	"\n" +
+	"assignment\x18\t \x01(\v2\x16.constat.v1.AssignmentR\n" +
+	"assignment\"\x8b\x01\n" +
+	"\n" +
+	"Assignment\x12\x1a\n" +
+	"\bassignee\x18\x01 \x01(\tR\bassignee\x12*\n" +
+	"\x06matter\x18\x02 \x01(\v2\x12.constat.v1.MatterR\x06matter\x125\n" +
+	"\n" +
+	"candidates\x18\x03 \x03(\v2\x15.constat.v1.CandidateR\n" +
+	"candidates\"\x9a\x01\n" +
+	"\x06Matter\x12\x18\n" +
+	"\adomains\x18\x01 \x03(\tR\adomains\x12\x14\n" +
+	"\x05brand\x18\x02 \x01(\tR\x05brand\x12\x18\n" +
+	"\aproduct\x18\x03 \x01(\tR\aproduct\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\xe3\x01\n" +
+	"\tCandidate\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\averdict\x18\x02 \x01(\tR\averdict\x12+\n" +
+	"\amatched\x18\x03 \x03(\v2\x11.constat.v1.SkillR\amatched\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\x05R\x06points\x12\x12\n" +
+	"\x04open\x18\x05 \x01(\x05R\x04open\x12\x10\n" +
+	"\x03cap\x18\x06 \x01(\x05R\x03cap\x12=\n" +
+	"\fabsent_until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vabsentUntil\"G\n" +
+	"\x05Skill\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
+	"\x05level\x18\x03 \x01(\x05R\x05level\"Q\n" +
 	"\vFieldChange\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
@@ -670,31 +1023,40 @@ func file_constat_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_constat_v1_ticket_proto_rawDescData
 }
 
-var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Ticket)(nil),                // 0: constat.v1.Ticket
 	(*Person)(nil),                // 1: constat.v1.Person
 	(*TicketEntry)(nil),           // 2: constat.v1.TicketEntry
-	(*FieldChange)(nil),           // 3: constat.v1.FieldChange
-	(*TicketDraft)(nil),           // 4: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 6: constat.v1.Diagnosis
+	(*Assignment)(nil),            // 3: constat.v1.Assignment
+	(*Matter)(nil),                // 4: constat.v1.Matter
+	(*Candidate)(nil),             // 5: constat.v1.Candidate
+	(*Skill)(nil),                 // 6: constat.v1.Skill
+	(*FieldChange)(nil),           // 7: constat.v1.FieldChange
+	(*TicketDraft)(nil),           // 8: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 10: constat.v1.Diagnosis
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
-	1, // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
-	5, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
-	5, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
-	5, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
-	5, // 4: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
-	6, // 5: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
-	3, // 6: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
-	1, // 7: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	5, // 8: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
+	9,  // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
+	9,  // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
+	9,  // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
+	9,  // 4: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
+	10, // 5: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
+	7,  // 6: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
+	3,  // 7: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
+	4,  // 8: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
+	5,  // 9: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
+	6,  // 10: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
+	9,  // 11: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	1,  // 12: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
+	9,  // 13: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -709,7 +1071,7 @@ func file_constat_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_ticket_proto_rawDesc), len(file_constat_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
