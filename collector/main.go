@@ -29,6 +29,7 @@ func rootCommand() *cobra.Command {
 		quickstartCommand(&o),
 		tokenCommand(&o),
 		userCommand(&o),
+		teamCommand(&o),
 		ticketCommand(&o),
 		endpointCommand(&o),
 		gearCommand(&o),

@@ -93,7 +93,7 @@ func ticketCommand(o *options) *cobra.Command {
 			t := m.(*constatv1.MergeTicketResponse).GetTicket()
 			fmt.Fprintf(w, "It is part of ticket %d now: %s.\n", t.GetNumber(), t.GetTitle())
 		})
-	cmd.AddCommand(list, search, show, assign, merge, diagnoseCommand(o))
+	cmd.AddCommand(list, search, show, assign, whyCommand(o), merge, diagnoseCommand(o))
 	return cmd
 }
 

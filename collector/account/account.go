@@ -95,8 +95,8 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if err != nil {
 		return User{}, err
 	}
-	var takes int32 // tickets, by themselves: who runs the house has other work
-	if role != "administrator" {
+	var takes int32 // tickets, by themselves: who leads or runs the house has other work
+	if role == "technician" {
 		takes = 1
 	}
 	err = a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {

@@ -144,7 +144,7 @@ func TestCalls(t *testing.T) {
 		t.Errorf("updated %v (%v)", updated, err)
 	}
 	got, err := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 1})
-	if err != nil || len(got.Timeline) != 3 {
+	if err != nil || len(got.Timeline) != 4 {
 		t.Errorf("got %v (%v)", got, err)
 	}
 	endpoints, err := client.ListEndpoints(technician, &constatv1.ListEndpointsRequest{Query: "pc"})

@@ -92,3 +92,26 @@ func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpoint
 	}
 	return &constatv1.RevokeEndpointResponse{}, nil
 }
+
+// ListTechnicians is desk.Technicians.
+func (s *Server) ListTechnicians(ctx context.Context, _ *constatv1.ListTechniciansRequest) (*constatv1.ListTechniciansResponse, error) {
+	team, err := s.desk.Technicians(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.ListTechniciansResponse{Technicians: team}, nil
+}
+
+// SetTechnician is desk.SetTechnician.
+func (s *Server) SetTechnician(ctx context.Context, r *constatv1.SetTechnicianRequest) (*constatv1.SetTechnicianResponse, error) {
+	one, err := s.desk.SetTechnician(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.SetTechnicianResponse{Technician: one}, nil
+}
+
+// PreviewTechnician is desk.PreviewTechnician.
+func (s *Server) PreviewTechnician(ctx context.Context, r *constatv1.PreviewTechnicianRequest) (*constatv1.PreviewTechnicianResponse, error) {
+	return s.desk.PreviewTechnician(ctx, actor(ctx), r)
+}

@@ -44,8 +44,15 @@ func TestQueueViews(t *testing.T) {
 	_, first := b.machineAsks("compta-07", "Claire", "first words", "internet", dnsDiagnosis)
 	_, second := b.machineAsks("compta-08", "Paul", "second words", "internet", dnsDiagnosis)
 	w := b.as("lea")
-	w.post(fmt.Sprintf("/tickets/%d", first), "version", "1", "statusWas", "new", "status", "closed")
-	w.post(fmt.Sprintf("/tickets/%d", second), "version", "1", "assigneeWas", "", "assignee", "lea")
+	holder := func(number int32) string {
+		ticket, err := b.desk.Ticket(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket.GetTicket().GetAssignee()
+	}
+	w.post(fmt.Sprintf("/tickets/%d", first), "version", "1", "statusWas", "new", "status", "closed", "assigneeWas", holder(first), "assignee", "")
+	w.post(fmt.Sprintf("/tickets/%d", second), "version", "1", "assigneeWas", holder(second), "assignee", "lea")
 	shows := func(address string, wanted ...int32) {
 		t.Helper()
 		var want, got []string

@@ -44,6 +44,10 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /gear/{id}", c.signedIn(c.device))
 	pages.Handle("GET /gear/{id}/ports/{port}", c.signedIn(c.devicePort))
 
+	pages.Handle("GET /team", c.signedIn(c.team))
+	pages.Handle("GET /team/{name}", c.signedIn(c.technician))
+	pages.Handle("POST /team/{name}", c.signedIn(c.setTechnician))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /style", c.signedIn(c.style))

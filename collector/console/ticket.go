@@ -20,6 +20,8 @@ type ticketView struct {
 	Timeline []*constatv1.TicketEntry
 	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
+	// AssignedWhy says why the assignee has it; empty: there is no reason to tell.
+	AssignedWhy string
 	// Socket is where its machine is plugged in; nil: not known.
 	Socket *socketView
 	// From is the number that was asked for, when it was merged into this one.
@@ -79,6 +81,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
+	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
 		return err
 	}

@@ -82,7 +82,11 @@ func (d *Desk) checkTechnician(r *constatv1.Technician) (*constatv1.Technician, 
 	if len(r.GetSkills()) > maxSkills || len(r.GetAbsences()) > maxAbsences {
 		return nil, problem(ErrInvalid, "that is too much: at most %d skills and %d absences", maxSkills, maxAbsences)
 	}
-	kept := &constatv1.Technician{Name: line(r.GetName(), maxName), TakesTickets: r.GetTakesTickets(), Cap: r.GetCap()}
+	limit := r.GetCap()
+	if limit == assignment.DefaultCap {
+		limit = 0
+	}
+	kept := &constatv1.Technician{Name: line(r.GetName(), maxName), TakesTickets: r.GetTakesTickets(), Cap: limit}
 	for _, s := range r.GetSkills() {
 		value := line(s.GetValue(), maxName)
 		switch {

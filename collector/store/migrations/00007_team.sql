@@ -7,7 +7,7 @@ ALTER TABLE users ADD COLUMN takes_tickets INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE users ADD COLUMN open_cap INTEGER NOT NULL DEFAULT 0;
 -- When they last got one that they did not take themselves.
 ALTER TABLE users ADD COLUMN assigned_at BIGINT NOT NULL DEFAULT 0;
-UPDATE users SET takes_tickets = 0 WHERE role = 'administrator';
+UPDATE users SET takes_tickets = 0 WHERE role <> 'technician';
 
 CREATE TABLE skills (
     user_id   TEXT    NOT NULL,
