@@ -141,7 +141,7 @@ func (w *Watch) Notice(ctx context.Context, gearID string, e *constatv1.GearEven
 			}
 		}
 		soon := max(store.Millis(now.Add(settle)), row.TakenAt+rest.Milliseconds())
-		if err := q.HastenGear(ctx, gearID, soon); err != nil {
+		if err := q.HastenGear(ctx, soon, gearID); err != nil {
 			return err
 		}
 		if slices.Contains(rereads, e.GetKind()) && row.WholeAt < store.Millis(now.Add(-rereadAfter)) {
@@ -260,16 +260,6 @@ func eventOf(row query.GearEvent) (*constatv1.GearEvent, error) {
 	}
 	e.At, e.Count = timestamppb.New(store.Time(row.At)), proto.Int32(row.Count)
 	return e, nil
-}
-
-// hastened has a device polled again that told something after it was asked: what
-// the answer held may be of before.
-func hastened(ctx context.Context, q *query.Queries, gearID string, asked, now time.Time) error {
-	later, err := q.EventsOf(ctx, gearID, store.Millis(asked), 1)
-	if err != nil || len(later) == 0 {
-		return err
-	}
-	return q.HastenGear(ctx, gearID, store.Millis(now.Add(rest)))
 }
 
 // witnesses names what tells a device's facts: polls, and what it told by itself

@@ -146,7 +146,6 @@ type visited struct {
 	// News is what the device said; nil: nothing.
 	*News
 	tracks *tracks // of the stations that it sees now
-	asked  time.Time
 	// state and reason are how it went.
 	state, reason string
 }
@@ -154,7 +153,7 @@ type visited struct {
 // ask reads what is due of a device. That it does not answer is no error, but a
 // state.
 func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
-	v := &visited{kind: whole, state: "ok", asked: w.now()}
+	v := &visited{kind: whole, state: "ok"}
 	var err error
 	if v.before, err = w.store.Read().GearFacts(ctx, device.ID); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
@@ -306,6 +305,7 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 		ID: device.ID, LeaseOwner: w.owner, Name: device.Name, NameKey: device.NameKey, Vendor: device.Vendor, Model: device.Model,
 		Serial: device.Serial, Os: device.Os, Version: device.Version, State: v.state, Reason: word(v.reason, 1000),
 		StateSince: device.StateSince, AnsweredAt: device.AnsweredAt, WholeDueAt: device.WholeDueAt, CountersDueAt: device.CountersDueAt,
+		RestedAt: store.Millis(now.Add(rest)),
 	}
 	if v.state != device.State {
 		next.StateSince = store.Millis(now)
@@ -328,9 +328,6 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 	return w.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		mine, err := q.FinishGear(ctx, next)
 		if err != nil || mine == 0 {
-			return err
-		}
-		if err := hastened(ctx, q, device.ID, v.asked, now); err != nil {
 			return err
 		}
 		if facts == nil {

@@ -483,3 +483,66 @@ func TestBothEnds(t *testing.T) {
 		}
 	})
 }
+
+// What is asked for while a device is polled is not written over by the end of the
+// poll: an event that may have come too late for it, a reading of everything, and
+// another password.
+func TestHintsDuringAVisit(t *testing.T) {
+	played := lab.Play(t, lab.Recording{Community: "first", Text: switchOf(2).recording()})
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		p.community("floors", "first")
+		p.add(played.Address, "floors")
+		p.turn(0)
+		row := func() query.Gear {
+			rows, err := s.Read().GearByAddress(t.Context(), played.Address)
+			if err != nil || len(rows) != 1 {
+				t.Fatalf("%d devices (%v)", len(rows), err)
+			}
+			return rows[0]
+		}
+		// during polls the device, while something else happens.
+		during := func(what func(id string)) {
+			t.Helper()
+			p.at = p.at.Add(2 * time.Minute)
+			due, err := p.claim(t.Context(), 1)
+			if err != nil || len(due) != 1 {
+				t.Fatalf("%d due (%v)\n%s", len(due), err, p.log.String())
+			}
+			what(due[0].ID)
+			p.visit(t.Context(), due[0])
+		}
+		notice := func(kind string) func(string) {
+			return func(id string) {
+				e := &constatv1.GearEvent{Source: proto.String("syslog"), Kind: proto.String(kind), Mnemonic: proto.String("TEST-5-" + kind), At: timestamppb.New(p.at)}
+				if _, err := p.Notice(t.Context(), id, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		during(func(string) {})
+		if r := row(); r.DueAt != store.Millis(p.at.Add(statusEvery)) {
+			t.Errorf("nobody asked, and it is due in %v", store.Time(r.DueAt).Sub(p.at))
+		}
+		during(notice("linkDown"))
+		if r := row(); r.DueAt != store.Millis(p.at.Add(rest)) || r.WholeDueAt == 0 {
+			t.Errorf("after an event: due in %v, whole at %d", store.Time(r.DueAt).Sub(p.at), r.WholeDueAt)
+		}
+		during(notice("configChanged"))
+		if r := row(); r.DueAt != store.Millis(p.at.Add(rest)) || r.WholeDueAt != 0 {
+			t.Errorf("after a change of configuration: due in %v, whole at %d", store.Time(r.DueAt).Sub(p.at), r.WholeDueAt)
+		}
+		if n := p.turn(rest); n != 1 || row().WholeDueAt < store.Millis(p.at.Add(wholeEvery/2)) {
+			t.Errorf("%d polled, whole due at %d", n, row().WholeDueAt)
+		}
+		if n := p.turn(rest); n != 0 {
+			t.Errorf("%d polled once more", n)
+		}
+		// The old password was tried while the new one came.
+		p.seal("floors", "nobody")
+		during(func(string) { p.community("floors", "first") })
+		if n := p.turn(0); n != 1 || row().State != "ok" {
+			t.Errorf("with the new password: %d polled, %s", n, row().State)
+		}
+	})
+}

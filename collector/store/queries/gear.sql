@@ -14,14 +14,14 @@ DELETE FROM snmp_credentials WHERE snmp_credentials.name = $1 AND NOT EXISTS (SE
 
 -- name: RetryCredential :exec
 -- Devices that refused are asked again at once with what is new.
-UPDATE gear SET due_at = 0, whole_due_at = 0, failures = 0 WHERE credential = $1;
+UPDATE gear SET due_at = 0, whole_due_at = 0, failures = 0, wanted_at = 1, wanted_whole = 1 WHERE credential = $1;
 
 -- name: AddGear :execrows
 INSERT INTO gear (id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version,
     state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until)
 VALUES ($1, $2, $3, $4, 1, $5, '', '', '', '', '', '', '', 'new', '', $5, 0, 0, 0, 0, '', 0)
 ON CONFLICT (address) DO UPDATE SET site = excluded.site, credential = excluded.credential, enabled = 1,
-    failures = 0, whole_due_at = 0, due_at = 0;
+    failures = 0, whole_due_at = 0, due_at = 0, wanted_at = 1, wanted_whole = 1;
 
 -- name: DropGear :execrows
 DELETE FROM gear WHERE id = $1;
@@ -59,17 +59,27 @@ SELECT * FROM gear_facts WHERE gear_id = $1;
 -- name: ClaimGear :many
 -- What is due and nobody polls. A claim that another was faster with matches no
 -- row any more.
-UPDATE gear SET lease_owner = sqlc.arg(owner), lease_until = sqlc.arg(until)
+UPDATE gear SET lease_owner = sqlc.arg(owner), lease_until = sqlc.arg(until), wanted_at = 0, wanted_whole = 0
 WHERE id IN (SELECT due.id FROM gear due WHERE due.enabled = 1 AND due.due_at <= sqlc.arg(now) AND due.lease_until <= sqlc.arg(now)
              ORDER BY due.due_at LIMIT sqlc.arg(max_rows))
   AND lease_until <= sqlc.arg(now)
 RETURNING *;
 
 -- name: FinishGear :execrows
-UPDATE gear SET name = $3, name_key = $4, vendor = $5, model = $6, serial = $7, os = $8, version = $9,
-    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, counters_due_at = $16, due_at = $17,
+-- What was asked for since the claim holds, but a device gets its rest, and one that
+-- refuses us is asked again only when what opens it has changed.
+UPDATE gear SET name = sqlc.arg(name), name_key = sqlc.arg(name_key), vendor = sqlc.arg(vendor), model = sqlc.arg(model),
+    serial = sqlc.arg(serial), os = sqlc.arg(os), version = sqlc.arg(version), state = sqlc.arg(state), reason = sqlc.arg(reason),
+    state_since = sqlc.arg(state_since), answered_at = sqlc.arg(answered_at), failures = sqlc.arg(failures),
+    whole_due_at = CASE WHEN wanted_whole = 1 THEN 0 ELSE CAST(sqlc.arg(whole_due_at) AS BIGINT) END,
+    counters_due_at = sqlc.arg(counters_due_at),
+    due_at = CASE
+        WHEN wanted_at = 1 THEN 1
+        WHEN wanted_at = 0 OR wanted_at >= CAST(sqlc.arg(due_at) AS BIGINT) OR CAST(sqlc.arg(rested_at) AS BIGINT) >= CAST(sqlc.arg(due_at) AS BIGINT) OR sqlc.arg(state) = 'authFailed' THEN CAST(sqlc.arg(due_at) AS BIGINT)
+        WHEN wanted_at > CAST(sqlc.arg(rested_at) AS BIGINT) THEN wanted_at
+        ELSE CAST(sqlc.arg(rested_at) AS BIGINT) END,
     lease_owner = '', lease_until = 0
-WHERE id = $1 AND lease_owner = $2;
+WHERE id = sqlc.arg(id) AND lease_owner = sqlc.arg(lease_owner);
 
 -- name: PutGearFacts :exec
 INSERT INTO gear_facts (gear_id, taken_at, whole_at, content, counters, diagnosis, plan) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -154,11 +164,13 @@ DELETE FROM gear_events WHERE gear_id = $1;
 -- name: HastenGear :exec
 -- Has a device polled soon, unless it is due before; one that refuses us is left
 -- alone, since wrong passwords lock users.
-UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2 AND state <> 'authFailed';
+UPDATE gear SET due_at = CASE WHEN due_at > sqlc.arg(soon) THEN sqlc.arg(soon) ELSE due_at END,
+    wanted_at = CASE WHEN wanted_at = 0 OR wanted_at > sqlc.arg(soon) THEN sqlc.arg(soon) ELSE wanted_at END
+WHERE id = sqlc.arg(id) AND state <> 'authFailed';
 
 -- name: RereadGear :exec
 -- Has everything read at the next poll.
-UPDATE gear SET whole_due_at = 0 WHERE id = $1;
+UPDATE gear SET whole_due_at = 0, wanted_whole = 1 WHERE id = $1;
 
 -- name: GearIPs :many
 SELECT address, gear_id FROM gear_ips ORDER BY address, gear_id;

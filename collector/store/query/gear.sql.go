@@ -41,7 +41,7 @@ INSERT INTO gear (id, address, site, credential, enabled, added_at, name, name_k
     state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until)
 VALUES ($1, $2, $3, $4, 1, $5, '', '', '', '', '', '', '', 'new', '', $5, 0, 0, 0, 0, '', 0)
 ON CONFLICT (address) DO UPDATE SET site = excluded.site, credential = excluded.credential, enabled = 1,
-    failures = 0, whole_due_at = 0, due_at = 0
+    failures = 0, whole_due_at = 0, due_at = 0, wanted_at = 1, wanted_whole = 1
 `
 
 type AddGearParams struct {
@@ -117,11 +117,11 @@ func (q *Queries) AddressesOfStation(ctx context.Context, mac string) ([]Address
 }
 
 const claimGear = `-- name: ClaimGear :many
-UPDATE gear SET lease_owner = $1, lease_until = $2
+UPDATE gear SET lease_owner = $1, lease_until = $2, wanted_at = 0, wanted_whole = 0
 WHERE id IN (SELECT due.id FROM gear due WHERE due.enabled = 1 AND due.due_at <= $3 AND due.lease_until <= $3
              ORDER BY due.due_at LIMIT $4)
   AND lease_until <= $3
-RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at
+RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole
 `
 
 type ClaimGearParams struct {
@@ -171,6 +171,8 @@ func (q *Queries) ClaimGear(ctx context.Context, arg ClaimGearParams) ([]Gear, e
 			&i.LeaseOwner,
 			&i.LeaseUntil,
 			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
 		); err != nil {
 			return nil, err
 		}
@@ -355,15 +357,21 @@ func (q *Queries) EventsOf(ctx context.Context, gearID string, at int64, limit i
 }
 
 const finishGear = `-- name: FinishGear :execrows
-UPDATE gear SET name = $3, name_key = $4, vendor = $5, model = $6, serial = $7, os = $8, version = $9,
-    state = $10, reason = $11, state_since = $12, answered_at = $13, failures = $14, whole_due_at = $15, counters_due_at = $16, due_at = $17,
+UPDATE gear SET name = $1, name_key = $2, vendor = $3, model = $4,
+    serial = $5, os = $6, version = $7, state = $8, reason = $9,
+    state_since = $10, answered_at = $11, failures = $12,
+    whole_due_at = CASE WHEN wanted_whole = 1 THEN 0 ELSE CAST($13 AS BIGINT) END,
+    counters_due_at = $14,
+    due_at = CASE
+        WHEN wanted_at = 1 THEN 1
+        WHEN wanted_at = 0 OR wanted_at >= CAST($15 AS BIGINT) OR CAST($16 AS BIGINT) >= CAST($15 AS BIGINT) OR $8 = 'authFailed' THEN CAST($15 AS BIGINT)
+        WHEN wanted_at > CAST($16 AS BIGINT) THEN wanted_at
+        ELSE CAST($16 AS BIGINT) END,
     lease_owner = '', lease_until = 0
-WHERE id = $1 AND lease_owner = $2
+WHERE id = $17 AND lease_owner = $18
 `
 
 type FinishGearParams struct {
-	ID            string
-	LeaseOwner    string
 	Name          string
 	NameKey       string
 	Vendor        string
@@ -379,12 +387,15 @@ type FinishGearParams struct {
 	WholeDueAt    int64
 	CountersDueAt int64
 	DueAt         int64
+	RestedAt      int64
+	ID            string
+	LeaseOwner    string
 }
 
+// What was asked for since the claim holds, but a device gets its rest, and one that
+// refuses us is asked again only when what opens it has changed.
 func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, finishGear,
-		arg.ID,
-		arg.LeaseOwner,
 		arg.Name,
 		arg.NameKey,
 		arg.Vendor,
@@ -400,6 +411,9 @@ func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, 
 		arg.WholeDueAt,
 		arg.CountersDueAt,
 		arg.DueAt,
+		arg.RestedAt,
+		arg.ID,
+		arg.LeaseOwner,
 	)
 	if err != nil {
 		return 0, err
@@ -408,7 +422,7 @@ func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, 
 }
 
 const gearByAddress = `-- name: GearByAddress :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE address = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE address = $1
 `
 
 func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, error) {
@@ -444,6 +458,8 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 			&i.LeaseOwner,
 			&i.LeaseUntil,
 			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
 		); err != nil {
 			return nil, err
 		}
@@ -459,7 +475,7 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 }
 
 const gearByID = `-- name: GearByID :one
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE id = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE id = $1
 `
 
 func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
@@ -489,12 +505,14 @@ func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
 		&i.LeaseOwner,
 		&i.LeaseUntil,
 		&i.CountersDueAt,
+		&i.WantedAt,
+		&i.WantedWhole,
 	)
 	return i, err
 }
 
 const gearByMAC = `-- name: GearByMAC :many
-SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
+SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at, g.wanted_at, g.wanted_whole FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
 `
 
 func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
@@ -530,6 +548,8 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 			&i.LeaseOwner,
 			&i.LeaseUntil,
 			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
 		); err != nil {
 			return nil, err
 		}
@@ -545,7 +565,7 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 }
 
 const gearByName = `-- name: GearByName :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
 `
 
 func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error) {
@@ -581,6 +601,8 @@ func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error
 			&i.LeaseOwner,
 			&i.LeaseUntil,
 			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
 		); err != nil {
 			return nil, err
 		}
@@ -733,18 +755,20 @@ func (q *Queries) GearStates(ctx context.Context) ([]GearStatesRow, error) {
 }
 
 const hastenGear = `-- name: HastenGear :exec
-UPDATE gear SET due_at = $2 WHERE id = $1 AND due_at > $2 AND state <> 'authFailed'
+UPDATE gear SET due_at = CASE WHEN due_at > $1 THEN $1 ELSE due_at END,
+    wanted_at = CASE WHEN wanted_at = 0 OR wanted_at > $1 THEN $1 ELSE wanted_at END
+WHERE id = $2 AND state <> 'authFailed'
 `
 
 // Has a device polled soon, unless it is due before; one that refuses us is left
 // alone, since wrong passwords lock users.
-func (q *Queries) HastenGear(ctx context.Context, iD string, dueAt int64) error {
-	_, err := q.db.ExecContext(ctx, hastenGear, iD, dueAt)
+func (q *Queries) HastenGear(ctx context.Context, soon int64, iD string) error {
+	_, err := q.db.ExecContext(ctx, hastenGear, soon, iD)
 	return err
 }
 
 const listGear = `-- name: ListGear :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at FROM gear ORDER BY name_key, address
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear ORDER BY name_key, address
 `
 
 func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
@@ -780,6 +804,8 @@ func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
 			&i.LeaseOwner,
 			&i.LeaseUntil,
 			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
 		); err != nil {
 			return nil, err
 		}
@@ -952,7 +978,7 @@ func (q *Queries) RepeatEvent(ctx context.Context, iD string, at int64, content 
 }
 
 const rereadGear = `-- name: RereadGear :exec
-UPDATE gear SET whole_due_at = 0 WHERE id = $1
+UPDATE gear SET whole_due_at = 0, wanted_whole = 1 WHERE id = $1
 `
 
 // Has everything read at the next poll.
@@ -962,7 +988,7 @@ func (q *Queries) RereadGear(ctx context.Context, id string) error {
 }
 
 const retryCredential = `-- name: RetryCredential :exec
-UPDATE gear SET due_at = 0, whole_due_at = 0, failures = 0 WHERE credential = $1
+UPDATE gear SET due_at = 0, whole_due_at = 0, failures = 0, wanted_at = 1, wanted_whole = 1 WHERE credential = $1
 `
 
 // Devices that refused are asked again at once with what is new.

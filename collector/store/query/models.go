@@ -138,6 +138,8 @@ type Gear struct {
 	LeaseOwner    string
 	LeaseUntil    int64
 	CountersDueAt int64
+	WantedAt      int64
+	WantedWhole   int32
 }
 
 type GearAddress struct {
