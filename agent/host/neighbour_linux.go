@@ -15,41 +15,42 @@ import (
 // clockTick is the unit of times in the neighbour table (USER_HZ).
 const clockTick = 10 * time.Millisecond
 
-// resolveGateway makes the kernel resolve a neighbour and follows the table
-// until the answer is there or ctx ends. The state is empty when it could not
-// be told: an entry that was learned before proves nothing until it is asked
-// again, and for that confirm needs rights. A confirmation that comes late, on a
-// busy machine, has its time as well, while whole has not ended.
-func resolveGateway(ctx, whole context.Context, address netip.Addr, link string, confirm confirmation) (state, mac string) {
+// A neighbour is asked for so often, with the right to, before its silence counts:
+// where three of ten frames are lost, all of the questions or their answers are
+// once in a thousand times. The first ones go to the hardware address that was
+// learned, if any, the others to everybody: it may have another by now.
+const (
+	asksMost    = 10
+	asksLearned = 4
+	askInterval = 120 * time.Millisecond
+	askGrace    = 300 * time.Millisecond // for the last answer, on a busy machine
+)
+
+// resolveGateway makes the kernel resolve a neighbour and follows the table until
+// the answer is there, or all questions were asked and ctx ends. The state is
+// empty when it could not be told: an entry that was learned before proves
+// nothing until it is asked again, and for that confirm needs rights. asked is how
+// many questions were, and 0 where only the kernel knows.
+func resolveGateway(ctx, whole context.Context, address netip.Addr, link string, confirm confirmation) (state, mac string, asked int) {
 	iface, err := net.InterfaceByName(link)
 	if err != nil {
-		return "", ""
+		return "", "", 0
 	}
 	if iface.Flags&(net.FlagPointToPoint|net.FlagLoopback) != 0 {
-		return "notApplicable", ""
+		return "notApplicable", "", 0
 	}
 	c, err := rtnetlink.Dial(nil)
 	if err != nil {
-		return "", ""
+		return "", "", 0
 	}
 	defer c.Close()
 	start := time.Now()
 	before := lookNeighbour(c, iface, address)
 	known := before != nil && before.State&(unix.NUD_INCOMPLETE|unix.NUD_FAILED) == 0
-	asked := make(chan time.Time, 1) // when the kernel asked because of us; zero: never
-	var again atomic.Bool
-	go func() {
-		ctx, cancel := context.WithTimeout(whole, 2*gatewayLimit)
-		defer cancel()
-		if known && confirm(ctx, link+" "+address.WithZone("").String()) {
-			again.Store(true)
-			asked <- time.Now()
-		}
-		close(asked)
-	}()
 	// Where nobody was known, or once the kernel asks again because of us, the
 	// entry is reachable by an answer to that only; times are too coarse to tell
 	// one that came at once.
+	var again atomic.Bool
 	since := func() time.Duration {
 		if !known || again.Load() {
 			return math.MaxInt64
@@ -57,22 +58,52 @@ func resolveGateway(ctx, whole context.Context, address netip.Addr, link string,
 		return time.Since(start)
 	}
 	poke(address)
-	state, mac = followNeighbour(ctx, c, iface, address, since)
-	if state != "" || whole.Err() != nil {
-		return state, mac
+	follow, stop := context.WithCancel(whole)
+	defer stop()
+	asks := make(chan int, 1)
+	go func() {
+		n := askAgain(follow, link+" "+address.WithZone("").String(), known, &again, confirm)
+		if n > 0 {
+			pause(follow, askGrace)
+		}
+		pause(ctx, gatewayLimit*3) // ctx ends before that
+		stop()
+		asks <- n
+	}()
+	state, mac = followNeighbour(follow, c, iface, address, since)
+	if state == "reachable" || state == "notApplicable" || whole.Err() != nil {
+		return state, mac, 0
 	}
-	at := <-asked
-	if at.IsZero() {
-		return "", mac
-	}
-	// Silence since is the proof: it must outlast a lost answer or two.
-	ctx, cancel := context.WithDeadline(whole, at.Add(2*gatewayLimit))
-	defer cancel()
-	state, mac = followNeighbour(ctx, c, iface, address, since)
-	if state == "" && whole.Err() == nil {
+	stop()
+	asked = <-asks
+	if known && asked > 0 {
 		state = "failed" // asked again by us, and silent since
 	}
-	return state, mac
+	return state, mac, asked
+}
+
+// askAgain has the kernel ask for a neighbour, again and again, as far as it is
+// allowed to, and returns how often that was; without the right to, 0.
+func askAgain(ctx context.Context, neighbour string, known bool, again *atomic.Bool, confirm confirmation) (asked int) {
+	if !known {
+		asked = 1 // by the first packet
+		pause(ctx, askInterval)
+	}
+	for first := asked; asked < asksMost && ctx.Err() == nil; asked++ {
+		anew := ""
+		if known && asked >= asksLearned {
+			anew = " anew"
+		}
+		if !confirm(ctx, neighbour+anew) {
+			if asked == first {
+				return 0
+			}
+			return asked
+		}
+		again.Store(true)
+		pause(ctx, askInterval)
+	}
+	return asked
 }
 
 // followNeighbour looks at an entry until it says whether somebody is there, or

@@ -10,9 +10,9 @@ import (
 
 // resolveGateway cannot follow the neighbour table here: the state stays
 // unknown, and only an echo reply proves the gateway.
-func resolveGateway(_, _ context.Context, address netip.Addr, _ string, _ confirmation) (state, mac string) {
+func resolveGateway(_, _ context.Context, address netip.Addr, _ string, _ confirmation) (state, mac string, asked int) {
 	poke(address)
-	return "", ""
+	return "", "", 0
 }
 
 // lookHops cannot see neighbours here: none counts as cold.

@@ -94,23 +94,84 @@ func (p *prober) askGateway(route *constatv1.Route) *constatv1.GatewayProbe {
 			cancel() // proved: nothing is left to wait for
 		}
 	})
+	wg.Go(func() {
+		if pause(ctx, knockAfter); ctx.Err() != nil {
+			return
+		}
+		if g.Knock = set("timeout"); knock(ctx, address) {
+			g.Knock = set("ok")
+			cancel()
+		}
+	})
 	var state, mac string
-	wg.Go(func() { state, mac = resolveGateway(ctx, whole, address, route.GetLink(), p.confirm) })
+	var asked int
+	wg.Go(func() { state, mac, asked = resolveGateway(ctx, whole, address, route.GetLink(), p.confirm) })
 	wg.Wait()
-	if state != "notApplicable" && (g.GetPing() == "ok" || best && p.passed[familyOf(address)].yes()) {
+	if state != "notApplicable" && (g.GetPing() == "ok" || g.GetKnock() == "ok" || best && p.passed[familyOf(address)].yes()) {
 		state = "reachable"
 	}
 	g.Neighbour, g.Mac = filled(state), filled(mac)
+	if whole.Err() != nil && g.GetKnock() == "timeout" {
+		g.Knock = nil // answered otherwise meanwhile
+	}
+	if asked > 0 && (state == "failed" || state == "incomplete") {
+		g.Asked = set(int32(asked))
+	}
 	return g
 }
 
-// confirmation makes the kernel ask a known neighbour ("LINK ADDRESS") again,
-// and tells whether that was done.
+// confirmation makes the kernel ask for a neighbour ("LINK ADDRESS") again, or for
+// whoever has its address now ("LINK ADDRESS anew"), and tells whether that was
+// done.
 type confirmation func(ctx context.Context, neighbour string) bool
 
 func (p *prober) confirm(ctx context.Context, neighbour string) bool {
 	_, err := p.privileged(ctx, "neighbour", neighbour)
 	return err == nil
+}
+
+// A router that answers no echoes is knocked at where routers listen: whether it
+// takes the connection or refuses it, it is there. That needs no rights, and
+// neither does the word of a closed port (RFC 1122 3.2.2.1).
+var knocks = []uint16{53, 80, 443}
+
+const knockAfter = 300 * time.Millisecond
+
+// knock tells whether an address answers for itself before ctx ends.
+func knock(ctx context.Context, address netip.Addr) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	heard := make(chan bool, len(knocks)+1)
+	for _, port := range knocks {
+		go func() {
+			var d net.Dialer
+			conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(address, port).String())
+			if err == nil {
+				conn.Close()
+			}
+			heard <- err == nil || resultOf(err) == "refused"
+		}()
+	}
+	go func() {
+		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, discardPort)))
+		if err != nil {
+			heard <- false
+			return
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+		_, err = conn.Write([]byte{0})
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		heard <- resultOf(err) == "refused"
+	}()
+	for range cap(heard) {
+		if <-heard {
+			return true
+		}
+	}
+	return false
 }
 
 // poke sends the gateway one datagram.

@@ -2,25 +2,38 @@ package host
 
 import (
 	"net"
+	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // saidAgain is how often the system had to say something twice on a connection
-// that was just made, and whether that is known.
-func saidAgain(conn net.Conn) (n uint32, known bool) {
+// that was just made, what the system itself measured from the question to its
+// answer, and whether that is known.
+func saidAgain(conn net.Conn) (n uint32, took time.Duration, known bool) {
 	c, ok := conn.(*net.TCPConn)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
 	err = raw.Control(func(fd uintptr) {
 		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			n, known = info.Total_retrans, true
+			n, took, known = info.Total_retrans, time.Duration(info.Rtt)*time.Microsecond, true
 		}
 	})
-	return n, known && err == nil
+	return n, took, known && err == nil
+}
+
+// saidAgainByAll is how many TCP segments this system had to say twice since it
+// began, and whether that is known (RFC 4022, tcpRetransSegs).
+func saidAgainByAll() (n uint64, known bool) {
+	content, err := os.ReadFile("/proc/net/snmp")
+	if err != nil {
+		return 0, false
+	}
+	return repetitions(content)
 }

@@ -132,6 +132,7 @@ func (p *prober) run(whole context.Context) *constatv1.Probes {
 	var wg, measuring sync.WaitGroup
 	result := &constatv1.Probes{}
 	others := newEvent()
+	repetitions := p.watchRepetitions(others)
 	measuring.Go(func() { p.measureLosses(others) })
 	result.Gateways = each(&wg, p.gateways(), p.askGateway)
 	names := p.names()
@@ -159,6 +160,7 @@ func (p *prober) run(whole context.Context) *constatv1.Probes {
 		wg.Go(func() { result.Proxy = p.askProxy(address) })
 	}
 	wg.Wait()
+	repetitions()
 	others.set()
 	if p.allIsWell(result) {
 		p.well.set()

@@ -36,7 +36,7 @@ var strangeRecipes = []recipe{
 		s.Filter(Gateway, "inet", "nat", "prerouting", `iifname "lan0" tcp dport 80 redirect to :8080`)
 	}},
 	{healthy, "only TCP passes, and names by TCP and UDP", direct, func(s *scene) {
-		s.Filter(Gateway, "inet", "filter", "forward", "udp dport != 53 udp sport != 53 drop")
+		s.Filter(Gateway, "inet", "filter", "forward", "udp dport 53 accept", "udp sport 53 accept", "meta l4proto udp drop")
 	}},
 	{healthy, "the intranet takes two seconds for its page", direct, func(s *scene) {
 		s.replace(intranet, s.goodCertificate(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -185,7 +185,14 @@ type GatewayProbe struct {
 	Sent     *int32 `protobuf:"varint,8,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
 	Received *int32 `protobuf:"varint,9,opt,name=received,proto3,oneof" json:"received,omitempty"`
 	// Loss over `sent`, 0 to 100; unset when none was answered (see ping).
-	LossPercent   *float64 `protobuf:"fixed64,10,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
+	LossPercent *float64 `protobuf:"fixed64,10,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
+	// How often its hardware address was asked for, quickly one after the other,
+	// without an answer; unset: it was answered, or only the kernel knows.
+	Asked *int32 `protobuf:"varint,11,opt,name=asked,proto3,oneof" json:"asked,omitempty"`
+	// Whether it answers for itself where routers listen (ports 53, 80, 443, and a
+	// closed one): ok (by a connection or a refusal) | timeout. Unset: not tried,
+	// as it had answered.
+	Knock         *string `protobuf:"bytes,12,opt,name=knock,proto3,oneof" json:"knock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -288,6 +295,20 @@ func (x *GatewayProbe) GetLossPercent() float64 {
 		return *x.LossPercent
 	}
 	return 0
+}
+
+func (x *GatewayProbe) GetAsked() int32 {
+	if x != nil && x.Asked != nil {
+		return *x.Asked
+	}
+	return 0
+}
+
+func (x *GatewayProbe) GetKnock() string {
+	if x != nil && x.Knock != nil {
+		return *x.Knock
+	}
+	return ""
 }
 
 // DnsProbe is one question to one server.
@@ -512,7 +533,7 @@ type TcpProbe struct {
 	Link *string `protobuf:"bytes,5,opt,name=link,proto3,oneof" json:"link,omitempty"`
 	// How many connects were tried until one was answered, or all were given up.
 	Attempts *int32 `protobuf:"varint,6,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
-	// Further connects, sent 20 ms apart only where something had to be said
+	// Further connects, sent 15 ms apart only where something had to be said
 	// twice, to measure the loss on the way there and back, and those answered.
 	Sent     *int32 `protobuf:"varint,7,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
 	Received *int32 `protobuf:"varint,8,opt,name=received,proto3,oneof" json:"received,omitempty"`
@@ -1398,7 +1419,7 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\tconflicts\x18\n" +
 	" \x03(\v2\x19.constat.v1.ConflictProbeR\tconflicts\x121\n" +
 	"\alookups\x18\v \x03(\v2\x17.constat.v1.LookupProbeR\alookups\x12,\n" +
-	"\x05clock\x18\f \x01(\v2\x16.constat.v1.ClockProbeR\x05clock\"\xa8\x03\n" +
+	"\x05clock\x18\f \x01(\v2\x16.constat.v1.ClockProbeR\x05clock\"\xf2\x03\n" +
 	"\fGatewayProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
 	"\x06family\x18\x02 \x01(\x05H\x01R\x06family\x88\x01\x01\x12\x17\n" +
@@ -1410,7 +1431,10 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x04sent\x18\b \x01(\x05H\aR\x04sent\x88\x01\x01\x12\x1f\n" +
 	"\breceived\x18\t \x01(\x05H\bR\breceived\x88\x01\x01\x12&\n" +
 	"\floss_percent\x18\n" +
-	" \x01(\x01H\tR\vlossPercent\x88\x01\x01B\n" +
+	" \x01(\x01H\tR\vlossPercent\x88\x01\x01\x12\x19\n" +
+	"\x05asked\x18\v \x01(\x05H\n" +
+	"R\x05asked\x88\x01\x01\x12\x19\n" +
+	"\x05knock\x18\f \x01(\tH\vR\x05knock\x88\x01\x01B\n" +
 	"\n" +
 	"\b_addressB\t\n" +
 	"\a_familyB\a\n" +
@@ -1423,7 +1447,9 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\b_ping_msB\a\n" +
 	"\x05_sentB\v\n" +
 	"\t_receivedB\x0f\n" +
-	"\r_loss_percent\"\xbf\x03\n" +
+	"\r_loss_percentB\b\n" +
+	"\x06_askedB\b\n" +
+	"\x06_knock\"\xbf\x03\n" +
 	"\bDnsProbe\x12\x1b\n" +
 	"\x06server\x18\x01 \x01(\tH\x00R\x06server\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01\x12\x17\n" +
