@@ -164,3 +164,42 @@ func (p *poll) memory(ctx context.Context) error {
 	}
 	return nil
 }
+
+const (
+	macUsed  = "1.3.6.1.4.1.9.9.663.1.1.1.1.1.2" // cshcMacUsed
+	macTotal = "1.3.6.1.4.1.9.9.663.1.1.1.1.1.3" // cshcMacTotal
+	fibUsed  = "1.3.6.1.4.1.9.9.663.1.1.2.2.1.2" // cshcProtocolFibTcamUsed
+	fibTotal = "1.3.6.1.4.1.9.9.663.1.1.2.2.1.3" // cshcProtocolFibTcamTotal
+)
+
+// capacity reads how full the forwarding tables are, by engine and by protocol
+// (CISCO-SWITCH-HARDWARE-CAPACITY-MIB): of several the fullest counts.
+func (p *poll) capacity(ctx context.Context) error {
+	columns := []string{macUsed, macTotal, fibUsed, fibTotal}
+	values := make([]map[string]int64, len(columns))
+	for i := range values {
+		values[i] = map[string]int64{}
+	}
+	err := p.session.Walk(ctx, columns, func(i int, index string, v snmp.Value) {
+		if n, ok := v.Int(); ok && n >= 0 {
+			values[i][index] = n
+		}
+	})
+	for of := 0; of < len(columns); of += 2 {
+		for index, used := range values[of] {
+			total := values[of+1][index]
+			if total == 0 || used > total {
+				continue // a table that is not there, or one that counts otherwise
+			}
+			p.fuller(used, total)
+			p.note("tableUsed", 0, columns[of]+"."+index, float64(total))
+		}
+	}
+	return err
+}
+
+func (p *poll) fuller(used, total int64) {
+	if percent := 100 * float64(used) / float64(total); p.out.TableUsedPercent == nil || percent > p.out.GetTableUsedPercent() {
+		p.out.TableUsedPercent = proto.Float64(math.Round(10*percent) / 10)
+	}
+}

@@ -21,6 +21,7 @@ var fixedTables = []string{
 	"1.3.6.1.2.1.47.", "1.3.6.1.2.1.99.", "1.3.6.1.2.1.105.", "1.3.6.1.4.1.9.2.1.", "1.3.6.1.4.1.9.6.1.", "1.3.6.1.4.1.9.9.13.",
 	"1.3.6.1.4.1.9.9.46.", "1.3.6.1.4.1.9.9.48.", "1.3.6.1.4.1.9.9.68.", "1.3.6.1.4.1.9.9.91.", "1.3.6.1.4.1.9.9.109.",
 	"1.3.6.1.4.1.9.9.117.", "1.3.6.1.4.1.9.9.221.", "1.3.6.1.4.1.9.9.276.", "1.3.6.1.4.1.9.9.315.", "1.3.6.1.4.1.9.9.402.", "1.3.6.1.4.1.9.9.500.",
+	"1.3.6.1.4.1.9.9.663.",
 }
 
 // question is one object to read, and what its value is for.
@@ -113,6 +114,11 @@ var fillings = map[string]filling{
 		if n, ok := v.Int(); ok && n >= 0 && n <= 100 {
 			p.cores += float64(n) * r.GetFactor()
 			p.out.CpuPercent = proto.Float64(math.Floor(p.cores + 0.5 + 1e-9)) // thirds do not add up
+		}
+	}},
+	"tableUsed": {false, func(p *poll, r *constatv1.GearReading, v snmp.Value) {
+		if n, ok := v.Int(); ok && n >= 0 && float64(n) <= r.GetFactor() {
+			p.fuller(n, int64(r.GetFactor()))
 		}
 	}},
 	"memoryUsed": {false, onPool(func(m *constatv1.MemoryPool, n *int64) { m.UsedBytes = n })},

@@ -69,7 +69,7 @@ func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, e
 	// those the ports.
 	result.Partial = p.read(ctx,
 		p.interfaces, p.ownAddresses, p.aggregates, p.stack, p.errDisable, p.portSecurity, p.virtualLANs, p.trunkVLANs, p.snooping, p.power,
-		p.spanningTree, p.neighbours, p.stations, p.sensors, p.load, p.printer)
+		p.spanningTree, p.neighbours, p.stations, p.sensors, p.load, p.capacity, p.printer)
 	result.Counters = p.raw()
 	for _, c := range result.Counters.GetPorts() {
 		c.TakenAt = now.UnixMilli()

@@ -268,7 +268,7 @@ func (p *poll) count(ctx context.Context) error {
 			questions = append(questions, question{of(violations, i.GetIfIndex()), func(v snmp.Value) { s.Violations = integer(v) }})
 		}
 	}
-	p.out.CpuPercent = nil // of several processors the busiest counts
+	p.out.CpuPercent, p.out.TableUsedPercent = nil, nil // of several the busiest, and the fullest, counts
 	if p.out.PoeUsedWatts != nil {
 		p.out.PoeUsedWatts = proto.Float64(0)
 	}

@@ -12,13 +12,19 @@ import (
 )
 
 var (
-	// errDisableCauses are CErrDisableFeatureID (CISCO-ERR-DISABLE-MIB).
+	// errDisableCauses are CErrDisableFeatureID (CISCO-ERR-DISABLE-MIB, revision of
+	// 28 November 2019).
 	errDisableCauses = words{
 		"", "udld", "bpduGuard", "channelMisconfig", "pagpFlap", "dtpFlap", "linkFlap", "l2ptGuard", "dot1xSecurityViolation",
 		"portSecurityViolation", "gbicInvalid", "dhcpRateLimit", "unicastFlood", "vmps", "stormControl", "inlinePower", "arpInspection",
 		"portLoopback", "packetBuffer", "macLimit", "linkMonitorFailure", "oamRemoteFailure", "dot1adIncompEtype", "dot1adIncompTunnel",
 		"sfpConfigMismatch", "communityLimit", "invalidPolicy", "lsGroup", "ekey", "portModeFailure", "pppoeIaRateLimit",
 		"oamRemoteCriticalEvent", "oamRemoteDyingGasp", "oamRemoteLinkFault", "mvrp", "tranceiverIncomp", "other",
+		"portReinitLimitReached", "adminRxBBCreditPerfBufIncomp", "ficonNotEnabled", "adminModeIncomp", "adminSpeedIncomp", "adminRxBBCreditIncomp",
+		"adminRxBufSizeIncomp", "eppFailure", "osmEPortUp", "osmNonEPortUp", "udldUniDir", "udldTxRxLoop", "udldNeighbourMismatch", "udldEmptyEcho",
+		"udldAggrasiveModeLinkFailed", "excessivePortInterrupts", "channelErrDisabled", "hwProgFailed", "internalHandshakeFailed",
+		"stpInconsistencyOnVpcPeerLink", "stpPortStateFailure", "ipConflict", "multipleMSapIdsRcvd", "oneHundredPdusWithoutAck",
+		"ipQosCompatCheckFailure", "loopDetect",
 	}
 	// operCauses are the first of IfOperStatusReason (CISCO-IF-EXTENSION-MIB).
 	operCauses = words{
