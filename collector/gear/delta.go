@@ -91,6 +91,35 @@ func forgetDeltas(i *constatv1.GearInterface) {
 	}
 }
 
+// carry keeps what the poll before measured, of a poll that came too soon after it
+// to measure anything: what changes at a port has all read anew at once, and that
+// must not wipe out what the change is known by.
+func carry(g, last *constatv1.Gear) {
+	before := map[int32]*constatv1.GearInterface{}
+	for _, i := range last.GetInterfaces() {
+		before[i.GetIfIndex()] = i
+	}
+	for _, i := range g.GetInterfaces() {
+		was := before[i.GetIfIndex()]
+		if was == nil || i.DeltaSeconds != nil {
+			continue
+		}
+		i.DeltaSeconds, i.InBitsPerSecond, i.OutBitsPerSecond, i.BroadcastPacketsPerSecond = was.DeltaSeconds, was.InBitsPerSecond, was.OutBitsPerSecond, was.BroadcastPacketsPerSecond
+		i.InPackets, i.OutPackets, i.InErrors, i.OutErrors, i.InDiscards, i.OutDiscards = was.InPackets, was.OutPackets, was.InErrors, was.OutErrors, was.InDiscards, was.OutDiscards
+		i.CrcErrors, i.LateCollisions, i.CarrierTransitions = was.CrcErrors, was.LateCollisions, was.CarrierTransitions
+		i.ErrorsSince, i.DropsSince, i.BusySince = was.ErrorsSince, was.DropsSince, was.BusySince
+		if i.PortSecurity != nil && was.PortSecurity != nil {
+			i.PortSecurity.ViolationsDelta = was.PortSecurity.ViolationsDelta
+		}
+		if i.Poe != nil && was.GetPoe().GetDenied() && !i.Poe.GetDenied() && i.Poe.DeniedCount != nil && i.Poe.GetState() == was.Poe.GetState() {
+			i.Poe.Denied = was.Poe.Denied
+		}
+	}
+	if tree := g.GetSpanningTree(); tree != nil && last.GetSpanningTree() != nil {
+		tree.TopologyChangesDelta = last.SpanningTree.TopologyChangesDelta
+	}
+}
+
 // restarted tells a device that started again from one whose clock of 497 days
 // began again.
 func restarted(uptime, before int64, span time.Duration) bool {

@@ -174,6 +174,27 @@ func keepOwn(ctx context.Context, q *query.Queries, id string, g *constatv1.Gear
 	return nil
 }
 
+// restartTold is how long after a restart it is told that there was one.
+const restartTold = time.Hour
+
+// rememberNeighbours keeps who was at a port whose link is lost: nobody announces
+// himself there any more, and switches forget him after minutes (CDP's hold time
+// is 180 s, LLDP's 120 s). That it was another switch is what makes it an uplink.
+func rememberNeighbours(g, last *constatv1.Gear, now time.Time) {
+	lost, heard := map[int32]bool{}, map[int32]bool{}
+	for _, i := range g.GetInterfaces() {
+		lost[i.GetIfIndex()] = i.OperStatus != nil && i.GetOperStatus() != "up" && i.LastChangeAt != nil && now.Sub(i.GetLastChangeAt().AsTime()) < absentKept
+	}
+	for _, n := range g.GetNeighbours() {
+		heard[n.GetLocalIfIndex()] = true
+	}
+	for _, n := range last.GetNeighbours() {
+		if n.LocalIfIndex != nil && lost[n.GetLocalIfIndex()] && !heard[n.GetLocalIfIndex()] {
+			g.Neighbours = append(g.Neighbours, proto.CloneOf(n))
+		}
+	}
+}
+
 // sinceLast fills what a whole poll tells only beside the facts before: of the
 // spanning tree, and of access points that are gone.
 func sinceLast(g, last *constatv1.Gear, now time.Time) {
@@ -185,6 +206,12 @@ func sinceLast(g, last *constatv1.Gear, now time.Time) {
 			tree.TopologyChangesDelta = delta(tree.TopologyChanges, before.TopologyChanges)
 		}
 	}
+	// That it restarted is told for the hour in which it may matter, not only by
+	// the first poll.
+	if last.GetRestarted() && g.Restarted != nil && g.GetIdentity().GetUptimeSeconds() < int64(restartTold.Seconds()) {
+		g.Restarted = proto.Bool(true)
+	}
+	rememberNeighbours(g, last, now)
 	if len(g.GetAccessPoints()) == 0 {
 		return // no controller, or it did not tell
 	}

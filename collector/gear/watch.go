@@ -148,6 +148,8 @@ type visited struct {
 	tracks *tracks // of the stations that it sees now
 	// state and reason are how it went.
 	state, reason string
+	// pings: a device that is silent answers a ping, as far as that is known.
+	pings *bool
 }
 
 // ask reads what is due of a device. That it does not answer is no error, but a
@@ -192,12 +194,16 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 	}
 	w.metrics.polled(v.kind, session.Stats(), time.Since(began), err)
 	if err != nil {
-		return v.failed(err), nil
+		if v.failed(err); v.state == "timeout" {
+			v.pings = silence(ctx, device.Address, v.last.Gear)
+		}
+		return v, nil
 	}
 	if v.Partial != nil {
 		v.state, v.reason = "partial", v.Partial.Error()
 	}
 	if v.kind == whole {
+		v.Gear.AnswersPing = answersPing(ctx, device.Address)
 		sinceWhole(v.last, v.Result, device.WholeDueAt != 0, now)
 	}
 	if v.kind != status {
@@ -401,7 +407,7 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 		// Of a device that is silent only that is known; what it said stays, with
 		// its age.
 		row.TakenAt = v.before.TakenAt
-		row.Diagnosis, err = store.PackMessage(w.judge(&constatv1.Gear{PollResult: proto.String(v.state)}, now))
+		row.Diagnosis, err = store.PackMessage(w.judge(&constatv1.Gear{PollResult: proto.String(v.state), AnswersPing: v.pings}, now))
 		return row, nil, err
 	}
 	// After a silence, that is judged anew.
@@ -414,6 +420,9 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 		}
 		w.metrics.samples.Add(float64(measured.Kept))
 		widen(v.Gear, v.last.Gear, measured.Recent, now)
+		if v.tooSoon() {
+			carry(v.Gear, v.last.Gear)
+		}
 	}
 	if v.Stations {
 		row.WholeAt = store.Millis(now)
@@ -433,6 +442,13 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 		}
 	}
 	return row, measured, nil
+}
+
+// tooSoon tells that counters were read just before these.
+func (v *visited) tooSoon() bool {
+	now, before := v.Counters, v.last.Counters
+	span := now.GetAt().AsTime().Sub(before.GetAt().AsTime())
+	return before.GetUptime() != 0 && now.GetSerial() == before.GetSerial() && span >= 0 && span < minSpan && !v.Gear.GetRestarted()
 }
 
 // same tells that a poll brought nothing but a later uptime.
