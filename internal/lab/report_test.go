@@ -37,17 +37,27 @@ func TestReport(t *testing.T) {
 		list = append(list, byChecklist(r))
 		plainly = append(plainly, judged(t, unexplained, r))
 	}
+	devices := [3]statistics{count(ofGear(own, true)), count(ofGear(list, true)), count(ofGear(plainly, true))}
+	networkDevices := ofGear(own, true)
+	own, list, plainly = ofGear(own, false), ofGear(list, false), ofGear(plainly, false)
 	live := count(own)
 	replayed := count(ownWords(replays(t, runs, seed, 400)))
-	cases, names := fixtureRuns(t, live.ids)
+	cases, names := fixtureRuns(t, slices.Concat(live.ids, devices[0].ids))
 	onPaper := count(ownWords(cases))
-	text := report(seed, live, count(list), count(plainly), replayed, onPaper, names, own)
+	text := report(seed, live, count(list), count(plainly), devices, replayed, onPaper, names, own, networkDevices)
 	t.Logf("\n%s", text)
 	if file := os.Getenv("CONSTAT_LAB_REPORT"); file != "" {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// ofGear are the readings of worlds that the collector looked at, or the others.
+func ofGear(readings []reading, gear bool) []reading {
+	return slices.DeleteFunc(slices.Clone(readings), func(r reading) bool {
+		return (r.Live && (r.Snapshot.GetGear() != nil || r.Snapshot.GetAttachment() != nil)) != gear
+	})
 }
 
 // withoutExplaining is the catalog in which no fault brings about another.
@@ -71,6 +81,9 @@ func withoutExplaining(t *testing.T) *fault.Catalog {
 func judged(t *testing.T, c *fault.Catalog, r Run) reading {
 	t.Helper()
 	p, ok := diagnosis.Lookup(r.Procedure)
+	if r.Procedure == diagnosis.Gear().ID {
+		p, ok = diagnosis.Gear(), true
+	}
 	if !ok {
 		t.Fatalf("%s: no procedure %q", r.How, r.Procedure)
 	}
@@ -127,7 +140,7 @@ func complaint(f *fault.Fault) *diagnosis.Procedure {
 }
 
 // report is docs/lab.md.
-func report(seed string, live, list, plainly, replayed, onPaper statistics, names []string, runs []reading) string {
+func report(seed string, live, list, plainly statistics, devices [3]statistics, replayed, onPaper statistics, names []string, runs, ofDevices []reading) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("# What the lab injects, and what the agent says\n")
@@ -151,6 +164,23 @@ func report(seed string, live, list, plainly, replayed, onPaper statistics, name
 		}
 		say("| %s | %s | %s | %s |", row[0], row[1], list.figures()[i][1], plainly.figures()[i][1])
 	}
+	say("\n## Network devices, read by the collector\n")
+	say("Switches, routers, firewalls and controllers composed in the MIBs' terms, and recordings of real ones where they lie")
+	say("beside the repository, are played by snmpsim; the collector's own watch reads them over SNMPv2c and SNMPv3, as often")
+	say("as in life, takes in their traps and syslog, and judges. Around the fault its kind, its ports, its names and what is odd")
+	say("about it are drawn. The time is what reading and judging take once it is a device's turn: it comes each minute for")
+	say("states, every five minutes for counters, and at once after a trap or a line of syslog.\n")
+	d := devices[0]
+	say("Faults of network devices injected live: %d distinct, in %d worlds of one and %d of two; %d healthy. Named after %.1f s (median), %.1f s (95th percentile).\n",
+		len(d.ids), d.first.of, d.both.of, d.alarmsConfirmed.of, float64(percentile(d.elapsed, 50))/1000, float64(percentile(d.elapsed, 95))/1000)
+	say("| | Constat | first failed check | without explaining |\n|---|---|---|---|")
+	for i, row := range d.figures() {
+		if of := devices[1].figures()[i][1]; strings.HasPrefix(row[0], "right of what") {
+			say("| %s | %s | | |", row[0], row[1])
+		} else {
+			say("| %s | %s | %s | %s |", row[0], row[1], of, devices[2].figures()[i][1])
+		}
+	}
 	say("\n## How sure, and how right\n\n| named as | right |\n|---|---|")
 	for _, c := range []string{"confirmed", "probable", "possible"} {
 		say("| %s | %s |", c, live.bands[c])
@@ -167,8 +197,12 @@ func report(seed string, live, list, plainly, replayed, onPaper statistics, name
 	for _, row := range byFault(runs) {
 		say("%s", row)
 	}
+	say("\n## Each fault of a network device that was injected live\n\n| fault | worlds | named first | certainty when named |\n|---|---|---|---|")
+	for _, row := range byFault(ofDevices) {
+		say("%s", row)
+	}
 	say("\n## Misses\n")
-	for _, m := range slices.Concat(live.misses, replayed.misses, onPaper.misses) {
+	for _, m := range slices.Concat(live.misses, devices[0].misses, replayed.misses, onPaper.misses) {
 		say("- %s", m)
 	}
 	return b.String()
@@ -189,7 +223,7 @@ func byFault(runs []reading) (rows []string) {
 			table[r.Fault] = &row{bands: map[string]int{}}
 		}
 		at := r.place(r.Fault)
-		table[r.Fault].first.add(r.sure && at == 0)
+		table[r.Fault].first.add(at == 0 && r.answers())
 		if at >= 0 {
 			table[r.Fault].bands[r.roots[at].certainty]++
 		}

@@ -6,9 +6,11 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"constat/internal/fault"
+	"constat/internal/fault/fixture"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -75,6 +77,34 @@ func (r reading) has(certainty string) bool {
 	return slices.ContainsFunc(r.roots, func(n rootNamed) bool { return n.certainty == certainty })
 }
 
+// answers tells that a reading is one: something was named as more than possible.
+// Of a fault that by its entry is never more, a mere correlation in time, to be
+// told as the first place to look is the answer.
+func (r reading) answers() bool {
+	return r.sure || r.Fault != "" && slices.Contains(neverSure(), r.Fault) && r.place(r.Fault) == 0
+}
+
+// neverSure are the faults that the catalog's own cases call possible at most.
+var neverSure = sync.OnceValue(func() (ids []string) {
+	faults, err := fixture.Faults(fixtures)
+	if err != nil {
+		panic(err) // the catalog's own tests say more
+	}
+	for _, id := range faults {
+		cases, err := fixture.Cases(fixtures, id)
+		if err != nil {
+			panic(err)
+		}
+		own := slices.DeleteFunc(cases, func(c *fixture.Case) bool {
+			return c.Kind != fixture.Faulty || len(c.Roots) != 1 || c.Roots[0] != id
+		})
+		if len(own) > 0 && !slices.ContainsFunc(own, func(c *fixture.Case) bool { return c.Certainty != "possible" }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+})
+
 // readingOf takes a diagnosis for what was concluded from a run.
 func readingOf(run Run) reading {
 	r := reading{Run: run, sure: run.Diagnosis.GetVerdict() == "fault", well: run.Diagnosis.GetVerdict() == "healthy"}
@@ -109,7 +139,7 @@ func (r reading) wrong() string {
 		return "healthy, and not seen to be"
 	case r.Fault == "":
 		return ""
-	case !r.sure:
+	case !r.answers():
 		return "no answer"
 	case len(r.Faults) > 1:
 		for _, id := range r.Faults {
@@ -205,12 +235,12 @@ func count(readings []reading) statistics {
 		default:
 			injected = []string{r.Fault}
 			place := r.place(r.Fault)
-			s.first.add(r.sure && place == 0)
-			s.three.add(r.sure && place >= 0 && place < 3)
+			s.first.add(r.answers() && place == 0)
+			s.three.add(r.answers() && place >= 0 && place < 3)
 			s.symptom.add(r.sure && slices.ContainsFunc(r.roots, func(n rootNamed) bool {
 				return n.certainty != "possible" && slices.Contains(broughtAbout(r.Fault), n.fault)
 			}))
-			s.abstained.add(!r.sure)
+			s.abstained.add(!r.answers())
 		}
 		s.ids = append(s.ids, injected...)
 		for _, n := range r.roots {
@@ -283,4 +313,10 @@ func (s statistics) String() string {
 		fmt.Fprintf(&b, "  %s\n", m)
 	}
 	return b.String()
+}
+
+func TestNeverSure(t *testing.T) {
+	if got := neverSure(); !slices.Equal(got, []string{"cam-in-use", "cisco-config-change-suspect", "sw-outdated-known-fixed"}) {
+		t.Errorf("never more than possible: %q", got)
+	}
 }
