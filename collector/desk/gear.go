@@ -263,7 +263,9 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 	who := &whose{hostname: endpoint.Hostname}
 	wired := map[string]*constatv1.Link{}
 	for _, l := range n.GetLinks() {
-		if l.GetKind() == "ethernet" && (l.Physical == nil || l.GetPhysical()) {
+		// A container's link has a cable of software; those of a host to its own
+		// containers hang on a bridge.
+		if l.GetKind() == "ethernet" && (l.Physical == nil || l.GetPhysical()) || l.GetKind() == "veth" && l.GetMaster() == "" {
 			wired[l.GetName()] = l
 			if mac := parseMAC(l.GetMac()); mac != "" {
 				who.macs = append(who.macs, mac)

@@ -37,11 +37,22 @@ func (in *intake) locate(ctx context.Context, n *constatv1.Network) error {
 		if neighbour.GetLink() != link {
 			continue
 		}
-		// A chassis has one identity; two switches may bear one name.
-		place.SwitchID = line(cmp.Or(neighbour.GetChassisId(), neighbour.GetSystemName()), maxName)
-		place.SwitchName = line(cmp.Or(neighbour.GetSystemName(), neighbour.GetChassisId()), maxName)
-		place.SwitchPort = line(neighbour.GetPortId(), maxName)
-		break
+		if place.SwitchID == "" {
+			// A chassis has one identity; two switches may bear one name.
+			place.SwitchID = line(cmp.Or(neighbour.GetChassisId(), neighbour.GetSystemName()), maxName)
+			place.SwitchName = line(cmp.Or(neighbour.GetSystemName(), neighbour.GetChassisId()), maxName)
+			place.SwitchPort = line(neighbour.GetPortId(), maxName)
+		}
+		// It says so twice, by LLDP and by CDP, and may name its port in one of them
+		// only as its management does.
+		at, err := announced(ctx, in.q, neighbour.GetChassisId(), neighbour.GetSystemName(), neighbour.GetProtocol(), in.desk.now(), neighbour.GetPortId())
+		if err != nil {
+			return err
+		}
+		if at != nil && at.attachment.GetPort() != nil {
+			place.SwitchPort = line(neighbour.GetPortId(), maxName)
+			break
+		}
 	}
 	return in.q.PutPlace(ctx, place)
 }

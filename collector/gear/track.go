@@ -25,6 +25,8 @@ const (
 	// absentKept is how long an access point that the controller lists no more is
 	// still told as absent.
 	absentKept = 7 * 24 * time.Hour
+	// downKept is how long it is still told who was at a port that has no link.
+	downKept   = 7 * 24 * time.Hour
 	maxAddress = 64
 )
 
@@ -196,8 +198,10 @@ func rememberNeighbours(g, last *constatv1.Gear, now time.Time) {
 }
 
 // sinceLast fills what a whole poll tells only beside the facts before: of the
-// spanning tree, and of access points that are gone.
+// spanning tree, of access points that are gone, and of neighbours that a port
+// without a link can't hear.
 func sinceLast(g, last *constatv1.Gear, now time.Time) {
+	keepNeighbours(g, last, now)
 	if tree, before := g.GetSpanningTree(), last.GetSpanningTree(); tree != nil && before != nil {
 		if tree.GetRoot() != "" && before.GetRoot() != "" {
 			tree.RootChanged = proto.Bool(tree.GetRoot() != before.GetRoot())
@@ -230,6 +234,31 @@ func sinceLast(g, last *constatv1.Gear, now time.Time) {
 		}
 		if now.Sub(gone.GetAbsentSince().AsTime()) < absentKept {
 			g.AccessPoints = append(g.AccessPoints, gone)
+		}
+	}
+}
+
+// keepNeighbours still tells who was at a port that lost its link: the device
+// forgets that within minutes, and it is how one knows that an uplink is down. Who
+// shows at another port was plugged in elsewhere.
+func keepNeighbours(g, last *constatv1.Gear, now time.Time) {
+	dark, told := map[int32]bool{}, map[string]bool{}
+	for _, p := range g.GetInterfaces() {
+		down := p.OperStatus != nil && p.GetOperStatus() != "up" && p.LastChangeAt != nil
+		dark[p.GetIfIndex()] = down && now.Sub(p.GetLastChangeAt().AsTime()) < downKept
+	}
+	who := func(n *constatv1.GearNeighbour) string {
+		return n.GetProtocol() + "\x00" + n.GetRemoteSystem() + "\x00" + n.GetRemotePort()
+	}
+	for _, n := range g.GetNeighbours() {
+		told[who(n)] = true
+		if n.LocalIfIndex != nil {
+			dark[n.GetLocalIfIndex()] = false
+		}
+	}
+	for _, n := range last.GetNeighbours() {
+		if n.LocalIfIndex != nil && dark[n.GetLocalIfIndex()] && !told[who(n)] && len(g.Neighbours) < maxKnown {
+			g.Neighbours = append(g.Neighbours, proto.CloneOf(n))
 		}
 	}
 }

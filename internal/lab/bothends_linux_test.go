@@ -1,206 +1,204 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
-// deskPort is the fifth port of the switch, at which the machine is.
-const deskPort = 10105
-
-// deskSwitch is a recording of a switch of eight ports, with changes.
-func deskSwitch(changes map[string]string) string {
-	rows := map[string]string{}
-	var order []string
-	add := func(oid, row string) {
-		if rows[oid] == "" {
-			order = append(order, oid)
-		}
-		rows[oid] = row
-	}
-	add("1.3.6.1.2.1.1.1.0", "4|Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 15.2(7)E4, RELEASE SOFTWARE (fc2)")
-	add("1.3.6.1.2.1.1.2.0", "6|1.3.6.1.4.1.9.1.1208")
-	add("1.3.6.1.2.1.1.3.0", "67|864000000")
-	add("1.3.6.1.2.1.1.5.0", "4|sw-floor-2")
-	column := func(oid string, row func(port int) string) {
-		for port := 10101; port <= 10108; port++ {
-			add(fmt.Sprintf("%s.%d", oid, port), row(port))
-		}
-	}
-	same := func(row string) func(int) string { return func(int) string { return row } }
-	column("1.3.6.1.2.1.2.2.1.2", func(port int) string { return fmt.Sprintf("4|GigabitEthernet1/0/%d", port-10100) })
-	column("1.3.6.1.2.1.2.2.1.3", same("2|6"))
-	column("1.3.6.1.2.1.2.2.1.7", same("2|1"))
-	column("1.3.6.1.2.1.2.2.1.8", same("2|1"))
-	column("1.3.6.1.2.1.10.7.2.1.19", same("2|3"))
-	column("1.3.6.1.2.1.31.1.1.1.1", func(port int) string { return fmt.Sprintf("4|Gi1/0/%d", port-10100) })
-	column("1.3.6.1.2.1.31.1.1.1.15", same("66|1000"))
-	add("1.3.6.1.2.1.47.1.1.1.1.5.1001", "2|3")
-	add("1.3.6.1.2.1.47.1.1.1.1.11.1001", "4|FOC0000TEST")
-	add("1.3.6.1.2.1.47.1.1.1.1.13.1001", "4|WS-C2960X-24PS-L")
-	column("1.3.6.1.4.1.9.9.68.1.2.2.1.2", same("2|10"))
-	for oid, row := range changes {
-		add(oid, row) // a row of above, or one of the maker's, which come last
-	}
-	var text strings.Builder
-	for _, oid := range order {
-		fmt.Fprintf(&text, "%s|%s\n", oid, rows[oid])
-	}
-	return text.String()
+// bothEnds is a fault of a cable, as the switch at its other end tells it and as
+// the machine feels it.
+type bothEnds struct {
+	// fault is what the ticket must name first; the machine alone can't.
+	fault, how string
+	// before and after are rows of the switch's management.
+	before, after func(c *cable, sw management)
+	// feel is what happens to the machine's end.
+	feel func(c *cable)
+	// symptom is what the machine alone calls it; empty: as chance has it.
+	symptom string
 }
 
-// TestBothEnds: a machine whose switch switches its port off, live at both ends.
-// A real lldpd is the voice of the switch on the wire, snmpsim its management,
-// real programs the agent and the collector. While all is well the collector
-// knows the port; after the cable is dead the ticket names the port and why.
+// Columns of the switch's tables, and the instances of the desk's port.
+func atPort(column string) string   { return fmt.Sprintf("%s.%d", column, deskPort) }
+func atUplink(column string) string { return fmt.Sprintf("%s.%d", column, deskUplink) }
+
+const (
+	ifOperStatus  = "1.3.6.1.2.1.2.2.1.8"
+	ifAdminStatus = "1.3.6.1.2.1.2.2.1.7"
+	fcsErrors     = "1.3.6.1.2.1.10.7.2.1.3"
+	lateCollision = "1.3.6.1.2.1.10.7.2.1.8"
+	duplexStatus  = "1.3.6.1.2.1.10.7.2.1.19"
+	inPackets     = "1.3.6.1.2.1.31.1.1.1.7"
+	outOctets     = "1.3.6.1.2.1.31.1.1.1.10"
+	outDiscards   = "1.3.6.1.2.1.2.2.1.19"
+	security      = "1.3.6.1.4.1.9.9.315.1.2.1.1"
+	errDisable    = "1.3.6.1.4.1.9.9.548.1.3.1.1.2"
+	powerState    = "1.3.6.1.2.1.105.1.1.1.6.1"
+	powerStatus   = "1.3.6.1.4.1.9.9.402.1.2.1.5.1"
+	trunkVLANs    = "1.3.6.1.4.1.9.9.46.1.6.1.1.4"
+	session802    = "1.3.6.1.4.1.9.9.656.1.4.1.1"
+)
+
+// errDisabled switches the desk's port off for a cause of CErrDisableFeatureID.
+func errDisabled(cause int) func(*cable, management) {
+	return func(_ *cable, sw management) {
+		sw.set(atPort(ifOperStatus), "2", 2).set(atPort(errDisable)+".0", "2", cause)
+	}
+}
+
+var bothEndsRows = []bothEnds{
+	{"cisco-errdisable-bpduguard", "BPDU guard", nil, errDisabled(2), (*cable).dies, "net-link-no-carrier"},
+	{"cisco-errdisable-portsecurity", "port security switches the port off", nil, errDisabled(9), (*cable).dies, "net-link-no-carrier"},
+	{"cisco-port-admin-down", "somebody shut the port", nil, func(_ *cable, sw management) {
+		sw.set(atPort(ifOperStatus), "2", 2).set(atPort(ifAdminStatus), "2", 2)
+	}, (*cable).dies, "net-link-no-carrier"},
+	{"cisco-poe-denied", "the phone before the machine gets no power", nil, func(_ *cable, sw management) {
+		sw.set(atPort(ifOperStatus), "2", 2).set(powerStatus+".5", "4x", "80") // deny
+	}, (*cable).dies, "net-link-no-carrier"},
+	{"cisco-uplink-down", "the switch lost its way up, and the neighbour there is no longer listed", nil, func(_ *cable, sw management) {
+		sw.set(atUplink(ifOperStatus), "2", 2).set(atUplink("1.3.6.1.2.1.2.2.1.9"), "67", 864000000).without(cdpCache)
+	}, func(c *cable) {
+		c.IP(Switch, "link set gw0 down")
+		c.t.Cleanup(func() { c.IP(Switch, "link set gw0 up") })
+	}, "net-gateway-arp-unresolved"},
+	{"cisco-portsecurity-restrict", "port security drops the machine's frames", func(c *cable, sw management) {
+		c.secured(sw, 3)
+	}, func(c *cable, sw management) { c.secured(sw, 57) }, (*cable).asksInVain, "net-dhcp-no-offer"},
+	{"cisco-dhcp-snooping-block", "DHCP snooping does not trust the uplink", nil, func(_ *cable, sw management) {
+		sw.set("1.3.6.1.4.1.9.9.380.1.2.1.1.2.10", "2", 1).set(atUplink("1.3.6.1.4.1.9.9.380.1.3.1.1.1"), "2", 2).set(atPort("1.3.6.1.4.1.9.9.380.1.3.1.1.1"), "2", 2)
+	}, (*cable).asksInVain, "net-dhcp-no-offer"},
+	{"cisco-trunk-vlan-not-allowed", "the uplink leaves the port's VLAN out", nil, func(_ *cable, sw management) {
+		sw.set(atUplink(trunkVLANs), "4x", "4"+strings.Repeat("0", 255)) // VLAN 1 alone
+	}, (*cable).asksInVain, "net-dhcp-no-offer"},
+	// The machine knows why it was refused, so its own word stays the first.
+	{"net-8021x-auth-failed", "the machine is refused at its sign-on, at both ends", nil, func(_ *cable, sw management) {
+		sw.set(atPort(session802+".5")+".1", "2", 5)
+	}, func(c *cable) {
+		c.guardPort()
+		c.lifts()
+		c.unnumbered()
+		c.signIn("bad", "EAP-FAILURE")
+	}, "net-8021x-auth-failed"},
+	{"cisco-port-duplex-mismatch", "the port is half duplex, the machine full", nil, func(_ *cable, sw management) {
+		sw.set(atPort(duplexStatus), "2", 2).set(atPort(lateCollision), "65", 917).set(atPort(inPackets), "70", 52000)
+	}, (*cable).loses, ""},
+	{"cisco-port-crc-errors", "the port counts damaged frames, the machine none", nil, func(_ *cable, sw management) {
+		sw.set(atPort(fcsErrors), "65", 1840).set(atPort(inPackets), "70", 52000)
+	}, (*cable).loses, ""},
+	{"cisco-uplink-saturated", "the uplink is full and drops", func(_ *cable, sw management) {
+		sw.set(atUplink(outOctets), "70:numeric", "rate=118000000") // 944 Mbit/s
+	}, func(_ *cable, sw management) {
+		sw.set(atUplink(outDiscards), "65", 88_000)
+	}, (*cable).loses, ""},
+	{"net-dns-unreachable", "the machine's own fault, and the port is well", nil, nil, func(c *cable) {
+		c.stopNames()
+		c.t.Cleanup(c.serveNames)
+	}, "net-dns-unreachable"},
+	{"cisco-access-vlan-wrong", "the port is in another VLAN than those of the colleagues", nil, func(_ *cable, sw management) {
+		sw.set(atPort("1.3.6.1.4.1.9.9.68.1.2.2.1.2"), "2", 99)
+	}, func(c *cable) { c.colleagues(4); c.asksInVain() }, "net-dhcp-no-offer"},
+}
+
+// dies takes the signal away from the cable.
+func (c *cable) dies() {
+	c.IP(Switch, "link set pc0 down")
+	c.AwaitLink(PC, c.Adapter, "NO-CARRIER")
+	c.t.Cleanup(func() {
+		c.IP(Switch, "link set pc0 up")
+		c.AwaitLink(PC, c.Adapter, "LOWER_UP")
+		c.unnumber()
+		c.number()
+	})
+}
+
+// unnumbered takes the machine's addresses, until the row ends.
+func (c *cable) unnumbered() {
+	c.unnumber()
+	c.t.Cleanup(func() { c.unnumber(); c.number() })
+}
+
+// asksInVain has a DHCP client ask whom nobody answers.
+func (c *cable) asksInVain() {
+	c.unnumbered()
+	c.lease()
+}
+
+// loses drops a fifth of the frames, both ways.
+func (c *cable) loses() {
+	c.Filter(Switch, "bridge", "filter", "forward", "numgen random mod 100 < 20 drop")
+	c.lifts()
+}
+
+// lifts takes the switch's last filter away when the row ends.
+func (c *cable) lifts() {
+	table := fmt.Sprintf("filter%d", c.filters)
+	c.t.Cleanup(func() { c.Run(Switch, "nft", "delete", "table", "bridge", table) })
+}
+
+// secured is port security that restricts, and last dropped what the machine sent.
+func (c *cable) secured(sw management, violations int) {
+	sw.set(atPort(security+".1"), "2", 1).set(atPort(security+".2"), "2", 1).set(atPort(security+".8"), "2", 3)
+	sw.set(atPort(security+".9"), "65", violations).set(atPort(security+".10"), "4x", strings.ReplaceAll(c.mac, ":", ""))
+}
+
+// colleagues are machines at the switch's first ports, each with an agent.
+func (c *cable) colleagues(n int) {
+	for i := range n {
+		name := fmt.Sprintf("desk%d", i+1)
+		c.join(name, c.free(i+2).String()+"/24")
+		c.WriteFile(name, "machine-id", fmt.Sprintf("%032x\n", i+1)) // a computer of its own
+		c.t.Cleanup(func() { os.RemoveAll(c.etc(name)) })
+		c.IP(name, "route add default via "+c.Router.Addr().String())
+		l := c.Listen(name, collectorAddress)
+		go func() { // the way to the collector, which is on another host's loopback
+			for {
+				in, err := l.Accept()
+				if err != nil {
+					return
+				}
+				out, err := c.Dial(PC, "tcp", collectorAddress)
+				if err != nil {
+					in.Close()
+					continue
+				}
+				go func() { _, _ = io.Copy(out, in); out.Close() }()
+				go func() { _, _ = io.Copy(in, out); in.Close() }()
+			}
+		}()
+		c.says(name+"0", i+1)
+		c.enrolled(name)
+		c.hears(name)
+		c.complains(name, "")
+	}
+}
+
+// TestBothEnds: what neither end of a cable can name alone, the ticket names. The
+// machine is a namespace with the real agent, a real lldpd the voice of the switch
+// on the wire, snmpsim its management, and a real collector asks both. One switch
+// after the other is put at the cable's end, each with a trouble of its own.
 func TestBothEnds(t *testing.T) {
-	w := NewWorld(t)
-	snmpsim, err := exec.LookPath("snmpsimd")
-	Need(t, "snmpsim", err == nil)
-	dir := t.TempDir()
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	c := newCable(t)
+	for i, row := range bothEndsRows {
+		c.manages(i, row)
 	}
-	socket := filepath.Join(dir, "lldpd.sock")
-	speak := announce(t, w, socket)
-	for _, words := range []string{
-		"configure system hostname sw-floor-2", "configure ports pc0 lldp portidsubtype local GigabitEthernet1/0/5",
-		"configure ports pc0 lldp portdescription GigabitEthernet1/0/5", // which CDP tells too
-	} {
-		w.Run(Switch, "lldpcli", append([]string{"-u", socket}, strings.Fields(words)...)...)
-	}
-
-	// The management network is the machine's own loopback, which stays when the
-	// cable goes.
-	recordings := filepath.Join(dir, "recordings")
-	oper, admin := fmt.Sprintf("1.3.6.1.2.1.2.2.1.8.%d", deskPort), fmt.Sprintf("1.3.6.1.2.1.2.2.1.7.%d", deskPort)
-	if err := os.Mkdir(recordings, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, changes := range map[string]map[string]string{
-		"healthy": nil,
-		"guarded": {oper: "2|2", fmt.Sprintf("1.3.6.1.4.1.9.9.548.1.3.1.1.2.%d.0", deskPort): "2|2"},
-		"shut":    {oper: "2|2", admin: "2|2"},
-	} {
-		if err := os.WriteFile(filepath.Join(recordings, name+".snmprec"), []byte(deskSwitch(changes)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cache := filepath.Join(dir, "cache")
-	if err := os.Mkdir(cache, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	_ = os.Chmod(cache, 0o777)
-	const device = "127.0.0.1:1161"
-	run(t, w.Command(t.Context(), PC, snmpsim, "--data-dir="+recordings, "--cache-dir="+cache, "--agent-udpv4-endpoint="+device,
-		"--logging-method=null", "--process-user=nobody", "--process-group=nogroup"))
-
-	agent, collector := buildAgent(t), filepath.Join(dir, "constat-collector")
-	if out, err := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", collector, "constat/collector").CombinedOutput(); err != nil {
-		t.Fatalf("building the collector: %v\n%s", err, out)
-	}
-	data := filepath.Join(dir, "data")
-	const grpc = "127.0.0.1:7443"
-	quickstart := w.Command(t.Context(), PC, collector, "quickstart", "--data", data, "--agent", agent, "--grpc", grpc, "--http", "127.0.0.1:0")
-	said, err := quickstart.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	quickstart.Stderr = &stderr
-	run(t, quickstart)
-	lines := bufio.NewScanner(said)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Stop with Ctrl-C") {
-	}
-
-	ask := func(stdin string, args ...string) ([]byte, error) {
-		store := filepath.Join(data, "collector")
-		token, err := w.Command(t.Context(), PC, collector, "user", "token", "admin", "--data", store).Output()
-		if err != nil {
-			return nil, fmt.Errorf("%w\n%s", err, &stderr)
-		}
-		cmd := w.Command(t.Context(), PC, collector, append(args, "--grpc", grpc, "--data", store)...)
-		cmd.Env = append(os.Environ(), "CONSTAT_TOKEN="+strings.TrimSpace(string(token)))
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.Output()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("%v: %w: %s", args, err, exit.Stderr)
-		}
-		return out, err
-	}
-	must := func(stdin string, args ...string) {
-		t.Helper()
-		if _, err := ask(stdin, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	must("healthy\n", "gear", "credential", "set", "floors")
-	must("", "gear", "add", device, "--credential", "floors")
-
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Await("what the machine hears", func() error {
-		speak()
-		out, err := w.Command(t.Context(), PC, agent, "facts", "--group", "network", "--json", "--data", filepath.Join(data, "agent")).Output()
-		if err != nil || !bytes.Contains(out, []byte("sw-floor-2")) || bytes.Count(out, []byte("GigabitEthernet1/0/5")) < 2 {
-			return fmt.Errorf("%v: %s", err, out)
-		}
-		return nil
+	c.starts()
+	c.turns(func() {
+		c.enrolled(PC)
+		c.hears(PC)
 	})
-	must("", "ticket", "diagnose", "1", "--procedure", "internet")
-	w.Await("the machine's port", func() error {
-		text, err := ask("", "gear", "where", host)
-		if err != nil || !bytes.Contains(text, []byte("Gi1/0/5")) || !bytes.Contains(text, []byte("sw-floor-2")) {
-			return fmt.Errorf("%v: %s", err, text)
-		}
-		return nil
-	})
-
-	w.IP(Switch, "link set pc0 down")
-	w.AwaitLink(PC, "eth0", "NO-CARRIER")
-	for _, c := range []struct{ community, shows, fault string }{
-		{"guarded", `"errDisableCause": "bpduGuard"`, "cisco-errdisable-bpduguard"},
-		{"shut", `"adminStatus": "down"`, "cisco-port-admin-down"},
-	} {
-		must(c.community+"\n", "gear", "credential", "set", "floors")
-		w.Await("what the switch says", func() error {
-			out, err := ask("", "gear", "show", "sw-floor-2", "--json")
-			if err != nil || !bytes.Contains(out, []byte(c.shows)) {
-				return fmt.Errorf("%v: %.4000s", err, out)
+	for i, row := range bothEndsRows {
+		t.Run(row.fault+" "+row.how, func(t *testing.T) {
+			defer c.during(t)()
+			c.plugged(i)
+			row.feel(c)
+			got := c.complains(PC, row.fault)
+			if port := voice + " Gi1/0/5"; got.cause() != row.fault || got.port != port || row.symptom != "" && got.own != row.symptom {
+				t.Errorf("the ticket says %s at %q, the machine %s; want %s at %q, %s\n%v", got.cause(), got.port, got.own, row.fault, port, row.symptom, got.GetTicket())
 			}
-			return nil
+			t.Logf("ticket %d after %v: %s; the machine alone: %s", got.number, got.took, got.GetTicket().GetTitle(), got.own)
 		})
-		began := time.Now()
-		out, err := w.Command(t.Context(), PC, agent, "ticket", "new", "--data", filepath.Join(data, "agent"), "--complaint", "internet",
-			"--text", "no network since this morning", "--wait", "30s", "--json").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ticket struct{ Number int }
-		if err := json.Unmarshal(out, &ticket); err != nil || ticket.Number == 0 {
-			t.Fatalf("%v: %s", err, out)
-		}
-		w.Await("the ticket's cause", func() error {
-			out, err := ask("", "ticket", "show", fmt.Sprint(ticket.Number), "--json")
-			if err != nil || !bytes.Contains(out, []byte(c.fault)) || !bytes.Contains(out, []byte("Gi1/0/5")) {
-				return fmt.Errorf("%v: %.4000s", err, out)
-			}
-			return nil
-		})
-		t.Logf("ticket %d says %s after %v", ticket.Number, c.fault, time.Since(began).Round(time.Millisecond))
 	}
 }

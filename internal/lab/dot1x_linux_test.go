@@ -36,7 +36,9 @@ func (w *World) signIn(password, until string) {
 	w.t.Helper()
 	_, err := exec.LookPath("wpa_supplicant")
 	Need(w.t, "wpa_supplicant (package wpasupplicant)", err == nil)
-	w.Own(PC, "/run/wpa_supplicant")
+	if w.own[PC] == [2]string{} {
+		w.Own(PC, "/run/wpa_supplicant")
+	}
 	file := filepath.Join(w.t.TempDir(), "supplicant.conf")
 	content := fmt.Sprintf("ctrl_interface=/run/wpa_supplicant\nap_scan=0\nnetwork={\n key_mgmt=IEEE8021X\n eap=MD5\n identity=\"ann\"\n password=%q\n eapol_flags=0\n}\n", password)
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {

@@ -120,6 +120,11 @@ func (w *World) number4() {
 	for _, a := range w.Services {
 		w.place(netip.MustParseAddr(a))
 	}
+	w.numberPC()
+}
+
+// numberPC gives the pc its IPv4 address and its default route.
+func (w *World) numberPC() {
 	lifetime, origin := "", ""
 	if w.Leased {
 		lifetime, origin = " valid_lft 86400 preferred_lft 86400", " proto dhcp"
@@ -144,6 +149,11 @@ func (w *World) number6() {
 	for _, a := range w.Services6 {
 		w.place(netip.MustParseAddr(a))
 	}
+	w.numberPC6()
+}
+
+// numberPC6 does the same for IPv6.
+func (w *World) numberPC6() {
 	lifetime, origin, router := "", "", w.Router6.Addr().String()
 	if w.Leased {
 		lifetime, origin, router = " valid_lft 86400 preferred_lft 14400", " proto ra", routerLinkLocal
