@@ -37,7 +37,9 @@ func answeringSession(ctx context.Context, address string) *snmp.Session {
 		go func() {
 			session, err := snmp.Open(ctx, address, snmp.Credentials{Community: snmpCommunity, Version1: old}, printerPatience)
 			if err == nil {
-				if _, err = session.Get(ctx, sysObjectID); err == nil {
+				var id []snmp.Value
+				if id, err = session.Get(ctx, sysObjectID); err == nil {
+					session.Suit(id[0].OID(), "")
 					greeted <- session
 					return
 				}

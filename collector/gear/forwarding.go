@@ -51,10 +51,10 @@ func (p *poll) forwarding(ctx context.Context) error {
 	return err
 }
 
-// perVLAN reads the tables that stand under a VLAN each, of a Cisco that tells
-// its VLANs.
+// perVLAN reads the tables that stand under a VLAN each, of an agent that keeps them
+// so and tells its VLANs.
 func (p *poll) perVLAN(ctx context.Context, seen map[station]bool) error {
-	if p.out.GetIdentity().GetVendor() != "Cisco" || p.out.GetIdentity().GetOs() == smallBusiness {
+	if !p.quirks.Views {
 		return nil
 	}
 	silent := 0

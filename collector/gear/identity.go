@@ -85,6 +85,7 @@ func (p *poll) identify(ctx context.Context) error {
 	p.plan.Software = scalars[1].OID() + " " + scalars[0].Text()
 	p.description = scalars[0].Text()
 	p.objectID = scalars[1].OID()
+	p.quirks = p.session.Suit(p.objectID, p.description)
 	id := &constatv1.GearIdentity{Name: text(scalars[3]), Location: text(scalars[4])}
 	p.out.Identity = id
 	if ticks, ok := scalars[2].Int(); ok {

@@ -47,6 +47,7 @@ type poll struct {
 	// bridge maps the bridge's port numbers to ifIndex.
 	bridge map[int32]int32
 	plan   *constatv1.GearPlan
+	quirks snmp.Quirks
 }
 
 func newPoll(session *snmp.Session, now time.Time) *poll {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,6 +38,8 @@ func resume(session *snmp.Session, last Known, now time.Time) *poll {
 	p := &poll{
 		session: session, now: now, out: proto.CloneOf(last.Gear), ports: map[int32]*port{}, bridge: map[int32]int32{}, plan: proto.CloneOf(last.Plan),
 	}
+	objectID, description, _ := strings.Cut(p.plan.GetSoftware(), " ")
+	p.quirks = session.Suit(objectID, description)
 	counters := byPort(last.Counters)
 	for i, one := range p.out.Interfaces {
 		r := &port{}

@@ -111,6 +111,7 @@ type Session struct {
 	pace        pace
 	absent      map[string]bool
 	known       bool // what is absent was learnt before
+	quirks      Quirks
 	stats       *Stats
 }
 
@@ -150,7 +151,7 @@ func Open(ctx context.Context, address string, c Credentials, p Patience) (*Sess
 // of one VLAN: Cisco's community@VLAN, or the context vlan-VLAN with SNMPv3. It
 // asks only once, and counts into the Stats of the first. The caller closes it.
 func (s *Session) View(ctx context.Context, vlan int) (*Session, error) {
-	view := &Session{address: s.address, credentials: s.credentials, patience: s.patience, pace: s.pace, absent: map[string]bool{}, stats: s.stats}
+	view := &Session{address: s.address, credentials: s.credentials, patience: s.patience, pace: s.pace, absent: map[string]bool{}, quirks: s.quirks, stats: s.stats}
 	view.pace.slowest = 0 // whether it answers is not known
 	view.patience.Timeout, view.patience.Retries = min(s.patience.Timeout, viewTimeout), -1
 	if s.credentials.Community != "" {
@@ -312,11 +313,14 @@ func (s *Session) ask(ctx context.Context, kind request, repetitions int, names 
 	switch {
 	case kind == get:
 		return s.g.Get(names)
-	case kind == getNext || s.credentials.Version1: // which has no GetBulk
+	case kind == getNext || s.rowByRow():
 		return s.g.GetNext(names)
 	}
 	return s.g.GetBulk(names, 0, uint32(repetitions))
 }
+
+// rowByRow tells agents that have no GetBulk, or none that works.
+func (s *Session) rowByRow() bool { return s.credentials.Version1 || s.quirks.Next }
 
 // refused tells errors about user, keys, level, engine and clock from others.
 func refused(err error) bool {

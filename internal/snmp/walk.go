@@ -50,7 +50,11 @@ func (s *Session) Walk(ctx context.Context, columns []string, each func(column i
 			continue
 		}
 		parent, scalar := strings.CutSuffix(text, ".0")
-		open = append(open, &column{number: i, text: text, scalar: scalar, root: "." + parent, last: "." + parent})
+		c := &column{number: i, text: text, scalar: scalar, root: "." + parent, last: "." + parent}
+		if s.quirks.Order {
+			c.seen = map[string]bool{}
+		}
+		open = append(open, c)
 	}
 	// Scalars come with the first rows.
 	open, err := w.first(ctx, open)
@@ -58,8 +62,12 @@ func (s *Session) Walk(ctx context.Context, columns []string, each func(column i
 		return err
 	}
 	rows := 0 // of the columns before: those of one table have about as many
-	for start := 0; start < len(open); start += maxColumns {
-		batch := open[start:min(start+maxColumns, len(open))]
+	abreast := maxColumns
+	if most := s.quirks.Most; most > 0 {
+		abreast = min(abreast, most)
+	}
+	for start := 0; start < len(open); start += abreast {
+		batch := open[start:min(start+abreast, len(open))]
 		for left := batch; len(left) > 0; {
 			repetitions := s.pace.repetitions(len(left))
 			if done := left[0].rows; rows > done {
@@ -96,8 +104,12 @@ func (w *walk) first(ctx context.Context, columns []*column) (there []*column, e
 	if w.session.known && !slices.ContainsFunc(columns, func(c *column) bool { return c.scalar }) {
 		return columns, nil
 	}
-	for start := 0; start < len(columns); start += maxAsked {
-		open := columns[start:min(start+maxAsked, len(columns))]
+	abreast := maxAsked
+	if most := w.session.quirks.Most; most > 0 {
+		abreast = min(abreast, most)
+	}
+	for start := 0; start < len(columns); start += abreast {
+		open := columns[start:min(start+abreast, len(columns))]
 		for len(open) > 0 { // an agent may cut even the first row
 			answer, err := w.bulk(ctx, open, 1)
 			if err != nil {
@@ -119,8 +131,7 @@ func (w *walk) first(ctx context.Context, columns []*column) (there []*column, e
 // can't answer so many.
 func (w *walk) bulk(ctx context.Context, open []*column, repetitions int) ([]gosnmp.SnmpPDU, error) {
 	s := w.session
-	old := s.credentials.Version1
-	if old { // it has no GetBulk
+	if s.rowByRow() {
 		repetitions = 1
 	}
 	w.names = w.names[:0]
