@@ -111,6 +111,24 @@ func (s *Server) SetTechnician(ctx context.Context, r *constatv1.SetTechnicianRe
 	return &constatv1.SetTechnicianResponse{Technician: one}, nil
 }
 
+// GetServiceLevels is desk.ServiceLevels.
+func (s *Server) GetServiceLevels(ctx context.Context, _ *constatv1.GetServiceLevelsRequest) (*constatv1.GetServiceLevelsResponse, error) {
+	text, err := s.desk.ServiceLevels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.GetServiceLevelsResponse{Text: text}, nil
+}
+
+// SetServiceLevels is desk.SetServiceLevels.
+func (s *Server) SetServiceLevels(ctx context.Context, r *constatv1.SetServiceLevelsRequest) (*constatv1.SetServiceLevelsResponse, error) {
+	changed, err := s.desk.SetServiceLevels(ctx, actor(ctx), r.GetText())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.SetServiceLevelsResponse{Changed: int32(changed)}, nil
+}
+
 // PreviewTechnician is desk.PreviewTechnician.
 func (s *Server) PreviewTechnician(ctx context.Context, r *constatv1.PreviewTechnicianRequest) (*constatv1.PreviewTechnicianResponse, error) {
 	return s.desk.PreviewTechnician(ctx, actor(ctx), r)

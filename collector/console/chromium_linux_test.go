@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"bytes"
+	"constat/collector/desk"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -252,6 +253,9 @@ func TestPagesInChromium(t *testing.T) {
 	device := b.switchWith("Gi1/0/5")
 	b.measured(device)
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
+	if _, err := b.desk.SetServiceLevels(t.Context(), desk.System, serviceExample); err != nil {
+		t.Fatal(err)
+	}
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)
 	lea.post(ticket, lea.form(ticket).with("text", "The second floor has it too.\nAsked the network team.", "kind", "note", "status", "open", "assignee", "lea")...)
@@ -263,7 +267,7 @@ func TestPagesInChromium(t *testing.T) {
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
-		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "style": "/style", "password": "/password",
+		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "due": "/tickets?status=due", "style": "/style", "password": "/password",
 	}
 	looks := []struct {
 		language, scheme string

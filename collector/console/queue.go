@@ -21,6 +21,8 @@ var statuses = []string{"new", "open", "pending", "solved", "closed"}
 const (
 	anyStatus = "any"
 	nobody    = "-"
+	// dueOnly are the tickets of which something is promised, nearest first.
+	dueOnly = "due"
 )
 
 // queueView is the list of tickets.
@@ -57,6 +59,9 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	if q.Status == anyStatus {
 		request.Status = ""
 	}
+	if q.Status == dueOnly {
+		request.Status, request.Due = "", true
+	}
 	colleague := q.Assignee
 	if q.Assignee == nobody {
 		request.Assignee, request.Unassigned, colleague = "", true, ""
@@ -74,7 +79,7 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
 	}
-	if len(q.Tickets) > ticketsPerPage {
+	if len(q.Tickets) > ticketsPerPage && q.Status != dueOnly {
 		q.Tickets = q.Tickets[:ticketsPerPage]
 		form.Set("before", strconv.Itoa(int(q.Tickets[ticketsPerPage-1].GetNumber())))
 		q.Older = "/tickets?" + form.Encode()
@@ -91,6 +96,7 @@ func (c *console) views(v *visit, q queueView) []view {
 	return []view{
 		{Label: "queue.view.active", Address: "/tickets", Current: only("", "")},
 		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
+		{Label: "queue.view.due", Address: "/tickets?status=" + dueOnly, Current: only(dueOnly, "")},
 		{Label: "queue.view.unassigned", Address: "/tickets?assignee=" + nobody, Current: only("", nobody)},
 		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
 		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},

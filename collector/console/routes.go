@@ -48,6 +48,9 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /team/{name}", c.signedIn(c.technician))
 	pages.Handle("POST /team/{name}", c.signedIn(c.setTechnician))
 
+	pages.Handle("GET /service", c.signedIn(c.service))
+	pages.Handle("POST /service", c.signedIn(c.setService))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /style", c.signedIn(c.style))

@@ -68,6 +68,8 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"skills":      s.skills,
 		"why":         s.why,
 		"matter":      s.matter,
+		"late":        c.late,
+		"soon":        c.soon,
 		"nextStep":    nextStep,
 		"unobserved":  unobserved,
 		"checkOf":     func(h *constatv1.Hypothesis) string { return c.check(s, h) },

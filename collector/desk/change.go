@@ -133,7 +133,7 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 		return false, nil
 	}
 	now := d.now()
-	if err := saveTicket(ctx, q, after, now); err != nil {
+	if err := d.saveTicket(ctx, q, after, now); err != nil {
 		return false, err
 	}
 	if changes := differences(before, after); len(changes) > 0 {
@@ -225,6 +225,12 @@ func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before quer
 	asked := kind == "message" && a.Role == "requester"
 	if answered && after.FirstResponseAt == 0 {
 		after.FirstResponseAt = store.Millis(d.now())
+	}
+	switch {
+	case answered:
+		after.AskedAt = 0
+	case asked && after.AskedAt == 0: // more words make nobody wait anew
+		after.AskedAt = store.Millis(d.now())
 	}
 	if answered && before.Status == "new" || asked && slices.Contains([]string{"pending", "solved", "closed"}, before.Status) {
 		d.setStatus(&after, "open")

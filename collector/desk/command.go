@@ -337,8 +337,8 @@ func (d *Desk) expire(ctx context.Context, command query.Command) (query.Command
 }
 
 // Run does what time brings until ctx ends: it ends commands that nobody took,
-// so that a ticket says so although nobody looks, forgets what expired, and
-// judges tickets again by news of the gear. Every
+// so that a ticket says so although nobody looks, forgets what expired, tells
+// which promises are due, and judges tickets again by news of the gear. Every
 // collector runs it; they may all do so at once.
 func (d *Desk) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
@@ -346,6 +346,9 @@ func (d *Desk) Run(ctx context.Context) {
 	for {
 		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("ending overdue commands failed; it is tried again", "error", err)
+		}
+		if err := d.watchClocks(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("telling what is due failed; it is tried again", "error", err)
 		}
 		if err := d.readNews(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("judging tickets again by news of the gear failed; it is tried again", "error", err)

@@ -80,6 +80,9 @@ type Desk struct {
 	newsRead time.Time
 
 	mu sync.Mutex
+	// service is what serviceText promises; nil: not read yet.
+	service     *serviceLevels
+	serviceText string
 	// streams counts the open control streams of each endpoint on this
 	// collector: after a reconnect the old one may end later than the new began.
 	streams map[string]int

@@ -80,7 +80,7 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 	}
 	ended := from
 	ended.Status, ended.MergedInto = "merged", into.Number
-	if err := saveTicket(ctx, q, ended, now); err != nil {
+	if err := d.saveTicket(ctx, q, ended, now); err != nil {
 		return err
 	}
 	if err := q.RedirectMerged(ctx, into.Number, from.Number); err != nil {
@@ -98,7 +98,7 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 			return err
 		}
 	}
-	if err := saveTicket(ctx, q, grown, now); err != nil {
+	if err := d.saveTicket(ctx, q, grown, now); err != nil {
 		return err
 	}
 	changes := append(differences(into, grown), &constatv1.FieldChange{

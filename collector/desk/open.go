@@ -95,6 +95,12 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	if err != nil {
 		return t, false, err
 	}
+	levels, err := d.levels(ctx, q)
+	if err != nil {
+		return t, false, err
+	}
+	levels.wind(&t, now)
+
 	if t.Number, err = q.NextNumber(ctx, "ticket"); err != nil {
 		return t, false, err
 	}

@@ -56,7 +56,8 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 	return nil, problem(ErrNotFound, "ticket %d is being merged again and again: try later", number)
 }
 
-// Tickets lists tickets, newest first, at most 200 at a time. Of the words of a
+// Tickets lists tickets, newest first, at most 200 at a time; those with a promise
+// the nearest first, when these are asked for. Of the words of a
 // query the first four count, each as a part of a word; a query that is a
 // number, also with # before it, gives that ticket first.
 func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
@@ -64,6 +65,14 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 		return nil, problem(ErrInvalid, "there is no status %q: it is one of %s, merged", line(status, 40), strings.Join(settable, ", "))
 	}
 	q := d.store.Read()
+	if r.GetDue() {
+		rows, err := q.ListDue(ctx, line(r.GetAssignee(), maxName), pageSize(r.GetLimit()))
+		answer := &constatv1.ListTicketsResponse{}
+		for _, row := range rows {
+			answer.Tickets = append(answer.Tickets, ticketMessage(query.TicketViewRow(row)))
+		}
+		return answer, err
+	}
 	filter := query.ListTicketsParams{
 		Before: r.GetBefore(), Status: r.GetStatus(), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
 		Active: flag(r.GetActive()), Unassigned: flag(r.GetUnassigned()),
@@ -185,11 +194,18 @@ func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
 		CreatedAt: timestamp(t.CreatedAt), UpdatedAt: timestamp(t.UpdatedAt), OccurredAt: timestamp(t.OccurredAt),
 		Version: t.Version, RootCause: t.RootCause, Certainty: t.Certainty,
 		AssignmentReason: t.AssignmentReason, PriorityReason: t.PriorityReason, MergedInto: t.MergedInto,
+		DueAt: timestamp(t.DueAt), FirstResponseDueAt: timestamp(t.FirstDueAt), NextResponseDueAt: timestamp(t.NextDueAt), SolutionDueAt: timestamp(t.SolutionDueAt),
+		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt),
 	}
 }
 
-// saveTicket writes what of a locked ticket may change.
-func saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.Time) error {
+// saveTicket writes what of a locked ticket may change, with its clocks wound.
+func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.Time) error {
+	levels, err := d.levels(ctx, q)
+	if err != nil {
+		return err
+	}
+	levels.wind(&t, now)
 	saved, err := q.SaveTicket(ctx, query.SaveTicketParams{
 		Number: t.Number, Version: t.Version, Title: t.Title, TitleDerived: t.TitleDerived,
 		Status: t.Status, Assignee: t.Assignee, Impact: t.Impact, Urgency: t.Urgency,
@@ -198,6 +214,8 @@ func saveTicket(ctx context.Context, q *query.Queries, t query.Ticket, now time.
 		DiagnosedAt: t.DiagnosedAt, RootCause: t.RootCause, Certainty: t.Certainty,
 		FirstResponseAt: t.FirstResponseAt, FirstSolvedAt: t.FirstSolvedAt, LastSolvedAt: t.LastSolvedAt,
 		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto, AssignedBy: t.AssignedBy,
+		FirstDueAt: t.FirstDueAt, NextDueAt: t.NextDueAt, SolutionDueAt: t.SolutionDueAt, AskedAt: t.AskedAt,
+		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

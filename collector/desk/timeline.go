@@ -18,7 +18,7 @@ func writeEntry(ctx context.Context, q *query.Queries, number int32, now time.Ti
 	if _, err := q.Entry(ctx, number, e.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment()})
+	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment(), Service: e.GetService()})
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if err != nil {
 		return 0, err
 	}
-	if err := saveTicket(ctx, q, t, now); err != nil {
+	if err := d.saveTicket(ctx, q, t, now); err != nil {
 		return 0, err
 	}
 	if err := writeEntry(ctx, q, number, now, diagnosisEntry(found)); err != nil {

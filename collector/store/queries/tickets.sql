@@ -6,9 +6,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason,
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
-    merged_into, version, entries, assigned_by)
+    merged_into, version, entries, assigned_by,
+    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -69,7 +70,9 @@ SELECT count(DISTINCT newest.endpoint_id) FROM (
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
+    first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
+    due_at = $30, clock_at = $31, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec
@@ -125,3 +128,25 @@ ON CONFLICT (account) DO NOTHING;
 
 -- name: SetPersonMail :exec
 UPDATE people SET mail = $2 WHERE id = $1 AND mail = '';
+
+-- name: TicketsToTell :many
+-- Tickets about whose promises something is to be said by now.
+SELECT number FROM tickets WHERE clock_at > 0 AND clock_at <= sqlc.arg(now) ORDER BY clock_at LIMIT sqlc.arg(max_rows);
+
+-- name: UnfinishedAfter :many
+-- Numbers of tickets that are not done, in order.
+SELECT number FROM tickets
+WHERE number > sqlc.arg(after) AND status IN ('new', 'open', 'pending')
+ORDER BY number LIMIT sqlc.arg(max_rows);
+
+-- name: ListDue :many
+-- Tickets of which something is promised, the nearest first. An empty assignee
+-- does not filter.
+SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name
+FROM tickets t
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.due_at > 0 AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
+ORDER BY t.due_at, t.number
+LIMIT sqlc.arg(max_rows);

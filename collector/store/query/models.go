@@ -311,6 +311,14 @@ type Ticket struct {
 	Version          int32
 	Entries          int32
 	AssignedBy       string
+	FirstDueAt       int64
+	NextDueAt        int64
+	SolutionDueAt    int64
+	AskedAt          int64
+	FrozenAt         int64
+	FrozenMs         int64
+	DueAt            int64
+	ClockAt          int64
 }
 
 type TicketEntry struct {

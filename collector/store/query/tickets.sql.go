@@ -73,9 +73,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason,
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
-    merged_into, version, entries, assigned_by)
+    merged_into, version, entries, assigned_by,
+    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -113,6 +114,14 @@ type AddTicketParams struct {
 	Version          int32
 	Entries          int32
 	AssignedBy       string
+	FirstDueAt       int64
+	NextDueAt        int64
+	SolutionDueAt    int64
+	AskedAt          int64
+	FrozenAt         int64
+	FrozenMs         int64
+	DueAt            int64
+	ClockAt          int64
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -150,6 +159,14 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.Version,
 		arg.Entries,
 		arg.AssignedBy,
+		arg.FirstDueAt,
+		arg.NextDueAt,
+		arg.SolutionDueAt,
+		arg.AskedAt,
+		arg.FrozenAt,
+		arg.FrozenMs,
+		arg.DueAt,
+		arg.ClockAt,
 	)
 	if err != nil {
 		return 0, err
@@ -271,8 +288,96 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 	return i, err
 }
 
+const listDue = `-- name: ListDue :many
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name
+FROM tickets t
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.due_at > 0 AND (CAST($1 AS TEXT) = '' OR t.assignee = $1)
+ORDER BY t.due_at, t.number
+LIMIT $2
+`
+
+type ListDueRow struct {
+	Ticket        Ticket
+	RequesterName string
+	RequesterMail string
+	EndpointName  string
+}
+
+// Tickets of which something is promised, the nearest first. An empty assignee
+// does not filter.
+func (q *Queries) ListDue(ctx context.Context, assignee string, maxRows int32) ([]ListDueRow, error) {
+	rows, err := q.db.QueryContext(ctx, listDue, assignee, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDueRow
+	for rows.Next() {
+		var i ListDueRow
+		if err := rows.Scan(
+			&i.Ticket.Number,
+			&i.Ticket.ID,
+			&i.Ticket.Title,
+			&i.Ticket.TitleDerived,
+			&i.Ticket.Status,
+			&i.Ticket.RequesterID,
+			&i.Ticket.Assignee,
+			&i.Ticket.Queue,
+			&i.Ticket.Category,
+			&i.Ticket.Channel,
+			&i.Ticket.Impact,
+			&i.Ticket.Urgency,
+			&i.Ticket.ImpactSet,
+			&i.Ticket.UrgencySet,
+			&i.Ticket.Priority,
+			&i.Ticket.PriorityReason,
+			&i.Ticket.AssignmentReason,
+			&i.Ticket.EndpointID,
+			&i.Ticket.DiagnosisID,
+			&i.Ticket.DiagnosedAt,
+			&i.Ticket.RootCause,
+			&i.Ticket.Certainty,
+			&i.Ticket.Language,
+			&i.Ticket.OccurredAt,
+			&i.Ticket.CreatedAt,
+			&i.Ticket.UpdatedAt,
+			&i.Ticket.FirstResponseAt,
+			&i.Ticket.FirstSolvedAt,
+			&i.Ticket.LastSolvedAt,
+			&i.Ticket.MergedInto,
+			&i.Ticket.Version,
+			&i.Ticket.Entries,
+			&i.Ticket.AssignedBy,
+			&i.Ticket.FirstDueAt,
+			&i.Ticket.NextDueAt,
+			&i.Ticket.SolutionDueAt,
+			&i.Ticket.AskedAt,
+			&i.Ticket.FrozenAt,
+			&i.Ticket.FrozenMs,
+			&i.Ticket.DueAt,
+			&i.Ticket.ClockAt,
+			&i.RequesterName,
+			&i.RequesterMail,
+			&i.EndpointName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTickets = `-- name: ListTickets :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 JOIN ticket_words w ON w.number = t.number
@@ -367,6 +472,14 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 			&i.Ticket.Version,
 			&i.Ticket.Entries,
 			&i.Ticket.AssignedBy,
+			&i.Ticket.FirstDueAt,
+			&i.Ticket.NextDueAt,
+			&i.Ticket.SolutionDueAt,
+			&i.Ticket.AskedAt,
+			&i.Ticket.FrozenAt,
+			&i.Ticket.FrozenMs,
+			&i.Ticket.DueAt,
+			&i.Ticket.ClockAt,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -385,7 +498,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -426,6 +539,14 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.Version,
 		&i.Entries,
 		&i.AssignedBy,
+		&i.FirstDueAt,
+		&i.NextDueAt,
+		&i.SolutionDueAt,
+		&i.AskedAt,
+		&i.FrozenAt,
+		&i.FrozenMs,
+		&i.DueAt,
+		&i.ClockAt,
 	)
 	return i, err
 }
@@ -531,7 +652,9 @@ const saveTicket = `-- name: SaveTicket :execrows
 UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, impact = $7, urgency = $8,
     impact_set = $9, urgency_set = $10, priority = $11, priority_reason = $12, assignment_reason = $13,
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
-    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23, version = version + 1
+    last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
+    first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
+    due_at = $30, clock_at = $31, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -559,6 +682,14 @@ type SaveTicketParams struct {
 	EndpointID       string
 	MergedInto       int32
 	AssignedBy       string
+	FirstDueAt       int64
+	NextDueAt        int64
+	SolutionDueAt    int64
+	AskedAt          int64
+	FrozenAt         int64
+	FrozenMs         int64
+	DueAt            int64
+	ClockAt          int64
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -587,6 +718,14 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.EndpointID,
 		arg.MergedInto,
 		arg.AssignedBy,
+		arg.FirstDueAt,
+		arg.NextDueAt,
+		arg.SolutionDueAt,
+		arg.AskedAt,
+		arg.FrozenAt,
+		arg.FrozenMs,
+		arg.DueAt,
+		arg.ClockAt,
 	)
 	if err != nil {
 		return 0, err
@@ -604,7 +743,7 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -644,12 +783,20 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.Version,
 		&i.Entries,
 		&i.AssignedBy,
+		&i.FirstDueAt,
+		&i.NextDueAt,
+		&i.SolutionDueAt,
+		&i.AskedAt,
+		&i.FrozenAt,
+		&i.FrozenMs,
+		&i.DueAt,
+		&i.ClockAt,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -689,12 +836,20 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Version,
 		&i.Entries,
 		&i.AssignedBy,
+		&i.FirstDueAt,
+		&i.NextDueAt,
+		&i.SolutionDueAt,
+		&i.AskedAt,
+		&i.FrozenAt,
+		&i.FrozenMs,
+		&i.DueAt,
+		&i.ClockAt,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -747,6 +902,14 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.Version,
 		&i.Ticket.Entries,
 		&i.Ticket.AssignedBy,
+		&i.Ticket.FirstDueAt,
+		&i.Ticket.NextDueAt,
+		&i.Ticket.SolutionDueAt,
+		&i.Ticket.AskedAt,
+		&i.Ticket.FrozenAt,
+		&i.Ticket.FrozenMs,
+		&i.Ticket.DueAt,
+		&i.Ticket.ClockAt,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -766,7 +929,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -815,10 +978,76 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.Version,
 			&i.Entries,
 			&i.AssignedBy,
+			&i.FirstDueAt,
+			&i.NextDueAt,
+			&i.SolutionDueAt,
+			&i.AskedAt,
+			&i.FrozenAt,
+			&i.FrozenMs,
+			&i.DueAt,
+			&i.ClockAt,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ticketsToTell = `-- name: TicketsToTell :many
+SELECT number FROM tickets WHERE clock_at > 0 AND clock_at <= $1 ORDER BY clock_at LIMIT $2
+`
+
+// Tickets about whose promises something is to be said by now.
+func (q *Queries) TicketsToTell(ctx context.Context, now int64, maxRows int32) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsToTell, now, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var number int32
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unfinishedAfter = `-- name: UnfinishedAfter :many
+SELECT number FROM tickets
+WHERE number > $1 AND status IN ('new', 'open', 'pending')
+ORDER BY number LIMIT $2
+`
+
+// Numbers of tickets that are not done, in order.
+func (q *Queries) UnfinishedAfter(ctx context.Context, after int32, maxRows int32) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, unfinishedAfter, after, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var number int32
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

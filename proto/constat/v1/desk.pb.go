@@ -37,7 +37,10 @@ type ListTicketsRequest struct {
 	// Only those still to be worked on: neither closed nor merged.
 	Active bool `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
 	// Only those that nobody has.
-	Unassigned    bool `protobuf:"varint,8,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
+	Unassigned bool `protobuf:"varint,8,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
+	// Only those of which something is promised, the nearest first; of the other
+	// filters only the assignee counts.
+	Due           bool `protobuf:"varint,9,opt,name=due,proto3" json:"due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,6 +127,13 @@ func (x *ListTicketsRequest) GetActive() bool {
 func (x *ListTicketsRequest) GetUnassigned() bool {
 	if x != nil {
 		return x.Unassigned
+	}
+	return false
+}
+
+func (x *ListTicketsRequest) GetDue() bool {
+	if x != nil {
+		return x.Due
 	}
 	return false
 }
@@ -1913,6 +1923,182 @@ func (x *PreviewTechnicianResponse) GetMoved() []*PreviewTechnicianResponse_Move
 	return nil
 }
 
+// GetServiceLevelsRequest is empty: there is one set of them.
+type GetServiceLevelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetServiceLevelsRequest) Reset() {
+	*x = GetServiceLevelsRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetServiceLevelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetServiceLevelsRequest) ProtoMessage() {}
+
+func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
+func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
+}
+
+// GetServiceLevelsResponse is the text they were set by.
+type GetServiceLevelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML, as SetServiceLevelsRequest; empty: nothing is promised.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetServiceLevelsResponse) Reset() {
+	*x = GetServiceLevelsResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetServiceLevelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetServiceLevelsResponse) ProtoMessage() {}
+
+func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
+func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GetServiceLevelsResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// SetServiceLevelsRequest is the whole of what is promised.
+type SetServiceLevelsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML: `zone`, `hours`, `warnPercent`, and per priority `firstResponse`,
+	// `nextResponse` and `solution` in working time; empty: nothing any more.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetServiceLevelsRequest) Reset() {
+	*x = SetServiceLevelsRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetServiceLevelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetServiceLevelsRequest) ProtoMessage() {}
+
+func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
+func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *SetServiceLevelsRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// SetServiceLevelsResponse tells what it changed.
+type SetServiceLevelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tickets under way that have other promises now.
+	Changed       int32 `protobuf:"varint,1,opt,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetServiceLevelsResponse) Reset() {
+	*x = SetServiceLevelsResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetServiceLevelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetServiceLevelsResponse) ProtoMessage() {}
+
+func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
+func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *SetServiceLevelsResponse) GetChanged() int32 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1924,7 +2110,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2122,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2170,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2182,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2224,7 @@ var File_constat_v1_desk_proto protoreflect.FileDescriptor
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x01\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -2050,7 +2236,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x06active\x18\a \x01(\bR\x06active\x12\x1e\n" +
 	"\n" +
 	"unassigned\x18\b \x01(\bR\n" +
-	"unassigned\"C\n" +
+	"unassigned\x12\x10\n" +
+	"\x03due\x18\t \x01(\bR\x03due\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
@@ -2185,7 +2372,15 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x05Moved\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\tR\x05after2\x90\t\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\x19\n" +
+	"\x17GetServiceLevelsRequest\".\n" +
+	"\x18GetServiceLevelsResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"-\n" +
+	"\x17SetServiceLevelsRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"4\n" +
+	"\x18SetServiceLevelsResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged2\xce\n" +
+	"\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -2199,7 +2394,9 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12W\n" +
 	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12Z\n" +
 	"\x0fListTechnicians\x12\".constat.v1.ListTechniciansRequest\x1a#.constat.v1.ListTechniciansResponse\x12T\n" +
-	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12`\n" +
+	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12]\n" +
+	"\x10GetServiceLevels\x12#.constat.v1.GetServiceLevelsRequest\x1a$.constat.v1.GetServiceLevelsResponse\x12]\n" +
+	"\x10SetServiceLevels\x12#.constat.v1.SetServiceLevelsRequest\x1a$.constat.v1.SetServiceLevelsResponse\x12`\n" +
 	"\x11PreviewTechnician\x12$.constat.v1.PreviewTechnicianRequest\x1a%.constat.v1.PreviewTechnicianResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
@@ -2214,7 +2411,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
@@ -2247,50 +2444,54 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*SetTechnicianResponse)(nil),           // 28: constat.v1.SetTechnicianResponse
 	(*PreviewTechnicianRequest)(nil),        // 29: constat.v1.PreviewTechnicianRequest
 	(*PreviewTechnicianResponse)(nil),       // 30: constat.v1.PreviewTechnicianResponse
-	(*PreviewTechnicianResponse_Load)(nil),  // 31: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 32: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 33: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 34: constat.v1.TicketEntry
-	(*TicketDraft)(nil),                     // 35: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 36: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 37: constat.v1.Snapshot
-	(*Change)(nil),                          // 38: constat.v1.Change
-	(*Diagnosis)(nil),                       // 39: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 40: constat.v1.Progress
-	(*Skill)(nil),                           // 41: constat.v1.Skill
+	(*GetServiceLevelsRequest)(nil),         // 31: constat.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),        // 32: constat.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),         // 33: constat.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),        // 34: constat.v1.SetServiceLevelsResponse
+	(*PreviewTechnicianResponse_Load)(nil),  // 35: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 36: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 37: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 38: constat.v1.TicketEntry
+	(*TicketDraft)(nil),                     // 39: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 40: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 41: constat.v1.Snapshot
+	(*Change)(nil),                          // 42: constat.v1.Change
+	(*Diagnosis)(nil),                       // 43: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 44: constat.v1.Progress
+	(*Skill)(nil),                           // 45: constat.v1.Skill
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	33, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	33, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	34, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	35, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	33, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	33, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	34, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	33, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	36, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	36, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	36, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	37, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	38, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	39, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	37, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	37, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	38, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	37, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	40, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	40, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	40, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	37, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	38, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	39, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	37, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	36, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	40, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	39, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	41, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	41, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	42, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	43, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	41, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	40, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	44, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	43, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	45, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
 	24, // 21: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	36, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	36, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	36, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	40, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	40, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	40, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	23, // 25: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
 	23, // 26: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
 	23, // 27: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
 	23, // 28: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	31, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	32, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	35, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	36, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
 	0,  // 31: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
 	2,  // 32: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
 	4,  // 33: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
@@ -2304,23 +2505,27 @@ var file_constat_v1_desk_proto_depIdxs = []int32{
 	21, // 41: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
 	25, // 42: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
 	27, // 43: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	29, // 44: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	1,  // 45: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 46: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 47: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 48: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 49: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	11, // 50: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 51: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	16, // 52: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	18, // 53: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	20, // 54: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	22, // 55: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	26, // 56: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	28, // 57: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	30, // 58: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	45, // [45:59] is the sub-list for method output_type
-	31, // [31:45] is the sub-list for method input_type
+	31, // 44: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	33, // 45: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	29, // 46: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	1,  // 47: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 48: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 49: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 50: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	9,  // 51: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	11, // 52: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 53: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	16, // 54: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	18, // 55: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	20, // 56: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	22, // 57: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	26, // 58: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	28, // 59: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	32, // 60: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	34, // 61: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	30, // 62: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	47, // [47:63] is the sub-list for method output_type
+	31, // [31:47] is the sub-list for method input_type
 	31, // [31:31] is the sub-list for extension type_name
 	31, // [31:31] is the sub-list for extension extendee
 	0,  // [0:31] is the sub-list for field type_name
@@ -2348,7 +2553,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -32,6 +32,8 @@ const (
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.v1.DeskService/RevokeEndpoint"
 	DeskService_ListTechnicians_FullMethodName   = "/constat.v1.DeskService/ListTechnicians"
 	DeskService_SetTechnician_FullMethodName     = "/constat.v1.DeskService/SetTechnician"
+	DeskService_GetServiceLevels_FullMethodName  = "/constat.v1.DeskService/GetServiceLevels"
+	DeskService_SetServiceLevels_FullMethodName  = "/constat.v1.DeskService/SetServiceLevels"
 	DeskService_PreviewTechnician_FullMethodName = "/constat.v1.DeskService/PreviewTechnician"
 )
 
@@ -62,6 +64,11 @@ type DeskServiceClient interface {
 	ListTechnicians(ctx context.Context, in *ListTechniciansRequest, opts ...grpc.CallOption) (*ListTechniciansResponse, error)
 	// SetTechnician changes what one of the team gets; it takes a lead.
 	SetTechnician(ctx context.Context, in *SetTechnicianRequest, opts ...grpc.CallOption) (*SetTechnicianResponse, error)
+	// GetServiceLevels is what is promised, and when the desk is open.
+	GetServiceLevels(ctx context.Context, in *GetServiceLevelsRequest, opts ...grpc.CallOption) (*GetServiceLevelsResponse, error)
+	// SetServiceLevels promises something else, to the tickets under way too; it
+	// takes an administrator.
+	SetServiceLevels(ctx context.Context, in *SetServiceLevelsRequest, opts ...grpc.CallOption) (*SetServiceLevelsResponse, error)
 	// PreviewTechnician tells who would have had the tickets of the past if one of
 	// the team had been so. It changes nothing.
 	PreviewTechnician(ctx context.Context, in *PreviewTechnicianRequest, opts ...grpc.CallOption) (*PreviewTechnicianResponse, error)
@@ -214,6 +221,26 @@ func (c *deskServiceClient) SetTechnician(ctx context.Context, in *SetTechnician
 	return out, nil
 }
 
+func (c *deskServiceClient) GetServiceLevels(ctx context.Context, in *GetServiceLevelsRequest, opts ...grpc.CallOption) (*GetServiceLevelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetServiceLevelsResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetServiceLevels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) SetServiceLevels(ctx context.Context, in *SetServiceLevelsRequest, opts ...grpc.CallOption) (*SetServiceLevelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetServiceLevelsResponse)
+	err := c.cc.Invoke(ctx, DeskService_SetServiceLevels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deskServiceClient) PreviewTechnician(ctx context.Context, in *PreviewTechnicianRequest, opts ...grpc.CallOption) (*PreviewTechnicianResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PreviewTechnicianResponse)
@@ -251,6 +278,11 @@ type DeskServiceServer interface {
 	ListTechnicians(context.Context, *ListTechniciansRequest) (*ListTechniciansResponse, error)
 	// SetTechnician changes what one of the team gets; it takes a lead.
 	SetTechnician(context.Context, *SetTechnicianRequest) (*SetTechnicianResponse, error)
+	// GetServiceLevels is what is promised, and when the desk is open.
+	GetServiceLevels(context.Context, *GetServiceLevelsRequest) (*GetServiceLevelsResponse, error)
+	// SetServiceLevels promises something else, to the tickets under way too; it
+	// takes an administrator.
+	SetServiceLevels(context.Context, *SetServiceLevelsRequest) (*SetServiceLevelsResponse, error)
 	// PreviewTechnician tells who would have had the tickets of the past if one of
 	// the team had been so. It changes nothing.
 	PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error)
@@ -302,6 +334,12 @@ func (UnimplementedDeskServiceServer) ListTechnicians(context.Context, *ListTech
 }
 func (UnimplementedDeskServiceServer) SetTechnician(context.Context, *SetTechnicianRequest) (*SetTechnicianResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetTechnician not implemented")
+}
+func (UnimplementedDeskServiceServer) GetServiceLevels(context.Context, *GetServiceLevelsRequest) (*GetServiceLevelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetServiceLevels not implemented")
+}
+func (UnimplementedDeskServiceServer) SetServiceLevels(context.Context, *SetServiceLevelsRequest) (*SetServiceLevelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetServiceLevels not implemented")
 }
 func (UnimplementedDeskServiceServer) PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PreviewTechnician not implemented")
@@ -554,6 +592,42 @@ func _DeskService_SetTechnician_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_GetServiceLevels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetServiceLevelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetServiceLevels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetServiceLevels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetServiceLevels(ctx, req.(*GetServiceLevelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_SetServiceLevels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetServiceLevelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).SetServiceLevels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_SetServiceLevels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).SetServiceLevels(ctx, req.(*SetServiceLevelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_PreviewTechnician_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PreviewTechnicianRequest)
 	if err := dec(in); err != nil {
@@ -626,6 +700,14 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetTechnician",
 			Handler:    _DeskService_SetTechnician_Handler,
+		},
+		{
+			MethodName: "GetServiceLevels",
+			Handler:    _DeskService_GetServiceLevels_Handler,
+		},
+		{
+			MethodName: "SetServiceLevels",
+			Handler:    _DeskService_SetServiceLevels_Handler,
 		},
 		{
 			MethodName: "PreviewTechnician",

@@ -61,7 +61,16 @@ type Ticket struct {
 	AssignmentReason string `protobuf:"bytes,21,opt,name=assignment_reason,json=assignmentReason,proto3" json:"assignment_reason,omitempty"`
 	PriorityReason   string `protobuf:"bytes,22,opt,name=priority_reason,json=priorityReason,proto3" json:"priority_reason,omitempty"`
 	// The ticket this one was merged into.
-	MergedInto    int32 `protobuf:"varint,23,opt,name=merged_into,json=mergedInto,proto3" json:"merged_into,omitempty"`
+	MergedInto int32 `protobuf:"varint,23,opt,name=merged_into,json=mergedInto,proto3" json:"merged_into,omitempty"`
+	// By when the service levels promise what; unset: nothing is promised, or the
+	// clock does not run.
+	FirstResponseDueAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=first_response_due_at,json=firstResponseDueAt,proto3" json:"first_response_due_at,omitempty"`
+	NextResponseDueAt  *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=next_response_due_at,json=nextResponseDueAt,proto3" json:"next_response_due_at,omitempty"`
+	SolutionDueAt      *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=solution_due_at,json=solutionDueAt,proto3" json:"solution_due_at,omitempty"`
+	FirstResponseAt    *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=first_response_at,json=firstResponseAt,proto3" json:"first_response_at,omitempty"`
+	SolvedAt           *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=solved_at,json=solvedAt,proto3" json:"solved_at,omitempty"`
+	// The earliest of the three that are due.
+	DueAt         *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +266,48 @@ func (x *Ticket) GetMergedInto() int32 {
 	return 0
 }
 
+func (x *Ticket) GetFirstResponseDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstResponseDueAt
+	}
+	return nil
+}
+
+func (x *Ticket) GetNextResponseDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextResponseDueAt
+	}
+	return nil
+}
+
+func (x *Ticket) GetSolutionDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SolutionDueAt
+	}
+	return nil
+}
+
+func (x *Ticket) GetFirstResponseAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstResponseAt
+	}
+	return nil
+}
+
+func (x *Ticket) GetSolvedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SolvedAt
+	}
+	return nil
+}
+
+func (x *Ticket) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
 // Person is who asks or who answers.
 type Person struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -333,6 +384,7 @@ type TicketEntry struct {
 	Diagnosis     *Diagnosis     `protobuf:"bytes,7,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
 	Changes       []*FieldChange `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
 	Assignment    *Assignment    `protobuf:"bytes,9,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	Service       *ServiceEvent  `protobuf:"bytes,10,opt,name=service,proto3" json:"service,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +482,76 @@ func (x *TicketEntry) GetAssignment() *Assignment {
 	return nil
 }
 
+func (x *TicketEntry) GetService() *ServiceEvent {
+	if x != nil {
+		return x.Service
+	}
+	return nil
+}
+
+// ServiceEvent is what happened to a promise.
+type ServiceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// firstResponse | nextResponse | solution.
+	Clock string `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// warned: most of the time is over. missed: all of it. escalated: as much again.
+	Stage         string                 `protobuf:"bytes,2,opt,name=stage,proto3" json:"stage,omitempty"`
+	DueAt         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceEvent) Reset() {
+	*x = ServiceEvent{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceEvent) ProtoMessage() {}
+
+func (x *ServiceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceEvent.ProtoReflect.Descriptor instead.
+func (*ServiceEvent) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ServiceEvent) GetClock() string {
+	if x != nil {
+		return x.Clock
+	}
+	return ""
+}
+
+func (x *ServiceEvent) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *ServiceEvent) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
 // Assignment is how it was decided who gets a ticket. It stands in the timeline,
 // so that "why not Léa?" has an answer later too.
 type Assignment struct {
@@ -445,7 +567,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +579,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +592,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Assignment) GetAssignee() string {
@@ -514,7 +636,7 @@ type Matter struct {
 
 func (x *Matter) Reset() {
 	*x = Matter{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +648,7 @@ func (x *Matter) String() string {
 func (*Matter) ProtoMessage() {}
 
 func (x *Matter) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +661,7 @@ func (x *Matter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matter.ProtoReflect.Descriptor instead.
 func (*Matter) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Matter) GetDomains() []string {
@@ -605,7 +727,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +739,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +752,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Candidate) GetName() string {
@@ -697,7 +819,7 @@ type Skill struct {
 
 func (x *Skill) Reset() {
 	*x = Skill{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +831,7 @@ func (x *Skill) String() string {
 func (*Skill) ProtoMessage() {}
 
 func (x *Skill) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +844,7 @@ func (x *Skill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skill.ProtoReflect.Descriptor instead.
 func (*Skill) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Skill) GetKind() string {
@@ -758,7 +880,7 @@ type FieldChange struct {
 
 func (x *FieldChange) Reset() {
 	*x = FieldChange{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[7]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +892,7 @@ func (x *FieldChange) String() string {
 func (*FieldChange) ProtoMessage() {}
 
 func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[7]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +905,7 @@ func (x *FieldChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
 func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FieldChange) GetField() string {
@@ -832,7 +954,7 @@ type TicketDraft struct {
 
 func (x *TicketDraft) Reset() {
 	*x = TicketDraft{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[8]
+	mi := &file_constat_v1_ticket_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +966,7 @@ func (x *TicketDraft) String() string {
 func (*TicketDraft) ProtoMessage() {}
 
 func (x *TicketDraft) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[8]
+	mi := &file_constat_v1_ticket_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +979,7 @@ func (x *TicketDraft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketDraft.ProtoReflect.Descriptor instead.
 func (*TicketDraft) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TicketDraft) GetId() string {
@@ -921,7 +1043,7 @@ var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\t\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -952,11 +1074,17 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x11assignment_reason\x18\x15 \x01(\tR\x10assignmentReason\x12'\n" +
 	"\x0fpriority_reason\x18\x16 \x01(\tR\x0epriorityReason\x12\x1f\n" +
 	"\vmerged_into\x18\x17 \x01(\x05R\n" +
-	"mergedInto\"@\n" +
+	"mergedInto\x12M\n" +
+	"\x15first_response_due_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x12firstResponseDueAt\x12K\n" +
+	"\x14next_response_due_at\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\x11nextResponseDueAt\x12B\n" +
+	"\x0fsolution_due_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\rsolutionDueAt\x12F\n" +
+	"\x11first_response_at\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampR\x0ffirstResponseAt\x127\n" +
+	"\tsolved_at\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\bsolvedAt\x121\n" +
+	"\x06due_at\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\"@\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xc6\x02\n" +
+	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xfa\x02\n" +
 	"\vTicketEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -969,7 +1097,13 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\achanges\x18\b \x03(\v2\x17.constat.v1.FieldChangeR\achanges\x126\n" +
 	"\n" +
 	"assignment\x18\t \x01(\v2\x16.constat.v1.AssignmentR\n" +
-	"assignment\"\x8b\x01\n" +
+	"assignment\x122\n" +
+	"\aservice\x18\n" +
+	" \x01(\v2\x18.constat.v1.ServiceEventR\aservice\"m\n" +
+	"\fServiceEvent\x12\x14\n" +
+	"\x05clock\x18\x01 \x01(\tR\x05clock\x12\x14\n" +
+	"\x05stage\x18\x02 \x01(\tR\x05stage\x121\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\"\x8b\x01\n" +
 	"\n" +
 	"Assignment\x12\x1a\n" +
 	"\bassignee\x18\x01 \x01(\tR\bassignee\x12*\n" +
@@ -1023,40 +1157,49 @@ func file_constat_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_constat_v1_ticket_proto_rawDescData
 }
 
-var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Ticket)(nil),                // 0: constat.v1.Ticket
 	(*Person)(nil),                // 1: constat.v1.Person
 	(*TicketEntry)(nil),           // 2: constat.v1.TicketEntry
-	(*Assignment)(nil),            // 3: constat.v1.Assignment
-	(*Matter)(nil),                // 4: constat.v1.Matter
-	(*Candidate)(nil),             // 5: constat.v1.Candidate
-	(*Skill)(nil),                 // 6: constat.v1.Skill
-	(*FieldChange)(nil),           // 7: constat.v1.FieldChange
-	(*TicketDraft)(nil),           // 8: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 10: constat.v1.Diagnosis
+	(*ServiceEvent)(nil),          // 3: constat.v1.ServiceEvent
+	(*Assignment)(nil),            // 4: constat.v1.Assignment
+	(*Matter)(nil),                // 5: constat.v1.Matter
+	(*Candidate)(nil),             // 6: constat.v1.Candidate
+	(*Skill)(nil),                 // 7: constat.v1.Skill
+	(*FieldChange)(nil),           // 8: constat.v1.FieldChange
+	(*TicketDraft)(nil),           // 9: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 11: constat.v1.Diagnosis
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
-	9,  // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
-	9,  // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
-	9,  // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
-	9,  // 4: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
-	10, // 5: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
-	7,  // 6: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
-	3,  // 7: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
-	4,  // 8: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
-	5,  // 9: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
-	6,  // 10: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
-	9,  // 11: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
-	1,  // 12: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	9,  // 13: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	10, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
+	10, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
+	10, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
+	10, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
+	10, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
+	10, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
+	10, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
+	10, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
+	10, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
+	10, // 10: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
+	11, // 11: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
+	8,  // 12: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
+	4,  // 13: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
+	3,  // 14: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
+	10, // 15: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
+	5,  // 16: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
+	6,  // 17: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
+	7,  // 18: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
+	10, // 19: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	1,  // 20: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
+	10, // 21: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -1071,7 +1214,7 @@ func file_constat_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_ticket_proto_rawDesc), len(file_constat_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,355 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"constat/collector/desk/calendar"
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/internal/config"
+	constatv1 "constat/proto/constat/v1"
+)
+
+const (
+	// serviceSetting is where the text of the service levels is kept.
+	serviceSetting = "desk.service"
+	maxService     = 16 << 10
+	// warnPercent is how much of the time is over when the warning comes.
+	warnPercent = 80
+	// tellAtOnce is how many tickets one round of the clock looks at, and
+	// recountAtOnce how many a change of the promises changes in one step.
+	tellAtOnce    = 200
+	recountAtOnce = 500
+)
+
+// serviceLevels are the promises of a desk. Working time is counted by its
+// calendar.
+type serviceLevels struct {
+	Zone  string `yaml:"zone"`
+	Hours string `yaml:"hours"`
+	// WarnPercent of a promise's time over: its assignee is warned.
+	WarnPercent int `yaml:"warnPercent"`
+	// Of each priority.
+	Urgent promised `yaml:"urgent"`
+	High   promised `yaml:"high"`
+	Normal promised `yaml:"normal"`
+	Low    promised `yaml:"low"`
+
+	calendar *calendar.Calendar
+	by       map[string]promises
+}
+
+// promised are the promises of one priority as they are written.
+type promised struct {
+	FirstResponse string `yaml:"firstResponse"`
+	NextResponse  string `yaml:"nextResponse"`
+	Solution      string `yaml:"solution"`
+}
+
+// promises are those of one priority; 0 promises nothing.
+type promises struct{ first, next, solution time.Duration }
+
+// parseServiceLevels reads the text of an administrator; an empty one promises
+// nothing.
+func parseServiceLevels(text string) (*serviceLevels, error) {
+	l := &serviceLevels{WarnPercent: warnPercent}
+	if len(text) > maxService {
+		return nil, problem(ErrInvalid, "the service levels are longer than %d bytes", maxService)
+	}
+	if err := config.Parse([]byte(text), l); err != nil {
+		return nil, problem(ErrInvalid, "the service levels: %v", err)
+	}
+	var err error
+	if l.calendar, err = calendar.Parse(l.Zone, l.Hours); err != nil {
+		return nil, problem(ErrInvalid, "the service levels: hours: %v", err)
+	}
+	if l.WarnPercent < 1 || l.WarnPercent > 100 {
+		return nil, problem(ErrInvalid, "the service levels: warnPercent is %d, and must be 1 to 100", l.WarnPercent)
+	}
+	l.by = map[string]promises{}
+	for _, one := range []struct {
+		priority string
+		written  promised
+	}{{"urgent", l.Urgent}, {"high", l.High}, {"normal", l.Normal}, {"low", l.Low}} {
+		var p promises
+		for _, field := range []struct {
+			name, text string
+			into       *time.Duration
+		}{{clockFirst, one.written.FirstResponse, &p.first}, {clockNext, one.written.NextResponse, &p.next}, {clockSolution, one.written.Solution, &p.solution}} {
+			if field.text == "" {
+				continue
+			}
+			d, err := time.ParseDuration(field.text)
+			if err != nil || d < time.Minute || d > 365*24*time.Hour {
+				return nil, problem(ErrInvalid, "the service levels: %s: %s: %q is not a working time: write it as 30m or 8h, up to 8760h", one.priority, field.name, field.text)
+			}
+			*field.into = d
+		}
+		l.by[one.priority] = p
+	}
+	return l, nil
+}
+
+// levels reads the service levels in place. They seldom change, and are parsed
+// once.
+func (d *Desk) levels(ctx context.Context, q *query.Queries) (*serviceLevels, error) {
+	kept, err := q.Setting(ctx, serviceSetting)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	text := string(kept)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.service == nil || d.serviceText != text {
+		l, err := parseServiceLevels(text)
+		if err != nil { // it was checked when it was put
+			return nil, fmt.Errorf("what is kept as service levels cannot be read: %w", err)
+		}
+		d.service, d.serviceText = l, text
+	}
+	return d.service, nil
+}
+
+// Clocks of a ticket.
+const (
+	clockFirst    = "firstResponse"
+	clockNext     = "nextResponse"
+	clockSolution = "solution"
+)
+
+// Stages of a promise, in their order.
+const (
+	stageWarned    = "warned"
+	stageMissed    = "missed"
+	stageEscalated = "escalated"
+)
+
+// clock is one promise that runs.
+type clock struct {
+	name string
+	due  time.Time
+	// stages are when which word is due.
+	stages []stage
+}
+
+type stage struct {
+	name string
+	at   time.Time
+}
+
+// finished are the states in which nothing is waited for.
+func finished(status string) bool {
+	return slices.Contains([]string{"solved", "closed", "merged"}, status)
+}
+
+// frozen are the states in which the solution waits for somebody else than us.
+func frozen(status string) bool { return status == "pending" || finished(status) }
+
+// clocks are the promises that run for a ticket as it is.
+func (l *serviceLevels) clocks(t *query.Ticket) []clock {
+	p := l.by[t.Priority]
+	var list []clock
+	run := func(name string, from int64, promised, waited time.Duration) {
+		if promised == 0 || from == 0 {
+			return
+		}
+		begin := store.Time(from)
+		c := clock{name: name, due: l.calendar.Add(begin, promised+waited)}
+		for _, s := range []struct {
+			name    string
+			percent int64
+		}{{stageWarned, int64(l.WarnPercent)}, {stageMissed, 100}, {stageEscalated, 200}} {
+			if at := l.calendar.Add(begin, promised/100*time.Duration(s.percent)+waited); !at.IsZero() {
+				c.stages = append(c.stages, stage{s.name, at})
+			}
+		}
+		if !c.due.IsZero() {
+			list = append(list, c)
+		}
+	}
+	if finished(t.Status) {
+		return nil
+	}
+	if t.FirstResponseAt == 0 {
+		run(clockFirst, t.CreatedAt, p.first, 0)
+	} else {
+		run(clockNext, t.AskedAt, p.next, 0)
+	}
+	if !frozen(t.Status) {
+		run(clockSolution, t.CreatedAt, p.solution, time.Duration(t.FrozenMs)*time.Millisecond)
+	}
+	return list
+}
+
+// wind sets a ticket's clocks by what is promised: what is due when, and when the
+// next word about it is. Every change of a ticket goes through it.
+func (l *serviceLevels) wind(t *query.Ticket, now time.Time) {
+	switch {
+	case frozen(t.Status) && t.FrozenAt == 0:
+		t.FrozenAt = store.Millis(now)
+	case !frozen(t.Status) && t.FrozenAt != 0:
+		t.FrozenMs += l.calendar.Between(store.Time(t.FrozenAt), now).Milliseconds()
+		t.FrozenAt = 0
+	}
+	t.FirstDueAt, t.NextDueAt, t.SolutionDueAt, t.DueAt = 0, 0, 0, 0
+	running := l.clocks(t)
+	if waits := t.ClockAt != 0 && t.ClockAt <= store.Millis(now); !waits || len(running) == 0 {
+		t.ClockAt = 0
+	} // else it is still to be told, and then the clock goes on
+	for _, c := range running {
+		if at := store.Millis(c.due); t.DueAt == 0 || at < t.DueAt {
+			t.DueAt = at
+		}
+		switch c.name {
+		case clockFirst:
+			t.FirstDueAt = store.Millis(c.due)
+		case clockNext:
+			t.NextDueAt = store.Millis(c.due)
+		case clockSolution:
+			t.SolutionDueAt = store.Millis(c.due)
+		}
+		for _, s := range c.stages {
+			if at := store.Millis(s.at); s.at.After(now) && (t.ClockAt == 0 || at < t.ClockAt) {
+				t.ClockAt = at
+			}
+		}
+	}
+}
+
+// tellClocks writes the words that are due about a ticket's promises, each once,
+// and sets the clock to the next.
+func (d *Desk) tellClocks(ctx context.Context, q *query.Queries, number int32) (told bool, err error) {
+	now := d.now()
+	t, err := q.LockTicket(ctx, number)
+	if err != nil || t.ClockAt == 0 || t.ClockAt > store.Millis(now) {
+		return false, err // somebody else was faster
+	}
+	l, err := d.levels(ctx, q)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range l.clocks(&t) {
+		for _, s := range slices.Backward(c.stages) {
+			if s.at.After(now) {
+				continue
+			}
+			// Only the last: a collector that was off tells no old news.
+			name := fmt.Sprintf("%s %s %d", c.name, s.name, store.Millis(c.due))
+			id := uuid.NewSHA1(uuid.MustParse(t.ID), []byte(name)).String()
+			if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
+				told = true
+				err := writeEntry(ctx, q, number, now, &constatv1.TicketEntry{
+					Id: id, Kind: "sla", Actor: System.Name, ActorRole: "system",
+					Service: &constatv1.ServiceEvent{Clock: c.name, Stage: s.name, DueAt: timestamp(store.Millis(c.due))},
+				})
+				if err != nil {
+					return false, err
+				}
+			} else if err != nil {
+				return false, err
+			}
+			break
+		}
+	}
+	t.ClockAt = 0
+	return told, d.saveTicket(ctx, q, t, now)
+}
+
+// watchClocks tells what is due by now, on any number of collectors at once.
+func (d *Desk) watchClocks(ctx context.Context) error {
+	for {
+		due, err := d.store.Read().TicketsToTell(ctx, store.Millis(d.now()), tellAtOnce)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, number := range due {
+			var told bool
+			err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) (err error) {
+				told, err = d.tellClocks(ctx, q, number)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if told {
+				d.hint(ticketSubject(number))
+			}
+		}
+		if len(due) < tellAtOnce {
+			return nil
+		}
+	}
+}
+
+// ServiceLevels is the text of what is promised; empty: nothing.
+func (d *Desk) ServiceLevels(ctx context.Context) (string, error) {
+	kept, err := d.store.Setting(ctx, serviceSetting)
+	if errors.Is(err, store.ErrNoSetting) {
+		return "", nil
+	}
+	return string(kept), err
+}
+
+// SetServiceLevels promises what the text says, from now on and for the tickets
+// under way, and tells how many of these have other promises now.
+func (d *Desk) SetServiceLevels(ctx context.Context, a Actor, text string) (changed int, err error) {
+	if err := a.require("change what is promised", "administrator", "system"); err != nil {
+		return 0, err
+	}
+	text = clean(strings.TrimRight(text, " \n\r\t"), maxService+1)
+	if _, err := parseServiceLevels(text); err != nil {
+		return 0, err
+	}
+	if err := d.store.PutSetting(ctx, serviceSetting, []byte(text)); err != nil {
+		return 0, err
+	}
+	for after := int32(0); ; {
+		numbers, err := d.store.Read().UnfinishedAfter(ctx, after, recountAtOnce)
+		if err != nil || len(numbers) == 0 {
+			return changed, err
+		}
+		after = numbers[len(numbers)-1]
+		var some int
+		err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) (err error) {
+			some, err = d.recount(ctx, q, numbers)
+			return err
+		})
+		if err != nil {
+			return changed, err
+		}
+		changed += some
+		slog.Debug("promises counted anew", "upTo", after)
+	}
+}
+
+// recount winds the clocks of tickets anew and tells how many stand otherwise.
+func (d *Desk) recount(ctx context.Context, q *query.Queries, numbers []int32) (changed int, err error) {
+	l, err := d.levels(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	for _, number := range numbers {
+		before, err := q.LockTicket(ctx, number)
+		if err != nil {
+			return 0, err
+		}
+		after := before
+		if l.wind(&after, d.now()); after == before {
+			continue
+		}
+		if err := d.saveTicket(ctx, q, after, d.now()); err != nil {
+			return 0, err
+		}
+		changed++
+	}
+	return changed, nil
+}
