@@ -22,7 +22,36 @@ const lookupLimit = 900 * time.Millisecond
 // resolv.conf. On Linux it is Go's own resolver, which reads the same files as
 // the C library and, unlike that, can be given up. Elsewhere it is the
 // system's, which knows policies that no file shows.
-func newResolver() *net.Resolver { return &net.Resolver{PreferGo: runtime.GOOS == "linux"} }
+func newResolver() *net.Resolver {
+	return &net.Resolver{PreferGo: runtime.GOOS == "linux", Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, address)
+		if udp, ok := conn.(*net.UDPConn); ok {
+			return plainQuestions{udp}, err
+		}
+		return conn, err
+	}}
+}
+
+// plainQuestions are sent without the extension that Go's resolver adds and the
+// C library does not: some old servers answer FORMERR to that (RFC 6891 7).
+type plainQuestions struct{ *net.UDPConn }
+
+func (p plainQuestions) Write(message []byte) (int, error) {
+	// The only additional record is the last: no name, of type OPT, without data.
+	const count, option = 11, 11 // where their number ends, and the record's length
+	plain := slices.Clone(message)
+	if end := len(plain) - option; end > 12 && plain[count-1] == 0 && plain[count] == 1 &&
+		plain[end] == 0 && plain[end+1] == 0 && plain[end+2] == byte(dnsOPT) && plain[len(plain)-1] == 0 && plain[len(plain)-2] == 0 {
+		plain = plain[:end]
+		plain[count] = 0
+	}
+	_, err := p.UDPConn.Write(plain)
+	return len(message), err
+}
+
+// dnsOPT is the type of the record that carries extensions.
+const dnsOPT = 41
 
 // lookup is one name, asked once for all probes that need it.
 type lookup struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	constatv1 "constat/proto/constat/v1"
@@ -21,6 +22,9 @@ func (p *prober) askProxy(address string) *constatv1.ProxyProbe {
 		return r
 	}
 	defer conn.Close()
+	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil && !a.Addr().IsLoopback() {
+		r.Beyond = set(!p.onLink(a.Addr().Unmap()))
+	}
 	ctx, cancel := p.patience.within(p.ctx, pageLimit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })

@@ -16,7 +16,7 @@ import (
 
 // recipes are all of them.
 func recipes() []recipe {
-	return slices.Concat(faultRecipes, netfactRecipes, linkRecipes, otherRecipes, strangeRecipes)
+	return slices.Concat(faultRecipes, netfactRecipes, linkRecipes, otherRecipes, strangeRecipes, wayRecipes)
 }
 
 // scenario is a world to be made: what is wrong, and what it lies in.

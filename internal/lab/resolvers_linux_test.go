@@ -1,14 +1,19 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // The makes of name servers and of DHCP servers: what is true of one, and of no
@@ -31,6 +36,34 @@ func (s *scene) serveNames() {
 	default:
 		s.ServeDNS(s.dnsHost, addresses, s.hostRecords()...)
 	}
+	// A server takes connections before it knows what it is asked.
+	s.Await("an answer of "+cmp.Or(s.dnsMake, dnsmasq), func() error {
+		conn, err := s.Dial(PC, "udp", net.JoinHostPort(addresses[0], "53"))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		m := dnsmessage.Message{Header: dnsmessage.Header{RecursionDesired: true},
+			Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(s.names[intranet] + "."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
+		query, err := m.Pack()
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Write(query); err != nil {
+			return err
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+		answer := make([]byte, 512)
+		n, err := conn.Read(answer)
+		if err != nil {
+			return err
+		}
+		var said dnsmessage.Message
+		if err := said.Unpack(answer[:n]); err != nil || said.RCode != dnsmessage.RCodeSuccess {
+			return fmt.Errorf("%v, %v", said.RCode, err)
+		}
+		return nil
+	})
 }
 
 // need is where a program is; without it the test is skipped.

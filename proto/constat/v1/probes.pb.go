@@ -988,7 +988,9 @@ type ProxyProbe struct {
 	Status *int32   `protobuf:"varint,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	Ms     *float64 `protobuf:"fixed64,4,opt,name=ms,proto3,oneof" json:"ms,omitempty"`
 	// Direct access works too.
-	DirectWorks   *bool `protobuf:"varint,5,opt,name=direct_works,json=directWorks,proto3,oneof" json:"direct_works,omitempty"`
+	DirectWorks *bool `protobuf:"varint,5,opt,name=direct_works,json=directWorks,proto3,oneof" json:"direct_works,omitempty"`
+	// It took the connection, and lies beyond a gateway.
+	Beyond        *bool `protobuf:"varint,6,opt,name=beyond,proto3,oneof" json:"beyond,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1054,6 +1056,13 @@ func (x *ProxyProbe) GetMs() float64 {
 func (x *ProxyProbe) GetDirectWorks() bool {
 	if x != nil && x.DirectWorks != nil {
 		return *x.DirectWorks
+	}
+	return false
+}
+
+func (x *ProxyProbe) GetBeyond() bool {
+	if x != nil && x.Beyond != nil {
+		return *x.Beyond
 	}
 	return false
 }
@@ -1571,20 +1580,22 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\n" +
 	"_connectedB\a\n" +
 	"\x05_hostB\v\n" +
-	"\t_attempts\"\xdc\x01\n" +
+	"\t_attempts\"\x84\x02\n" +
 	"\n" +
 	"ProxyProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
 	"\x06result\x18\x02 \x01(\tH\x01R\x06result\x88\x01\x01\x12\x1b\n" +
 	"\x06status\x18\x03 \x01(\x05H\x02R\x06status\x88\x01\x01\x12\x13\n" +
 	"\x02ms\x18\x04 \x01(\x01H\x03R\x02ms\x88\x01\x01\x12&\n" +
-	"\fdirect_works\x18\x05 \x01(\bH\x04R\vdirectWorks\x88\x01\x01B\n" +
+	"\fdirect_works\x18\x05 \x01(\bH\x04R\vdirectWorks\x88\x01\x01\x12\x1b\n" +
+	"\x06beyond\x18\x06 \x01(\bH\x05R\x06beyond\x88\x01\x01B\n" +
 	"\n" +
 	"\b_addressB\t\n" +
 	"\a_resultB\t\n" +
 	"\a_statusB\x05\n" +
 	"\x03_msB\x0f\n" +
-	"\r_direct_works\"\xff\x01\n" +
+	"\r_direct_worksB\t\n" +
+	"\a_beyond\"\xff\x01\n" +
 	"\bMtuProbe\x12\x1b\n" +
 	"\x06target\x18\x01 \x01(\tH\x00R\x06target\x88\x01\x01\x12-\n" +
 	"\x10largest_ok_bytes\x18\x02 \x01(\x05H\x01R\x0elargestOkBytes\x88\x01\x01\x123\n" +
