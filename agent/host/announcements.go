@@ -172,7 +172,7 @@ func (a *Announcements) hear(now time.Time, link string, frames []byte) (count i
 		}
 		count++
 		said.Link = &link
-		scrub(said.LinkNeighbour.ProtoReflect())
+		scrub(said.LinkNeighbour)
 		changed = a.keep(heard{said.LinkNeighbour, now, now.Add(said.holds)}) || changed
 	}
 	if changed || count > 0 && now.Sub(a.saved) >= saveEvery {

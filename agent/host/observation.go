@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/proto"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -66,29 +67,54 @@ const maxText = 1024
 // whatever a device or file put there: valid UTF-8, no control characters, no
 // space around, at most maxText bytes. A message that is clean already is only
 // read.
-func scrub(m protoreflect.Message) {
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.IsList() && f.Message() != nil:
-			for i := range v.List().Len() {
-				scrub(v.List().Get(i).Message())
+func scrub(m proto.Message) { scrubStruct(reflect.ValueOf(m).Elem()) }
+
+// scrubStruct goes through a generated struct, which costs a fraction of asking
+// the schema.
+func scrubStruct(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			if text := f.String(); !isClean(text) {
+				f.SetString(clean(text))
 			}
-		case f.Message() != nil:
-			scrub(v.Message())
-		case f.Kind() != protoreflect.StringKind:
-		case f.IsList():
-			for i := range v.List().Len() {
-				if text := v.List().Get(i).String(); !isClean(text) {
-					v.List().Set(i, protoreflect.ValueOfString(clean(text)))
-				}
+		case reflect.Interface: // one of several
+			if !f.IsNil() {
+				scrubStruct(f.Elem().Elem())
 			}
-		default:
-			if text := v.String(); !isClean(text) {
-				m.Set(f, protoreflect.ValueOfString(clean(text)))
+		case reflect.Pointer:
+			scrubPointer(f)
+		case reflect.Slice:
+			scrubList(f)
+		}
+	}
+}
+
+func scrubList(list reflect.Value) {
+	switch list.Type().Elem().Kind() {
+	case reflect.Pointer:
+		for i := range list.Len() {
+			scrubPointer(list.Index(i))
+		}
+	case reflect.String:
+		for i := range list.Len() {
+			if text := list.Index(i).String(); !isClean(text) {
+				list.Index(i).SetString(clean(text))
 			}
 		}
-		return true
-	})
+	}
+}
+
+func scrubPointer(p reflect.Value) {
+	switch v := p.Elem(); v.Kind() {
+	case reflect.Struct:
+		scrubStruct(v)
+	case reflect.String:
+		if text := v.String(); !isClean(text) {
+			text = clean(text)
+			p.Set(reflect.ValueOf(&text)) // others may point to the old one
+		}
+	}
 }
 
 // clean is what scrub does to one text.

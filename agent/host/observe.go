@@ -157,7 +157,7 @@ func readGroup(ctx context.Context, r *reader, group string, table []source) out
 		o.observation = failed("", fmt.Errorf("there is no fact group of this name; the groups are %s", strings.Join(Groups(), ", ")))
 	}
 	if o.observation.GetStatus() == statusObserved {
-		scrub(o.message.ProtoReflect())
+		scrub(o.message)
 	} else {
 		o.message = nil
 	}

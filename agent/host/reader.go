@@ -63,7 +63,7 @@ func newReader(ctx context.Context, c Config) *reader {
 		if !ok || network == nil {
 			return nil, o
 		}
-		scrub(network.ProtoReflect())
+		scrub(network)
 		return network, o
 	})
 	return r

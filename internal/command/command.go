@@ -107,6 +107,12 @@ func WriteMessage(w io.Writer, m proto.Message, o protojson.MarshalOptions) erro
 	o.Multiline = false
 	// Snapshots are large: what is set aside and not used costs nothing.
 	const usual = 512 << 10
+	if o == (protojson.MarshalOptions{}) {
+		if text, err := appendMessage(make([]byte, 0, usual), m); err == nil {
+			_, err = w.Write(append(text, '\n'))
+			return err
+		}
+	}
 	text, err := o.MarshalAppend(make([]byte, 0, usual), m)
 	if err != nil {
 		return err
