@@ -2,7 +2,6 @@ package host
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strings"
 )
@@ -60,37 +59,34 @@ func listArchitecture(list string) string {
 	return architecture
 }
 
-var errNoPackage = errors.New("a paragraph is of no package")
-
 // offer notes in the installed packages what a package list has newer; at is
 // their place by name. A package that only a part of the machines is given yet
 // (Phased-Update-Percentage) is not counted as offered. suffix is ":arch" where
 // the list is of another architecture than the machine's own.
 func offer(packages []dpkgPackage, at map[string]int, list io.Reader, suffix string, from archive) error {
 	var name []byte
-	return eachParagraph(list, func(p []byte) error {
-		named := fieldOf(p, "Package: ")
-		if len(named) == 0 {
-			return errNoPackage
-		}
-		name = append(append(name[:0], named...), suffix...)
+	return eachNamed(list, func(value []byte) bool {
+		name = append(append(name[:0], value...), suffix...)
+		_, installed := at[string(name)]
+		return installed
+	}, func(p []byte) {
+		name = append(append(name[:0], fieldOf(p, "Package: ")...), suffix...)
 		i, installed := at[string(name)]
 		if !installed {
-			return nil
+			return
 		}
 		if phase := fieldOf(p, "Phased-Update-Percentage: "); phase != nil && string(phase) != "100" {
-			return nil
+			return
 		}
 		version := string(fieldOf(p, "Version: "))
 		one := &packages[i]
 		if compareDebian(version, one.version) <= 0 {
-			return nil
+			return
 		}
 		one.security = one.security || from.security
 		if one.available == "" || compareDebian(version, one.available) > 0 {
 			one.available = version
 		}
-		return nil
 	})
 }
 

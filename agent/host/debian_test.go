@@ -300,3 +300,48 @@ func FuzzDebian(f *testing.F) {
 		parsePins([]byte(status))
 	})
 }
+
+// However a list arrives, the wanted paragraphs are those that reading all of
+// them finds, whole.
+func TestWantedParagraphs(t *testing.T) {
+	var list strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&list, "Package: p%d\nVersion: 1.%d\nDescription: of Package: p%d\n Package: none\n%s\n\n", i, i, i+1, strings.Repeat(" .\n", i%7)+"Size: 1")
+	}
+	for _, text := range []string{
+		list.String(), strings.TrimSpace(list.String()), "\n\n" + list.String() + "Package: p10", list.String() + "Size: 1\nPackage: p20\nVersion: 7\n",
+		"Version: 0\nPackage: p0\n\n\n\nPackage: p7\n", "", "\n",
+	} {
+		wanted := func(name []byte) bool { return bytes.HasSuffix(name, []byte("0")) }
+		var want []string
+		if err := eachParagraph(strings.NewReader(text), func(p []byte) error {
+			if wanted(fieldOf(p, "Package: ")) {
+				want = append(want, strings.Trim(string(p), "\n"))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for name, in := range map[string]io.Reader{
+			"whole": strings.NewReader(text), "by bytes": iotest.OneByteReader(strings.NewReader(text)),
+			"halved": iotest.HalfReader(strings.NewReader(text)), "with its end": iotest.DataErrReader(strings.NewReader(text)),
+		} {
+			var got []string
+			err := eachNamed(in, wanted, func(p []byte) { got = append(got, strings.Trim(string(p), "\n")) })
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %v, %q, want %q", name, err, got, want)
+			}
+		}
+	}
+	if err := eachNamed(iotest.ErrReader(io.ErrUnexpectedEOF), func([]byte) bool { return true }, func([]byte) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error(err)
+	}
+	for _, text := range []string{"Package:", "<html>", "Package: a\n\nVersion: 1\n\nPackage: b\n", "Package: a\n\nPackage: \n", "Package: a\n\nx"} {
+		if err := eachNamed(strings.NewReader(text), func([]byte) bool { return true }, func([]byte) {}); !errors.Is(err, errNoPackage) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if err := eachNamed(strings.NewReader("Package: a\n"+strings.Repeat("x", 3*maxParagraph)), func([]byte) bool { return true }, func([]byte) {}); err == nil {
+		t.Error("a paragraph without end was read")
+	}
+}
