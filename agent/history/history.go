@@ -272,7 +272,7 @@ func (m *Memory) Complete(s *constatv1.Snapshot, groups []string, now time.Time)
 	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int {
 		return strings.Compare(a.GetGroup(), b.GetGroup())
 	})
-	snapshot.Payloads(s)
+	snapshot.Seal(s, "peripherals") // which recollect adds to
 }
 
 func status(err error) string {

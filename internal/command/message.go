@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,17 +84,12 @@ func (s *shape) learn(t reflect.Type) error {
 		if !f.IsExported() {
 			continue
 		}
-		name := ""
 		tag, known := f.Tag.Lookup("protobuf")
-		for word := range strings.SplitSeq(tag, ",") {
-			if text, found := strings.CutPrefix(word, "json="); found {
-				name = text
-			} else if text, found := strings.CutPrefix(word, "name="); found && name == "" {
-				name = text
-			}
-			known = known && !strings.HasPrefix(word, "enum=")
+		name := tagged(tag, ",json=")
+		if name == "" {
+			name = tagged(tag, ",name=")
 		}
-		if !known || name == "" {
+		if !known || name == "" || strings.Contains(tag, ",enum=") {
 			return errShape
 		}
 		one := shapeField{index: i, name: `"` + name + `": `}
@@ -111,7 +105,7 @@ func (s *shape) learn(t reflect.Type) error {
 			one.always = true
 		case f.Type == reflect.TypeFor[[]byte]():
 			one.write, err = scalarWriter(f.Type)
-			one.always = slices.Contains(strings.Split(tag, ","), "oneof") // that is how optional is generated
+			one.always = strings.Contains(tag, ",oneof") // that is how optional is generated
 		case kind == reflect.Slice:
 			write, elementErr := scalarWriter(f.Type.Elem())
 			if f.Type.Elem().Kind() == reflect.Pointer {
@@ -127,6 +121,13 @@ func (s *shape) learn(t reflect.Type) error {
 		s.fields = append(s.fields, one)
 	}
 	return nil
+}
+
+// tagged is the value of a key in a generated tag: "bytes,7,opt,name=used_by,json=usedBy,proto3,oneof".
+func tagged(tag, key string) string {
+	_, value, _ := strings.Cut(tag, key)
+	value, _, _ = strings.Cut(value, ",")
+	return value
 }
 
 func (s *shape) write(to []byte, v reflect.Value, depth int) ([]byte, error) {

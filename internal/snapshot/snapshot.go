@@ -85,27 +85,45 @@ func Hash(content []byte) []byte {
 func Payloads(s *constatv1.Snapshot) []*constatv1.Payload {
 	var sealed []*constatv1.Payload
 	for _, entry := range s.GetManifest().GetGroups() {
-		entry.PayloadHash, entry.PayloadBytes = nil, 0
-		m := Group(s, entry.GetGroup())
-		if m == nil {
-			continue
+		if p := seal(s, entry); p != nil {
+			sealed = append(sealed, p)
 		}
-		content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-		if err == nil && len(content) > MaxPayload {
-			err = fmt.Errorf("%d bytes is more than the limit of %d", len(content), MaxPayload)
-		}
-		if err != nil {
-			s.ProtoReflect().Clear(groups[entry.GetGroup()])
-			if entry.Observation == nil {
-				entry.Observation = &constatv1.Observation{}
-			}
-			entry.Observation.Status, entry.Observation.Reason = "failed", "cannot be sealed: "+err.Error()
-			continue
-		}
-		entry.PayloadHash, entry.PayloadBytes = Hash(content), int32(len(content))
-		sealed = append(sealed, &constatv1.Payload{Group: entry.GetGroup(), Hash: entry.PayloadHash, Content: content})
 	}
 	return sealed
+}
+
+// Seal writes hash and size into the manifest as Payloads does, of the groups
+// that have none yet, and of those that are named because they became different.
+func Seal(s *constatv1.Snapshot, different ...string) {
+	for _, entry := range s.GetManifest().GetGroups() {
+		if len(entry.PayloadHash) == 0 || slices.Contains(different, entry.GetGroup()) {
+			seal(s, entry)
+		}
+	}
+}
+
+// seal returns nil for a group that the snapshot does not hold, or that can't be
+// sealed.
+func seal(s *constatv1.Snapshot, entry *constatv1.GroupEntry) *constatv1.Payload {
+	entry.PayloadHash, entry.PayloadBytes = nil, 0
+	m := Group(s, entry.GetGroup())
+	if m == nil {
+		return nil
+	}
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err == nil && len(content) > MaxPayload {
+		err = fmt.Errorf("%d bytes is more than the limit of %d", len(content), MaxPayload)
+	}
+	if err != nil {
+		s.ProtoReflect().Clear(groups[entry.GetGroup()])
+		if entry.Observation == nil {
+			entry.Observation = &constatv1.Observation{}
+		}
+		entry.Observation.Status, entry.Observation.Reason = "failed", "cannot be sealed: "+err.Error()
+		return nil
+	}
+	entry.PayloadHash, entry.PayloadBytes = Hash(content), int32(len(content))
+	return &constatv1.Payload{Group: entry.GetGroup(), Hash: entry.PayloadHash, Content: content}
 }
 
 // Assemble puts a snapshot together from its manifest and the payloads that the
