@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Where dpkg and apt keep what they know.
@@ -91,11 +94,7 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	if len(d.packages) == 0 && len(d.broken) == 0 {
 		return nil, fmt.Errorf("%s has no package in it, not even dpkg", dpkgStatus)
 	}
-	for i, one := range d.packages {
-		if info, err := r.stat("/var/lib/dpkg/info/" + one.list); err == nil {
-			d.packages[i].installed = info.ModTime()
-		}
-	}
+	r.installedAt(d.packages)
 	if d.offered = listsErr; listsErr == nil {
 		d.offered = r.offers(ctx, d, lists)
 	}
@@ -105,6 +104,22 @@ func (r *reader) debian(ctx context.Context) (*debian, error) {
 	debianCache.stamp, debianCache.value = stamp, d
 	r.Packages.save(stamp, d)
 	return d, nil
+}
+
+// installedAt notes when packages were installed. There are thousands of them:
+// from their directory, the kernel has a shorter way to their files.
+func (r *reader) installedAt(packages []dpkgPackage) {
+	dir, err := os.Open(r.path("/var/lib/dpkg/info"))
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	var stat unix.Stat_t
+	for i, one := range packages {
+		if unix.Fstatat(int(dir.Fd()), one.list, &stat, 0) == nil {
+			packages[i].installed = time.Unix(stat.Mtim.Unix())
+		}
+	}
 }
 
 // dpkgUpdates are the files in which dpkg notes what it does, in their order:

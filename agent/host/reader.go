@@ -42,6 +42,13 @@ type reader struct {
 		// hidden says why there may be more than those; nil when there are not.
 		hidden, err error
 	}
+	// mounted is what is mounted where, read at most once for all who ask, who
+	// must not change it.
+	mounted struct {
+		sync.Once
+		points []mountPoint
+		err    error
+	}
 	// filter reads the packet filter's rules, at most once for all who ask.
 	filter func(ctx context.Context) (*ruleset, error)
 	// kernel is what the kernel's log tells, read at most once for all who ask.

@@ -82,11 +82,16 @@ func (r *reader) mounts() ([]mountPoint, error) {
 	if other := os.Getenv(mountsVariable); other != "" && r.Root == "" {
 		name = other
 	}
-	content, err := r.file(name)
-	if err != nil {
-		return nil, err
-	}
-	return parseMountinfo(content)
+	m := &r.mounted
+	m.Do(func() {
+		content, err := r.file(name)
+		if err != nil {
+			m.err = err
+			return
+		}
+		m.points, m.err = parseMountinfo(content)
+	})
+	return m.points, m.err
 }
 
 // unreal are the prefixes of block devices without a device: made by the
