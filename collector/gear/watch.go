@@ -52,6 +52,8 @@ const (
 	atOnce = 32
 	// lookEvery is how often a collector looks for what is due.
 	lookEvery = 2 * time.Second
+	// tendEvery is how often a collector looks after the tables of measurements.
+	tendEvery = time.Hour
 	// forgetAfter is how long the last known port of a station is kept.
 	forgetAfter = 90 * 24 * time.Hour
 	maxWord     = 255
@@ -63,6 +65,7 @@ func jitter(d time.Duration) time.Duration { return d + rand.N(d/10+1) }
 func (w *Watch) Run(ctx context.Context) {
 	var polls sync.WaitGroup
 	defer polls.Wait()
+	polls.Go(func() { w.tend(ctx) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	busy, done := 0, make(chan struct{}, atOnce)
@@ -96,6 +99,22 @@ func (w *Watch) Run(ctx context.Context) {
 				// next look.
 				wait = len(due) < places || busy > atOnce/2
 			}
+		}
+	}
+}
+
+// tend looks after the tables of measurements until ctx ends.
+func (w *Watch) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		if err := w.store.Tend(ctx, w.now()); err != nil && ctx.Err() == nil {
+			w.log.Error("the tables of measurements are not looked after", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }

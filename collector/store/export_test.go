@@ -1,8 +1,12 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 )
 
 // LimitPages makes SQLite's disk full at so many pages.
@@ -12,3 +16,12 @@ func (s *Store) LimitPages(t *testing.T, pages int) {
 		t.Fatal(err)
 	}
 }
+
+// MigrateOnly makes the schema in a PostgreSQL, as it was before its tables were
+// partitioned.
+func MigrateOnly(ctx context.Context, db *sql.DB) error {
+	return migrate(ctx, db, goose.DialectPostgres, newest)
+}
+
+// Partitioning is the lock of those who change partitions.
+const Partitioning = partitioning

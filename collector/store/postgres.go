@@ -34,7 +34,11 @@ func openPostgres(ctx context.Context, url string, schema int64) (*Store, error)
 	// A connection is renewed now and then, so that a server that came back
 	// behind the same name is used.
 	db.SetConnMaxLifetime(30 * time.Minute)
-	if err := migrate(ctx, db, goose.DialectPostgres, schema); err != nil {
+	err = migrate(ctx, db, goose.DialectPostgres, schema)
+	if err == nil && schema == newest {
+		err = partition(ctx, db, time.Now())
+	}
+	if err != nil {
 		db.Close()
 		where := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 		if strings.HasPrefix(config.Host, "/") {
