@@ -238,29 +238,51 @@ func total(points []store.HourSum) (sum int64) {
 	return sum
 }
 
-// errorsOfDay tells what a port counted in the last day, and since when it does
-// so now; nothing when that was not measured.
-func (s *speech) errorsOfDay(found map[store.Measure][]store.HourSum, p *constatv1.GearInterface, now time.Time) string {
-	part, told := fmt.Sprint(p.GetIfIndex()), false
+// countedOfDay tells what a port counted in the last day, and whether that was
+// measured at all.
+func (s *speech) countedOfDay(found map[store.Measure][]store.HourSum, p *constatv1.GearInterface) (measured bool, text string) {
 	var words []string
 	for _, kind := range portCounts {
-		points := found[store.Measure{Kind: kind, Part: part}]
-		told = told || len(points) > 0
+		points := found[store.Measure{Kind: kind, Part: fmt.Sprint(p.GetIfIndex())}]
+		measured = measured || len(points) > 0
 		if n := total(points); n > 0 {
 			words = append(words, s.say("port.day."+kind, "N", n))
 		}
 	}
-	switch {
-	case !told:
+	return measured, strings.Join(words, ", ")
+}
+
+// shortDay is what is less than a day's measurements, though an hour may be missing.
+const shortDay = 22 * time.Hour
+
+// errorsOfDay tells what a port counted in the last day, and since when it does
+// so now; nothing when that was not measured. Where it was measured for less than
+// the day, it says since when.
+func (s *speech) errorsOfDay(found map[store.Measure][]store.HourSum, p *constatv1.GearInterface, now time.Time) string {
+	measured, text := s.countedOfDay(found, p)
+	if !measured {
 		return ""
-	case len(words) == 0:
-		return s.say("port.day.none")
 	}
-	text := strings.Join(words, ", ")
-	for _, since := range []*timestamppb.Timestamp{p.GetErrorsSince(), p.GetDropsSince()} {
-		if t := since.AsTime(); t.Unix() > 0 {
-			return s.say("port.day.since", "Errors", text, "Since", s.clock(t, now))
+	began := now
+	for _, kind := range portCounts {
+		for _, x := range found[store.Measure{Kind: kind, Part: fmt.Sprint(p.GetIfIndex())}] {
+			if x.At.Before(began) {
+				began = x.At
+			}
 		}
+	}
+	if text == "" {
+		text = s.say("port.day.none")
+	} else {
+		for _, since := range []*timestamppb.Timestamp{p.GetErrorsSince(), p.GetDropsSince()} {
+			if t := since.AsTime(); t.Unix() > 0 {
+				text = s.say("port.day.since", "Errors", text, "Since", s.clock(t, now))
+				break
+			}
+		}
+	}
+	if now.Sub(began) < shortDay {
+		return s.say("port.day.only", "Errors", text, "Since", s.clock(began, now))
 	}
 	return text
 }

@@ -18,7 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"constat/internal/lab"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // chromium is one tab of a real browser, spoken to over the DevTools protocol
@@ -256,6 +259,10 @@ func TestPagesInChromium(t *testing.T) {
 	if _, err := b.desk.SetServiceLevels(t.Context(), desk.System, serviceExample); err != nil {
 		t.Fatal(err)
 	}
+	virtual, third := b.machineAsks("build-3", "Inès Roy", "Le serveur de compilation ne sort plus.", "internet", dnsDiagnosis)
+	b.plugged(virtual, "GigabitEthernet1/0/4", &constatv1.Link{
+		Kind: proto.String("veth"), Physical: proto.Bool(false), Carrier: proto.Bool(true), OperStatus: proto.String("up"), Duplex: proto.String("full"), SpeedMbps: proto.Int32(10000),
+	})
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)
 	lea.post(ticket, lea.form(ticket).with("text", "The second floor has it too.\nAsked the network team.", "kind", "note", "status", "open", "assignee", "lea")...)
@@ -264,6 +271,7 @@ func TestPagesInChromium(t *testing.T) {
 
 	pages := map[string]string{
 		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
+		"ticket-virtual": fmt.Sprintf("/tickets/%d", third),
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",

@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -31,7 +30,9 @@ type deviceView struct {
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
 	Ports     []portRow
-	Events    []eventRow
+	// Powered and Counted tell whether any port has a word on it.
+	Powered, Counted bool
+	Events           []eventRow
 	chartsView
 }
 
@@ -75,6 +76,9 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 			Index: p.GetIfIndex(), Name: cmp.Or(p.GetName(), fmt.Sprint(p.GetIfIndex())), State: state, Tone: tone, VLAN: v.speech.portVLAN(p), Speed: v.speech.portSpeed(p.SpeedMbps, p.Duplex),
 			Errors: v.speech.portErrors(p), Power: v.speech.portPower(p), Neighbours: neighbourNames(neighbours[p.GetIfIndex()]), Alias: p.GetAlias(),
 		})
+	}
+	for _, p := range view.Ports {
+		view.Powered, view.Counted = view.Powered || p.Power != "", view.Counted || p.Errors != ""
 	}
 	view.chartsView = newChartsView(v)
 	measured, err := c.desk.Measured(v.Context(), view.Device.GetId(), view.Span.length, deviceMeasures)
@@ -158,98 +162,6 @@ func (c *console) portDay(v *visit, gearID string, p *constatv1.GearInterface) (
 	return c.desk.Measured(v.Context(), gearID, spans[0].length, func(m store.Measure) bool {
 		return m.Part == part && slices.Contains(portCounts, m.Kind)
 	})
-}
-
-// socketView is both ends of a machine's cable.
-type socketView struct {
-	*desk.Socket
-	Rows []socketRow
-}
-
-// socketRow is one fact, as the switch and as the machine tells it.
-type socketRow struct {
-	Label, Port, Own string
-	// Tone colours the port's state.
-	Tone string
-	// OneSided: the machine has no such fact.
-	OneSided bool
-}
-
-// bothSides are the facts that both ends of a cable have.
-var bothSides = []string{"name", "state", "speed"}
-
-// socket tells where a ticket's machine is plugged in; nil when that is not known.
-func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
-	if endpoint == "" {
-		return nil, nil
-	}
-	found, err := c.desk.Socket(v.Context(), endpoint)
-	if errors.Is(err, desk.ErrNotFound) || err == nil && found == nil {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, p, own := v.speech, found.GetPort(), found.Link
-	view := &socketView{Socket: found}
-	row := func(id, port, mine string) {
-		if port != "" || mine != "" {
-			view.Rows = append(view.Rows, socketRow{Label: s.say("socket." + id), Port: port, Own: mine, OneSided: !slices.Contains(bothSides, id)})
-		}
-	}
-	if p == nil {
-		return view, nil
-	}
-	state, tone := s.portState(p)
-	mine := s.word("oper", own.GetOperStatus())
-	if own != nil && own.Carrier != nil && !own.GetCarrier() {
-		mine = s.say("socket.noSignal")
-	}
-	row("name", strings.TrimSpace(p.GetName()+" "+p.GetAlias()), own.GetName())
-	row("state", state, mine)
-	view.Rows[len(view.Rows)-1].Tone = tone
-	if own == nil {
-		own = &constatv1.Link{}
-	}
-	row("speed", s.portSpeed(p.SpeedMbps, p.Duplex), s.portSpeed(own.SpeedMbps, own.Duplex))
-	row("vlan", s.portVLAN(p), "")
-	row("errors", s.portErrors(p), "")
-	day, err := c.portDay(v, found.GetGearId(), p)
-	if err != nil {
-		return nil, err
-	}
-	row("errorsDay", s.errorsOfDay(day, p, c.now()), "")
-	row("power", s.portPower(p), "")
-	row("neighbours", neighbourNames(found.Neighbours), "")
-	row("via", s.between(found.Attachment), "")
-	if found.GetStations() > 1 {
-		row("stations", fmt.Sprint(found.GetStations()), "")
-	}
-	if p.LastChangeAt != nil {
-		row("changed", s.ago(p.GetLastChangeAt().AsTime(), c.now()), "")
-	}
-	if e := p.GetLastEvent(); e != nil {
-		row("event", s.say("socket.eventAt", "Ago", s.ago(e.GetAt().AsTime(), c.now()), "Event", s.event(e), "Source", s.word("eventSource", e.GetSource())), "")
-	}
-	return view, nil
-}
-
-// event says what a device told.
-func (s *speech) event(e *constatv1.GearEvent) string {
-	text := s.word("event", e.GetKind())
-	if e.GetCause() != "" {
-		text += ": " + e.GetCause()
-	}
-	return text
-}
-
-// between says who stands between a port and the machine.
-func (s *speech) between(a *constatv1.Attachment) string {
-	words := map[string]string{"phone": "socket.viaPhone", "accessPoint": "socket.viaAccessPoint", "hypervisor": "socket.viaHypervisor"}
-	if a.GetVia() == "" || words[a.GetViaKind()] == "" {
-		return ""
-	}
-	return s.say(words[a.GetViaKind()], "Name", a.GetVia())
 }
 
 // portState says how a port is, and its colour.

@@ -131,12 +131,18 @@ func TestPortPage(t *testing.T) {
 // pluggedIn tells that a machine heard the port announce itself.
 func (b *bench) pluggedIn(endpoint, port string) {
 	b.Helper()
-	facts := machine(newID(), time.Now())
-	facts.Manifest.EndpointId = endpoint
-	facts.Network.Links = append(facts.Network.Links, &constatv1.Link{
-		Name: proto.String("eth7"), Kind: proto.String("ethernet"), Physical: proto.Bool(true), Mac: proto.String("02:00:5e:00:00:07"), Carrier: proto.Bool(false),
+	b.plugged(endpoint, port, &constatv1.Link{
+		Kind: proto.String("ethernet"), Physical: proto.Bool(true), Carrier: proto.Bool(false),
 		OperStatus: proto.String("down"), Duplex: proto.String("half"), SpeedMbps: proto.Int32(100),
 	})
+}
+
+func (b *bench) plugged(endpoint, port string, link *constatv1.Link) {
+	b.Helper()
+	facts := machine(newID(), time.Now())
+	facts.Manifest.EndpointId = endpoint
+	link.Name, link.Mac = proto.String("eth7"), proto.String("02:00:5e:00:00:07")
+	facts.Network.Links = append(facts.Network.Links, link)
 	facts.Network.Neighbours = []*constatv1.LinkNeighbour{{
 		Link: proto.String("eth7"), Protocol: proto.String("lldp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String(port),
 		HeardAt: timestamppb.New(time.Now().Add(-2 * time.Hour)),
@@ -150,7 +156,7 @@ func TestGearPages(t *testing.T) {
 	lea.wants(lea.get("/gear"), http.StatusOK, "No gear yet", "gear credential set")
 	id := b.switchWith("Gi1/0/5")
 	lea.wants(lea.get("/gear"), http.StatusOK, "sw-floor-2", "WS-C2960X-24PS-L", "Answers", "/faults/cisco-errdisable-bpduguard", "Lyon")
-	page := lea.wants(lea.get("/gear/"+id), http.StatusOK, "Gi1/0/5", "Compta, bureau 214", "bpduGuard", "SEP001122334455", "6.3 W", "trunk, 1 untagged", "1204 CRC", "10, voice 20")
+	page := lea.wants(lea.get("/gear/"+id), http.StatusOK, "Gi1/0/5", "Compta, bureau 214", "bpduGuard", "SEP001122334455", "6.3 W", "trunk, 1 untagged", "1204 damaged frames (CRC)", "10, voice 20")
 	if strings.Contains(page.body, "map[") || strings.Contains(page.body, "%!") {
 		t.Error("a value is printed raw")
 	}
@@ -162,5 +168,17 @@ func TestGearPages(t *testing.T) {
 	}
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
 	lea.wants(lea.get("/tickets/1"), http.StatusOK, "Plugged in at", "/gear/"+id, "sw-floor-2 Gi1/0/5", "Err-disabled: bpduGuard", "no signal",
-		"heard over LLDP", "1 Gbit/s, full duplex", "100 Mbit/s, half duplex", "17 late collisions in 5 min", "eth7")
+		"heard over LLDP", "1 Gbit/s, full duplex", "100 Mbit/s, half duplex", "17 late collisions in the last 5 min", "eth7",
+		"The switch has switched this port off: another switch was plugged in (BPDU guard)")
+
+	// A container at a port that is well: nothing is made up of its adapter.
+	b.measured(id)
+	virtual, _ := b.machineAsks("build-3", "Claire Martin", "x", "internet", dnsDiagnosis)
+	b.plugged(virtual, "GigabitEthernet1/0/4", &constatv1.Link{
+		Kind: proto.String("veth"), Physical: proto.Bool(false), Carrier: proto.Bool(true), OperStatus: proto.String("up"), Duplex: proto.String("full"), SpeedMbps: proto.Int32(10000),
+	})
+	page = lea.wants(lea.get("/tickets/2"), http.StatusOK, "sw-floor-2 Gi1/0/4", "virtual adapter, no speed of its own", "The port is well")
+	if strings.Contains(page.body, "10 Gbit/s") {
+		t.Error("a speed of software is told as one of a cable")
+	}
 }
