@@ -33,6 +33,10 @@ type world struct {
 	id    string
 	// v3: it is asked by SNMPv3.
 	v3 bool
+	// of and seen are the case of the computer at the port, where there is one, and
+	// peers tells of colleagues at the switch.
+	of, seen string
+	peers    bool
 }
 
 func (w *world) faults() []string {
@@ -128,6 +132,9 @@ func (w *world) run(t *testing.T, played lab.Played) lab.Run {
 	p.opens(w.credential(played, 0))
 	p.add(played.Address, "lab")
 	p.turn(0)
+	if w.peers {
+		w.colleagues(t, p)
+	}
 	first := p.device(played.Address)
 	if first.GetDevice().GetState() != "ok" || len(first.GetGear().GetInterfaces()) == 0 {
 		t.Errorf("%s: at first it is %s: %s", w, first.GetDevice().GetState(), first.GetDevice().GetReason())
@@ -170,6 +177,15 @@ func (w *world) run(t *testing.T, played lab.Played) lab.Run {
 		Diagnosis: last.GetDiagnosis(), Snapshot: &constatv1.Snapshot{Gear: last.GetGear(), Manifest: &constatv1.Manifest{
 			TakenAt: timestamppb.New(p.at), Groups: []*constatv1.GroupEntry{{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.New(p.at)}}},
 		}},
+	}
+	if state := last.GetDevice().GetState(); state != "ok" && state != "partial" { // what was judged then
+		run.Snapshot.Gear = &constatv1.Gear{PollResult: &state}
+		if state == "timeout" {
+			run.Snapshot.Gear.AnswersPing = silence(t.Context(), last.GetDevice().GetAddress(), last.GetGear())
+		}
+	}
+	if w.of != "" {
+		w.complain(t, p, w.of, w.seen, &run)
 	}
 	if faults := w.faults(); len(faults) > 0 {
 		run.Fault = faults[0]
@@ -289,7 +305,11 @@ func TestLabGear(t *testing.T) {
 	seed, only := cmp.Or(os.Getenv("SEED"), "constat"), os.Getenv("FAULT")
 	whole := os.Getenv("CONSTAT_LAB") == "whole"
 	var worlds []*world
-	for i, row := range slices.Concat(gearRows, healthyGear) {
+	rows := slices.Concat(gearRows, healthyGear)
+	for _, d := range deskRows {
+		rows = append(rows, d.gearRow)
+	}
+	for i, row := range rows {
 		variants := 1
 		switch {
 		case whole && row.fault == "":
@@ -304,7 +324,11 @@ func TestLabGear(t *testing.T) {
 			continue
 		}
 		for n := range variants {
-			worlds = append(worlds, newWorld(row, seed, n))
+			w := newWorld(row, seed, n)
+			if at := i - (len(rows) - len(deskRows)); at >= 0 {
+				w.of, w.seen, w.peers = deskRows[at].of, deskRows[at].seen, deskRows[at].peers
+			}
+			worlds = append(worlds, w)
 		}
 	}
 	if len(worlds) == 0 {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -126,6 +127,109 @@ var checklist = []check{
 	{"os-pending-reboot", func(s *constatv1.Snapshot) bool { return s.GetUpdates().GetRestartPending() }},
 }
 
+// gearChecklist is what a technician walks at a network device, with the same
+// facts as the collector: does it answer, since when does it run, the hardware, the
+// load, the uplinks, then port by port what can be wrong with one, the VLANs and
+// the tree, and at last who changed something.
+var gearChecklist = []check{
+	{"cisco-snmp-auth-failed", func(s *constatv1.Snapshot) bool { return s.GetGear().GetPollResult() == "authFailed" }},
+	{"cisco-device-unreachable", func(s *constatv1.Snapshot) bool { return s.GetGear().GetPollResult() == "timeout" }},
+	{"cisco-device-rebooted", func(s *constatv1.Snapshot) bool {
+		id := s.GetGear().GetIdentity()
+		return id != nil && id.UptimeSeconds != nil && id.GetUptimeSeconds() < 3600
+	}},
+	{"cisco-psu-failed", sensor("powerSupply")},
+	{"cisco-fan-or-overtemp", sensor("fan", "temperature")},
+	{"cisco-stack-member-lost", func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetStackMembers(), func(m *constatv1.StackMember) bool {
+			return !slices.Contains([]string{"", "ready", "provisioned"}, m.GetState())
+		})
+	}},
+	{"cisco-high-cpu", func(s *constatv1.Snapshot) bool { return s.GetGear().GetCpuPercent() >= 80 }},
+	{"cisco-low-memory", func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetMemory(), func(m *constatv1.MemoryPool) bool {
+			return m.FreeBytes != nil && m.UsedBytes != nil && m.GetFreeBytes()*20 < m.GetFreeBytes()+m.GetUsedBytes()
+		})
+	}},
+	{"cisco-uplink-down", port(func(p *constatv1.GearInterface) bool {
+		return p.GetTrunk() && p.GetAdminStatus() == "up" && p.OperStatus != nil && p.GetOperStatus() != "up"
+	})},
+	{"cisco-errdisable-bpduguard", disabledBy("bpduGuard")},
+	{"cisco-errdisable-portsecurity", disabledBy("portSecurityViolation")},
+	{"cisco-errdisable-linkflap", disabledBy("linkFlap")},
+	{"cisco-errdisable-udld", disabledBy("udld")},
+	{"cisco-errdisable-storm", disabledBy("stormControl")},
+	{"cisco-errdisable-dhcp-arp", disabledBy("dhcpRateLimit", "arpInspection")},
+	{"cisco-errdisable-inlinepower", disabledBy("inlinePower")},
+	{"cisco-errdisable-other", port(func(p *constatv1.GearInterface) bool {
+		return p.ErrDisableCause != nil || p.GetOperStatusCause() == "errorDisabled"
+	})},
+	{"cisco-ap-down", func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetAccessPoints(), func(a *constatv1.AccessPoint) bool { return a.GetState() == "absent" })
+	}},
+	{"cisco-poe-denied", port(func(p *constatv1.GearInterface) bool { return p.GetPoe().GetDenied() })},
+	{"cisco-poe-fault", port(func(p *constatv1.GearInterface) bool {
+		return slices.Contains([]string{"fault", "otherFault"}, p.GetPoe().GetState())
+	})},
+	{"cisco-port-duplex-mismatch", port(func(p *constatv1.GearInterface) bool { return p.GetDuplex() == "half" })},
+	{"cisco-port-crc-errors", port(func(p *constatv1.GearInterface) bool { return p.GetCrcErrors() > 0 })},
+	{"cisco-port-flapping", port(func(p *constatv1.GearInterface) bool { return p.GetCarrierTransitions() > 1 })},
+	{"cisco-port-output-drops", port(func(p *constatv1.GearInterface) bool { return !p.GetTrunk() && p.GetOutDiscards() > 0 })},
+	{"cisco-uplink-saturated", port(func(p *constatv1.GearInterface) bool { return p.GetTrunk() && p.GetOutDiscards() > 0 })},
+	{"cisco-portsecurity-restrict", port(func(p *constatv1.GearInterface) bool { return p.GetPortSecurity().GetViolationsDelta() > 0 })},
+	{"cisco-dot1x-unauthorized", port(func(p *constatv1.GearInterface) bool {
+		return slices.Contains([]string{"failed", "unauthorized"}, p.GetDot1XState())
+	})},
+	{"cisco-vlan-missing", port(func(p *constatv1.GearInterface) bool {
+		return p.GetOperStatus() == "up" && p.GetVlanStatus() == "inactive"
+	})},
+	{"cisco-trunk-native-mismatch", func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetNeighbours(), func(n *constatv1.GearNeighbour) bool {
+			return slices.ContainsFunc(s.GetGear().GetInterfaces(), func(p *constatv1.GearInterface) bool {
+				return p.GetIfIndex() == n.GetLocalIfIndex() && p.GetTrunk() && n.NativeVlan != nil && n.GetNativeVlan() != p.GetNativeVlan()
+			})
+		})
+	}},
+	{"cisco-stp-blocking-or-inconsistent", port(func(p *constatv1.GearInterface) bool {
+		return p.StpInconsistency != nil || slices.Contains([]string{"blocking", "broken"}, p.GetStpState())
+	})},
+	{"cisco-stp-topology-churn", func(s *constatv1.Snapshot) bool { return s.GetGear().GetSpanningTree().GetTopologyChangesDelta() > 0 }},
+	{"cisco-table-full", func(s *constatv1.Snapshot) bool { return s.GetGear().GetTableUsedPercent() >= 95 }},
+	{"cisco-port-admin-down", port(func(p *constatv1.GearInterface) bool { return p.GetAdminStatus() == "down" && p.LastEvent != nil })},
+	{"printer-paper-jam", alert(8)},
+	{"printer-cover-open", alert(3, 501)},
+	{"printer-paper-out", alert(808)},
+	{"printer-supply-empty", alert(1101)},
+	{"cisco-config-change-suspect", func(s *constatv1.Snapshot) bool {
+		changed := s.GetGear().GetConfigChangedAt()
+		return changed != nil && s.GetManifest().GetTakenAt().AsTime().Sub(changed.AsTime()) < time.Hour
+	}},
+}
+
+func sensor(kinds ...string) func(*constatv1.Snapshot) bool {
+	return func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetSensors(), func(one *constatv1.Sensor) bool {
+			return slices.Contains(kinds, one.GetKind()) && !slices.Contains([]string{"", "normal", "notPresent", "unknown"}, one.GetState())
+		})
+	}
+}
+
+func port(is func(*constatv1.GearInterface) bool) func(*constatv1.Snapshot) bool {
+	return func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetInterfaces(), is) || s.GetAttachment().GetPort() != nil && is(s.GetAttachment().GetPort())
+	}
+}
+
+func disabledBy(causes ...string) func(*constatv1.Snapshot) bool {
+	return port(func(p *constatv1.GearInterface) bool { return slices.Contains(causes, p.GetErrDisableCause()) })
+}
+
+func alert(codes ...int32) func(*constatv1.Snapshot) bool {
+	return func(s *constatv1.Snapshot) bool {
+		return slices.ContainsFunc(s.GetGear().GetAlerts(), func(a *constatv1.PrinterAlert) bool { return slices.Contains(codes, a.GetCode()) })
+	}
+}
+
 // all is for lists that are not empty.
 func all[T any](list []T, is func(T) bool) bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(e T) bool { return !is(e) })
@@ -152,7 +256,11 @@ func reason(words ...string) func(*constatv1.Snapshot) bool {
 // byChecklist is what the first failed check names.
 func byChecklist(run Run) reading {
 	r := reading{Run: run, well: true}
-	for _, c := range checklist {
+	list := checklist
+	if r.ofGear() {
+		list = gearChecklist
+	}
+	for _, c := range list {
 		if c.fails(run.Snapshot) {
 			r.sure, r.well, r.roots = true, false, []rootNamed{{c.fault, "probable"}}
 			break

@@ -56,8 +56,13 @@ func TestReport(t *testing.T) {
 // ofGear are the readings of worlds that the collector looked at, or the others.
 func ofGear(readings []reading, gear bool) []reading {
 	return slices.DeleteFunc(slices.Clone(readings), func(r reading) bool {
-		return (r.Live && (r.Snapshot.GetGear() != nil || r.Snapshot.GetAttachment() != nil)) != gear
+		return r.ofGear() != gear
 	})
+}
+
+// ofGear tells a world that the collector looked at.
+func (r Run) ofGear() bool {
+	return r.Live && (r.Snapshot.GetGear() != nil || r.Snapshot.GetAttachment() != nil)
 }
 
 // withoutExplaining is the catalog in which no fault brings about another.
@@ -155,7 +160,7 @@ func report(seed string, live, list, plainly statistics, devices [3]statistics, 
 		float64(percentile(live.elapsed, 50))/1000, float64(percentile(live.elapsed, 95))/1000)
 	say("## Live, and two simpler judges of the same facts\n")
 	say("*First failed check* walks a plain ordered list over the same snapshot, from the cable to the service, and names what")
-	say("the first failing line stands for (internal/lab/checklist_test.go). *Without explaining* is our engine with the same")
+	say("the first failing line stands for (internal/lab/checklist_test.go; network devices have a list of their own). *Without explaining* is our engine with the same")
 	say("rules, and no fault brings about another.\n")
 	say("| | Constat | first failed check | without explaining |\n|---|---|---|---|")
 	for i, row := range live.figures() {
