@@ -2,8 +2,11 @@ package gear
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"time"
 )
 
 // gearCase is a device before something happens to it, after, and, where that
@@ -17,6 +20,8 @@ type gearCase struct {
 	traps []sentTrap
 	// silent: nobody answers there any more; refused: our password was changed.
 	silent, refused bool
+	// wait is the time between before and after, where it is not five minutes.
+	wait time.Duration
 	// steps are the worlds between before and after that status polls see, a minute
 	// each.
 	steps []*box
@@ -60,7 +65,8 @@ func feedingCisco(s *shape) bool  { return s.power && s.causes }
 func envmon(s *shape) bool        { return s.environment == "envmon" || s.environment == "small" }
 func fru(s *shape) bool           { return s.environment == "fru" && s.vlans != "" }
 func stacks(s *shape) bool        { return s.members > 1 }
-func loaded(s *shape) bool        { return s.name != "Small Business 350" }
+func loaded(s *shape) bool        { return s.environment == "envmon" || s.environment == "fru" }
+func controllers(s *shape) bool   { return s.radios > 0 }
 
 // disabled is a port that the switch switches off itself, for a cause of
 // CErrDisableFeatureID; line is what it tells, with the port's name.
@@ -283,7 +289,7 @@ var gearRows = slices.Concat(
 			delete(c.after.device, runningChanged)
 			delete(c.after.device, startupChanged)
 		}},
-		{"cisco-high-cpu", "the processor is busy", anyShape, func(c *gearCase) {
+		{"cisco-high-cpu", "the processor is busy", func(s *shape) bool { return s.radios == 0 }, func(c *gearCase) {
 			c.after.makeLoad(84 + c.draw.IntN(16))
 		}},
 		{"cisco-low-memory", "a process eats up the memory", func(s *shape) bool { return s.pools != "" }, func(c *gearCase) {
@@ -333,6 +339,15 @@ var gearRows = slices.Concat(
 			if oneOf(c.draw, 2) {
 				c.age()
 			}
+		}},
+		{"cisco-ap-down", "an access point is gone from its controller", controllers, func(c *gearCase) {
+			c.wait, c.after = 16*time.Minute, c.before.later(960)
+			gone := c.before.radios[c.draw.IntN(len(c.before.radios))]
+			maps.DeleteFunc(c.after.device, func(oid, _ string) bool { return strings.HasPrefix(oid, apTable) && strings.HasSuffix(oid, gone) })
+		}},
+		{"cisco-ap-down", "an access point takes leave of its controller", controllers, func(c *gearCase) {
+			c.wait, c.after = 16*time.Minute, c.before.later(960)
+			c.after.set(apTable+"6"+c.before.radios[0], integerType, 2)
 		}},
 		{"cisco-config-change-suspect", "somebody changes the configuration, and a port loses its link", catalysts, func(c *gearCase) {
 			c.after.set(runningChanged, ticksType, c.after.uptime-12000)

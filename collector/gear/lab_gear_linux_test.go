@@ -37,6 +37,9 @@ type world struct {
 	// peers tells of colleagues at the switch.
 	of, seen string
 	peers    bool
+	// beside are the tables that a real device shows per VLAN, by the end of the
+	// community.
+	beside map[string]string
 }
 
 func (w *world) faults() []string {
@@ -86,6 +89,9 @@ func newWorld(row gearRow, seed string, n int) *world {
 func (w *world) recordings() (all []lab.Recording) {
 	for phase, b := range w.phases() {
 		all = append(all, lab.Recording{Community: w.at(phase), Text: b.recording()})
+		for end, text := range w.beside {
+			all = append(all, lab.Recording{Community: w.at(phase) + end, Text: text})
+		}
 	}
 	return all
 }
@@ -148,7 +154,7 @@ func (w *world) run(t *testing.T, played lab.Played) lab.Run {
 	}
 	began := time.Now()
 	for phase, b := range w.phases()[1:] {
-		took := 5 * time.Minute
+		took := cmp.Or(w.wait, 5*time.Minute)
 		if phase < len(w.steps) || len(w.steps) > 0 && b == w.after {
 			took = time.Minute
 		}
@@ -329,6 +335,13 @@ func TestLabGear(t *testing.T) {
 				w.of, w.seen, w.peers = deskRows[at].of, deskRows[at].seen, deskRows[at].peers
 			}
 			worlds = append(worlds, w)
+		}
+	}
+	if whole || only != "" {
+		for _, w := range realWorlds(t, seed) {
+			if only == "" || only == cmp.Or(w.row.fault, "healthy") {
+				worlds = append(worlds, w)
+			}
 		}
 	}
 	if len(worlds) == 0 {

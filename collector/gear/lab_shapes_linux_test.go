@@ -26,6 +26,8 @@ type shape struct {
 	vlans       string // "vtp" (CISCO-VTP-MIB), "bridge" (Q-BRIDGE-MIB), "" none
 	// power: it feeds what is plugged in; causes: it has CISCO-ERR-DISABLE-MIB.
 	power, causes bool
+	// radios are the access points of a controller.
+	radios int
 }
 
 const ios15 = "Cisco IOS Software, %s Software (%s), Version %s, RELEASE SOFTWARE (fc2)"
@@ -78,6 +80,10 @@ var shapes = []*shape{
 		name: "ASA 5515", description: "Cisco Adaptive Security Appliance Version 9.12(4)", object: "1.3.6.1.4.1.9.1.1421", model: "ASA5515",
 		members: 1, ports: 4, place: named1("Adaptive Security Appliance 'inside%d' interface", "Adaptive Security Appliance 'inside%d' interface", 4), uplink: named1("Adaptive Security Appliance 'outside%d' interface", "Adaptive Security Appliance 'outside%d' interface", 2),
 		environment: "", pools: "wide",
+	}, {
+		name: "WLC 5508", description: "Cisco Controller", object: "1.3.6.1.4.1.9.1.1069", model: "AIR-CT5508-K9",
+		members: 1, ports: 2, place: named1("virtual%d", "virtual interface %d", 10), uplink: named1("Unit - 0 Slot - 0 Port - %d", "Unit - 0 Slot - 0 Port - %d", 0),
+		radios: 6,
 	},
 }
 
@@ -97,6 +103,7 @@ type box struct {
 	vlanOf map[int]int
 	all    []int // VLANs
 	uptime int64 // hundredths of a second
+	radios []string
 }
 
 func (b *box) at(column string, ifIndex int) string { return fmt.Sprintf("%s.%d", column, ifIndex) }
@@ -121,6 +128,7 @@ const (
 	cpu5min  = "1.3.6.1.4.1.9.9.109.1.1.1.1.8"
 	cpu1min  = "1.3.6.1.4.1.9.9.109.1.1.1.1.7"
 	cpu5sec  = "1.3.6.1.4.1.9.9.109.1.1.1.1.6"
+	apTable  = "1.3.6.1.4.1.14179.2.2.1.1."
 	rlCPU    = "1.3.6.1.4.1.9.6.1.101.1.9.0"
 )
 
@@ -150,6 +158,12 @@ func newBox(s *shape, draw *rand.Rand) *box {
 	b.makeLoad(6 + draw.IntN(30))
 	b.set("1.3.6.1.2.1.17.2.3.0", ticksType, 8_640_000+draw.IntN(1_000_000)).set("1.3.6.1.2.1.17.2.4.0", counter3, 12+draw.IntN(300)).
 		set("1.3.6.1.2.1.17.2.5.0", hexType, "8001001f6c2a4400").set("1.3.6.1.2.1.17.2.7.0", integerType, b.base[b.uplinks[0]])
+	for n := range s.radios { // bsnAPTable (AIRESPACE-WIRELESS-MIB), by the radio's address
+		index := fmt.Sprintf(".0.58.154.16.%d.%d", n, draw.IntN(256))
+		b.radios = append(b.radios, index)
+		b.set(apTable+"3"+index, textType, fmt.Sprintf("AP-%d-%02d", draw.IntN(9), n)).set(apTable+"6"+index, integerType, 1).
+			set(apTable+"16"+index, textType, "AIR-CAP3702I-E-K9").set(apTable+"19"+index, addressT, fmt.Sprintf("192.0.2.%d", 20+n))
+	}
 	if s.members > 1 || s.power && s.causes && oneOf(draw, 3) { // a stack of one says so too
 		b.set("1.3.6.1.4.1.9.9.500.1.1.3.0", integerType, no)
 		for m := 1; m <= s.members; m++ {
@@ -429,7 +443,7 @@ func (b *box) makeEnvironment() {
 func (b *box) makeLoad(percent int) {
 	if b.environment == "small" {
 		b.set(rlCPU, integerType, percent)
-	} else {
+	} else if b.shape.radios == 0 {
 		b.set(cpu5sec+".1", gaugeType, percent).set(cpu1min+".1", gaugeType, percent).set(cpu5min+".1", gaugeType, percent)
 	}
 	switch b.pools {
