@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,7 +123,8 @@ type cable struct {
 	// token opens the collector.
 	token string
 	// plays are the addresses of the switches' management.
-	plays []string
+	plays   []string
+	snmpsim *exec.Cmd
 }
 
 func newCable(t *testing.T) *cable {
@@ -197,11 +199,7 @@ func (c *cable) write(name, text string) string {
 
 // starts the switches' management, their voice on the wire, and the collector.
 func (c *cable) starts(options ...string) {
-	args := []string{"--data-dir=" + c.path("recordings"), "--cache-dir=" + c.path("cache"), "--logging-method=null", "--process-user=nobody", "--process-group=nogroup"}
-	for _, address := range c.plays {
-		args = append(args, "--agent-udpv4-endpoint="+address)
-	}
-	run(c.t, c.Command(c.t.Context(), PC, "snmpsimd", args...))
+	c.playsManagement()
 	serve := c.Command(c.t.Context(), PC, c.collector, append([]string{"serve", "--data", c.path("collector"), "--grpc", collectorAddress, "--http", "127.0.0.1:0"}, options...)...)
 	log, err := os.Create(c.path("collector.log"))
 	if err != nil {
@@ -220,6 +218,32 @@ func (c *cable) starts(options ...string) {
 	c.must("", "user", "add", "lea", "--role", "administrator")
 	c.token = strings.TrimSpace(string(c.must("", "user", "token", "lea")))
 	c.hasLLDP()
+}
+
+// playsManagement starts the switches' management.
+func (c *cable) playsManagement() {
+	args := []string{"--data-dir=" + c.path("recordings"), "--cache-dir=" + c.path("cache"), "--logging-method=null", "--process-user=nobody", "--process-group=nogroup"}
+	for _, address := range c.plays {
+		args = append(args, "--agent-udpv4-endpoint="+address)
+	}
+	c.snmpsim = c.Command(c.t.Context(), PC, "snmpsimd", args...)
+	run(c.t, c.snmpsim)
+}
+
+// stopsManagement ends it, as a switch that is busy with itself.
+func (c *cable) stopsManagement() {
+	if err := c.snmpsim.Process.Signal(os.Interrupt); err != nil {
+		c.t.Fatal(err)
+	}
+	c.Await("the switches' management to end", func() error {
+		return c.inside(PC, func() error {
+			own, err := net.ListenPacket("udp", c.plays[0])
+			if err != nil {
+				return err
+			}
+			return own.Close()
+		})
+	})
 }
 
 // ask runs a command of the collector.
