@@ -267,7 +267,8 @@ func nearer(ctx context.Context, q *query.Queries, a, b *candidate) (bool, error
 			return says(a), nil
 		}
 	}
-	return cmp.Or(cmp.Compare(b.Stations, a.Stations), cmp.Compare(a.SeenAt, b.SeenAt), cmp.Compare(b.GearID, a.GearID)) > 0, nil
+	// A switch lists for some minutes who was carried to another.
+	return cmp.Or(cmp.Compare(b.Stations, a.Stations), cmp.Compare(a.Since, b.Since), cmp.Compare(a.SeenAt, b.SeenAt), cmp.Compare(b.GearID, a.GearID)) > 0, nil
 }
 
 // spread is over how many ports the near device spreads what the far one sees

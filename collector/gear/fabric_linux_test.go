@@ -330,6 +330,35 @@ func TestWhere(t *testing.T) {
 			f.announce(1, 2, "sw-unpolled", "Gi0/1", "switch")
 			f.station(mac(1), 1, 2, 10, everywhere)
 		}, mac(1), "", nil},
+		{"seen on the ways between switches only", func(f *fabric) {
+			third := f.add("third", 8)
+			up, down := f.link(third, 1, true)
+			f.learn(0, mac(1), f.hop(0, 1), 10)
+			f.learn(1, mac(1), down.GetIfIndex(), 10)
+			f.learn(third, mac(1), up.GetIfIndex(), 10) // sent back, by a table that is stale
+		}, mac(1), "", nil},
+		{"a switch that nobody manages between two that are polled", func(f *fabric) {
+			far := f.add("far", 8)
+			f.link(1, far, false) // its name passes no switch of another maker
+			for n := range 3 {
+				f.station(mac(50+n), far, int32(n+1), 10, everywhere)
+				f.station(mac(60+n), 1, int32(n+1), 10, everywhere)
+			}
+			f.station(mac(1), far, 4, 10, everywhere)
+		}, mac(1), "far Gi1/0/4", nil},
+		{"a way of two cables of which each is announced", func(f *fabric) {
+			far := f.add("far", 8)
+			a, b := f.link(1, far, true)
+			c, d := f.switches[1].port(true), f.switches[far].port(true)
+			f.announce(1, c.GetIfIndex(), "far", d.GetName(), "switch")
+			f.announce(far, d.GetIfIndex(), "edge", c.GetName(), "switch")
+			for side, pair := range map[int][2]*constatv1.GearInterface{1: {a, c}, far: {b, d}} {
+				bundle := f.switches[side].port(true)
+				bundle.Name, bundle.Kind = proto.String("Po1"), proto.String("ieee8023adLag")
+				pair[0].Aggregate, pair[1].Aggregate = bundle.IfIndex, bundle.IfIndex
+			}
+			f.station(mac(1), far, 4, 10, everywhere)
+		}, mac(1), "far Gi1/0/4", nil},
 		{"between two switches, at one that nobody manages", func(f *fabric) {
 			far := f.add("far", 8)
 			a, b := f.link(1, far, false)
@@ -487,5 +516,44 @@ func TestMoves(t *testing.T) {
 		if err != nil || a.GetPort().GetIfIndex() != 2 || a.GetCurrent() || !a.GetSeenAt().AsTime().Equal(left.Truncate(time.Millisecond)) {
 			t.Errorf("switched off it is at %v (%v)", a, err)
 		}
+	})
+}
+
+// A machine is carried to another switch; the old one still lists it for a while.
+func TestCarried(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		f := &fabric{}
+		for _, name := range []string{"core", "east", "west"} {
+			f.add(name, 8)
+		}
+		f.link(0, 1, true)
+		f.link(0, 2, true)
+		f.station(mac(1), 1, 3, 10, func(int) bool { return false })
+		p.polled(f)
+		at := func(when, want string) {
+			t.Helper()
+			a, err := p.desk.Where(t.Context(), mac(1))
+			if got := a.GetGearName() + " " + a.GetPort().GetName(); err != nil || got != want || !a.GetCurrent() {
+				t.Errorf("%s it is at %s (%v), want %s", when, got, a, want)
+			}
+		}
+		at("at first", "east Gi1/0/3")
+		for _, way := range []struct {
+			switchOf int
+			port     int32
+			want     string
+		}{{2, 5, "west Gi1/0/5"}, {1, 6, "east Gi1/0/6"}} {
+			p.at = p.at.Add(6 * time.Minute)
+			g := f.switches[way.switchOf].gear
+			g.Forwarding = nil
+			f.learn(way.switchOf, mac(1), way.port, 10)
+			p.again(f)
+			at("carried, and still listed where it was,", way.want)
+		}
+		p.at = p.at.Add(6 * time.Minute)
+		f.switches[2].gear.Forwarding = nil
+		p.again(f)
+		at("listed there alone", "east Gi1/0/6")
 	})
 }
