@@ -120,6 +120,7 @@ func observe(ctx context.Context, c Config, groups []string, table []source) *co
 	}}
 	groups = slices.Compact(slices.Sorted(slices.Values(groups)))
 	r := newReader(ctx, c)
+	r.processes.again = slices.Contains(groups, "load") && slices.ContainsFunc(table, func(s source) bool { return s.group == "load" })
 	done := make(chan outcome, len(groups))
 	for _, group := range groups {
 		go func() { done <- readGroup(ctx, r, group, table) }()

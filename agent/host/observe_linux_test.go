@@ -1,10 +1,13 @@
 package host
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -51,4 +54,33 @@ func BenchmarkFactsOnce(b *testing.B) {
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	cpu := time.Duration(after.Utime.Nano() - before.Utime.Nano() + after.Stime.Nano() - before.Stime.Nano())
 	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}
+
+// The second list of processes reads the files that the first one opened: they
+// are those of the same processes, and none stays open.
+func TestProcessesAreListedTwice(t *testing.T) {
+	r := newReader(t.Context(), Config{})
+	r.processes.again = true
+	_, first, err := r.firstProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := slices.Collect(maps.Values(r.processes.files))
+	if len(files) == 0 || len(files) > maxProcessFiles {
+		t.Errorf("%d files of %d processes are open", len(files), len(first))
+	}
+	_, second, _, err := r.listProcesses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := os.Getpid()
+	if first[own].name == "" || second[own].name != first[own].name || second[own].started != first[own].started {
+		t.Errorf("this process is %+v, then %+v", first[own], second[own])
+	}
+	r.closeProcesses()
+	for _, file := range files {
+		if name, err := os.Readlink(fmt.Sprint("/proc/self/fd/", file)); err == nil && strings.HasSuffix(name, "/stat") {
+			t.Errorf("%s stays open", name)
+		}
+	}
 }

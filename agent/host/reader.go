@@ -41,6 +41,9 @@ type reader struct {
 		byID map[int]processStat
 		// hidden says why there may be more than those; nil when there are not.
 		hidden, err error
+		// again: they will be listed again, and files are those kept for that.
+		again bool
+		files map[string]int
 	}
 	// mounted is what is mounted where, read at most once for all who ask, who
 	// must not change it.
