@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"constat/collector/store"
+	"constat/collector/store/query"
+	"constat/collector/store/storetest"
 	"constat/internal/lab"
 	"constat/internal/snmp"
 )
@@ -48,6 +51,93 @@ func TestSlowForEver(t *testing.T) {
 	}
 	if found := judged(t, result.Gear); len(found) > 0 {
 		t.Errorf("faults %q of a device that was half read", found)
+	}
+}
+
+// One of fifty devices answers slowly for ever: the watch keeps the others' time,
+// ends each poll of it in its own, asks it less and less often, and says so once.
+func TestSlowForEverAmongOthers(t *testing.T) {
+	fast := lab.Respond(t, 49, measured(4))
+	slow := lab.Respond(t, 1, measured(500), "-delay", "200ms", "-cut", "1").Addresses[0]
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		p.community("floors", "public")
+		p.add(slow, "floors") // the first to be polled
+		for _, address := range fast.Addresses {
+			p.add(address, "floors")
+		}
+		states := func() (answered int, late query.Gear) {
+			all, err := s.Read().ListGear(t.Context())
+			if err != nil || len(all) != 50 {
+				t.Fatalf("%d devices (%v)", len(all), err)
+			}
+			for _, g := range all {
+				if g.Address == slow {
+					late = g
+				} else if g.State == "ok" && g.LeaseOwner == "" {
+					answered++
+				}
+			}
+			return answered, late
+		}
+		// As the collector runs: the others are done while that one is being asked.
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { p.Run(ctx); close(ended) }()
+		wait(t, "the others", func() bool { n, _ := states(); return n == 49 })
+		if _, late := states(); late.State != "new" || late.LeaseOwner != p.owner {
+			t.Errorf("the slow one is %s, leased by %q", late.State, late.LeaseOwner)
+		}
+		stop()
+		<-ended
+
+		// A poll of it ends in its time; then hours go by, minute by minute.
+		p.within = map[kind]time.Duration{status: 300 * time.Millisecond, counters: 300 * time.Millisecond, whole: 600 * time.Millisecond}
+		p.at = p.at.Add(lease)
+		p.turn(0)
+		if _, late := states(); late.State != "partial" && late.State != "timeout" || !strings.Contains(late.Reason, "deadline") {
+			t.Errorf("the slow one is %s: %s", late.State, late.Reason)
+		}
+		if found := named(p.device(slow)); len(found) > 0 {
+			t.Errorf("faults %q of a device that was half read", found)
+		}
+		var asked []time.Time
+		for range 4 * 60 {
+			p.at = p.at.Add(time.Minute)
+			row, err := s.Read().GearByAddress(t.Context(), slow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row[0].DueAt > store.Millis(p.at) {
+				continue
+			}
+			claimed, err := p.claim(t.Context(), 50)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, device := range claimed {
+				if device.Address == slow {
+					asked = append(asked, p.at)
+					p.visit(t.Context(), device)
+				}
+			}
+		}
+		if n := len(asked); n < 8 || n > 25 || asked[n-1].Sub(asked[n-2]) < maxPause {
+			t.Errorf("asked %d times in four hours: %v", n, asked)
+		}
+		if n := strings.Count(p.log.String(), "can't be read"); n > 2 { // partly, and then not in time
+			t.Errorf("said %d times:\n%s", n, p.log.String())
+		}
+	})
+}
+
+// wait waits for a condition.
+func wait(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !there(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not in time", what)
+		}
 	}
 }
 

@@ -40,13 +40,18 @@ type Watch struct {
 	owner string
 	now   func() time.Time
 	// spread makes those that came together not come together for ever.
-	spread  func(time.Duration) time.Duration
+	spread func(time.Duration) time.Duration
+	// within is how long each kind of poll may take.
+	within  map[kind]time.Duration
 	metrics *metrics
 }
 
 // NewWatch makes a watch; key opens what is sealed in the database.
 func NewWatch(s *store.Store, key *identity.SealingKey, c *fault.Catalog, log *slog.Logger) *Watch {
-	return &Watch{store: s, key: key, catalog: c, log: log, owner: uuid.NewString(), now: time.Now, spread: jitter, metrics: newMetrics()}
+	return &Watch{
+		store: s, key: key, catalog: c, log: log, owner: uuid.NewString(), now: time.Now, spread: jitter, metrics: newMetrics(),
+		within: map[kind]time.Duration{status: maxStatus, counters: maxCounters, whole: maxPoll},
+	}
 }
 
 // hostForm is an address of a device: a name or an IP address, with a port where

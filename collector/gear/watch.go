@@ -245,8 +245,7 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 
 // poll reads one kind, within its time.
 func (w *Watch) poll(ctx context.Context, session *snmp.Session, v *visited, now time.Time) (*News, error) {
-	within := map[kind]time.Duration{status: maxStatus, counters: maxCounters, whole: maxPoll}[v.kind]
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, w.within[v.kind])
 	defer cancel()
 	var known *constatv1.GearPlan
 	if learnt, ok := profile(v.last.Plan, now); ok {

@@ -171,11 +171,13 @@ func TestGet(t *testing.T) {
 		asked = append(asked, fmt.Sprint("1.3.6.1.2.1.2.2.1.8.", 10000+i))
 	}
 	for name, c := range map[string]struct {
-		most, broken, requests int
+		most, broken, requests, cut int
 	}{
-		"a good one":            {1000, -1, 4},
-		"only ten at once":      {10, -1, 60},
-		"one object breaks all": {1000, 77, 60},
+		"a good one":              {1000, -1, 4, 1000},
+		"only ten at once":        {10, -1, 60, 1000},
+		"one object breaks all":   {1000, 77, 60, 1000},
+		"cuts after seven":        {1000, -1, 31, 7},
+		"answers nothing to many": {1000, -1, 60, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := agent(t, func(r *gosnmp.SnmpPacket) *gosnmp.SnmpPacket {
@@ -190,7 +192,14 @@ func TestGet(t *testing.T) {
 				if len(r.Variables) > c.most {
 					out.Error = gosnmp.TooBig
 				}
-				slices.Reverse(out.Variables)
+				switch {
+				case c.cut == 0 && len(r.Variables) > 10:
+					out.Variables = nil
+				case c.cut > 0 && len(r.Variables) > c.cut:
+					out.Variables = r.Variables[:c.cut]
+				default:
+					slices.Reverse(out.Variables)
+				}
 				return out
 			})
 			values, err := s.Get(t.Context(), asked...)

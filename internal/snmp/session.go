@@ -229,10 +229,10 @@ func (s *Session) Get(ctx context.Context, oids ...string) ([]Value, error) {
 	for most, limit := maxOnce, maxOnce; len(names) > 0; {
 		n := fitting(names, most)
 		answer, err := s.exchange(ctx, get, 0, names[:n])
-		tooMuch := err == nil && answer.Error != gosnmp.NoError || errors.Is(err, ErrSilent) && s.pace.slowest > 0
+		tooMuch := err == nil && (answer.Error != gosnmp.NoError || len(answer.Variables) == 0) || errors.Is(err, ErrSilent) && s.pace.slowest > 0
 		switch {
 		case tooMuch && n > 1: // for the agent, or one object breaks it
-			if most = max(n/4, 1); err != nil || answer.Error == gosnmp.TooBig {
+			if most = max(n/4, 1); err != nil || answer.Error == gosnmp.TooBig || answer.Error == gosnmp.NoError {
 				limit = n - 1
 			}
 			continue
@@ -240,11 +240,24 @@ func (s *Session) Get(ctx context.Context, oids ...string) ([]Value, error) {
 			return nil, err
 		case answer.Error == gosnmp.NoError:
 			s.stats.Objects += len(answer.Variables)
+			if short := len(answer.Variables); short > 0 && short < n && begins(names, answer.Variables) {
+				n, limit = short, short // the agent cut it: the rest is asked for again
+			}
 			match(names[:n], answer.Variables, values[len(oids)-len(names):])
 		}
 		names, most = names[n:], min(2*most, limit)
 	}
 	return values, nil
+}
+
+// begins tells that an answer is the beginning of what was asked.
+func begins(names []string, answer []gosnmp.SnmpPDU) bool {
+	for i, v := range answer {
+		if v.Name != names[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // fitting is how many of the names, with values, fit into one datagram.
