@@ -212,6 +212,7 @@ func (r recorded) compare(t *testing.T, g *constatv1.Gear) {
 			t.Errorf("%d sensors do not say %s", n, value)
 		}
 	}
+	r.compareStock(t, g)
 	var percents []int
 	for _, s := range g.GetSupplies() {
 		if s.Percent != nil {
@@ -224,6 +225,75 @@ func (r recorded) compare(t *testing.T, g *constatv1.Gear) {
 	}
 	if len(g.GetAlerts()) != len(r.rows("1.3.6.1.2.1.43.18.1.1")) {
 		t.Errorf("%d alerts, want %d", len(g.GetAlerts()), len(r.rows("1.3.6.1.2.1.43.18.1.1")))
+	}
+}
+
+// compareStock holds serial number, memory and VLANs against the recording.
+func (r recorded) compareStock(t *testing.T, g *constatv1.Gear) {
+	t.Helper()
+	serials := []string{clean(r["1.3.6.1.4.1.9.3.6.3.0"])}
+	for _, table := range []string{"1.3.6.1.2.1.47.1.1.1.1.11", "1.3.6.1.2.1.43.5.1.1.17"} {
+		for _, serial := range r.column(table) {
+			serials = append(serials, clean(serial))
+		}
+	}
+	id := r["1.3.6.1.4.1.2699.1.2.1.2.1.1.3.1"] // of IEEE 1284
+	if serial := g.GetIdentity().GetSerial(); serial != "" && !slices.Contains(serials, serial) && !strings.Contains(id, serial) {
+		t.Errorf("serial number %q is not in the recording", serial)
+	}
+	chassis := 0
+	for index, class := range r.column("1.3.6.1.2.1.47.1.1.1.1.5") {
+		if class == "3" && clean(r["1.3.6.1.2.1.47.1.1.1.1.11."+index]) != "" && clean(r["1.3.6.1.2.1.47.1.1.1.1.13."+index]) != "" {
+			chassis++
+		}
+	}
+	if chassis > 0 && g.GetIdentity().GetSerial() == "" {
+		t.Errorf("no serial number, of %d chassis that have one", chassis)
+	}
+
+	bytes := map[string]bool{"0": true}
+	for _, column := range []string{"9.9.221.1.1.1.1.7", "9.9.221.1.1.1.1.8", "9.9.221.1.1.1.1.18", "9.9.221.1.1.1.1.20", "9.9.48.1.1.1.5", "9.9.48.1.1.1.6"} {
+		for _, value := range r.column("1.3.6.1.4.1." + column) {
+			bytes[value] = true
+		}
+	}
+	for _, column := range []string{"12", "13"} {
+		for _, value := range r.column("1.3.6.1.4.1.9.9.109.1.1.1.1." + column) {
+			n, _ := strconv.ParseInt(value, 10, 64)
+			bytes[strconv.FormatInt(n*1024, 10)] = true
+		}
+	}
+	for _, m := range g.GetMemory() {
+		if !bytes[strconv.FormatInt(m.GetUsedBytes(), 10)] || !bytes[strconv.FormatInt(m.GetFreeBytes(), 10)] || m.GetUsedBytes() == 0 && m.GetFreeBytes() == 0 {
+			t.Errorf("memory %v is not in the recording", m)
+		}
+	}
+	pools := map[string]bool{} // by name, as two MIBs tell the same
+	for index, name := range r.column("1.3.6.1.4.1.9.9.48.1.1.1.2") {
+		if r["1.3.6.1.4.1.9.9.48.1.1.1.5."+index] > "0" {
+			pools[name] = true
+		}
+	}
+	if len(g.GetMemory()) < len(pools) {
+		t.Errorf("%d pools of memory, want at least %d", len(g.GetMemory()), len(pools))
+	}
+
+	vlans := map[string]bool{}
+	for _, table := range []string{"1.3.6.1.4.1.9.9.46.1.3.1.1.2", "1.3.6.1.4.1.9.9.46.1.3.1.1.4", "1.3.6.1.2.1.17.7.1.4.3.1.1"} {
+		for index := range r.column(table) {
+			id := index[strings.LastIndexByte(index, '.')+1:]
+			if n, _ := strconv.Atoi(id); n < 1002 || n > 1005 { // of FDDI and Token Ring
+				vlans[id] = true
+			}
+		}
+	}
+	for _, v := range g.GetVlans() {
+		if !vlans[strconv.Itoa(int(v.GetId()))] {
+			t.Errorf("VLAN %d is not in the recording", v.GetId())
+		}
+	}
+	if len(g.GetVlans()) != len(vlans) {
+		t.Errorf("%d VLANs, want %d", len(g.GetVlans()), len(vlans))
 	}
 }
 
