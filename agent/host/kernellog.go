@@ -71,6 +71,9 @@ var kernelPatterns = []struct {
 	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): rejected \d+ configurations? due to insufficient available bus power`), kernelEvent{detail: "power"}},
 	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): Not enough bandwidth`), kernelEvent{detail: "bandwidth"}},
 	{kernelUSB, "usb ", form(`^usb (?P<subject>\d+-[\d.]+): reset (?:low|full|high|super|Super)[\w+ -]{0,20}(?:-speed |Speed )[\w+ ]{0,20}USB device number`), kernelEvent{detail: "resume"}},
+	// drivers/base/dd.c, until Linux 6.8 and since
+	{kernelUSB, "probe of ", form(`^[\w-]{1,40}: probe of (?P<subject>\d+-[\d.]+):\d+\.\d+ failed with error (?P<code>-\d+)`), kernelEvent{detail: "driver"}},
+	{kernelUSB, "probe with ", form(`^[\w-]{1,40} (?P<subject>\d+-[\d.]+):\d+\.\d+: probe with driver [\w-]{1,40} failed with error (?P<code>-\d+)`), kernelEvent{detail: "driver"}},
 	// drivers/gpu/drm/i915/display/intel_dp_link_training.c
 	{kernelLink, "CONNECTOR", form(`\[CONNECTOR:\d+:(?P<subject>[A-Za-z0-9-]{1,32})\].{0,120}Link Training (?:failed|Unsuccessful)`), kernelEvent{}},
 	// drivers/gpu/drm: i915, amdgpu, nouveau; and NVIDIA's own driver

@@ -31,6 +31,9 @@ const kernelSample = `6,100,5000000,-;Linux version 6.1.0-37-amd64
 3,113,19200000,-;usb usb1-port3: unable to enumerate USB device
 3,114,19300000,-;usb 2-1-port4: over-current condition
 4,115,19400000,-;usb 2-2: rejected 1 configuration due to insufficient available bus power
+4,115,19500000,-;snd-usb-audio: probe of 1-4.2:1.0 failed with error -22
+4,115,19600000,-;snd-usb-audio 1-4.2:1.1: probe with driver snd-usb-audio failed with error -5
+4,115,19700000,-;snd-usb-audio: probe of secret failed with error -22
 6,116,20000000,-;i915 0000:00:02.0: [drm] GPU HANG: ecode 12:1:85dffffb, in Xorg [1234]
 3,117,21000000,-;NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.
 0,118,22000000,-;watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [kworker/1:1:33]
@@ -62,6 +65,7 @@ func TestParseKernelLog(t *testing.T) {
 		"18 firmware 0000:00:14.3 iwlwifi-QuZ-a0-hr-b0-77.ucode 2",
 		"19 usb 1-3 enumeration -71", "19.1 usb 1-3 enumeration -71", "19.2 usb usb1-port3 enumeration 0",
 		"19.3 usb 2-1-port4 overcurrent 0", "19.4 usb 2-2 power 0",
+		"19.5 usb 1-4.2 driver -22", "19.6 usb 1-4.2 driver -5",
 		"20 gpuReset i915 12:1:85dffffb 0", "21 gpuReset nvidia 79 0", "22 watchdog soft lockup 0",
 		"23.1 refusal evince apparmor 0", "23.2 refusal httpd selinux 0", "23.5 clockSet 2001-01-01T00:00:02 0", "23.7 resume 0",
 		"23.8 parted wlan0 0", "23.9 parted wlan0 0",

@@ -165,7 +165,8 @@ func hasDriver(aliases []byte, modalias string) bool {
 
 // usbFailures adds what the kernel's log tells to the failures already counted
 // for a port. A device that was accepted in the end is no failure: the kernel
-// tries more than once.
+// tries more than once. Nor is a driver that gave up, where another took over or
+// the device is gone.
 func usbFailures(counted []*constatv1.UsbPortFailure, events []kernelEvent, devices []*constatv1.UsbDevice) []*constatv1.UsbPortFailure {
 	find := func(failures []*constatv1.UsbPortFailure, path, kind string) int {
 		return slices.IndexFunc(failures, func(f *constatv1.UsbPortFailure) bool { return f.GetPath() == path && f.GetKind() == kind })
@@ -177,6 +178,9 @@ func usbFailures(counted []*constatv1.UsbPortFailure, events []kernelEvent, devi
 			continue
 		}
 		if e.detail == "enumeration" && slices.ContainsFunc(devices, func(d *constatv1.UsbDevice) bool { return d.GetPath() == path }) {
+			continue
+		}
+		if e.detail == "driver" && !slices.ContainsFunc(devices, func(d *constatv1.UsbDevice) bool { return d.GetPath() == path && driverless(d) }) {
 			continue
 		}
 		i := find(failures, path, e.detail)
@@ -193,4 +197,9 @@ func usbFailures(counted []*constatv1.UsbPortFailure, events []kernelEvent, devi
 		return cmp.Or(strings.Compare(a.GetPath(), b.GetPath()), strings.Compare(a.GetKind(), b.GetKind()))
 	})
 	return failures
+}
+
+// driverless tells whether a part of a device has no driver.
+func driverless(d *constatv1.UsbDevice) bool {
+	return slices.ContainsFunc(d.Interfaces, func(i *constatv1.UsbInterface) bool { return i.Driver != nil && i.GetDriver() == "" })
 }
