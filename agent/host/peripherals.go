@@ -68,7 +68,7 @@ type belongings struct {
 	inputsKnown bool
 	batteries   []hidBattery
 	// receivers are what receivers told of themselves and their devices, by
-	// USB path.
+	// USB path where they have one.
 	receivers map[string][]*constatv1.Peripheral
 }
 
@@ -94,7 +94,9 @@ func (b belongings) peripherals() []*constatv1.Peripheral {
 				}
 				continue
 			}
-			told.UsbPath = set(path)
+			if usbPart().MatchString(path) {
+				told.UsbPath = &path
+			}
 			j.list = append(j.list, told)
 		}
 	}

@@ -87,7 +87,8 @@ func hidBatteries(r *reader) []hidBattery {
 }
 
 // readReceivers asks Logitech's receivers, by the process that holds the rights,
-// and returns what they told by their USB path.
+// and returns what they told by their USB path, or by their place on the HID bus
+// where they are on no USB port of this machine.
 func readReceivers(ctx context.Context, r *reader, o *constatv1.Observation) map[string][]*constatv1.Peripheral {
 	names, err := r.names(hidrawDir)
 	if err != nil {
@@ -97,40 +98,48 @@ func readReceivers(ctx context.Context, r *reader, o *constatv1.Observation) map
 	defer cancel()
 	told := map[string][]*constatv1.Peripheral{}
 	for _, name := range names[:min(len(names), maxInputs)] {
-		dir := hidrawDir + "/" + name
-		usb, isReceiver := receiverAt(r, dir)
-		if !isReceiver || told[usb] != nil {
+		where, isReceiver := receiverAt(r, hidrawDir+"/"+name)
+		at := cmp.Or(where.usb, where.hid)
+		if !isReceiver || told[at] != nil {
 			continue
 		}
 		devices, err := askReceiver(ctx, r, name)
 		if err != nil {
-			gap(o, "devices", fmt.Errorf("what is paired with the receiver at %s: %w", usb, err))
+			gap(o, "devices", fmt.Errorf("what is paired with the receiver at %s: %w", at, err))
 			continue
 		}
-		told[usb] = devices
+		for _, d := range devices {
+			if where.usb == "" && d.GetKind() == "receiver" { // no USB device tells what it is
+				d.Id = set(hidID(where.hid))
+				if name, known := hidpp.ReceiverName(strings.TrimPrefix(d.GetId(), "046d:")); known {
+					d.Model = &name
+				}
+			}
+		}
+		told[at] = devices
 	}
 	return told
 }
 
 // receiverAt tells whether a hidraw node is where a receiver speaks HID++, and
-// on which USB device.
-func receiverAt(r *reader, dir string) (usb string, ok bool) {
+// where that is.
+func receiverAt(r *reader, dir string) (where place, ok bool) {
 	target, err := r.link(dir)
 	if err != nil {
-		return "", false
+		return where, false
 	}
-	where := placeOf(target)
+	where = placeOf(target)
 	product, logitech := strings.CutPrefix(hidID(where.hid), "046d:")
 	if _, known := hidpp.ReceiverName(product); !logitech || !known || where.paired || where.bluetooth {
-		return "", false
+		return where, false
 	}
 	descriptor, err := r.file(dir + "/device/report_descriptor")
 	if err != nil {
-		return "", false
+		return where, false
 	}
 	const short, long = 0x10, 0x11
 	reports := vendorReports(descriptor)
-	return where.usb, reports[short] && reports[long]
+	return where, reports[short] && reports[long]
 }
 
 // askReceiver has one receiver asked.
