@@ -2,8 +2,13 @@ package vm
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"constat/internal/lab"
 )
 
 // newNotebook boots an Asus, whose driver sets the limit of charging and how
@@ -53,9 +58,45 @@ grep -q " /sys/fs/pstore " /proc/mounts || mount -t pstore pstore /sys/fs/pstore
 `, lastWordsAddress)
 
 func newCrasher(t *testing.T) *Machine {
-	m := Boot(t, Hardware{BIOS: Brands["HP"], Files: guestFiles(t), Kernel: fmt.Sprintf("memmap=1M$%#x", lastWordsAddress)})
+	files := guestFiles(t)
+	needPackages(t, "apparmor").into(t, files)
+	files["/usr/bin/viewer"] = compile(t, viewer)
+	m := Boot(t, Hardware{BIOS: Brands["HP"], Files: files, Kernel: fmt.Sprintf("memmap=1M$%#x", lastWordsAddress)})
 	m.Run(keepLastWords)
 	return m
+}
+
+// viewer is a program that shows a file, and does not expect that it may not.
+const viewer = `#include <stdio.h>
+int main(int n, char **names) {
+	FILE *f = fopen(names[1], "r");
+	int c;
+	while ((c = getc(f)) != EOF) putchar(c);
+	return 0;
+}
+`
+
+// compile makes a program of C that needs nothing beside it.
+func compile(t *testing.T, source string) string {
+	t.Helper()
+	compiler, err := exec.LookPath("gcc")
+	lab.Need(t, "gcc (Debian: gcc libc6-dev)", err == nil)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "viewer.c"), []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(compiler, "-static", "-o", filepath.Join(dir, "viewer"), filepath.Join(dir, "viewer.c")).CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return filepath.Join(dir, "viewer")
+}
+
+// profile is a step that has AppArmor allow the viewer some files.
+func profile(files string) string {
+	return `grep -q " /sys/kernel/security " /proc/mounts || mount -t securityfs securityfs /sys/kernel/security
+echo "profile viewer /usr/bin/viewer { /usr/bin/viewer mr, ` + files + ` }" >/tmp/profile; apparmor_parser --replace --skip-cache /tmp/profile
+mkdir -p /srv; echo report >/srv/report
+`
 }
 
 // restart is a step that ends in a restart.
@@ -78,6 +119,8 @@ func TestLabCrash(t *testing.T) {
 
 var crashRows = []row{
 	{"", "power", "the computer was restarted", restart("reboot -f"), forget, false},
+	{"", "software", "a program may read what it wants to", sh(profile("/srv/** r,") + "[ \"$(viewer /srv/report)\" = report ]"), nothing, false},
+	{"sw-security-blocked", "software", "AppArmor lets a program not read its file, and it falls over it", sh(profile("") + "viewer /srv/report || true"), sh("dmesg -c >/dev/null"), false},
 	{"os-kernel-crash", "power", "the kernel followed a wrong pointer", restart("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"), forget, false},
 	{"os-kernel-crash", "software", "there was no memory left, and the kernel was told to give up then",
 		restart("echo 2 >/proc/sys/vm/panic_on_oom; guest hoard -1"), forget, false},

@@ -20,7 +20,7 @@ func newWorkshop(t *testing.T) *Machine {
 			"-device", "pcie-root-port,id=room1,chassis=2,slot=2,pref64-reserve=64M,mem-reserve=8M",
 		},
 	})
-	m.Run(`modprobe -a ahci sd_mod ext4 snd-hda-intel snd-hda-codec-generic vhci-hcd usb-storage snd-usb-audio usbhid dummy_hcd libcomposite usb_f_hid
+	m.Run(`modprobe -a ahci sd_mod ext4 snd-hda-intel snd-hda-codec-generic vhci-hcd usb-storage snd-usb-audio usbhid libcomposite usb_f_hid; modprobe dummy_hcd num=2
 mount -t configfs config /sys/kernel/config
 await test -e /dev/sda; await test -e /proc/asound/card0/pcm0p; await test -e /sys/devices/platform/vhci_hcd.0/attach
 amixer -q -c 0 set Master 80% unmute; amixer -q -c 0 set Capture 80% cap
@@ -98,6 +98,12 @@ var workshopRows = []row{
 		sh(`for u in /sys/bus/usb/devices/usb*; do echo 0 >$u/authorized_default; done
 unplug logi; await absent 046d:c31c; plug logi 0; await refused 046d:c31c`),
 		sh(`for u in /sys/bus/usb/devices/usb*; do echo 1 >$u/authorized_default; done; unplug logi; plug logi 0; await present 046d:c31c`), false},
+	{"usb-device-absent", "peripheral", "the mouse that the service knew is not there any more",
+		sh(`gadget mouse 0x046d 0xc077 Logitech "USB Optical Mouse" '' low-speed; hid mouse usb1 2 3 "$MOUSE"; plug mouse 1; await present 046d:c077
+constat-agent run --config /etc/agent.yaml >/tmp/service.log 2>&1 & echo $! >/tmp/service.pid
+await grep -rqs c077 /var/lib/constat-agent || { cat /tmp/service.log; ls -laR /var/lib/constat-agent; exit 1; }
+unplug mouse; await absent 046d:c077; await remembers absent`),
+		sh("kill $(cat /tmp/service.pid); rm -rf /var/lib/constat-agent"), false},
 	{"os-memory-pressure", "slow", "a program has taken nearly all memory",
 		sh(`guest hoard 95 >/tmp/hoard.log 2>&1 & echo $! >/tmp/hoard.pid; await grep -q all /tmp/hoard.log`), sh(`kill $(cat /tmp/hoard.pid)`), false},
 	{"os-memory-pressure", "slow", "files in memory leave hardly any", sh(`mount -o remount,size=100% /dev/shm; left=$(awk '/MemAvailable/ {print int($2/1024) - 70}' /proc/meminfo); dd if=/dev/zero of=/dev/shm/video bs=1M count=$left 2>/dev/null`),
