@@ -33,7 +33,8 @@ var modules = strings.Fields(`
 	veth bridge dummy af_packet sch_netem nf_tables nft_reject_inet nft_ct nft_limit
 	ext4 vfat nls_cp437 nls_ascii loop crc32c_generic crc32c_intel
 	virtio_gpu snd_hda_intel snd_hda_codec_generic snd_usb_audio tpm_tis tpm_crb efivarfs
-	wireguard uinput vivid virtio_scsi`)
+	wireguard uinput vivid virtio_scsi
+	uhid bluetooth hci_vhci af_alg algif_hash algif_skcipher ecb cbc drbg jitterentropy_rng hmac sha512_generic sha256_generic`)
 
 // programs of this machine that go into every guest, with their Debian package:
 // what busybox has not, or only in part.

@@ -229,7 +229,9 @@ var (
 	usbWords string
 	//go:embed office.sh
 	officeWords string
-	words       = `ip() { /bin/ip "$@"; }
+	//go:embed bluetooth.sh
+	bluetoothWords string
+	words          = `ip() { /bin/ip "$@"; }
 tc() { /sbin/tc "$@"; }
 seconds() { cut -d. -f1 /proc/uptime; }
 await() { # waits until a command succeeds, for three quarters of a minute
@@ -239,7 +241,7 @@ await() { # waits until a command succeeds, for three quarters of a minute
     usleep 200000
   done
 }
-` + usbWords + officeWords
+` + usbWords + officeWords + bluetoothWords
 )
 
 const prelude = ". /lib/words.sh; set -e\n"

@@ -1,6 +1,6 @@
 // Command guest plays, inside a lab machine, what the machine has around it: a
-// Logitech receiver or a broken device at the other end of a USB port, and the
-// sites of an Internet; and a program that takes memory.
+// Logitech receiver at the other end of a USB port or of the kernel's HID bus, a
+// broken device, and the sites of an Internet; and a program that takes memory.
 package main
 
 import (
@@ -26,7 +26,16 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 3 && args[0] == "receiver":
-		return answerQuestions(args[1], args[2])
+		f, err := os.OpenFile(args[1], os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return answerQuestions(f, args[2])
+	case len(args) == 4 && args[0] == "hid":
+		return playHID(args[1], args[2], args[3])
+	case len(args) == 2 && args[0] == "keyboard":
+		return pairKeyboard(args[1])
 	case len(args) == 3 && args[0] == "sites":
 		return serveSites(args[1], args[2])
 	case len(args) == 2 && args[0] == "get":
@@ -38,7 +47,7 @@ func run(args []string) error {
 	case len(args) == 2 && args[0] == "hoard":
 		return hoard(args[1])
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES")
 }
 
 // Reports of HID++ and its error code for what is not known.
@@ -48,20 +57,16 @@ const (
 	unknownRequest           = 0x02
 )
 
-// answerQuestions plays a receiver on the gadget's end of a HID interface: each
-// question is answered with the reports that the table has for it, the error
-// that receivers give where it has none, or not at all: "silent". The table,
-// lines of "QUESTION ANSWER…" in hexadecimal, is read anew each time: batteries
-// run down.
-func answerQuestions(device, table string) error {
-	f, err := os.OpenFile(device, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+// answerQuestions plays a receiver at the far end of a HID interface: each
+// question is answered with the reports that the table has for it, or the error
+// that receivers give where it has none. "silent" is no answer, "flood" the
+// movements of a mouse gone mad. The table, lines of "QUESTION ANSWER…" in
+// hexadecimal, is read anew each time: batteries run down. "*" is any question
+// that has no line of its own.
+func answerQuestions(device io.ReadWriter, table string) error {
 	question := make([]byte, 64)
 	for {
-		n, err := f.Read(question)
+		n, err := device.Read(question)
 		if err != nil {
 			return err
 		}
@@ -77,21 +82,27 @@ func answerQuestions(device, table string) error {
 			answers = []string{hex.EncodeToString([]byte{shortReport, q[1], errorReport, q[2], q[3], unknownRequest, 0})}
 		}
 		for _, a := range answers {
-			if a == "silent" {
+			times := 1
+			switch a {
+			case "silent":
 				continue
+			case "flood":
+				a, times = "1101050100030405060708090a0b0c0d0e0f1011", 5000
 			}
 			report, err := hex.DecodeString(a)
 			if err != nil {
 				return err
 			}
-			if _, err := f.Write(report); err != nil {
-				return err
+			for range times {
+				if _, err := device.Write(report); err != nil {
+					return err
+				}
 			}
 		}
 	}
 }
 
-func lookUp(table, question string) ([]string, error) {
+func lookUp(table, question string) (any []string, err error) {
 	f, err := os.Open(table)
 	if err != nil {
 		return nil, err
@@ -99,11 +110,15 @@ func lookUp(table, question string) ([]string, error) {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) > 1 && fields[0] == question {
+		switch fields := strings.Fields(lines.Text()); {
+		case len(fields) < 2:
+		case fields[0] == question:
 			return fields[1:], nil
+		case fields[0] == "*":
+			any = fields[1:]
 		}
 	}
-	return nil, lines.Err()
+	return any, lines.Err()
 }
 
 // serveSites serves the connectivity page on port 80 and a site on port 443, on
