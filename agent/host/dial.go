@@ -76,6 +76,8 @@ func (p *prober) race(ctx context.Context, addresses []netip.AddrPort, link stri
 				go closeRest(done, started-failed-1)
 				if p.patience.answered(a.took) < a.took {
 					started = 1 // the hedges waited here as well
+				} else if started > 1 {
+					p.hintLost()
 				}
 				return a.conn, started, nil
 			}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -60,6 +61,9 @@ type loss struct {
 	target                       netip.AddrPort // written before reached
 	connects, echoes             tally
 	others                       []*loss // of the other family
+	// missed: what was not answered had been lost, or the way is slow; 30 good
+	// answers are then too few to say that it was an accident.
+	missed atomic.Bool
 }
 
 // tally is how many were sent and answered.
@@ -227,10 +231,10 @@ func (l *loss) measure(ctx context.Context, others *event, gateway netip.Addr) {
 
 // rounds sends at intervals, and goes on after the first few only where one of
 // them is missing, or one of another's, until it is decided or ctx ends.
-func (t *tally) rounds(ctx context.Context, others []*loss, send func(i int)) {
+func (t *tally) rounds(ctx context.Context, missed *atomic.Bool, others []*loss, send func(i int)) {
 	next := time.Now()
 	for n := range lossMost {
-		if n == lossFirst && t.settles(ctx, lossLook) && !slices.ContainsFunc(others, (*loss).misses) {
+		if n == lossFirst && t.settles(ctx, lossLook) && !missed.Load() && !slices.ContainsFunc(others, (*loss).misses) {
 			return
 		}
 		if n >= lossFirst {
@@ -294,7 +298,7 @@ func (l *loss) connect(ctx context.Context) {
 	defer stop()
 	while, cancel := sending(ctx)
 	defer cancel()
-	l.connects.rounds(while, l.others, func(i int) {
+	l.connects.rounds(while, &l.missed, l.others, func(i int) {
 		wg.Go(func() {
 			start := time.Now()
 			dialer := net.Dialer{Timeout: lossWait}
@@ -356,7 +360,7 @@ func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 	})
 	while, cancel := sending(ctx)
 	defer cancel()
-	l.echoes.rounds(while, nil, func(i int) {
+	l.echoes.rounds(while, &atomic.Bool{}, nil, func(i int) {
 		message, err := (&icmp.Message{Type: e.request, Body: &icmp.Echo{
 			ID: os.Getpid() & 0xffff, Seq: i + 1, Data: []byte(nonce),
 		}}).Marshal(nil)
@@ -397,6 +401,14 @@ func (p *prober) hint() {
 	}
 }
 
+// hintLost is hint, where a connection's packet was missing.
+func (p *prober) hintLost() {
+	for _, l := range p.losses {
+		l.missed.Store(true)
+	}
+	p.hint()
+}
+
 // measureLosses measures where a hint comes, until the other probes have ended,
 // and returns when that is done.
 func (p *prober) measureLosses(others *event) {
@@ -426,7 +438,7 @@ func (p *prober) watchRepetitions(others *event) (look func()) {
 	}
 	look = func() {
 		if now, _ := saidAgainByAll(); now > before {
-			p.hint()
+			p.hintLost()
 		}
 	}
 	go func() {
