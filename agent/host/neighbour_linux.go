@@ -133,8 +133,10 @@ func neighbourState(e *rtnetlink.NeighMessage, since time.Duration) (state, mac 
 		mac = e.Attributes.LLAddress.String()
 	}
 	switch {
-	case e.State&(unix.NUD_NOARP|unix.NUD_PERMANENT) != 0:
+	case e.State&unix.NUD_NOARP != 0:
 		return "notApplicable", mac
+	case e.State&unix.NUD_PERMANENT != 0:
+		return "", mac // somebody wrote it down: who is there, if anybody, it does not tell
 	case e.State&unix.NUD_FAILED != 0:
 		return "failed", ""
 	case e.State&unix.NUD_INCOMPLETE != 0:

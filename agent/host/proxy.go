@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	constatv1 "constat/proto/constat/v1"
@@ -40,6 +41,9 @@ func proxyFrom(look func(string) string) *constatv1.Proxy {
 		if e = strings.TrimSpace(e); e != "" {
 			p.Exceptions = append(p.Exceptions, e)
 		}
+	}
+	if slices.Contains(p.Exceptions, "*") {
+		p.Mode, p.Http, p.Https = set("none"), nil, nil // nothing is ever sent to it
 	}
 	return p
 }

@@ -7,6 +7,13 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
+func TestProxyThatEverythingIsExceptedFrom(t *testing.T) {
+	env := map[string]string{"http_proxy": "http://proxy.example:3128", "no_proxy": "localhost, *"}
+	if p := proxyFrom(func(name string) string { return env[name] }); p.GetMode() != "none" || p.Http != nil {
+		t.Error(p)
+	}
+}
+
 func TestProxyFrom(t *testing.T) {
 	for _, c := range []struct {
 		name              string

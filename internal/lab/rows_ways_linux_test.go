@@ -57,6 +57,12 @@ var wayRecipes = []recipe{
 		s.Run(Gateway, "sh", "-c", "ip addr flush dev lan0; ip -6 addr flush dev lan0; ip -6 addr add fe80::77/64 dev lan0 nodad")
 		s.IP(PC, "neigh flush all")
 	}},
+	{"net-gateway-arp-unresolved", "somebody wrote down a wrong hardware address of the router", direct | with4, func(s *scene) {
+		s.IP(PC, "neigh replace "+s.Router.Addr().String()+" lladdr 02:00:5e:00:53:01 dev "+s.Adapter+" nud permanent")
+		if s.Local6.IsValid() {
+			s.Run(PC, "sysctl", "-qw", "net.ipv6.conf."+s.Adapter+".disable_ipv6=1")
+		}
+	}},
 	{"net-upstream-outage", "the router drops what it should forward, by a route", direct, func(s *scene) {
 		s.replaceDefaults("blackhole")
 	}},
@@ -128,6 +134,30 @@ var wayRecipes = []recipe{
 	{"net-service-down", "the intranet's gateway answers 502 or 504", anywhere, func(s *scene) {
 		s.replace(intranet, s.goodCertificate(), Page(pick(s.draw, http.StatusBadGateway, http.StatusGatewayTimeout), "nginx"))
 	}},
+	{"net-service-down", "the intranet's name was deleted", direct | office, func(s *scene) {
+		s.answerNames(0, func(name string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
+			if name == s.names[intranet] {
+				known = nil
+			}
+			return answerTruly(name, known)
+		})
+	}},
+	{"net-ncsi-probe-blocked", "a filter of names knows no connectivity page", direct, func(s *scene) {
+		s.answerNames(0, func(name string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
+			if name == s.pageName {
+				known = nil
+			}
+			return answerTruly(name, known)
+		})
+	}},
+	{"net-ncsi-probe-blocked", "a filter of names gives the connectivity page no real address", direct, func(s *scene) {
+		s.answerNames(0, func(name string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
+			if name == s.pageName {
+				known = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+			}
+			return answerTruly(name, known)
+		})
+	}},
 	{"net-service-down", "the way to the intranet's machine is rejected", direct, func(s *scene) {
 		var rules []string
 		for _, a := range s.addressesOf(intranet) {
@@ -150,6 +180,35 @@ var wayRecipes = []recipe{
 	}},
 
 	// Nothing of this harms anybody.
+	{healthy, "the router has another hardware address than the one that was learned", direct | with4 | rights, func(s *scene) {
+		s.IP(PC, "neigh replace "+s.Router.Addr().String()+" lladdr 02:00:5e:00:53:02 dev "+s.Adapter+" nud stale")
+	}},
+	{healthy, "one of the sites that policy names is no more", direct, func(s *scene) {
+		s.answerNames(0, func(name string, known []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
+			if name == s.names[2] {
+				known = nil
+			}
+			return answerTruly(name, known)
+		})
+	}},
+	{healthy, "the name server answers SERVFAIL for IPv6 addresses", direct | with4, func(s *scene) {
+		s.nameServers(s.dnsAddresses...) // a dead one behind them would be asked next
+		s.stopNames()
+		records := s.knownNames()
+		for _, a := range s.dnsAddresses {
+			s.respond(s.dnsHost, a, func(query []byte) []byte {
+				var m dnsmessage.Message
+				if m.Unpack(query) == nil && len(m.Questions) == 1 && m.Questions[0].Type == dnsmessage.TypeAAAA {
+					return answerName(query, nil, answerWith(dnsmessage.RCodeServerFailure))
+				}
+				return answerName(query, records, answerTruly)
+			})
+		}
+	}},
+	{healthy, "a proxy is set, and everything is excepted from it", direct, func(s *scene) {
+		s.setProxy("proxy.gone.example")
+		s.env = append(s.env, "no_proxy=*", "NO_PROXY=*")
+	}},
 	{healthy, "a satellite: everything takes 600 ms", direct | lossless, func(s *scene) { s.longLine(300*time.Millisecond, 0) }},
 	{healthy, "a far line: everything takes 180 ms", direct, func(s *scene) { s.longLine(90*time.Millisecond, 0) }},
 	{healthy, "resolv.conf asks for TCP, and the name server takes nothing else", direct | quickDNS, func(s *scene) {
