@@ -91,6 +91,16 @@ func (f fakeSystemd) ListUnitsByNames(names []string) ([]systemdUnit, *dbus.Erro
 	return found, nil
 }
 
+// command is one of a service's (ExecStart of org.freedesktop.systemd1(5)).
+type command struct {
+	File                                                     string
+	Arguments                                                []string
+	MayFail                                                  bool
+	StartedAt, StartedMonotonicAt, EndedAt, EndedMonotonicAt uint64
+	Process                                                  uint32
+	Code, Status                                             int32
+}
+
 func TestServicesOverBus(t *testing.T) {
 	root := tree(t, map[string]string{"/run/systemd/system/keep": ""})
 	conn := startBus(t, root)
@@ -100,7 +110,7 @@ func TestServicesOverBus(t *testing.T) {
 	}}, map[string]map[string]any{systemd + ".Manager": {"SystemState": "degraded"}})
 	export(t, conn, "/cups", nil, map[string]map[string]any{
 		systemd + ".Unit":    {"UnitFileState": "enabled", "StateChangeTimestamp": uint64(1700000000_000000)},
-		systemd + ".Service": {"Result": "core-dump", "ExecMainCode": int32(3), "ExecMainStatus": int32(11), "NRestarts": uint32(5)},
+		systemd + ".Service": {"Result": "core-dump", "ExecMainCode": int32(3), "ExecMainStatus": int32(11), "NRestarts": uint32(5), "ExecStart": []command{{File: "/usr/sbin/cupsd", Arguments: []string{"/usr/sbin/cupsd", "-l"}}}},
 	})
 	if _, err := conn.RequestName(systemd, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
@@ -111,7 +121,7 @@ func TestServicesOverBus(t *testing.T) {
 		{Name: set("bluetooth.service"), State: set("stopped")},
 		{
 			Name: set("cups.service"), Description: set("CUPS Scheduler"), State: set("failed"), StartType: set("automatic"), Result: set("coreDump"),
-			Restarts: set(int32(5)), Since: timestamppb.New(time.Unix(1700000000, 0)),
+			Restarts: set(int32(5)), Program: set("cupsd"), Since: timestamppb.New(time.Unix(1700000000, 0)),
 		},
 	}}
 	if diff := cmp.Diff(want, s.Services, protocmp.Transform()); diff != "" {

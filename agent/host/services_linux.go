@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -88,6 +89,11 @@ func systemdService(ctx context.Context, u unit, object dbus.BusObject) *constat
 		const exited = 1 // CLD_EXITED: it ended by itself, so its status is a code
 		if code := property[int32](values, "ExecMainCode"); code != nil && *code == exited {
 			s.ExitCode = property[int32](values, "ExecMainStatus")
+		}
+		if commands := property[[][]any](values, "ExecStart"); commands != nil && len(*commands) > 0 && len((*commands)[0]) > 0 {
+			if file, ok := (*commands)[0][0].(string); ok && file != "" {
+				s.Program = set(path.Base(file))
+			}
 		}
 		if n := property[uint32](values, "NRestarts"); n != nil {
 			s.Restarts = set(int32(*n))

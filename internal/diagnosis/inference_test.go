@@ -247,3 +247,115 @@ func TestTextsComeInTheLanguageAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// A program that crashed stops a service only where the service runs it: by its
+// name, by the program that systemd starts for it, as the kernel cuts the name,
+// or by the package that both came in.
+func TestCausesReachTheirOwnProgram(t *testing.T) {
+	const (
+		drawing = `"crashes": {"programs": [{"program": "drawing", "module": "libvector.so.2", "kind": "crash", "at": "2026-03-02T08:41:00Z"}, {"program": "drawing", "module": "libvector.so.2", "kind": "crash", "at": "2026-03-02T08:11:00Z"}]}`
+		stopped = `"printing": {"spooler": {"kind": "cups", "state": "stopped"}}`
+	)
+	crashed := func(program string) string { return strings.ReplaceAll(drawing, "drawing", program) }
+	failed := func(services ...string) string {
+		return `"services": {"services": [` + strings.Join(services, ", ") + `]}`
+	}
+	for _, tt := range []struct {
+		name     string
+		facts    []string
+		roots    []string // fault and component
+		symptoms []string
+	}{
+		{"a crash, and a stopped print service where no service could be asked", []string{drawing, stopped}, []string{"printer-spooler-stopped cups", "sw-crash-module drawing"}, nil},
+		{"the print service's own crash, where no service could be asked", []string{crashed("cupsd"), stopped}, []string{"sw-crash-module cupsd"}, []string{"printer-spooler-stopped"}},
+		{
+			"the print service crashes in a loop",
+			[]string{crashed("cupsd"), stopped, failed(`{"name": "cups.service", "state": "failed", "result": "startLimitHit"}`)},
+			[]string{"sw-crash-module cupsd"},
+			[]string{"os-service-crashloop", "printer-spooler-stopped"},
+		},
+		{
+			"another service crashes in a loop, the print service is stopped",
+			[]string{crashed("indexerd"), stopped, failed(`{"name": "indexer.service", "state": "failed", "result": "startLimitHit"}`)},
+			[]string{"printer-spooler-stopped cups", "sw-crash-module indexerd"},
+			[]string{"os-service-crashloop"},
+		},
+		{
+			"what hears of printers crashes in a loop, the print service is stopped",
+			[]string{stopped, failed(`{"name": "cups-browsed.service", "state": "failed", "result": "startLimitHit"}`)},
+			[]string{"os-service-crashloop cups-browsed.service", "printer-spooler-stopped cups"},
+			nil,
+		},
+		{
+			"Windows' spooler ends again and again",
+			[]string{`"printing": {"spooler": {"kind": "windows", "state": "stopped"}}`, crashed("spoolsv.exe"), failed(`{"name": "Spooler", "state": "failed", "restarts": 3}`)},
+			[]string{"sw-crash-module spoolsv.exe"},
+			[]string{"os-service-crashloop", "printer-spooler-stopped"},
+		},
+		{
+			"two services failed, the crash is of one",
+			[]string{crashed("maild"), failed(`{"name": "post.service", "program": "maild", "state": "failed", "result": "coreDump"}`, `{"name": "clock.service", "program": "ticker", "state": "failed", "result": "exitCode"}`)},
+			[]string{"os-service-failed clock.service", "sw-crash-module maild"},
+			nil,
+		},
+		{
+			"the time service crashes in a loop, by the name that the kernel cut",
+			[]string{
+				crashed("systemd-timesyn"), `"clock": {"service": "systemd-timesyncd", "enabled": true, "serviceState": "stopped", "synchronized": false}`,
+				failed(`{"name": "systemd-timesyncd.service", "state": "failed", "result": "startLimitHit"}`),
+			},
+			[]string{"sw-crash-module systemd-timesyn"},
+			[]string{"os-service-crashloop", "os-time-sync-stopped"},
+		},
+		{
+			"a service crashes in a loop, and nobody sets the clock",
+			[]string{`"clock": {"service": "chrony", "enabled": true, "serviceState": "stopped", "synchronized": false}`, failed(`{"name": "mail.service", "state": "failed", "result": "startLimitHit"}`)},
+			[]string{"os-service-crashloop mail.service", "os-time-sync-stopped chrony"},
+			nil,
+		},
+		{
+			"a package is broken half-way, and another's service failed",
+			[]string{`"updates": {"brokenPackages": ["gimp"]}`, failed(`{"name": "mail.service", "state": "failed", "result": "exitCode"}`)},
+			[]string{"os-service-failed mail.service", "os-update-failed gimp"},
+			nil,
+		},
+		{
+			"a package is broken half-way, and so is its service",
+			[]string{`"updates": {"brokenPackages": ["nginx-common"]}`, failed(`{"name": "nginx.service", "program": "nginx", "state": "failed", "result": "exitCode"}`)},
+			[]string{"os-update-failed nginx-common"},
+			[]string{"os-service-failed"},
+		},
+		{
+			"a store of films is full, and a service failed",
+			[]string{`"space": {"filesystems": [{"mountPoint": "/media/film", "type": "ext4", "totalBytes": "900000000000", "usedPercent": 100, "freeBytes": "0", "system": false, "spool": false}]}`, failed(`{"name": "mail.service", "state": "failed", "result": "exitCode"}`)},
+			[]string{"os-disk-full /media/film", "os-service-failed mail.service"},
+			nil,
+		},
+		{
+			"one disk has errors, and another's volume went read-only",
+			[]string{`"storage": {"disks": [{"name": "sdb", "ioErrors": "120", "removable": false}], "mounts": [{"mountPoint": "/home", "device": "/dev/sda2", "readOnly": true, "expectedWritable": true}]}`},
+			[]string{"hw-disk-io-errors sdb", "os-filesystem-readonly /home"},
+			nil,
+		},
+		{
+			"a disk has errors, and its volume went read-only",
+			[]string{`"storage": {"disks": [{"name": "nvme0n1", "ioErrors": "120", "removable": false}], "mounts": [{"mountPoint": "/home", "device": "/dev/nvme0n1p3", "readOnly": true, "expectedWritable": true}]}`},
+			[]string{"hw-disk-io-errors nvme0n1"},
+			[]string{"os-filesystem-readonly"},
+		},
+	} {
+		s := &constatv1.Snapshot{}
+		if err := protojson.Unmarshal([]byte(`{`+strings.Join(tt.facts, ", ")+`}`), s); err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		d := Judge(builtinCatalog(t), procedure(t, "full"), s, fixture.Now, "en")
+		var roots []string
+		for _, r := range d.RootCauses {
+			roots = append(roots, r.Fault+" "+r.Component)
+		}
+		slices.Sort(roots)
+		if !slices.Equal(roots, tt.roots) || !slices.Equal(d.Symptoms, tt.symptoms) && len(d.Symptoms)+len(tt.symptoms) > 0 {
+			t.Errorf("%s: roots %q, symptoms %q; want %q, %q", tt.name, roots, d.Symptoms, tt.roots, tt.symptoms)
+		}
+	}
+}

@@ -167,8 +167,10 @@ func (j *judgement) explain() {
 		if rank[cause.certainty] < rank[probable] {
 			continue
 		}
-		for _, effect := range j.consequences(cause) {
-			if f := j.findings[effect]; f.Truth == fault.True && f.reachedBy(cause) {
+		effects := j.effects(cause)
+		for _, effect := range slices.Sorted(maps.Keys(effects)) {
+			if f := j.findings[effect]; f.Truth == fault.True {
+				f.cover(effects[effect])
 				reached[id] = append(reached[id], effect)
 			}
 		}
@@ -190,48 +192,139 @@ func (j *judgement) explain() {
 	}
 }
 
-// reachedBy notes what a cause brings about of a finding, and tells whether
-// that is anything. Where not both name a component of one kind, it is all.
-func (f *finding) reachedBy(cause *finding) bool {
-	if len(f.Parts) == 0 || f.Wide || cause.Wide {
-		f.explained = true
-		return true
-	}
-	reached := false
-	for _, part := range f.Parts {
-		comparable, same := false, false
-		for _, own := range cause.Parts {
-			s, known := part.Same(own)
-			comparable, same = comparable || known, same || s
-		}
-		if comparable && !same {
-			continue
-		}
-		reached = true
+// cover notes what a cause brings about of a finding.
+func (f *finding) cover(r *reach) {
+	for _, part := range r.parts {
 		if !slices.Contains(f.covered, part) {
 			f.covered = append(f.covered, part)
 		}
 	}
-	f.explained = f.explained || len(f.covered) == len(f.Parts)
-	return reached
+	f.explained = f.explained || r.whole || len(f.Parts) > 0 && len(f.covered) == len(f.Parts)
 }
 
-// consequences lists all faults that f can bring about, sorted. One that is
-// known not to be there brings nothing about in its turn.
-func (j *judgement) consequences(f *finding) []string {
-	seen := map[string]bool{}
-	todo := slices.Clone(f.Explains)
-	for len(todo) > 0 {
-		id := todo[0]
-		todo = todo[1:]
-		if next := j.findings[id]; next != nil && !seen[id] {
-			seen[id] = true
-			if next.Truth != fault.False {
-				todo = append(todo, next.Explains...)
-			}
+// reach is how far a cause comes with one fault: what of it the cause brings
+// about, or would, if the fault could not be judged.
+type reach struct {
+	// whole: all of it, whatever it is about.
+	whole bool
+	parts []*fault.Part
+	// wide and unseen say what the way from the cause here is worth: that it
+	// passes what is not limited to its components; and that its last step was
+	// not seen to be there.
+	wide, unseen bool
+}
+
+// effects are all faults that a cause brings about, by what they are about.
+//
+// That a fault can bring another about does not say that this one did. A step is
+// believed where both name what they are about and it is the same, and where it
+// can't be compared because they are of different kinds: a dead link silences
+// printers and servers, a full disk ends any service. It is not believed between
+// two links, two printers, two programs: a program that crashes stops no print
+// service, unless the print service runs it. The same holds over several steps,
+// between each two and between the first and the last. What is known not to be
+// there brings nothing about in its turn. What could not be judged may stand in
+// the middle, but speaks for nobody: past it a cause reaches only what is about
+// the same component, or is about the machine as a whole as both are.
+func (j *judgement) effects(cause *finding) map[string]*reach {
+	effects := map[string]*reach{}
+	start := &reach{whole: len(cause.Parts) == 0, parts: spreading(cause.Parts), wide: cause.Wide}
+	if !start.whole && len(start.parts) == 0 {
+		return effects // all of it stays where it is
+	}
+	type step struct {
+		from *reach
+		to   string
+	}
+	var todo []step
+	next := func(from *reach, f *finding) {
+		for _, id := range f.Explains {
+			todo = append(todo, step{from, id})
 		}
 	}
-	return slices.Sorted(maps.Keys(seen))
+	for next(start, cause); len(todo) > 0; todo = todo[1:] {
+		s := todo[0]
+		f := j.findings[s.to]
+		if f == nil || f.Truth == fault.False || f == cause {
+			continue
+		}
+		here := &reach{whole: s.from.whole, parts: s.from.parts, wide: s.from.wide || f.Wide, unseen: true}
+		if f.Truth == fault.True {
+			here = f.reachedFrom(s.from, start)
+		}
+		if here == nil || !effects[s.to].grow(here) {
+			continue
+		}
+		if effects[s.to] == nil {
+			effects[s.to] = here
+		}
+		onward := *effects[s.to]
+		if f.Truth == fault.True {
+			onward.parts = spreading(onward.parts)
+		}
+		if onward.whole || len(onward.parts) > 0 {
+			next(&onward, f)
+		}
+	}
+	return effects
+}
+
+// spreading are the parts that bring something about.
+func spreading(parts []*fault.Part) []*fault.Part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p *fault.Part) bool { return p.Local })
+}
+
+// grow adds what another way reaches, and tells whether that is more.
+func (r *reach) grow(by *reach) bool {
+	if r == nil {
+		return true
+	}
+	more := by.whole && !r.whole || by.wide && !r.wide || r.unseen && !by.unseen
+	r.whole, r.wide, r.unseen = r.whole || by.whole, r.wide || by.wide, r.unseen && by.unseen
+	for _, part := range by.parts {
+		if !slices.Contains(r.parts, part) {
+			r.parts, more = append(r.parts[:len(r.parts):len(r.parts)], part), true
+		}
+	}
+	return more
+}
+
+// reachedFrom is what of a true finding a step from a fault before it brings
+// about, and the cause at the way's start; nil: nothing.
+func (f *finding) reachedFrom(before, start *reach) *reach {
+	if len(f.Parts) == 0 {
+		if before.unseen && !before.whole && !before.wide {
+			return nil
+		}
+		return &reach{whole: true, wide: before.wide || f.Wide}
+	}
+	here := &reach{wide: before.wide || f.Wide}
+	for _, part := range f.Parts {
+		if before.touches(part, here.wide) && start.touches(part, here.wide) {
+			here.parts = append(here.parts, part)
+		}
+	}
+	if len(here.parts) == 0 {
+		return nil
+	}
+	return here
+}
+
+// touches tells whether what is about r's parts may be about this one. What is
+// wide is not limited to its places, and yet no program is another.
+func (r *reach) touches(part *fault.Part, wide bool) bool {
+	if r.whole {
+		return true
+	}
+	comparable, same := false, false
+	for _, own := range r.parts {
+		s, known := part.SameProgram(own)
+		if !wide {
+			s, known = part.Same(own)
+		}
+		comparable, same = comparable || known, same || s
+	}
+	return same || !comparable && (wide || !r.unseen)
 }
 
 // roots are the true faults that nothing explains, best first: those that have
@@ -347,7 +440,7 @@ func (j *judgement) undetermined(roots []*finding) []*constatv1.Undetermined {
 	moot := map[string]bool{}
 	for _, r := range roots {
 		if r.certainty != possible {
-			for _, id := range j.consequences(r) {
+			for id := range j.effects(r) {
 				moot[id] = true
 			}
 		}

@@ -1,8 +1,10 @@
 package diagnosis
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -158,4 +160,66 @@ func TestHostileSnapshotIsBounded(t *testing.T) {
 			t.Errorf("%s began at no time: %v", r.Fault, r.Since)
 		}
 	}
+}
+
+// A fault of one program takes no fault of another out of the causes, whatever
+// else is true or was not seen: names are drawn, and only those that name the
+// same may meet.
+func TestStrangersExplainNothing(t *testing.T) {
+	c, full := builtinCatalog(t), procedure(t, "full")
+	at := timestamppb.New(fixture.Now.Add(-time.Hour))
+	earlier := timestamppb.New(fixture.Now.Add(-2 * time.Hour))
+	causes := map[string]func(s *constatv1.Snapshot, program string){
+		"sw-crash-module": func(s *constatv1.Snapshot, program string) {
+			for _, at := range []*timestamppb.Timestamp{at, earlier} {
+				s.Crashes.Programs = append(s.Crashes.Programs, &constatv1.Crash{Program: &program, Module: proto.String("libvector.so.2"), Kind: proto.String("crash"), At: at})
+			}
+		},
+		"sw-oom-killed": func(s *constatv1.Snapshot, program string) {
+			s.Crashes.OomKills = []*constatv1.OutOfMemoryKill{{Program: &program, At: at}}
+		},
+		"sw-port-in-use": func(s *constatv1.Snapshot, program string) {
+			s.Crashes.LaunchFailures = []*constatv1.LaunchFailure{{Program: &program, Kind: proto.String("portInUse"), At: at}}
+		},
+		"sw-security-blocked": func(s *constatv1.Snapshot, program string) {
+			s.Crashes.Refusals = []*constatv1.Refusal{{Program: &program, By: proto.String("fapolicyd"), At: at}}
+		},
+		"sw-install-damaged": func(s *constatv1.Snapshot, program string) {
+			s.Software = &constatv1.Software{Programs: []*constatv1.Program{{Name: &program, Damaged: proto.Bool(true)}}}
+		},
+		"os-update-failed": func(s *constatv1.Snapshot, program string) {
+			s.Updates = &constatv1.Updates{BrokenPackages: []string{program}}
+		},
+	}
+	names := slices.Sorted(maps.Keys(causes))
+	rapid.Check(t, func(t *rapid.T) {
+		// No letter of one is in the other, so that they name two in any spelling.
+		stranger := rapid.StringMatching(`[a-f][a-f-]{2,20}`).Draw(t, "stranger")
+		own := rapid.StringMatching(`[m-p][m-p-]{2,20}`).Draw(t, "service")
+		s := &constatv1.Snapshot{Crashes: &constatv1.Crashes{}}
+		cause := rapid.SampledFrom(names).Draw(t, "cause")
+		causes[cause](s, stranger)
+		var want string
+		switch rapid.IntRange(0, 2).Draw(t, "effect") {
+		case 0:
+			want = "printer-spooler-stopped"
+			s.Printing = &constatv1.Printing{Spooler: &constatv1.Spooler{Kind: proto.String(rapid.SampledFrom([]string{"cups", "windows"}).Draw(t, "spooler")), State: proto.String("stopped")}}
+		case 1:
+			want = "os-service-failed"
+			s.Services = &constatv1.Services{Services: []*constatv1.Service{{Name: proto.String(own + ".service"), State: proto.String("failed"), Result: proto.String("coreDump")}}}
+		case 2:
+			want = "os-service-crashloop"
+			s.Services = &constatv1.Services{Services: []*constatv1.Service{{Name: proto.String(own + ".service"), State: proto.String("failed"), Result: proto.String("startLimitHit")}}}
+		}
+		if rapid.Bool().Draw(t, "services are known by their programs") && s.Services != nil {
+			s.Services.Services[0].Program = &own
+		}
+		roots := ids(Judge(c, full, s, fixture.Now, "en").RootCauses)
+		slices.Sort(roots)
+		both := []string{cause, want}
+		slices.Sort(both)
+		if !slices.Equal(roots, both) {
+			t.Fatalf("%s of %q beside %s of %q: root causes %v", cause, stranger, want, own, roots)
+		}
+	})
 }

@@ -145,7 +145,7 @@ func textOf(t *constatv1.Catalog_Text) Text { return Text{EN: t.GetEn(), FR: t.G
 func openLine(line *constatv1.Catalog_Line) (*evidence, error) {
 	e := &evidence{
 		where: newExpression(line.GetWhere()), component: newExpression(line.GetComponent()),
-		brand: newExpression(line.GetBrand()), since: newExpression(line.GetSince()),
+		brand: newExpression(line.GetBrand()), since: newExpression(line.GetSince()), reaches: newExpression(line.GetReaches()),
 	}
 	fields := snapshotFields
 	if line.GetEach() != "" {
@@ -154,10 +154,14 @@ func openLine(line *constatv1.Catalog_Line) (*evidence, error) {
 			return nil, err
 		}
 		last := e.each[len(e.each)-1]
-		if last.Message() == nil || len(e.each) < 2 {
-			return nil, fmt.Errorf("%s holds no messages", line.GetEach())
+		switch {
+		case last.Message() != nil:
+			fields = last.Message().Fields()
+		case last.IsList() && last.Kind() == protoreflect.StringKind:
+			fields = nil
+		default:
+			return nil, fmt.Errorf("%s holds no messages and no names", line.GetEach())
 		}
-		fields = last.Message().Fields()
 	}
 	for _, path := range line.GetShow() {
 		way, err := Path(fields, path)

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -55,61 +56,183 @@ type Part struct {
 	since       time.Time
 	evidence    []*constatv1.Evidence
 	// What it is, to tell whether another finding is about the same: its
-	// message and its path in the snapshot, and the whole it belongs to.
-	of    protoreflect.FullName
-	path  string
-	whole whole
+	// message or list and its path in the snapshot, and the wholes it belongs to.
+	of     protoreflect.FullName
+	path   string
+	wholes []whole
+	// Local: it is a case of the fault, and brings nothing else about.
+	Local bool
 }
 
 // Same tells whether two parts are of one and the same component; known only
 // where both are of one kind, or belong to wholes of one kind.
 func (p *Part) Same(q *Part) (same, known bool) {
-	switch {
-	case p.of == q.of:
-		return p.path == q.path, true
-	case p.whole.kind != "" && p.whole.kind == q.whole.kind:
-		return p.whole == q.whole, true
+	if same, known = p.SameProgram(q); known {
+		return same, known
 	}
-	return false, false
+	if p.of == q.of {
+		return p.path == q.path, true
+	}
+	return p.share(q, func(kind string) bool { return kind != program })
+}
+
+// SameProgram compares two parts as programs only: one that crashed, the
+// service that runs it, the package that it came in.
+func (p *Part) SameProgram(q *Part) (same, known bool) {
+	return p.share(q, func(kind string) bool { return kind == program })
+}
+
+func (p *Part) share(q *Part, asked func(kind string) bool) (same, known bool) {
+	for _, a := range p.wholes {
+		for _, b := range q.wholes {
+			if a.kind == b.kind && asked(a.kind) {
+				same, known = same || a.is(b), true
+			}
+		}
+	}
+	return same, known
 }
 
 // whole is what several lists of a snapshot tell of: a link has addresses, a
 // radio and counters, a printer its queues, a host its name, its certificate
-// and its service.
-type whole struct{ kind, key string }
-
-// wholes says by which field a message is a whole, or belongs to one; any other
-// with a field `link` belongs to that link.
-var wholes = map[protoreflect.FullName]struct {
-	kind  string
-	field protoreflect.Name
-}{
-	"constat.v1.Link":         {"link", "name"},
-	"constat.v1.Printer":      {"printer", "id"},
-	"constat.v1.Queue":        {"printer", "printer_id"},
-	"constat.v1.HostsEntry":   {"host", "name"},
-	"constat.v1.TlsProbe":     {"host", "server_name"},
-	"constat.v1.HttpProbe":    {"host", "url"},
-	"constat.v1.ServiceProbe": {"host", "host"},
+// and its service, a disk its mounts; and a program crashes, is killed and
+// refused, and runs as a service.
+type whole struct {
+	kind, key string
+	// family: the key names all whose names begin so, as a package's does of
+	// what is in it (cups of cups-daemon); part: it names a library, which a
+	// package holds, and which makes no two programs one.
+	family, part bool
 }
 
-func wholeOf(m protoreflect.Message) whole {
-	w, ok := wholes[m.Descriptor().FullName()]
-	if !ok {
-		w.kind, w.field = "link", "link"
+const program = "program"
+
+// longestComm is where the kernel cuts the name of a process (TASK_COMM_LEN).
+const longestComm = 15
+
+// is tells whether two names of one kind name the same. A program's are told in
+// several ways: cut by the kernel, and with the d of a daemon or without.
+func (w whole) is(o whole) bool {
+	if w.kind != program || w.part || o.part {
+		return w.key == o.key && (!w.part || o.family) && (!o.part || w.family)
 	}
-	fd := m.Descriptor().Fields().ByName(w.field)
-	if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() || !m.Has(fd) {
-		return whole{}
+	if w.key == o.key {
+		return true
 	}
-	key := m.Get(fd).String()
-	if w.kind == "host" {
-		if u, err := url.Parse(key); err == nil && u.Host != "" {
-			key = u.Hostname()
+	short, long := w.key, o.key
+	if len(short) > len(long) {
+		short, long = long, short
+	}
+	return long == short+"d" || len(short) == longestComm && strings.HasPrefix(long, short) ||
+		(w.family || o.family) && strings.HasPrefix(long, short+"-")
+}
+
+// belonging is a field that names a whole; without a field the name itself does.
+type belonging struct {
+	kind         string
+	field        protoreflect.Name
+	family, part bool
+}
+
+// wholes says by which fields a message, or a list of names, is a whole or
+// belongs to one; any other message with a field `link` belongs to that link.
+var wholes = map[protoreflect.FullName][]belonging{
+	"constat.v1.Link":                    {{kind: "link", field: "name"}},
+	"constat.v1.Printer":                 {{kind: "printer", field: "id"}},
+	"constat.v1.Queue":                   {{kind: "printer", field: "printer_id"}},
+	"constat.v1.HostsEntry":              {{kind: "host", field: "name"}},
+	"constat.v1.TlsProbe":                {{kind: "host", field: "server_name"}},
+	"constat.v1.HttpProbe":               {{kind: "host", field: "url"}},
+	"constat.v1.ServiceProbe":            {{kind: "host", field: "host"}},
+	"constat.v1.Disk":                    {{kind: "disk", field: "name"}},
+	"constat.v1.Mount":                   {{kind: "disk", field: "device"}},
+	"constat.v1.Service":                 {{kind: program, field: "name"}, {kind: program, field: "program"}},
+	"constat.v1.Spooler":                 {{kind: program, field: "kind"}},
+	"constat.v1.Clock":                   {{kind: program, field: "service"}},
+	"constat.v1.Crash":                   {{kind: program, field: "program"}, {kind: program, field: "module", part: true}},
+	"constat.v1.OutOfMemoryKill":         {{kind: program, field: "program"}},
+	"constat.v1.LaunchFailure":           {{kind: program, field: "program"}, {kind: program, field: "detail", part: true}},
+	"constat.v1.Refusal":                 {{kind: program, field: "program"}},
+	"constat.v1.AddIn":                   {{kind: program, field: "program"}},
+	"constat.v1.Program":                 {{kind: program, field: "name", family: true}},
+	"constat.v1.UpdateFailure":           {{kind: program, field: "name", family: true}},
+	"constat.v1.Updates.broken_packages": {{kind: program, family: true}},
+}
+
+// keys spell the names of a kind alike; an empty key names nothing.
+var keys = map[string]func(name string) string{
+	"host": func(name string) string {
+		if u, err := url.Parse(name); err == nil && u.Host != "" {
+			name = u.Hostname()
 		}
-		key = strings.ToLower(strings.TrimSuffix(key, "."))
+		return strings.ToLower(strings.TrimSuffix(name, "."))
+	},
+	"disk": diskOf,
+	program: func(name string) string {
+		name = strings.ToLower(name)
+		if m := soname().FindStringSubmatch(name); m != nil {
+			// A library's package is called by its name and version, with a
+			// hyphen between two digits (Debian policy 8.1).
+			if name = m[1] + m[2]; strings.ContainsAny(m[1][len(m[1])-1:], "0123456789") {
+				name = m[1] + "-" + m[2]
+			}
+		}
+		name = strings.TrimSuffix(name, "t64") // the libraries' second time (time_t of 64 bits)
+		for _, suffix := range []string{".service", ".socket", ".exe"} {
+			name = strings.TrimSuffix(name, suffix)
+		}
+		name, _, _ = strings.Cut(name, "@") // one instance of a template
+		switch name {
+		case "windows", "spoolsv": // the kind of a print service, and its program
+			return "spooler"
+		}
+		return name
+	},
+}
+
+// diskOf is the disk of a partition, by the names that Linux gives (sda1,
+// nvme0n1p2, mmcblk0p1) and macOS (disk1s2). What lies on a volume manager or
+// is encrypted does not tell by its name which disks are below it.
+func diskOf(device string) string {
+	name := strings.TrimPrefix(device, "/dev/")
+	for _, scheme := range []*regexp.Regexp{lettered(), numbered()} {
+		if m := scheme.FindStringSubmatch(name); m != nil {
+			return m[1]
+		}
 	}
-	return whole{w.kind, key}
+	return ""
+}
+
+var (
+	lettered = form(`^([hsv]d[a-z]+|xvd[a-z]+)[0-9]*$`)
+	soname   = form(`^(lib.+)\.so\.([0-9]+)`)
+	numbered = form(`^(nvme[0-9]+n[0-9]+|mmcblk[0-9]+|disk[0-9]+)([ps][0-9]+)*$`)
+)
+
+func wholesOf(m protoreflect.Message) []whole {
+	var all []whole
+	rows, ok := wholes[m.Descriptor().FullName()]
+	if !ok {
+		rows = []belonging{{kind: "link", field: "link"}}
+	}
+	for _, row := range rows {
+		fd := m.Descriptor().Fields().ByName(row.field)
+		if fd == nil || fd.Kind() != protoreflect.StringKind || fd.IsList() || !m.Has(fd) {
+			continue
+		}
+		all = row.add(all, m.Get(fd).String())
+	}
+	return all
+}
+
+// add spells a name as its kind is spelt, and leaves out what names nothing.
+func (b belonging) add(all []whole, name string) []whole {
+	if key := keys[b.kind]; key != nil {
+		if name = key(name); name == "" {
+			return all
+		}
+	}
+	return append(all, whole{b.kind, name, b.family, b.part})
 }
 
 // evidence is one line of an entry's proof: which facts to show, of which
@@ -119,7 +242,7 @@ type evidence struct {
 	where *expression                    // condition on `it`, or without a list on the snapshot; nil: always
 	show  [][]protoreflect.FieldDescriptor
 	// Expressions on `it`, nil where the entry has none.
-	component, brand, since *expression
+	component, brand, since, reaches *expression
 }
 
 // Judge evaluates the fault's rules over the facts, and gathers its proof when
@@ -141,8 +264,9 @@ func (f *Fault) Judge(facts *Facts) Finding {
 			if t, ok := e.value(e.since, facts, item).(types.Timestamp); ok {
 				p.since = t.Time
 			}
-			if n, ok := item.(*node); ok && e.component != nil {
-				p.of, p.path, p.whole = n.message.Descriptor().FullName(), n.path(), wholeOf(n.message)
+			if e.component != nil && p.identify(e, item) {
+				reaches, known := e.value(e.reaches, facts, item).(types.Bool)
+				p.Local = known && !bool(reaches)
 				found.Parts = append(found.Parts, p)
 			}
 			if i < maxShownItems {
@@ -155,6 +279,23 @@ func (f *Fault) Judge(facts *Facts) Finding {
 	}
 	found.gather()
 	return found
+}
+
+// identify notes what a part is, of an element or of a name in a list.
+func (p *Part) identify(e *evidence, item ref.Val) bool {
+	switch item := item.(type) {
+	case *node:
+		p.of, p.path, p.wholes = item.message.Descriptor().FullName(), item.path(), wholesOf(item.message)
+	case types.String:
+		last := e.each[len(e.each)-1]
+		p.of, p.path = last.FullName(), string(last.Name())+"["+string(item)+"]"
+		for _, row := range wholes[p.of] {
+			p.wholes = row.add(p.wholes, string(item))
+		}
+	default:
+		return false // it stands for the whole snapshot
+	}
+	return true
 }
 
 // Without is the finding about its other parts only: these have another cause.
@@ -226,7 +367,9 @@ func (e *evidence) items(facts *Facts) []ref.Val {
 	}
 	var chosen []ref.Val
 	for _, v := range walk(facts.root(e.each[0]), e.each[1:]) {
-		if _, known := v.(*node); !known {
+		switch v.(type) {
+		case *node, types.String:
+		default:
 			continue
 		}
 		if e.where != nil {

@@ -54,6 +54,7 @@ type entryEvidence struct {
 	Component scalar   `yaml:"component"`
 	Brand     scalar   `yaml:"brand"`
 	Since     scalar   `yaml:"since"`
+	Reaches   scalar   `yaml:"reaches"`
 }
 
 type entryLook struct {

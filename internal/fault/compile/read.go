@@ -224,11 +224,16 @@ func (r *reader) line(id scalar, e entryEvidence) *constatv1.Catalog_Line {
 			return made
 		}
 		last := way[len(way)-1]
-		if last.Message() == nil || len(way) < 2 {
-			r.problem(e.Each, "fault %s: each expects the path of a list of messages, like network.links, or of a message, like probes.http", id.text)
+		item, shortest = fault.ElementType(last), 1
+		switch {
+		case last.Message() != nil && (len(way) > 1 || e.Component.text != ""):
+			fields = last.Message().Fields()
+		case last.IsList() && item == cel.StringType && len(e.Show) == 0:
+			fields = nil // the names speak for themselves
+		default:
+			r.problem(e.Each, "fault %s: each expects the path of a list of messages, like network.links, of a message, like probes.http, or without show of a list of names, like updates.broken_packages", id.text)
 			return made
 		}
-		fields, item, shortest = last.Message().Fields(), fault.ElementType(last), 1
 	}
 	for _, s := range e.Show {
 		if way := r.path(id, s, fields); way != nil && len(way) < shortest {
@@ -240,6 +245,7 @@ func (r *reader) line(id scalar, e entryEvidence) *constatv1.Catalog_Line {
 	r.rule(e.Component, cel.StringType, item, &made.Component)
 	r.rule(e.Brand, cel.StringType, item, &made.Brand)
 	r.rule(e.Since, cel.TimestampType, item, &made.Since)
+	r.rule(e.Reaches, cel.BoolType, item, &made.Reaches)
 	return made
 }
 

@@ -385,10 +385,12 @@ type Catalog_Line struct {
 	Each  string `protobuf:"bytes,1,opt,name=each,proto3" json:"each,omitempty"`
 	Where []byte `protobuf:"bytes,2,opt,name=where,proto3" json:"where,omitempty"`
 	// Paths from the element, or from the snapshot.
-	Show          []string `protobuf:"bytes,3,rep,name=show,proto3" json:"show,omitempty"`
-	Component     []byte   `protobuf:"bytes,4,opt,name=component,proto3" json:"component,omitempty"`
-	Brand         []byte   `protobuf:"bytes,5,opt,name=brand,proto3" json:"brand,omitempty"`
-	Since         []byte   `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	Show      []string `protobuf:"bytes,3,rep,name=show,proto3" json:"show,omitempty"`
+	Component []byte   `protobuf:"bytes,4,opt,name=component,proto3" json:"component,omitempty"`
+	Brand     []byte   `protobuf:"bytes,5,opt,name=brand,proto3" json:"brand,omitempty"`
+	Since     []byte   `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	// Whether the element brings about what the fault explains; empty: it does.
+	Reaches       []byte `protobuf:"bytes,7,opt,name=reaches,proto3" json:"reaches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -461,6 +463,13 @@ func (x *Catalog_Line) GetBrand() []byte {
 func (x *Catalog_Line) GetSince() []byte {
 	if x != nil {
 		return x.Since
+	}
+	return nil
+}
+
+func (x *Catalog_Line) GetReaches() []byte {
+	if x != nil {
+		return x.Reaches
 	}
 	return nil
 }
@@ -577,7 +586,7 @@ var File_constat_v1_catalog_proto protoreflect.FileDescriptor
 const file_constat_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"\x18constat/v1/catalog.proto\x12\n" +
-	"constat.v1\"\xfb\b\n" +
+	"constat.v1\"\x95\t\n" +
 	"\aCatalog\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x121\n" +
 	"\x06faults\x18\x02 \x03(\v2\x19.constat.v1.Catalog.FaultR\x06faults\x12.\n" +
@@ -609,14 +618,15 @@ const file_constat_v1_catalog_proto_rawDesc = "" +
 	"\x02fr\x18\x02 \x01(\tR\x02fr\x1a0\n" +
 	"\x04View\x12\x14\n" +
 	"\x05needs\x18\x01 \x03(\tR\x05needs\x12\x12\n" +
-	"\x04rule\x18\x02 \x01(\fR\x04rule\x1a\x8e\x01\n" +
+	"\x04rule\x18\x02 \x01(\fR\x04rule\x1a\xa8\x01\n" +
 	"\x04Line\x12\x12\n" +
 	"\x04each\x18\x01 \x01(\tR\x04each\x12\x14\n" +
 	"\x05where\x18\x02 \x01(\fR\x05where\x12\x12\n" +
 	"\x04show\x18\x03 \x03(\tR\x04show\x12\x1c\n" +
 	"\tcomponent\x18\x04 \x01(\fR\tcomponent\x12\x14\n" +
 	"\x05brand\x18\x05 \x01(\fR\x05brand\x12\x14\n" +
-	"\x05since\x18\x06 \x01(\fR\x05since\x1aQ\n" +
+	"\x05since\x18\x06 \x01(\fR\x05since\x12\x18\n" +
+	"\areaches\x18\a \x01(\fR\areaches\x1aQ\n" +
 	"\tLookAlike\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12.\n" +
 	"\x05check\x18\x02 \x01(\v2\x18.constat.v1.Catalog.TextR\x05check\x1a.\n" +

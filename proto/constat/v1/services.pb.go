@@ -105,8 +105,10 @@ type Service struct {
 	Since    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=since,proto3,oneof" json:"since,omitempty"`
 	// Restarts within the last ten minutes.
 	RecentRestarts *int32 `protobuf:"varint,9,opt,name=recent_restarts,json=recentRestarts,proto3,oneof" json:"recent_restarts,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Base name of the program that it starts ("cupsd"), from ExecStart.
+	Program       *string `protobuf:"bytes,10,opt,name=program,proto3,oneof" json:"program,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Service) Reset() {
@@ -202,6 +204,13 @@ func (x *Service) GetRecentRestarts() int32 {
 	return 0
 }
 
+func (x *Service) GetProgram() string {
+	if x != nil && x.Program != nil {
+		return *x.Program
+	}
+	return ""
+}
+
 var File_constat_v1_services_proto protoreflect.FileDescriptor
 
 const file_constat_v1_services_proto_rawDesc = "" +
@@ -214,7 +223,7 @@ const file_constat_v1_services_proto_rawDesc = "" +
 	"\fsystem_state\x18\x03 \x01(\tH\x01R\vsystemState\x88\x01\x01B\n" +
 	"\n" +
 	"\b_managerB\x0f\n" +
-	"\r_system_state\"\xc3\x03\n" +
+	"\r_system_state\"\xee\x03\n" +
 	"\aService\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
 	"\vdescription\x18\x02 \x01(\tH\x01R\vdescription\x88\x01\x01\x12\x19\n" +
@@ -225,7 +234,9 @@ const file_constat_v1_services_proto_rawDesc = "" +
 	"\texit_code\x18\x06 \x01(\x05H\x05R\bexitCode\x88\x01\x01\x12\x1f\n" +
 	"\brestarts\x18\a \x01(\x05H\x06R\brestarts\x88\x01\x01\x125\n" +
 	"\x05since\x18\b \x01(\v2\x1a.google.protobuf.TimestampH\aR\x05since\x88\x01\x01\x12,\n" +
-	"\x0frecent_restarts\x18\t \x01(\x05H\bR\x0erecentRestarts\x88\x01\x01B\a\n" +
+	"\x0frecent_restarts\x18\t \x01(\x05H\bR\x0erecentRestarts\x88\x01\x01\x12\x1d\n" +
+	"\aprogram\x18\n" +
+	" \x01(\tH\tR\aprogram\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
 	"\f_descriptionB\b\n" +
 	"\x06_stateB\r\n" +
@@ -235,7 +246,9 @@ const file_constat_v1_services_proto_rawDesc = "" +
 	"_exit_codeB\v\n" +
 	"\t_restartsB\b\n" +
 	"\x06_sinceB\x12\n" +
-	"\x10_recent_restartsB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x10_recent_restartsB\n" +
+	"\n" +
+	"\b_programB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_services_proto_rawDescOnce sync.Once
