@@ -37,8 +37,17 @@ var faultRecipes = []recipe{
 		s.IP(Switch, "link set pc0 down")
 		s.AwaitLink(PC, s.Adapter, "NO-CARRIER")
 	}},
+	{"net-link-no-carrier", "the switch's port is down, and a spare adapter is switched off", anywhere, func(s *scene) {
+		s.IP(PC, "link add eth9 type veth peer name far9 netns "+s.Namespace(Switch))
+		s.IP(Switch, "link set pc0 down")
+		s.AwaitLink(PC, s.Adapter, "NO-CARRIER")
+	}},
 	{"net-adapter-disabled", "the adapter is switched off", anywhere, func(s *scene) {
 		s.IP(PC, "link set "+s.Adapter+" down")
+	}},
+	{"net-adapter-disabled", "the adapter is switched off, and a spare one waits for a cable", anywhere, func(s *scene) {
+		s.IP(PC, "link add eth9 type veth peer name far9 netns "+s.Namespace(Switch), "link set eth9 up", "link set "+s.Adapter+" down")
+		s.AwaitLink(PC, "eth9", "NO-CARRIER")
 	}},
 	{"net-no-default-route", "no default route is left", anywhere, func(s *scene) {
 		s.flushDefaults("-4")
