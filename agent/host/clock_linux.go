@@ -19,16 +19,23 @@ import (
 var timeServices = []struct {
 	name, process string
 	files, wanted []string
+	// otherwise are files that tell that something else keeps the time here, and
+	// that the service therefore does not start.
+	otherwise []string
 }{
 	{
 		"systemd-timesyncd", "systemd-timesyn", // the kernel cuts names at 15 bytes
 		[]string{"/usr/lib/systemd/systemd-timesyncd", "/lib/systemd/systemd-timesyncd"},
 		[]string{"/etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service", "/etc/systemd/system/dbus-org.freedesktop.timesync1.service"},
+		// ConditionVirtualization=!container of its unit, and the tools of
+		// VirtualBox of its drop-in disable-with-time-daemon.conf.
+		[]string{"/run/systemd/container", "/usr/sbin/VBoxService"},
 	},
 	{
 		"chrony", "chronyd",
 		[]string{"/usr/sbin/chronyd", "/usr/bin/chronyd"},
 		[]string{"/etc/systemd/system/multi-user.target.wants/chrony.service", "/etc/systemd/system/multi-user.target.wants/chronyd.service"},
+		nil,
 	},
 	{
 		"ntpd", "ntpd",
@@ -37,6 +44,7 @@ var timeServices = []struct {
 			"/etc/systemd/system/multi-user.target.wants/ntp.service", "/etc/systemd/system/multi-user.target.wants/ntpd.service",
 			"/etc/systemd/system/multi-user.target.wants/ntpsec.service", "/etc/systemd/system/multi-user.target.wants/openntpd.service",
 		},
+		nil,
 	},
 }
 
@@ -56,7 +64,7 @@ func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 			continue
 		}
 		wanted, err := r.exists(s.wanted)
-		enabled := booted && wanted
+		enabled := booted && wanted && !r.anyExists(s.otherwise)
 		if err != nil {
 			unsure = err
 		}

@@ -60,6 +60,16 @@ func FuzzPressure(f *testing.F) {
 	})
 }
 
+func FuzzLpoptions(f *testing.F) {
+	f.Add("Dest office/draft media=A5\nDefault office/duplex sides=two-sided-long-edge\n")
+	f.Add("default floor2\n")
+	f.Fuzz(func(t *testing.T, content string) {
+		if name := parseLpoptions([]byte(content)); strings.ContainsAny(name, " \t\r\n/") {
+			t.Errorf("a queue called %q", name)
+		}
+	})
+}
+
 func FuzzProc(f *testing.F) {
 	f.Add("cpu  48747 5760 15185 283749 1564 0 202 68 0 0\ncpu0 24027 2952 7254 142830 473 0 19 33 0 0\nbtime 1700000000\n")
 	f.Add("400 (a (odd) name) Z 1 1 1 0 -1 4194560 1 1 1 1 45000 45000 1 1 20 0 1 0 10000 0 0 1 1 1 0 0 0 0\n")

@@ -398,3 +398,15 @@ func trayOf(text string) *constatv1.Tray {
 	}
 	return t
 }
+
+// parseLpoptions returns the queue that a file of lpoptions(1) makes the
+// default: a line "Default NAME[/INSTANCE] options…".
+func parseLpoptions(content []byte) string {
+	for line := range strings.Lines(string(content)) {
+		if words := strings.Fields(line); len(words) > 1 && strings.EqualFold(words[0], "Default") {
+			name, _, _ := strings.Cut(words[1], "/")
+			return name
+		}
+	}
+	return ""
+}

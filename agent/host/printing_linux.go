@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 // rest, and a print server's hundred queues must not make a scan.
 const (
 	maxPrintersAsked = 16
+	spoolerLimit     = 4 * time.Second         // one that is started by the question takes a second or two
 	reachLimit       = 1300 * time.Millisecond // one lost SYN is repeated after 1 s
 	printerLimit     = 1500 * time.Millisecond
 )
@@ -48,7 +50,9 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		}
 	}()
 
-	listed, err := server.do(ctx, cupsGetPrinters, ippGroupPrinter, queueAttributes)
+	firstCtx, cancel := context.WithTimeout(ctx, spoolerLimit)
+	listed, err := server.do(firstCtx, cupsGetPrinters, ippGroupPrinter, queueAttributes)
+	cancel()
 	if err != nil && !errors.Is(err, errIPPNotFound) { // not found: there is no queue
 		if p.Spooler.State = silentSpooler(r, err, local); p.Spooler.State == nil {
 			return nil, failed(o.Source, err)
@@ -75,6 +79,9 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		gap(o, "default_queue", err)
 	case len(found) > 0:
 		p.DefaultQueue = ippValue[string](found[0], "printer-name")
+	}
+	if name := r.chosenQueue(); slices.ContainsFunc(p.Queues, func(q *constatv1.Queue) bool { return q.GetName() == name }) {
+		p.DefaultQueue = &name // programs ask these files before the server
 	}
 	now := time.Now()
 	jobs := func(which string, limit int32) ([][]ippAttribute, error) {
@@ -122,6 +129,23 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	return p, o
 }
 
+// chosenQueue is the default that lpoptions(1) was given by this person, or else
+// for all of this machine; "" where it was given none.
+func (r *reader) chosenQueue() string {
+	var files []string
+	if person, err := user.Current(); err == nil && r.Root == "" {
+		files = append(files, person.HomeDir+"/.cups/lpoptions")
+	}
+	for _, name := range append(files, "/etc/cups/lpoptions") {
+		if content, err := r.file(name); err == nil {
+			if queue := parseLpoptions(content); queue != "" {
+				return queue
+			}
+		}
+	}
+	return ""
+}
+
 // cupsAddress is where the print server listens, and whether that is this
 // machine's own.
 func cupsAddress(r *reader) (address string, local bool) {
@@ -141,7 +165,7 @@ func cupsAddress(r *reader) (address string, local bool) {
 // silentSpooler tells a print server that is not there from one that is
 // stopped; nil when the error means neither.
 func silentSpooler(r *reader, err error, local bool) *string {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && !(local && r.CUPS == "" && r.unserved("cupsd")) {
 		return nil
 	}
 	installed := false
@@ -161,6 +185,22 @@ func silentSpooler(r *reader, err error, local bool) *string {
 		return set("disabled")
 	}
 	return set("stopped")
+}
+
+// unserved tells whether nobody serves a socket that takes connections, as
+// systemd's do for a service that is not there: no process of that name runs, or
+// it was stopped by a signal (proc(5), states T and t).
+func (r *reader) unserved(process string) bool {
+	_, processes, hidden, err := r.listProcesses()                   // a new look: the question may have started it
+	if _, all := processes[1]; err != nil || hidden != nil || !all { // hidepid of proc(5)
+		return false
+	}
+	for _, p := range processes {
+		if p.name == process && p.state != 'T' && p.state != 't' {
+			return false
+		}
+	}
+	return true
 }
 
 // askedDevice is a device behind queues, and what asking it gave.

@@ -213,3 +213,54 @@ func TestAvahiState(t *testing.T) {
 		check("nobody is let in", "")
 	}
 }
+
+// What lpoptions says comes before what the print server says, where it names a
+// queue that is there.
+func TestChosenQueue(t *testing.T) {
+	server := lab.StartCUPS(t, lab.PrintQueue{Name: "front", DeviceURI: "file:///dev/null", Default: true}, lab.PrintQueue{Name: "files", DeviceURI: "file:///dev/null"})
+	for options, want := range map[string]string{
+		"":                                    "front",
+		"Dest files media=iso_a4_210x297mm\n": "front",
+		"Dest front a=b\nDefault files/draft a=b\n": "files",
+		"Default gone\n": "front",
+	} {
+		p, _ := printingOf(t, Config{CUPS: server.Address, Root: tree(t, map[string]string{"/etc/cups/lpoptions": options})})
+		if p.GetDefaultQueue() != want {
+			t.Errorf("with %q the default is %q, want %q", options, p.GetDefaultQueue(), want)
+		}
+	}
+}
+
+// A socket that takes connections is served by nobody where the process is not
+// there or was stopped; who can't see all processes can't say so.
+func TestUnservedSocket(t *testing.T) {
+	process := func(pid, name, state string) (string, string) {
+		return "/proc/" + pid + "/stat", pid + " (" + name + ") " + state + " 1 1 1 0 -1 4194560 1 1 1 1 450 450 1 1 20 0 1 0 10000 0 0 1 1 1 0 0 0 0\n"
+	}
+	for _, tt := range []struct {
+		pid, state string
+		first      string // of process 1
+		want       bool
+	}{
+		{"812", "S", "systemd", false},
+		{"812", "T", "systemd", true},
+		{"", "", "systemd", true},
+		{"", "", "", false},
+	} {
+		files := map[string]string{}
+		if tt.first != "" {
+			name, content := process("1", tt.first, "S")
+			files[name] = content
+		}
+		if tt.pid != "" {
+			name, content := process(tt.pid, "cupsd", tt.state)
+			files[name] = content
+		}
+		name, content := process("900", "bash", "S")
+		files[name] = content
+		r := &reader{Config: Config{Root: tree(t, files)}}
+		if got := r.unserved("cupsd"); got != tt.want {
+			t.Errorf("%+v: unserved %v", tt, got)
+		}
+	}
+}

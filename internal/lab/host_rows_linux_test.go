@@ -2,6 +2,7 @@ package lab
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,6 +21,16 @@ var hostRows = []machineRow{
 	{fault: "os-disk-full", how: "an ext4 for logs has no inodes left", procedure: "full", inject: func(o *premises) {
 		o.mountDisk("/var/log", "24M", "-N 128")
 		o.sh("for n in $(seq 200); do touch /var/log/mail.$n || break; done 2>/dev/null; true")
+	}},
+	{fault: "os-disk-full", how: "an ext4 for the programs' data is full but for what root keeps", procedure: "slow", inject: func(o *premises) {
+		o.mountDisk("/var/cache", "64M", "")
+		o.sh("tune2fs -m 20 /opt/disk.img >/dev/null; mount -o remount /var/cache")
+		o.sh(`setpriv --reuid=65534 --regid=65534 --clear-groups true; chmod 1777 /var/cache; setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'head -c 1G /dev/zero >/var/cache/pages' 2>/dev/null || true`)
+	}},
+	{fault: "os-disk-full", how: "a tmpfs for /tmp is full", procedure: "software", inject: func(o *premises) {
+		o.sh("mount -t tmpfs -o size=16m,mode=1777 tmp /tmp")
+		o.undo("umount -l /tmp")
+		o.fill("/tmp")
 	}},
 	{fault: "os-filesystem-readonly", how: "an ext4 for the homes met an error and went read-only", procedure: "full", inject: func(o *premises) {
 		o.mountDisk("/home", "24M", "-e remount-ro")
@@ -61,6 +72,18 @@ var hostRows = []machineRow{
 		o.startService("Type=notify\nExecStart=/bin/sleep 1000\nTimeoutStartSec=300ms\n")
 		o.await(`systemctl is-failed lab-program.service`)
 	}},
+	{fault: "os-service-failed", how: "the program of a service is not there", procedure: "software", inject: func(o *premises) {
+		o.startService("ExecStart=/opt/inventory/bin/inventoryd\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
+	{fault: "os-service-failed", how: "a task that runs once ended with an error", procedure: "full", inject: func(o *premises) {
+		o.startService("Type=oneshot\nExecStart=/bin/sh -c 'exit 12'\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
+	{fault: "os-service-crashloop", how: "a service may start twice only, and ends at once", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sh -c 'exit 1'\nRestart=on-failure\nRestartSec=10ms\n", "StartLimitBurst=2\nStartLimitIntervalSec=60\n")
+		o.await(`systemctl is-failed lab-program.service`)
+	}},
 	{fault: "os-pending-reboot", how: "a package asked for a restart", procedure: "slow", inject: func(o *premises) {
 		o.sh(`echo '*** System restart required ***' >/run/reboot-required; printf 'dbus\nlibc6\n' >/run/reboot-required.pkgs`)
 		o.undo("rm /run/reboot-required /run/reboot-required.pkgs")
@@ -75,8 +98,16 @@ var hostRows = []machineRow{
 	{fault: "os-update-failed", how: "dpkg was killed while it set a package up", procedure: "full", inject: func(o *premises) {
 		o.installPackage("kill -9 $PPID")
 	}},
+	{fault: "os-update-failed", how: "a package was unpacked, and never set up", procedure: "software", inject: func(o *premises) {
+		o.installPackage("exit 0")
+		o.sh("dpkg --unpack /var/tmp/lab-tool.deb >/dev/null")
+	}},
 	{fault: "os-time-sync-stopped", how: "the time service is stopped", procedure: "full", inject: func(o *premises) {
 		o.stopTimeSync()
+	}},
+	{fault: "os-time-sync-stopped", how: "the time service is stopped, and was right until then", procedure: "full", inject: func(o *premises) {
+		o.sh("systemctl stop systemd-timesyncd.service")
+		o.undo("systemctl start systemd-timesyncd.service; mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized")
 	}},
 	{fault: "os-password-expired", how: "a password is older than it may be", procedure: "sign-in", inject: func(o *premises) {
 		o.signIn("anna")
@@ -176,6 +207,47 @@ var hostRows = []machineRow{
 	{fault: "", how: "a program begins to compute", procedure: "slow", inject: func(o *premises) {
 		o.sh("systemd-run --quiet --unit lab-spin sh -c 'while :; do :; done'")
 		o.undo("systemctl stop lab-spin.service")
+	}},
+	{fault: "", how: "an administrator switched a service off", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n")
+		o.sh("systemctl stop lab-program.service; systemctl disable --quiet lab-program.service 2>/dev/null || true")
+	}},
+	{fault: "", how: "a service was restarted by hand several times, and runs", procedure: "full", inject: func(o *premises) {
+		o.startService("ExecStart=/bin/sleep 1000\n")
+		for range 4 {
+			o.sh("systemctl restart lab-program.service")
+		}
+	}},
+	{fault: "", how: "a package was removed, and its settings were kept", procedure: "full", inject: func(o *premises) {
+		o.sh(`d=/var/tmp/kept; mkdir -p $d/DEBIAN $d/etc; echo 1 >$d/etc/lab-kept.conf
+printf 'Package: lab-kept\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.example>\nDescription: A tool\n' >$d/DEBIAN/control
+echo /etc/lab-kept.conf >$d/DEBIAN/conffiles; dpkg-deb --build $d /var/tmp/kept.deb >/dev/null; dpkg -i /var/tmp/kept.deb >/dev/null; dpkg -r lab-kept >/dev/null`)
+		o.undo("dpkg --purge lab-kept >/dev/null; rm -r /var/tmp/kept /var/tmp/kept.deb")
+	}},
+	{fault: "", how: "an older kernel was left installed", procedure: "full", inject: func(o *premises) {
+		o.sh("touch /boot/vmlinuz-3.16.0-4-amd64")
+		o.undo("rm /boot/vmlinuz-3.16.0-4-amd64")
+	}},
+	{fault: "", how: "a squashfs image is full, as images are", procedure: "full", inject: func(o *premises) {
+		_, err := exec.LookPath("mksquashfs")
+		Need(o.t, "mksquashfs (Debian: squashfs-tools)", err == nil)
+		o.sh("mkdir -p /opt/snap /var/tmp/image; echo program >/var/tmp/image/program; mksquashfs /var/tmp/image /opt/program.snap -quiet -no-progress >/dev/null; mount -o loop /opt/program.snap /opt/snap")
+		o.undo("umount /opt/snap; rm -r /opt/snap /opt/program.snap /var/tmp/image")
+	}},
+	{fault: "", how: "a folder is shown read-only a second time", procedure: "full", inject: func(o *premises) {
+		o.sh("mkdir -p /opt/view; mount --bind /var/log /opt/view; mount -o remount,bind,ro /opt/view")
+		o.undo("umount /opt/view; rmdir /opt/view")
+	}},
+	{fault: "", how: "an account of somebody who left is locked by an administrator", procedure: "sign-in", inject: func(o *premises) {
+		o.signIn("anna")
+		o.countFailures()
+		o.addAccount("paul")
+		o.sh("usermod -L -e 1 -s /usr/sbin/nologin paul")
+	}},
+	{fault: "", how: "the time service was killed, and started again by itself", procedure: "full", inject: func(o *premises) {
+		o.sh("systemctl kill -s KILL systemd-timesyncd.service")
+		o.await("systemctl is-active systemd-timesyncd.service")
+		o.sh("mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized")
 	}},
 	{fault: "", how: "a package was installed", procedure: "full", inject: func(o *premises) { o.installPackage("exit 0") }},
 }

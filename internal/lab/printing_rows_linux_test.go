@@ -36,6 +36,27 @@ var printingRows = []machineRow{
 		o.sh("systemctl mask --now cups.socket cups.path cups.service 2>&1")
 		o.undo("systemctl unmask cups.socket cups.path cups.service; systemctl start cups.socket cups.service")
 	}),
+	printing("printer-spooler-stopped", "the print service is masked until the next start", func(o *premises) {
+		o.sh("systemctl mask --runtime --now cups.socket cups.path cups.service 2>&1")
+		o.undo("systemctl unmask --runtime cups.socket cups.path cups.service; systemctl start cups.socket cups.service")
+	}),
+	printing("printer-spooler-stopped", "the print service was stopped by a signal, and answers nobody", func(o *premises) {
+		o.sh("systemctl kill -s STOP --kill-whom=main cups.service")
+		o.undo("systemctl kill -s CONT --kill-whom=main cups.service")
+	}),
+	printing("printer-spooler-stopped", "the print service's settings have an error, and its socket waits", func(o *premises) {
+		o.sh("cp /etc/cups/cupsd.conf /var/tmp/cupsd.conf; printf '<Policy default>\\n<Limit Print-Jobs>\\n' >>/etc/cups/cupsd.conf; systemctl stop cups.service; systemctl start cups.service 2>/dev/null || true")
+		o.undo("cp /var/tmp/cupsd.conf /etc/cups/cupsd.conf; systemctl reset-failed; systemctl restart cups.socket cups.service")
+	}),
+	printing("printer-spooler-stopped", "the print service was killed, and nothing starts it again", func(o *premises) {
+		o.sh("systemctl stop cups.socket cups.path 2>/dev/null; systemctl kill -s KILL cups.service; systemctl stop cups.service cups.socket cups.path")
+		o.undo("systemctl start cups.socket cups.service")
+	}),
+	printing("printer-queue-paused", "the class that is the default is paused, and its printer is not", func(o *premises) {
+		o.sh(`lpadmin -p "$1" -c floor; cupsenable floor; cupsaccept floor; lpadmin -d floor; cupsdisable floor`, o.queue)
+		o.undo(`lpadmin -x floor; lpadmin -d "$1"`, o.queue)
+		o.print("floor")
+	}),
 	printing("printer-queue-paused", "cupsdisable", func(o *premises) { o.pause(o.queue) }),
 	printing("printer-queue-paused", "cupsdisable, and documents wait", func(o *premises) {
 		o.pause(o.queue)
@@ -68,6 +89,14 @@ var printingRows = []machineRow{
 	printing("printer-unreachable-off", "the queue leads to an address that nobody has, by LPD", func(o *premises) {
 		o.addQueueTo("old-laser", "lpd://"+lanAddress(100+o.draw.IntN(9))+"/queue")
 		o.print("old-laser")
+	}),
+	printing("printer-unreachable-off", "the queue leads to a name that nobody knows, and a document waits", func(o *premises) {
+		o.addQueueTo("annex", "ipp://printer-annex.lan/ipp/print")
+		o.print("annex")
+		o.await(`lpstat -l -p annex | grep -qi -e connect -e responding -e locate -e lookup`)
+	}),
+	printing("printer-port-blocked", "something on the way rejects what goes to the printer", func(o *premises) {
+		o.filter(o.device.host, "inet", "input", "tcp dport { 515, 631, 9100 } reject with icmpx admin-prohibited")
 	}),
 	printing("printer-ip-changed", "the printer got another address, and says so", func(o *premises) {
 		// A queue of an address as the setting up of a found printer leaves it.
@@ -141,6 +170,20 @@ var printingRows = []machineRow{
 		o.sh(`printf '#!/bin/sh\ncat\n' >/usr/lib/cups/filter/rastertoopen; chmod 777 /usr/lib/cups/filter/rastertoopen`)
 		o.undo("rm /usr/lib/cups/filter/rastertoopen")
 		o.addDriver("photo", "rastertoopen")
+	}),
+	printing("printer-driver-filter-missing", "the filter may not be run", func(o *premises) {
+		o.sh(`printf '#!/bin/sh\ncat\n' >/usr/lib/cups/filter/rastertolocked; chmod 644 /usr/lib/cups/filter/rastertolocked`)
+		o.undo("rm /usr/lib/cups/filter/rastertolocked")
+		o.addDriver("photo", "rastertolocked")
+		o.print("photo")
+		o.await(`lpstat -l -p photo | grep -qi -e filter -e error -e stopped || [ -z "$(lpstat -o photo)" ]`)
+	}),
+	printing("printer-driver-filter-missing", "the filter was removed after the queue was made, and a document waits", func(o *premises) {
+		o.sh(`printf '#!/bin/sh\ncat\n' >/usr/lib/cups/filter/rastertogone; chmod 755 /usr/lib/cups/filter/rastertogone`)
+		o.addDriver("photo", "rastertogone")
+		o.sh("rm /usr/lib/cups/filter/rastertogone")
+		o.print("photo")
+		o.await(`lpstat -l -p photo | grep -qi -e filter -e error -e stopped || [ -z "$(lpstat -o photo)" ]`)
 	}),
 	printing("printer-driver-filter-missing", "the filter ends with an error at every document", func(o *premises) {
 		o.sh(`printf '#!/bin/sh\nexit 3\n' >/usr/lib/cups/filter/rastertobroken; chmod 755 /usr/lib/cups/filter/rastertobroken`)
@@ -228,7 +271,37 @@ var printingRows = []machineRow{
 		o.print("PDF")
 		o.await(`[ -z "$(lpstat -o PDF)" ]`)
 	}),
+	printing("printer-wrong-default", "the default that an administrator set for all of the machine writes files", func(o *premises) {
+		o.addQueueTo("PDF", "file:///dev/null")
+		o.sh("echo 'Default PDF media=iso_a4_210x297mm' >/etc/cups/lpoptions")
+		o.undo("rm -f /etc/cups/lpoptions")
+		o.print("PDF")
+		o.await(`[ -z "$(lpstat -o PDF)" ]`)
+	}),
 
+	printing("", "the print service sleeps until somebody prints", func(o *premises) {
+		o.sh("systemctl stop cups.service 2>/dev/null; systemctl start cups.socket")
+		o.undo("systemctl start cups.service")
+	}),
+	printing("", "a class of two queues, one of which is paused", func(o *premises) {
+		o.addQueue("backup", o.device)
+		o.sh(`lpadmin -p "$1" -c floor; lpadmin -p backup -c floor; cupsenable floor; cupsaccept floor; cupsdisable backup`, o.queue)
+		o.undo("lpadmin -x floor")
+	}),
+	printing("", "a document was cancelled by its owner", func(o *premises) {
+		o.print(o.queue, "-H", "hold")
+		o.sh(`cancel -a "$1"`, o.queue)
+	}),
+	printing("", "an old queue leads to a name that nobody knows any more", func(o *premises) {
+		o.addQueueTo("annex", "ipp://printer-annex.lan/ipp/print")
+	}),
+	printing("", "an old queue takes no documents any more", func(o *premises) {
+		o.addQueue("archive", o.device)
+		o.sh("cupsreject archive")
+	}),
+	printing("", "the service that hears of queues elsewhere is switched off by an administrator", func(o *premises) {
+		o.sh("systemctl disable --now --quiet cups-browsed.service 2>/dev/null || true")
+	}),
 	printing("", "nothing is wrong", func(*premises) {}),
 	reportedFine("toner is low", "toner-low", "marker-supply-low"),
 	reportedFine("paper is low", "media-low"),
