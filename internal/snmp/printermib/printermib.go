@@ -219,6 +219,28 @@ var (
 	}
 )
 
+// supplyWords name a kind in the description of a supply whose type the printer does
+// not tell, the more special first: a box of waste toner at 5 % is no low toner.
+var supplyWords = []struct{ word, kind string }{
+	{"waste ink", "wasteInk"}, {"waste", "wasteToner"}, {"drum", "drum"}, {"photoconductor", "drum"}, {"imaging unit", "drum"},
+	{"fuser", "fuser"}, {"fusing", "fuser"}, {"developer", "other"}, {"toner", "toner"}, {"ink tank", "ink"}, {"ink cartridge", "ink"},
+}
+
+// supplyKind is the kind of a supply by its type, or by its description where the
+// type is other(1), unknown(2) or not told.
+func supplyKind(kind int64, description string) string {
+	if kind > 2 {
+		return cmp.Or(supplyKinds[kind], "other")
+	}
+	description = strings.ToLower(description)
+	for _, w := range supplyWords {
+		if strings.Contains(description, w.word) {
+			return w.kind
+		}
+	}
+	return "other"
+}
+
 func word(words []string, v snmp.Value) *string {
 	n, told := v.Int()
 	switch {
@@ -267,8 +289,9 @@ func (t tables) supplies(alerts []*constatv1.PrinterAlert) []*constatv1.Supply {
 		kind, _ := t[prtMarkerSuppliesType][index].Int()
 		printer, _, _ := strings.Cut(index, ".")
 		colorant, _ := t[prtMarkerSuppliesColorantIndex][index].Int()
+		name := t.text(prtMarkerSuppliesDescription, index)
 		s := &constatv1.Supply{
-			Name: present(t.text(prtMarkerSuppliesDescription, index)), Kind: proto.String(cmp.Or(supplyKinds[kind], "other")),
+			Name: present(name), Kind: proto.String(supplyKind(kind, name)),
 			Colour:  present(strings.ToLower(t.text(prtMarkerColorantValue, printer+"."+strconv.FormatInt(colorant, 10)))),
 			Percent: t.supplyPercent(index),
 		}

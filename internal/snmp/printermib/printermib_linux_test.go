@@ -2,6 +2,7 @@ package printermib_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,6 +92,49 @@ func TestRecordedPrinters(t *testing.T) {
 			if s.GetPercent() < 0 || s.GetPercent() > 100 || s.Percent == nil && slices.Contains([]string{"low", "empty"}, s.GetState()) {
 				t.Errorf("%s: %v", r.Community, s)
 			}
+		}
+	}
+}
+
+// Supplies whose type a printer does not tell are known by what it calls them.
+func TestSupplyKinds(t *testing.T) {
+	supplies := []struct {
+		kind, level        int
+		name, is, expected string
+	}{
+		{0, 5, "Waste Toner Container, PN unknown", "wasteToner", "unknown"},
+		{1, 5, "Black Toner, PN unknown", "toner", "low"},
+		{2, 50, "Drum Cartridge (R1)", "drum", "ok"},
+		{0, 50, "Fusing Unit", "fuser", "ok"},
+		{0, 50, "Developer Cartridge (Cyan)", "other", "ok"},
+		{0, 50, "Black Cartridge X", "other", "ok"},
+		{4, 5, "Toner collector", "wasteToner", "unknown"},
+		{12, 50, "Toner pump", "other", "ok"},
+	}
+	var text strings.Builder
+	for i, s := range supplies {
+		line := func(column int, kind string, value any) {
+			fmt.Fprintf(&text, "1.3.6.1.2.1.43.11.1.1.%d.1.%d|%s|%v\n", column, i+1, kind, value)
+		}
+		if s.kind > 0 {
+			line(5, "2", s.kind)
+		}
+		line(6, "4", s.name)
+		line(8, "2", 100)
+		line(9, "2", s.level)
+	}
+	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+	slices.SortFunc(lines, func(a, b string) int {
+		return slices.Compare(snmp.Index(strings.Split(a, "|")[0]), snmp.Index(strings.Split(b, "|")[0]))
+	})
+	played := lab.Play(t, lab.Recording{Community: "public", Text: strings.Join(lines, "\n") + "\n"})
+	p, _ := read(t, played.Address, snmp.Credentials{Community: "public"})
+	if len(p.GetSupplies()) != len(supplies) {
+		t.Fatalf("supplies %v", p.GetSupplies())
+	}
+	for i, s := range supplies {
+		if got := p.GetSupplies()[i]; got.GetKind() != s.is || got.GetState() != s.expected {
+			t.Errorf("%s: %s, %s; want %s, %s", s.name, got.GetKind(), got.GetState(), s.is, s.expected)
 		}
 	}
 }
