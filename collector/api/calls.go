@@ -93,6 +93,15 @@ func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpoint
 	return &constatv1.RevokeEndpointResponse{}, nil
 }
 
+// ListSimilar is desk.Similar.
+func (s *Server) ListSimilar(ctx context.Context, r *constatv1.ListSimilarRequest) (*constatv1.ListSimilarResponse, error) {
+	similar, err := s.desk.Similar(ctx, r.GetNumber())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.ListSimilarResponse{Tickets: similar}, nil
+}
+
 // ListTechnicians is desk.Technicians.
 func (s *Server) ListTechnicians(ctx context.Context, _ *constatv1.ListTechniciansRequest) (*constatv1.ListTechniciansResponse, error) {
 	team, err := s.desk.Technicians(ctx)

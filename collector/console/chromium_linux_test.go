@@ -252,6 +252,7 @@ func TestPagesInChromium(t *testing.T) {
 	c := startChromium(t)
 	b := newBench(t)
 	endpoint, number := b.machineAsks("compta-07", "Claire Martin", "Rien ne s'ouvre depuis ce matin, ni l'intranet ni le webmail.", "internet", dnsDiagnosis)
+	_, before := b.machineAsks("port-090", "Yann Le Goff", "L'imprimante ne sort rien.", "printing", printerDiagnosis)
 	_, other := b.machineAsks("port-112", "Yann Le Goff", "Mes documents restent dans la file.", "printing", printerDiagnosis)
 	device := b.switchWith("Gi1/0/5")
 	b.measured(device)
@@ -266,6 +267,8 @@ func TestPagesInChromium(t *testing.T) {
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)
 	lea.post(ticket, lea.form(ticket).with("text", "The second floor has it too.\nAsked the network team.", "kind", "note", "status", "open", "assignee", "lea")...)
+	solved := fmt.Sprintf("/tickets/%d", before)
+	lea.post(solved, lea.form(solved).with("status", "solved", "resolution", "Resumed the queue; Paul had paused it to change the paper.")...)
 	// A lead sees all pages.
 	c.enter(b.lead())
 

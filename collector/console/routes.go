@@ -35,6 +35,8 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /tickets/{number}/merge", c.signedIn(c.merge))
 	pages.Handle("GET /tickets/{number}/events", c.signedIn(c.ticketEvents))
 
+	pages.Handle("GET /people/{id}", c.signedIn(c.requester))
+
 	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))
 	pages.Handle("GET /endpoints/{id}", c.signedIn(c.endpoint))
 	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))

@@ -20,6 +20,10 @@ type ticketView struct {
 	Timeline []*constatv1.TicketEntry
 	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
+	// Similar are solved tickets that are most like this one.
+	Similar []*constatv1.SimilarTicket
+	// Earlier are the latest others of the same requester.
+	Earlier []*constatv1.Ticket
 	// AssignedWhy says why the assignee has it; empty: there is no reason to tell.
 	AssignedWhy string
 	// Socket is where its machine is plugged in; nil: not known.
@@ -81,6 +85,12 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
+	if page.Similar, err = c.desk.Similar(v.Context(), ticket.GetNumber()); err != nil {
+		return err
+	}
+	if page.Earlier, err = c.earlier(v, ticket); err != nil {
+		return err
+	}
 	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
 		return err
@@ -98,6 +108,49 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	}
 	page.live = liveOf(fmt.Sprintf("/tickets/%d", ticket.GetNumber()), v.URL.Query().Get("run"))
 	return c.render(w, v, status, "ticket", "tickets", page)
+}
+
+// earlierShown is how many other tickets of a requester stand beside one.
+const earlierShown = 5
+
+// earlier gives the latest other tickets of a ticket's requester.
+func (c *console) earlier(v *visit, ticket *constatv1.Ticket) ([]*constatv1.Ticket, error) {
+	if ticket.GetRequester().GetId() == "" {
+		return nil, nil
+	}
+	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{RequesterId: ticket.GetRequester().GetId(), Limit: earlierShown + 1})
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(list.GetTickets(), func(t *constatv1.Ticket) bool { return t.GetNumber() == ticket.GetNumber() })
+	return others[:min(len(others), earlierShown)], nil
+}
+
+// requesterView is everything that one person asked.
+type requesterView struct {
+	Person  *constatv1.Person
+	Tickets []*constatv1.Ticket
+	// Older is the address of the next page; empty: this is the last.
+	Older string
+}
+
+// requester shows the history of one person.
+func (c *console) requester(w http.ResponseWriter, v *visit) error {
+	person, err := c.desk.Person(v.Context(), v.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 32)
+	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{RequesterId: person.GetId(), Before: int32(before), Limit: ticketsPerPage + 1})
+	if err != nil {
+		return err
+	}
+	view := requesterView{Person: person, Tickets: list.GetTickets()}
+	if len(view.Tickets) > ticketsPerPage {
+		view.Tickets = view.Tickets[:ticketsPerPage]
+		view.Older = fmt.Sprintf("/people/%s?before=%d", person.GetId(), view.Tickets[ticketsPerPage-1].GetNumber())
+	}
+	return c.render(w, v, http.StatusOK, "requester", "tickets", view)
 }
 
 // assignees lists who can have tickets, and who has this one even when their

@@ -87,7 +87,7 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 // edited gives the fields of the form that differ from what its reader saw.
 func edited(v *visit) []edit {
 	var edits []edit
-	for _, field := range []string{"status", "assignee"} {
+	for _, field := range []string{"status", "assignee", "resolution"} {
 		if !v.PostForm.Has(field) {
 			continue
 		}
@@ -114,6 +114,8 @@ func (c *console) change(ctx context.Context, who desk.Actor, number, version in
 			request.Status = proto.String(e.want)
 		case "assignee":
 			request.Assignee = proto.String(e.want)
+		case "resolution":
+			request.Resolution = proto.String(e.want)
 		}
 	}
 	for range maxRetries {
@@ -137,8 +139,11 @@ func (c *console) change(ctx context.Context, who desk.Actor, number, version in
 
 // valueOf is the present value of a field that the form can change.
 func valueOf(ticket *constatv1.Ticket, field string) string {
-	if field == "status" {
+	switch field {
+	case "status":
 		return ticket.GetStatus()
+	case "resolution":
+		return ticket.GetResolution()
 	}
 	return ticket.GetAssignee()
 }
@@ -152,7 +157,7 @@ func (v *visit) differences(theirs *constatv1.Ticket, edits []edit) []difference
 			switch {
 			case e.field == "status":
 				return v.speech.word("status", value)
-			case value == "":
+			case value == "" && e.field == "assignee":
 				return v.say("ticket.nobody")
 			}
 			return value

@@ -86,6 +86,9 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, t *query.Ticket, r *
 			t.Title, t.TitleDerived = title, 0
 		}
 	}
+	if r.Resolution != nil {
+		t.Resolution = clean(strings.TrimSpace(r.GetResolution()), maxResolution)
+	}
 	if r.Impact != nil {
 		if !slices.Contains(impacts, r.GetImpact()) {
 			return problem(ErrInvalid, "there is no impact %q: it is one of %s", line(r.GetImpact(), 40), strings.Join(impacts, ", "))
@@ -144,8 +147,8 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
-	if before.Title != after.Title {
-		return true, addWords(ctx, q, after)
+	if before.Title != after.Title || before.Resolution != after.Resolution {
+		return true, addWords(ctx, q, after, after.Resolution)
 	}
 	return true, nil
 }

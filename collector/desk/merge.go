@@ -91,6 +91,7 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 		// A machine that the other ticket did not know, or the newer diagnosis.
 		grown.EndpointID = from.EndpointID
 		grown.DiagnosedAt, grown.RootCause, grown.Certainty = from.DiagnosedAt, from.RootCause, from.Certainty
+		grown.Component, grown.Brand = from.Component, from.Brand
 		if grown.UrgencySet == 0 {
 			grown.Urgency = from.Urgency
 		}

@@ -195,12 +195,13 @@ func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Ti
 		return
 	}
 	t.DiagnosedAt = store.Millis(now)
-	t.RootCause, t.Certainty = "", ""
+	t.RootCause, t.Certainty, t.Component, t.Brand = "", "", "", ""
 	if len(found.GetRootCauses()) == 0 {
 		return
 	}
 	cause := found.GetRootCauses()[0]
 	t.RootCause, t.Certainty = line(cause.GetFault(), maxName), line(cause.GetCertainty(), maxName)
+	t.Component, t.Brand = line(cause.GetComponent(), maxName), line(cause.GetBrand(), maxName)
 	if known := d.catalog.Lookup(cause.GetFault()); known != nil {
 		if t.TitleDerived == 1 {
 			t.Title = line(known.Title.About(found.GetLanguage(), cause.GetComponent()), maxTitle)

@@ -14,10 +14,11 @@ import (
 // Limits of what people and agents write, in bytes. More is cut with a word that
 // it was, never refused: a ticket must not get lost over its length.
 const (
-	maxText  = 256 << 10
-	maxTitle = 200
-	maxName  = 128
-	maxWords = 64 << 10
+	maxText       = 256 << 10
+	maxTitle      = 200
+	maxResolution = 4 << 10
+	maxName       = 128
+	maxWords      = 64 << 10
 )
 
 const cutNote = "\n[… cut here: the text was too long]"

@@ -74,7 +74,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 		return answer, err
 	}
 	filter := query.ListTicketsParams{
-		Before: r.GetBefore(), Status: r.GetStatus(), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64),
+		Before: r.GetBefore(), Status: r.GetStatus(), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
 		Active: flag(r.GetActive()), Unassigned: flag(r.GetUnassigned()),
 		Word1: "%", Word2: "%", Word3: "%", Word4: "%", MaxRows: pageSize(r.GetLimit()),
 	}
@@ -195,7 +195,7 @@ func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
 		Version: t.Version, RootCause: t.RootCause, Certainty: t.Certainty,
 		AssignmentReason: t.AssignmentReason, PriorityReason: t.PriorityReason, MergedInto: t.MergedInto,
 		DueAt: timestamp(t.DueAt), FirstResponseDueAt: timestamp(t.FirstDueAt), NextResponseDueAt: timestamp(t.NextDueAt), SolutionDueAt: timestamp(t.SolutionDueAt),
-		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt),
+		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt), Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
 	}
 }
 
@@ -216,6 +216,7 @@ func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket,
 		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto, AssignedBy: t.AssignedBy,
 		FirstDueAt: t.FirstDueAt, NextDueAt: t.NextDueAt, SolutionDueAt: t.SolutionDueAt, AskedAt: t.AskedAt,
 		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
+		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

@@ -97,6 +97,7 @@ var fields = []struct {
 	{"title", func(t query.Ticket) string { return t.Title }},
 	{"impact", func(t query.Ticket) string { return t.Impact }},
 	{"urgency", func(t query.Ticket) string { return t.Urgency }},
+	{"resolution", func(t query.Ticket) string { return t.Resolution }},
 	{"priority", func(t query.Ticket) string { return t.Priority }},
 }
 

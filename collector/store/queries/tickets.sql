@@ -7,9 +7,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
-    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at)
+    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
+    component, brand, resolution)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -41,6 +42,7 @@ WHERE t.number < sqlc.arg(before)
   AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
   AND (CAST(sqlc.arg(unassigned) AS INTEGER) = 0 OR t.assignee = '')
   AND (CAST(sqlc.arg(endpoint_id) AS TEXT) = '' OR t.endpoint_id = sqlc.arg(endpoint_id))
+  AND (CAST(sqlc.arg(requester_id) AS TEXT) = '' OR t.requester_id = sqlc.arg(requester_id))
   AND w.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '\'
   AND w.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '\'
 ORDER BY t.number DESC
@@ -72,7 +74,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec
@@ -150,3 +152,18 @@ LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.due_at > 0 AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
 ORDER BY t.due_at, t.number
 LIMIT sqlc.arg(max_rows);
+
+-- name: SolvedWith :many
+-- Solved tickets of a fault, the latest first, with the model of their machine.
+SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
+FROM tickets t
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.root_cause = sqlc.arg(root_cause) AND t.last_solved_at > 0 AND t.status IN ('solved', 'closed')
+  AND t.number <> sqlc.arg(number)
+ORDER BY t.last_solved_at DESC
+LIMIT sqlc.arg(max_rows);
+
+-- name: PersonByID :one
+SELECT * FROM people WHERE id = $1;

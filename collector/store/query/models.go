@@ -319,6 +319,9 @@ type Ticket struct {
 	FrozenMs         int64
 	DueAt            int64
 	ClockAt          int64
+	Component        string
+	Brand            string
+	Resolution       string
 }
 
 type TicketEntry struct {

@@ -74,9 +74,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language,
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
-    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at)
+    first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
+    component, brand, resolution)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -122,6 +123,9 @@ type AddTicketParams struct {
 	FrozenMs         int64
 	DueAt            int64
 	ClockAt          int64
+	Component        string
+	Brand            string
+	Resolution       string
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -167,6 +171,9 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.FrozenMs,
 		arg.DueAt,
 		arg.ClockAt,
+		arg.Component,
+		arg.Brand,
+		arg.Resolution,
 	)
 	if err != nil {
 		return 0, err
@@ -289,7 +296,7 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 }
 
 const listDue = `-- name: ListDue :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -359,6 +366,9 @@ func (q *Queries) ListDue(ctx context.Context, assignee string, maxRows int32) (
 			&i.Ticket.FrozenMs,
 			&i.Ticket.DueAt,
 			&i.Ticket.ClockAt,
+			&i.Ticket.Component,
+			&i.Ticket.Brand,
+			&i.Ticket.Resolution,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -377,7 +387,7 @@ func (q *Queries) ListDue(ctx context.Context, assignee string, maxRows int32) (
 }
 
 const listTickets = `-- name: ListTickets :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 JOIN ticket_words w ON w.number = t.number
@@ -389,24 +399,26 @@ WHERE t.number < $1
   AND (CAST($4 AS TEXT) = '' OR t.assignee = $4)
   AND (CAST($5 AS INTEGER) = 0 OR t.assignee = '')
   AND (CAST($6 AS TEXT) = '' OR t.endpoint_id = $6)
-  AND w.words LIKE CAST($7 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($8 AS TEXT) ESCAPE '\'
-  AND w.words LIKE CAST($9 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($10 AS TEXT) ESCAPE '\'
+  AND (CAST($7 AS TEXT) = '' OR t.requester_id = $7)
+  AND w.words LIKE CAST($8 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($9 AS TEXT) ESCAPE '\'
+  AND w.words LIKE CAST($10 AS TEXT) ESCAPE '\' AND w.words LIKE CAST($11 AS TEXT) ESCAPE '\'
 ORDER BY t.number DESC
-LIMIT $11
+LIMIT $12
 `
 
 type ListTicketsParams struct {
-	Before     int32
-	Status     string
-	Active     int32
-	Assignee   string
-	Unassigned int32
-	EndpointID string
-	Word1      string
-	Word2      string
-	Word3      string
-	Word4      string
-	MaxRows    int32
+	Before      int32
+	Status      string
+	Active      int32
+	Assignee    string
+	Unassigned  int32
+	EndpointID  string
+	RequesterID string
+	Word1       string
+	Word2       string
+	Word3       string
+	Word4       string
+	MaxRows     int32
 }
 
 type ListTicketsRow struct {
@@ -425,6 +437,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 		arg.Assignee,
 		arg.Unassigned,
 		arg.EndpointID,
+		arg.RequesterID,
 		arg.Word1,
 		arg.Word2,
 		arg.Word3,
@@ -480,6 +493,9 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 			&i.Ticket.FrozenMs,
 			&i.Ticket.DueAt,
 			&i.Ticket.ClockAt,
+			&i.Ticket.Component,
+			&i.Ticket.Brand,
+			&i.Ticket.Resolution,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -498,7 +514,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -547,6 +563,9 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.FrozenMs,
 		&i.DueAt,
 		&i.ClockAt,
+		&i.Component,
+		&i.Brand,
+		&i.Resolution,
 	)
 	return i, err
 }
@@ -584,6 +603,23 @@ SELECT id, account, name, mail, created_at FROM people WHERE account = $1
 
 func (q *Queries) PersonByAccount(ctx context.Context, account string) (Person, error) {
 	row := q.db.QueryRowContext(ctx, personByAccount, account)
+	var i Person
+	err := row.Scan(
+		&i.ID,
+		&i.Account,
+		&i.Name,
+		&i.Mail,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const personByID = `-- name: PersonByID :one
+SELECT id, account, name, mail, created_at FROM people WHERE id = $1
+`
+
+func (q *Queries) PersonByID(ctx context.Context, id string) (Person, error) {
+	row := q.db.QueryRowContext(ctx, personByID, id)
 	var i Person
 	err := row.Scan(
 		&i.ID,
@@ -654,7 +690,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -690,6 +726,9 @@ type SaveTicketParams struct {
 	FrozenMs         int64
 	DueAt            int64
 	ClockAt          int64
+	Component        string
+	Brand            string
+	Resolution       string
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -726,6 +765,9 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.FrozenMs,
 		arg.DueAt,
 		arg.ClockAt,
+		arg.Component,
+		arg.Brand,
+		arg.Resolution,
 	)
 	if err != nil {
 		return 0, err
@@ -742,8 +784,101 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 	return err
 }
 
+const solvedWith = `-- name: SolvedWith :many
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+    COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
+FROM tickets t
+LEFT JOIN people p ON p.id = t.requester_id
+LEFT JOIN endpoints e ON e.id = t.endpoint_id
+WHERE t.root_cause = $1 AND t.last_solved_at > 0 AND t.status IN ('solved', 'closed')
+  AND t.number <> $2
+ORDER BY t.last_solved_at DESC
+LIMIT $3
+`
+
+type SolvedWithRow struct {
+	Ticket        Ticket
+	RequesterName string
+	RequesterMail string
+	EndpointName  string
+	Model         string
+}
+
+// Solved tickets of a fault, the latest first, with the model of their machine.
+func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32, maxRows int32) ([]SolvedWithRow, error) {
+	rows, err := q.db.QueryContext(ctx, solvedWith, rootCause, number, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SolvedWithRow
+	for rows.Next() {
+		var i SolvedWithRow
+		if err := rows.Scan(
+			&i.Ticket.Number,
+			&i.Ticket.ID,
+			&i.Ticket.Title,
+			&i.Ticket.TitleDerived,
+			&i.Ticket.Status,
+			&i.Ticket.RequesterID,
+			&i.Ticket.Assignee,
+			&i.Ticket.Queue,
+			&i.Ticket.Category,
+			&i.Ticket.Channel,
+			&i.Ticket.Impact,
+			&i.Ticket.Urgency,
+			&i.Ticket.ImpactSet,
+			&i.Ticket.UrgencySet,
+			&i.Ticket.Priority,
+			&i.Ticket.PriorityReason,
+			&i.Ticket.AssignmentReason,
+			&i.Ticket.EndpointID,
+			&i.Ticket.DiagnosisID,
+			&i.Ticket.DiagnosedAt,
+			&i.Ticket.RootCause,
+			&i.Ticket.Certainty,
+			&i.Ticket.Language,
+			&i.Ticket.OccurredAt,
+			&i.Ticket.CreatedAt,
+			&i.Ticket.UpdatedAt,
+			&i.Ticket.FirstResponseAt,
+			&i.Ticket.FirstSolvedAt,
+			&i.Ticket.LastSolvedAt,
+			&i.Ticket.MergedInto,
+			&i.Ticket.Version,
+			&i.Ticket.Entries,
+			&i.Ticket.AssignedBy,
+			&i.Ticket.FirstDueAt,
+			&i.Ticket.NextDueAt,
+			&i.Ticket.SolutionDueAt,
+			&i.Ticket.AskedAt,
+			&i.Ticket.FrozenAt,
+			&i.Ticket.FrozenMs,
+			&i.Ticket.DueAt,
+			&i.Ticket.ClockAt,
+			&i.Ticket.Component,
+			&i.Ticket.Brand,
+			&i.Ticket.Resolution,
+			&i.RequesterName,
+			&i.RequesterMail,
+			&i.EndpointName,
+			&i.Model,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -791,12 +926,15 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.FrozenMs,
 		&i.DueAt,
 		&i.ClockAt,
+		&i.Component,
+		&i.Brand,
+		&i.Resolution,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -844,12 +982,15 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.FrozenMs,
 		&i.DueAt,
 		&i.ClockAt,
+		&i.Component,
+		&i.Brand,
+		&i.Resolution,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -910,6 +1051,9 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.FrozenMs,
 		&i.Ticket.DueAt,
 		&i.Ticket.ClockAt,
+		&i.Ticket.Component,
+		&i.Ticket.Brand,
+		&i.Ticket.Resolution,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -929,7 +1073,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -986,6 +1130,9 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.FrozenMs,
 			&i.DueAt,
 			&i.ClockAt,
+			&i.Component,
+			&i.Brand,
+			&i.Resolution,
 		); err != nil {
 			return nil, err
 		}

@@ -40,7 +40,9 @@ type ListTicketsRequest struct {
 	Unassigned bool `protobuf:"varint,8,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
 	// Only those of which something is promised, the nearest first; of the other
 	// filters only the assignee counts.
-	Due           bool `protobuf:"varint,9,opt,name=due,proto3" json:"due,omitempty"`
+	Due bool `protobuf:"varint,9,opt,name=due,proto3" json:"due,omitempty"`
+	// Person.id.
+	RequesterId   string `protobuf:"bytes,10,opt,name=requester_id,json=requesterId,proto3" json:"requester_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +138,13 @@ func (x *ListTicketsRequest) GetDue() bool {
 		return x.Due
 	}
 	return false
+}
+
+func (x *ListTicketsRequest) GetRequesterId() string {
+	if x != nil {
+		return x.RequesterId
+	}
+	return ""
 }
 
 // ListTicketsResponse is newest first.
@@ -390,6 +399,7 @@ type UpdateTicketRequest struct {
 	Title         *string `protobuf:"bytes,5,opt,name=title,proto3,oneof" json:"title,omitempty"`
 	Impact        *string `protobuf:"bytes,6,opt,name=impact,proto3,oneof" json:"impact,omitempty"`
 	Urgency       *string `protobuf:"bytes,7,opt,name=urgency,proto3,oneof" json:"urgency,omitempty"`
+	Resolution    *string `protobuf:"bytes,8,opt,name=resolution,proto3,oneof" json:"resolution,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +479,13 @@ func (x *UpdateTicketRequest) GetImpact() string {
 func (x *UpdateTicketRequest) GetUrgency() string {
 	if x != nil && x.Urgency != nil {
 		return *x.Urgency
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetResolution() string {
+	if x != nil && x.Resolution != nil {
+		return *x.Resolution
 	}
 	return ""
 }
@@ -2099,6 +2116,166 @@ func (x *SetServiceLevelsResponse) GetChanged() int32 {
 	return 0
 }
 
+// ListSimilarRequest names a ticket by its number.
+type ListSimilarRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSimilarRequest) Reset() {
+	*x = ListSimilarRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSimilarRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSimilarRequest) ProtoMessage() {}
+
+func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
+func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListSimilarRequest) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// ListSimilarResponse is three at most: of the same machine before the same
+// device, before the same model, then the latest. Empty without a root cause.
+type ListSimilarResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tickets       []*SimilarTicket       `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSimilarResponse) Reset() {
+	*x = ListSimilarResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSimilarResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSimilarResponse) ProtoMessage() {}
+
+func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
+func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
+	if x != nil {
+		return x.Tickets
+	}
+	return nil
+}
+
+// SimilarTicket is a solved one and what it has in common beside the fault.
+type SimilarTicket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        *Ticket                `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	SameEndpoint  bool                   `protobuf:"varint,2,opt,name=same_endpoint,json=sameEndpoint,proto3" json:"same_endpoint,omitempty"`
+	SameComponent bool                   `protobuf:"varint,3,opt,name=same_component,json=sameComponent,proto3" json:"same_component,omitempty"`
+	SameModel     bool                   `protobuf:"varint,4,opt,name=same_model,json=sameModel,proto3" json:"same_model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimilarTicket) Reset() {
+	*x = SimilarTicket{}
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimilarTicket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimilarTicket) ProtoMessage() {}
+
+func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
+func (*SimilarTicket) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *SimilarTicket) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *SimilarTicket) GetSameEndpoint() bool {
+	if x != nil {
+		return x.SameEndpoint
+	}
+	return false
+}
+
+func (x *SimilarTicket) GetSameComponent() bool {
+	if x != nil {
+		return x.SameComponent
+	}
+	return false
+}
+
+func (x *SimilarTicket) GetSameModel() bool {
+	if x != nil {
+		return x.SameModel
+	}
+	return false
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2110,7 +2287,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2299,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2347,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +2359,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2401,7 @@ var File_constat_v1_desk_proto protoreflect.FileDescriptor
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -2237,7 +2414,9 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"unassigned\x18\b \x01(\bR\n" +
 	"unassigned\x12\x10\n" +
-	"\x03due\x18\t \x01(\bR\x03due\"C\n" +
+	"\x03due\x18\t \x01(\bR\x03due\x12!\n" +
+	"\frequester_id\x18\n" +
+	" \x01(\tR\vrequesterId\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
@@ -2250,7 +2429,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
 	"endpointId\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\x95\x02\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xc9\x02\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -2258,13 +2437,17 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\bassignee\x18\x04 \x01(\tH\x01R\bassignee\x88\x01\x01\x12\x19\n" +
 	"\x05title\x18\x05 \x01(\tH\x02R\x05title\x88\x01\x01\x12\x1b\n" +
 	"\x06impact\x18\x06 \x01(\tH\x03R\x06impact\x88\x01\x01\x12\x1d\n" +
-	"\aurgency\x18\a \x01(\tH\x04R\aurgency\x88\x01\x01B\t\n" +
+	"\aurgency\x18\a \x01(\tH\x04R\aurgency\x88\x01\x01\x12#\n" +
+	"\n" +
+	"resolution\x18\b \x01(\tH\x05R\n" +
+	"resolution\x88\x01\x01B\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
 	"\a_impactB\n" +
 	"\n" +
-	"\b_urgency\"B\n" +
+	"\b_urgencyB\r\n" +
+	"\v_resolution\"B\n" +
 	"\x14UpdateTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"a\n" +
 	"\x0fAddEntryRequest\x12\x16\n" +
@@ -2379,8 +2562,17 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x17SetServiceLevelsRequest\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"4\n" +
 	"\x18SetServiceLevelsResponse\x12\x18\n" +
-	"\achanged\x18\x01 \x01(\x05R\achanged2\xce\n" +
+	"\achanged\x18\x01 \x01(\x05R\achanged\",\n" +
+	"\x12ListSimilarRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\"J\n" +
+	"\x13ListSimilarResponse\x123\n" +
+	"\atickets\x18\x01 \x03(\v2\x19.constat.v1.SimilarTicketR\atickets\"\xa6\x01\n" +
+	"\rSimilarTicket\x12*\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x12#\n" +
+	"\rsame_endpoint\x18\x02 \x01(\bR\fsameEndpoint\x12%\n" +
+	"\x0esame_component\x18\x03 \x01(\bR\rsameComponent\x12\x1d\n" +
 	"\n" +
+	"same_model\x18\x04 \x01(\bR\tsameModel2\x9e\v\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -2392,7 +2584,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vGetEndpoint\x12\x1e.constat.v1.GetEndpointRequest\x1a\x1f.constat.v1.GetEndpointResponse\x12N\n" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
 	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12W\n" +
-	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12Z\n" +
+	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12N\n" +
+	"\vListSimilar\x12\x1e.constat.v1.ListSimilarRequest\x1a\x1f.constat.v1.ListSimilarResponse\x12Z\n" +
 	"\x0fListTechnicians\x12\".constat.v1.ListTechniciansRequest\x1a#.constat.v1.ListTechniciansResponse\x12T\n" +
 	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12]\n" +
 	"\x10GetServiceLevels\x12#.constat.v1.GetServiceLevelsRequest\x1a$.constat.v1.GetServiceLevelsResponse\x12]\n" +
@@ -2411,7 +2604,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
@@ -2448,87 +2641,94 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*GetServiceLevelsResponse)(nil),        // 32: constat.v1.GetServiceLevelsResponse
 	(*SetServiceLevelsRequest)(nil),         // 33: constat.v1.SetServiceLevelsRequest
 	(*SetServiceLevelsResponse)(nil),        // 34: constat.v1.SetServiceLevelsResponse
-	(*PreviewTechnicianResponse_Load)(nil),  // 35: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 36: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 37: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 38: constat.v1.TicketEntry
-	(*TicketDraft)(nil),                     // 39: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 40: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 41: constat.v1.Snapshot
-	(*Change)(nil),                          // 42: constat.v1.Change
-	(*Diagnosis)(nil),                       // 43: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 44: constat.v1.Progress
-	(*Skill)(nil),                           // 45: constat.v1.Skill
+	(*ListSimilarRequest)(nil),              // 35: constat.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),             // 36: constat.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                   // 37: constat.v1.SimilarTicket
+	(*PreviewTechnicianResponse_Load)(nil),  // 38: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 39: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 40: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 41: constat.v1.TicketEntry
+	(*TicketDraft)(nil),                     // 42: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 43: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 44: constat.v1.Snapshot
+	(*Change)(nil),                          // 45: constat.v1.Change
+	(*Diagnosis)(nil),                       // 46: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 47: constat.v1.Progress
+	(*Skill)(nil),                           // 48: constat.v1.Skill
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	37, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	37, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	38, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	39, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	37, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	37, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	38, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	37, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	40, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	40, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	40, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	40, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	40, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	41, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	42, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	40, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	40, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	41, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	40, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	43, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	43, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	43, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	41, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	42, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	43, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	41, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	40, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	44, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	43, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	45, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	44, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	45, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	46, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	44, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	43, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	47, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	46, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	48, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
 	24, // 21: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	40, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	40, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	40, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	43, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	43, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	43, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	23, // 25: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
 	23, // 26: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
 	23, // 27: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
 	23, // 28: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	35, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	36, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
-	0,  // 31: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 32: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 33: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 34: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 35: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	10, // 36: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 37: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	15, // 38: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	17, // 39: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	19, // 40: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	21, // 41: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	25, // 42: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	27, // 43: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	31, // 44: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	33, // 45: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	29, // 46: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	1,  // 47: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 48: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 49: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 50: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 51: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	11, // 52: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 53: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	16, // 54: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	18, // 55: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	20, // 56: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	22, // 57: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	26, // 58: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	28, // 59: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	32, // 60: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	34, // 61: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	30, // 62: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	47, // [47:63] is the sub-list for method output_type
-	31, // [31:47] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	38, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	39, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	37, // 31: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
+	40, // 32: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	0,  // 33: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 34: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 35: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 36: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 37: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	10, // 38: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 39: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	15, // 40: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	17, // 41: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	19, // 42: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	21, // 43: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	35, // 44: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	25, // 45: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	27, // 46: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	31, // 47: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	33, // 48: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	29, // 49: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	1,  // 50: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 51: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 52: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 53: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	9,  // 54: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	11, // 55: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 56: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	16, // 57: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	18, // 58: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	20, // 59: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	22, // 60: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	36, // 61: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	26, // 62: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	28, // 63: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	32, // 64: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	34, // 65: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	30, // 66: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	50, // [50:67] is the sub-list for method output_type
+	33, // [33:50] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -2553,7 +2753,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

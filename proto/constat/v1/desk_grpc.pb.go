@@ -30,6 +30,7 @@ const (
 	DeskService_GetSnapshot_FullMethodName       = "/constat.v1.DeskService/GetSnapshot"
 	DeskService_Diagnose_FullMethodName          = "/constat.v1.DeskService/Diagnose"
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.v1.DeskService/RevokeEndpoint"
+	DeskService_ListSimilar_FullMethodName       = "/constat.v1.DeskService/ListSimilar"
 	DeskService_ListTechnicians_FullMethodName   = "/constat.v1.DeskService/ListTechnicians"
 	DeskService_SetTechnician_FullMethodName     = "/constat.v1.DeskService/SetTechnician"
 	DeskService_GetServiceLevels_FullMethodName  = "/constat.v1.DeskService/GetServiceLevels"
@@ -60,6 +61,8 @@ type DeskServiceClient interface {
 	Diagnose(ctx context.Context, in *DiagnoseRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiagnoseResponse], error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
+	// ListSimilar gives solved tickets of the same fault, the most alike first.
+	ListSimilar(ctx context.Context, in *ListSimilarRequest, opts ...grpc.CallOption) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
 	ListTechnicians(ctx context.Context, in *ListTechniciansRequest, opts ...grpc.CallOption) (*ListTechniciansResponse, error)
 	// SetTechnician changes what one of the team gets; it takes a lead.
@@ -201,6 +204,16 @@ func (c *deskServiceClient) RevokeEndpoint(ctx context.Context, in *RevokeEndpoi
 	return out, nil
 }
 
+func (c *deskServiceClient) ListSimilar(ctx context.Context, in *ListSimilarRequest, opts ...grpc.CallOption) (*ListSimilarResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSimilarResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListSimilar_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deskServiceClient) ListTechnicians(ctx context.Context, in *ListTechniciansRequest, opts ...grpc.CallOption) (*ListTechniciansResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListTechniciansResponse)
@@ -274,6 +287,8 @@ type DeskServiceServer interface {
 	Diagnose(*DiagnoseRequest, grpc.ServerStreamingServer[DiagnoseResponse]) error
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
+	// ListSimilar gives solved tickets of the same fault, the most alike first.
+	ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
 	ListTechnicians(context.Context, *ListTechniciansRequest) (*ListTechniciansResponse, error)
 	// SetTechnician changes what one of the team gets; it takes a lead.
@@ -328,6 +343,9 @@ func (UnimplementedDeskServiceServer) Diagnose(*DiagnoseRequest, grpc.ServerStre
 }
 func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeEndpoint not implemented")
+}
+func (UnimplementedDeskServiceServer) ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSimilar not implemented")
 }
 func (UnimplementedDeskServiceServer) ListTechnicians(context.Context, *ListTechniciansRequest) (*ListTechniciansResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTechnicians not implemented")
@@ -556,6 +574,24 @@ func _DeskService_RevokeEndpoint_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_ListSimilar_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSimilarRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListSimilar(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListSimilar_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListSimilar(ctx, req.(*ListSimilarRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_ListTechnicians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListTechniciansRequest)
 	if err := dec(in); err != nil {
@@ -692,6 +728,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeEndpoint",
 			Handler:    _DeskService_RevokeEndpoint_Handler,
+		},
+		{
+			MethodName: "ListSimilar",
+			Handler:    _DeskService_ListSimilar_Handler,
 		},
 		{
 			MethodName: "ListTechnicians",

@@ -70,7 +70,12 @@ type Ticket struct {
 	FirstResponseAt    *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=first_response_at,json=firstResponseAt,proto3" json:"first_response_at,omitempty"`
 	SolvedAt           *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=solved_at,json=solvedAt,proto3" json:"solved_at,omitempty"`
 	// The earliest of the three that are due.
-	DueAt         *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// What the first root cause is about, and its brand.
+	Component string `protobuf:"bytes,30,opt,name=component,proto3" json:"component,omitempty"`
+	Brand     string `protobuf:"bytes,31,opt,name=brand,proto3" json:"brand,omitempty"`
+	// What helped, in the words of who solved it.
+	Resolution    string `protobuf:"bytes,32,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +311,27 @@ func (x *Ticket) GetDueAt() *timestamppb.Timestamp {
 		return x.DueAt
 	}
 	return nil
+}
+
+func (x *Ticket) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *Ticket) GetBrand() string {
+	if x != nil {
+		return x.Brand
+	}
+	return ""
+}
+
+func (x *Ticket) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
 }
 
 // Person is who asks or who answers.
@@ -1043,7 +1069,7 @@ var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\t\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\t\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1080,7 +1106,12 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x0fsolution_due_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\rsolutionDueAt\x12F\n" +
 	"\x11first_response_at\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampR\x0ffirstResponseAt\x127\n" +
 	"\tsolved_at\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\bsolvedAt\x121\n" +
-	"\x06due_at\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\"@\n" +
+	"\x06due_at\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x1c\n" +
+	"\tcomponent\x18\x1e \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05brand\x18\x1f \x01(\tR\x05brand\x12\x1e\n" +
+	"\n" +
+	"resolution\x18  \x01(\tR\n" +
+	"resolution\"@\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
