@@ -24,6 +24,8 @@ type ticketView struct {
 	Similar []*constatv1.SimilarTicket
 	// Earlier are the latest others of the same requester.
 	Earlier []*constatv1.Ticket
+	// PriorityWhy says why its priority is what it is.
+	PriorityWhy string
 	// AssignedWhy says why the assignee has it; empty: there is no reason to tell.
 	AssignedWhy string
 	// Socket is where its machine is plugged in; nil: not known.
@@ -91,6 +93,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	if page.Earlier, err = c.earlier(v, ticket); err != nil {
 		return err
 	}
+	page.PriorityWhy = v.speech.priorityWhy(ticket)
 	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
 		return err
@@ -108,6 +111,26 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	}
 	page.live = liveOf(fmt.Sprintf("/tickets/%d", ticket.GetNumber()), v.URL.Query().Get("run"))
 	return c.render(w, v, status, "ticket", "tickets", page)
+}
+
+// priorityWhy says in the reader's language what impact and urgency come from.
+func (s *speech) priorityWhy(ticket *constatv1.Ticket) string {
+	impact := s.say("priority.oneMachine")
+	switch {
+	case ticket.GetImpactSet():
+		impact = s.say("priority.byHand")
+	case ticket.GetSharing() > 1:
+		impact = s.count("priority.machines", int(ticket.GetSharing()))
+	}
+	urgency := s.say("priority.byFault")
+	switch {
+	case ticket.GetUrgencySet():
+		urgency = s.say("priority.byHand")
+	case ticket.GetRootCause() == "":
+		urgency = s.say("priority.noFault")
+	}
+	return s.say("priority.why", "Impact", s.word("impact", ticket.GetImpact()), "ImpactWhy", impact,
+		"Urgency", s.word("urgency", ticket.GetUrgency()), "UrgencyWhy", urgency)
 }
 
 // earlierShown is how many other tickets of a requester stand beside one.

@@ -45,7 +45,7 @@ const (
 func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
 	impactWhy, urgencyWhy := "set by a technician", "set by a technician"
 	if t.ImpactSet == 0 {
-		t.Impact, impactWhy = "low", "one machine"
+		t.Impact, impactWhy, t.Sharing = "low", "one machine", 0
 		if t.RootCause != "" {
 			others, err := q.EndpointsSharing(ctx, query.EndpointsSharingParams{
 				RootCause: t.RootCause, Since: store.Millis(now.Add(-sharedWithin)), EndpointID: t.EndpointID, Among: sharedAmong,
@@ -53,6 +53,7 @@ func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time
 			if err != nil {
 				return err
 			}
+			t.Sharing = int32(others) + 1
 			for _, share := range shares {
 				if others+1 >= share.machines {
 					t.Impact = share.impact

@@ -196,6 +196,7 @@ func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
 		AssignmentReason: t.AssignmentReason, PriorityReason: t.PriorityReason, MergedInto: t.MergedInto,
 		DueAt: timestamp(t.DueAt), FirstResponseDueAt: timestamp(t.FirstDueAt), NextResponseDueAt: timestamp(t.NextDueAt), SolutionDueAt: timestamp(t.SolutionDueAt),
 		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt), Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
+		Sharing: t.Sharing, ImpactSet: t.ImpactSet == 1, UrgencySet: t.UrgencySet == 1,
 	}
 }
 
@@ -216,7 +217,7 @@ func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket,
 		UpdatedAt: store.Millis(now), EndpointID: t.EndpointID, MergedInto: t.MergedInto, AssignedBy: t.AssignedBy,
 		FirstDueAt: t.FirstDueAt, NextDueAt: t.NextDueAt, SolutionDueAt: t.SolutionDueAt, AskedAt: t.AskedAt,
 		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
-		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
+		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution, Sharing: t.Sharing,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

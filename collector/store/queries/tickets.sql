@@ -8,9 +8,9 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
-    component, brand, resolution)
+    component, brand, resolution, sharing)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -74,7 +74,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec

@@ -322,6 +322,7 @@ type Ticket struct {
 	Component        string
 	Brand            string
 	Resolution       string
+	Sharing          int32
 }
 
 type TicketEntry struct {

@@ -75,9 +75,9 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
-    component, brand, resolution)
+    component, brand, resolution, sharing)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -126,6 +126,7 @@ type AddTicketParams struct {
 	Component        string
 	Brand            string
 	Resolution       string
+	Sharing          int32
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -174,6 +175,7 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.Component,
 		arg.Brand,
 		arg.Resolution,
+		arg.Sharing,
 	)
 	if err != nil {
 		return 0, err
@@ -296,7 +298,7 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 }
 
 const listDue = `-- name: ListDue :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -369,6 +371,7 @@ func (q *Queries) ListDue(ctx context.Context, assignee string, maxRows int32) (
 			&i.Ticket.Component,
 			&i.Ticket.Brand,
 			&i.Ticket.Resolution,
+			&i.Ticket.Sharing,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -387,7 +390,7 @@ func (q *Queries) ListDue(ctx context.Context, assignee string, maxRows int32) (
 }
 
 const listTickets = `-- name: ListTickets :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 JOIN ticket_words w ON w.number = t.number
@@ -496,6 +499,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 			&i.Ticket.Component,
 			&i.Ticket.Brand,
 			&i.Ticket.Resolution,
+			&i.Ticket.Sharing,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -514,7 +518,7 @@ func (q *Queries) ListTickets(ctx context.Context, arg ListTicketsParams) ([]Lis
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -566,6 +570,7 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.Component,
 		&i.Brand,
 		&i.Resolution,
+		&i.Sharing,
 	)
 	return i, err
 }
@@ -690,7 +695,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -729,6 +734,7 @@ type SaveTicketParams struct {
 	Component        string
 	Brand            string
 	Resolution       string
+	Sharing          int32
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -768,6 +774,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.Component,
 		arg.Brand,
 		arg.Resolution,
+		arg.Sharing,
 	)
 	if err != nil {
 		return 0, err
@@ -785,7 +792,7 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 }
 
 const solvedWith = `-- name: SolvedWith :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -859,6 +866,7 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 			&i.Ticket.Component,
 			&i.Ticket.Brand,
 			&i.Ticket.Resolution,
+			&i.Ticket.Sharing,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -878,7 +886,7 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -929,12 +937,13 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.Component,
 		&i.Brand,
 		&i.Resolution,
+		&i.Sharing,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -985,12 +994,13 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Component,
 		&i.Brand,
 		&i.Resolution,
+		&i.Sharing,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1054,6 +1064,7 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.Component,
 		&i.Ticket.Brand,
 		&i.Ticket.Resolution,
+		&i.Ticket.Sharing,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -1073,7 +1084,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -1133,6 +1144,7 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.Component,
 			&i.Brand,
 			&i.Resolution,
+			&i.Sharing,
 		); err != nil {
 			return nil, err
 		}

@@ -75,7 +75,13 @@ type Ticket struct {
 	Component string `protobuf:"bytes,30,opt,name=component,proto3" json:"component,omitempty"`
 	Brand     string `protobuf:"bytes,31,opt,name=brand,proto3" json:"brand,omitempty"`
 	// What helped, in the words of who solved it.
-	Resolution    string `protobuf:"bytes,32,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	Resolution string `protobuf:"bytes,32,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	// How many machines had the root cause when the impact was derived, its own
+	// included; 0: nobody counted.
+	Sharing int32 `protobuf:"varint,33,opt,name=sharing,proto3" json:"sharing,omitempty"`
+	// A technician set them, and no diagnosis changes them any more.
+	ImpactSet     bool `protobuf:"varint,34,opt,name=impact_set,json=impactSet,proto3" json:"impact_set,omitempty"`
+	UrgencySet    bool `protobuf:"varint,35,opt,name=urgency_set,json=urgencySet,proto3" json:"urgency_set,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -332,6 +338,27 @@ func (x *Ticket) GetResolution() string {
 		return x.Resolution
 	}
 	return ""
+}
+
+func (x *Ticket) GetSharing() int32 {
+	if x != nil {
+		return x.Sharing
+	}
+	return 0
+}
+
+func (x *Ticket) GetImpactSet() bool {
+	if x != nil {
+		return x.ImpactSet
+	}
+	return false
+}
+
+func (x *Ticket) GetUrgencySet() bool {
+	if x != nil {
+		return x.UrgencySet
+	}
+	return false
 }
 
 // Person is who asks or who answers.
@@ -1069,7 +1096,8 @@ var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\t\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
+	"\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1111,7 +1139,12 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x05brand\x18\x1f \x01(\tR\x05brand\x12\x1e\n" +
 	"\n" +
 	"resolution\x18  \x01(\tR\n" +
-	"resolution\"@\n" +
+	"resolution\x12\x18\n" +
+	"\asharing\x18! \x01(\x05R\asharing\x12\x1d\n" +
+	"\n" +
+	"impact_set\x18\" \x01(\bR\timpactSet\x12\x1f\n" +
+	"\vurgency_set\x18# \x01(\bR\n" +
+	"urgencySet\"@\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
