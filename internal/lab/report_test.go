@@ -173,7 +173,8 @@ func report(seed string, live, list, plainly statistics, devices [3]statistics, 
 	say("Switches, routers, firewalls and controllers composed in the MIBs' terms, and recordings of real ones where they lie")
 	say("beside the repository, are played by snmpsim; the collector's own watch reads them over SNMPv2c and SNMPv3, as often")
 	say("as in life, takes in their traps and syslog, and judges. Around the fault its kind, its ports, its names and what is odd")
-	say("about it are drawn. The time is what reading and judging take once it is a device's turn: it comes each minute for")
+	say("about it are drawn. Where a fault shows at both ends of a cable only, the computer at the port is a composed one of")
+	say("the catalog's cases, whose ticket comes to the real desk. The time is what reading and judging take once it is a device's turn: it comes each minute for")
 	say("states, every five minutes for counters, and at once after a trap or a line of syslog.\n")
 	d := devices[0]
 	say("Faults of network devices injected live: %d distinct, in %d worlds of one and %d of two; %d healthy. Named after %.1f s (median), %.1f s (95th percentile).\n",
