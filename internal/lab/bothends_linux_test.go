@@ -180,6 +180,7 @@ func (c *cable) colleagues(n int) {
 // on the wire, snmpsim its management, and a real collector asks both. One switch
 // after the other is put at the cable's end, each with a trouble of its own.
 func TestBothEnds(t *testing.T) {
+	t.Parallel()
 	c := newCable(t)
 	for i, row := range bothEndsRows {
 		c.manages(i, row)

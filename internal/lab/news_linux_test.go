@@ -14,6 +14,7 @@ import (
 // Then the switch gives its port up: it tells so by a trap, is asked soon, and the
 // ticket is judged again and says why, with the event of the device beside it.
 func TestNewsOfThePort(t *testing.T) {
+	t.Parallel()
 	_, err := exec.LookPath("snmptrap")
 	Need(t, "snmptrap (package snmp)", err == nil)
 	const traps = "127.0.0.1:1162"
