@@ -254,6 +254,12 @@ func writeEvents(w io.Writer, events []*constatv1.GearEvent) {
 	_ = t.Flush()
 }
 
+// knownBy says how a port is known.
+var knownBy = map[string]string{
+	"lldp": "heard by the machine over LLDP", "cdp": "heard by the machine over CDP", "forwarding": "seen by the switch", "dot1x": "signed on there (802.1X)",
+	"dhcpSnooping": "given an address there (DHCP)", "wireless": "by wireless",
+}
+
 func writeStation(w io.Writer, m proto.Message) {
 	a := m.(*constatv1.FindStationResponse).GetAttachment()
 	if a == nil {
@@ -264,10 +270,10 @@ func writeStation(w io.Writer, m proto.Message) {
 	if a.GetPort() == nil {
 		port = "an unknown port"
 	}
-	fmt.Fprintf(w, "%s of %s, by %s, seen %s\n", port, a.GetGearName(), a.GetEvidence(), localTime(a.GetSeenAt()))
+	fmt.Fprintf(w, "%s of %s, %s, %s\n", port, a.GetGearName(), cmp.Or(knownBy[a.GetEvidence()], a.GetEvidence()), localTime(a.GetSeenAt()))
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(w, "  %-10s %s\n", name, value)
+			fmt.Fprintf(w, "  %-12s %s\n", name, value)
 		}
 	}
 	if a.GetVia() != "" {
@@ -281,17 +287,28 @@ func writeStation(w io.Writer, m proto.Message) {
 	if a.Since != nil {
 		line("there since", localTime(a.GetSince()))
 	}
-	if a.GetStations() > 1 {
-		line("stations", fmt.Sprintf("%d at this port", a.GetStations()))
+	switch n := a.GetStations(); {
+	case n > 2 && a.GetVia() == "":
+		line("stations", fmt.Sprintf("%d at this port: behind it is a switch or hub that nobody manages, or virtual machines", n))
+	case n > 1:
+		line("stations", fmt.Sprintf("%d at this port", n))
 	}
 	if a.Current != nil && !a.GetCurrent() {
 		line("now", "not seen any more; this is the last known port")
 	}
 	if p := a.GetPort(); p != nil {
 		state := p.GetOperStatus()
-		if p.GetErrDisableCause() != "" {
+		switch {
+		case p.GetErrDisableCause() != "":
 			state += ", err-disabled by " + p.GetErrDisableCause()
+		case p.GetAdminStatus() == "down":
+			state += ", shut by somebody"
+		case p.GetDot1XState() == "failed":
+			state += ", 802.1X refused"
 		}
 		line("port is", state)
+		if p.GetAlias() != "" {
+			line("described", p.GetAlias())
+		}
 	}
 }
