@@ -114,7 +114,7 @@ var printingRows = []machineRow{
 		o.awaitAnnounced(d)
 		o.print("copier")
 	}),
-	beyond("nothing tells where the printer is now", printing("printer-ip-changed", "the printer got another address, and does not say so", func(o *premises) {
+	beyond("nothing tells where the printer is now, so that it is probably off, and may have moved", printing("printer-ip-changed", "the printer got another address, and does not say so", func(o *premises) {
 		before := o.device.Address
 		o.device.Move(lanAddress(60 + o.draw.IntN(20)))
 		o.t.Cleanup(func() { o.device.Move(before) })
