@@ -54,6 +54,8 @@ func NewDevice(t testing.TB, w *World, host, address, maker, model string, optio
 	})
 	w.IP(host, "link set lo up", "addr add fd99::1/128 dev lo nodad", "link add eth0 type veth peer name "+host+" netns "+w.Namespace(Switch))
 	w.IP(Switch, "link set "+host+" master br0 up")
+	// As devices do that take an address, it tells its neighbours (RFC 5227 2.3).
+	w.Run(host, "sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1")
 	d.Move(address)
 	return d
 }
