@@ -96,10 +96,10 @@ var faultRecipes = []recipe{
 		s.nameServers(append([]netip.Addr{s.nobody()}, s.dnsAddresses...)...)
 	}},
 	{"net-hosts-override", "the hosts file sends a site elsewhere", direct | with4, func(s *scene) {
-		s.hosts("198.51.100.9 " + s.names[s.draw.IntN(3)])
+		s.hosts("198.51.100.9 " + s.names[s.wellSite()])
 	}},
 	{"net-hosts-override", "the hosts file sends a site to this computer", direct | with4, func(s *scene) {
-		s.hosts("# tests of last year", "127.0.0.1 "+s.names[s.draw.IntN(3)])
+		s.hosts("# tests of last year", "127.0.0.1 "+s.names[s.wellSite()])
 	}},
 	{"net-upstream-outage", "the gateway drops what it should forward", direct, func(s *scene) {
 		s.Filter(Gateway, "inet", "filter", "forward", "drop")

@@ -169,7 +169,7 @@ var wayRecipes = []recipe{
 		s.Filter(PC, "inet", "filter", "output", "oif lo accept", "ct state established accept", "meta l4proto { icmp, icmpv6 } accept", "udp dport 53 accept", "tcp dport 53 accept", "counter drop")
 	}},
 	{"net-hosts-override", "the hosts file has a site in capitals, with a Windows line end", direct | with4, func(s *scene) {
-		s.hosts("198.51.100.9\t" + strings.ToUpper(s.names[s.draw.IntN(3)]) + "\r")
+		s.hosts("198.51.100.9\t" + strings.ToUpper(s.names[s.wellSite()]) + "\r")
 	}},
 	{"net-vpn-gateway-unreachable", "the way to the VPN's machine drops its port", remote, func(s *scene) {
 		var rules []string

@@ -35,6 +35,9 @@ type scene struct {
 	proxy net.Listener
 	// nameConns are the sockets of a name server of our own.
 	nameConns []net.PacketConn
+	// ready: the scene stands. harmed are the sites that were changed since.
+	ready  bool
+	harmed [siteCount]bool
 }
 
 // The sites of a scene: three of different owners, and the organisation's own.
@@ -143,7 +146,20 @@ func newScene(t *testing.T, around surroundings, draw *rand.Rand) *scene {
 	if !s.warm {
 		s.IP(PC, "neigh flush all")
 	}
+	s.ready = true
 	return s
+}
+
+// wellSite is one of the public sites that nothing is wrong with so far: two
+// faults at one site would be one.
+func (s *scene) wellSite() int {
+	site := s.draw.IntN(3)
+	for range 2 {
+		if s.harmed[site] {
+			site = (site + 1) % 3
+		}
+	}
+	return site
 }
 
 func texts(addresses []netip.Addr) (list []string) {
@@ -198,6 +214,7 @@ func (s *scene) servePage(adorn func(http.ResponseWriter)) {
 // replace serves a site with another certificate, or another page.
 func (s *scene) replace(site int, certificate tls.Certificate, page ...http.Handler) {
 	s.closeSite(site)
+	s.harmed[site] = s.ready
 	if page == nil {
 		page = []http.Handler{Page(http.StatusOK, "hello")}
 	}
