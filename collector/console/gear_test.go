@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -180,5 +181,29 @@ func TestGearPages(t *testing.T) {
 	page = lea.wants(lea.get("/tickets/2"), http.StatusOK, "sw-floor-2 Gi1/0/4", "virtual adapter, no speed of its own", "The port is well")
 	if strings.Contains(page.body, "10 Gbit/s") {
 		t.Error("a speed of software is told as one of a cable")
+	}
+}
+
+// TestDockGoesFromHandToHand: two machines that report the same network adapter
+// are not both at its port.
+func TestDockGoesFromHandToHand(t *testing.T) {
+	b := newBench(t)
+	b.switchWith("Gi1/0/5")
+	first, mine := b.machineAsks("compta-07", "Claire", "x", "internet", dnsDiagnosis)
+	second, theirs := b.machineAsks("compta-08", "Paul", "y", "internet", dnsDiagnosis)
+	lea := b.as("lea")
+	page := func(number int32) string {
+		return lea.wants(lea.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, "Plugged in at").body
+	}
+	b.pluggedIn(first, "GigabitEthernet1/0/5")
+	if strings.Contains(page(mine), "has been with") {
+		t.Error("an adapter that nobody else has is called lent")
+	}
+	b.pluggedIn(second, "GigabitEthernet1/0/5")
+	if p := page(mine); !strings.Contains(p, "has been with") || !strings.Contains(p, "not there now") {
+		t.Errorf("the first still has the second's adapter: %s", p)
+	}
+	if strings.Contains(page(theirs), "has been with") {
+		t.Error("the holder is told that it has lent its adapter")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -194,6 +195,10 @@ type Socket struct {
 	ReadAt *timestamppb.Timestamp
 	// State is the device's.
 	State string
+	// LentTo is the machine that has reported the network adapter since, as with a
+	// dock that several use; empty: none has.
+	LentTo string
+	LentAt *timestamppb.Timestamp
 }
 
 // Socket tells where an endpoint is plugged in and how both ends are; nil when
@@ -261,16 +266,22 @@ type sighting struct {
 // anything there, so the last known stays.
 func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint, n *constatv1.Network, at time.Time) (*Socket, error) {
 	who := &whose{hostname: endpoint.Hostname}
-	wired := map[string]*constatv1.Link{}
-	for _, l := range n.GetLinks() {
-		// A container's link has a cable of software; those of a host to its own
-		// containers hang on a bridge.
-		if l.GetKind() == "ethernet" && (l.Physical == nil || l.GetPhysical()) || l.GetKind() == "veth" && l.GetMaster() == "" {
-			wired[l.GetName()] = l
-			if mac := parseMAC(l.GetMac()); mac != "" {
-				who.macs = append(who.macs, mac)
-			}
+	wired := wired(n)
+	var lent *query.MacHolderRow
+	for _, name := range slices.Sorted(maps.Keys(wired)) {
+		mac := parseMAC(wired[name].GetMac())
+		if mac == "" {
+			continue
 		}
+		holder, err := q.MacHolder(ctx, mac)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, err
+		}
+		if err == nil && holder.EndpointID != endpoint.ID {
+			lent = &holder // whoever reported it last has it: a dock goes from hand to hand
+			continue
+		}
+		who.macs = append(who.macs, mac)
 	}
 	heard, link, current, err := heardBy(ctx, q, n, wired, at)
 	if err != nil || current && heard == nil {
@@ -306,6 +317,11 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 		return nil, err
 	}
 	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State}
+	if lent != nil && store.Time(lent.SeenAt).After(heard.at) {
+		socket.LentTo, socket.LentAt = lent.Hostname, timestamp(lent.SeenAt)
+		no := false
+		socket.Current = &no
+	}
 	for _, neighbour := range heard.gear.GetNeighbours() {
 		if heard.attachment.GetPort() != nil && neighbour.LocalIfIndex != nil && neighbour.GetLocalIfIndex() == heard.attachment.Port.GetIfIndex() {
 			socket.Neighbours = append(socket.Neighbours, neighbour)

@@ -351,6 +351,9 @@ func (in *intake) compare(ctx context.Context, group string, oldHash, newHash []
 		if err := in.locate(ctx, after.GetNetwork()); err != nil {
 			return err
 		}
+		if err := in.hold(ctx, after.GetNetwork()); err != nil {
+			return err
+		}
 	}
 	if len(oldHash) == 0 {
 		return nil

@@ -57,6 +57,30 @@ func (in *intake) locate(ctx context.Context, n *constatv1.Network) error {
 	return in.q.PutPlace(ctx, place)
 }
 
+// hold notes which wired addresses an endpoint has now.
+func (in *intake) hold(ctx context.Context, n *constatv1.Network) error {
+	for _, l := range wired(n) {
+		if mac := parseMAC(l.GetMac()); mac != "" {
+			if err := in.q.PutMac(ctx, mac, in.endpoint, store.Millis(in.desk.now())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wired are an endpoint's links with a cable, by name. A container's has one of
+// software; those of a host to its own containers hang on a bridge.
+func wired(n *constatv1.Network) map[string]*constatv1.Link {
+	links := map[string]*constatv1.Link{}
+	for _, l := range n.GetLinks() {
+		if l.GetKind() == "ethernet" && (l.Physical == nil || l.GetPhysical()) || l.GetKind() == "veth" && l.GetMaster() == "" {
+			links[l.GetName()] = l
+		}
+	}
+	return links
+}
+
 // subnet is the prefix of the first address that others can reach, of IPv4
 // where there is one; empty when there is none.
 func subnet(addresses []*constatv1.Address) string {

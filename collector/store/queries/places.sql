@@ -65,3 +65,13 @@ SELECT t.number, t.endpoint_id, d.content FROM tickets t
 JOIN diagnoses d ON d.endpoint_id = t.endpoint_id AND d.id = t.diagnosis_id
 WHERE t.status IN ('new', 'open', 'pending') AND t.endpoint_id <> '' AND t.diagnosed_at >= sqlc.arg(lately)
 ORDER BY t.number DESC LIMIT sqlc.arg(max_rows);
+
+-- name: PutMac :exec
+INSERT INTO endpoint_macs (mac, endpoint_id, seen_at) VALUES ($1, $2, $3)
+ON CONFLICT (mac, endpoint_id) DO UPDATE SET seen_at = excluded.seen_at;
+
+-- name: MacHolder :one
+-- Who reported an address last, and under which name.
+SELECT m.endpoint_id, m.seen_at, COALESCE(e.hostname, '') AS hostname
+FROM endpoint_macs m LEFT JOIN endpoints e ON e.id = m.endpoint_id
+WHERE m.mac = $1 ORDER BY m.seen_at DESC, m.endpoint_id DESC LIMIT 1;

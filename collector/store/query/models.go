@@ -97,6 +97,12 @@ type EndpointFinding struct {
 	SeenAt     int64
 }
 
+type EndpointMac struct {
+	Mac        string
+	EndpointID string
+	SeenAt     int64
+}
+
 type EndpointPlace struct {
 	EndpointID string
 	Subnet     string

@@ -89,6 +89,26 @@ func (q *Queries) GearReadSince(ctx context.Context, takenAt int64) (int64, erro
 	return count, err
 }
 
+const macHolder = `-- name: MacHolder :one
+SELECT m.endpoint_id, m.seen_at, COALESCE(e.hostname, '') AS hostname
+FROM endpoint_macs m LEFT JOIN endpoints e ON e.id = m.endpoint_id
+WHERE m.mac = $1 ORDER BY m.seen_at DESC, m.endpoint_id DESC LIMIT 1
+`
+
+type MacHolderRow struct {
+	EndpointID string
+	SeenAt     int64
+	Hostname   string
+}
+
+// Who reported an address last, and under which name.
+func (q *Queries) MacHolder(ctx context.Context, mac string) (MacHolderRow, error) {
+	row := q.db.QueryRowContext(ctx, macHolder, mac)
+	var i MacHolderRow
+	err := row.Scan(&i.EndpointID, &i.SeenAt, &i.Hostname)
+	return i, err
+}
+
 const openJudged = `-- name: OpenJudged :many
 SELECT t.number, t.endpoint_id, d.content FROM tickets t
 JOIN diagnoses d ON d.endpoint_id = t.endpoint_id AND d.id = t.diagnosis_id
@@ -255,6 +275,16 @@ func (q *Queries) PutFinding(ctx context.Context, arg PutFindingParams) error {
 		arg.Since,
 		arg.SeenAt,
 	)
+	return err
+}
+
+const putMac = `-- name: PutMac :exec
+INSERT INTO endpoint_macs (mac, endpoint_id, seen_at) VALUES ($1, $2, $3)
+ON CONFLICT (mac, endpoint_id) DO UPDATE SET seen_at = excluded.seen_at
+`
+
+func (q *Queries) PutMac(ctx context.Context, mac string, endpointID string, seenAt int64) error {
+	_, err := q.db.ExecContext(ctx, putMac, mac, endpointID, seenAt)
 	return err
 }
 
