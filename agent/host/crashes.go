@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/agent/journal"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -28,6 +29,7 @@ type crashLog struct {
 	oom      []*constatv1.OutOfMemoryKill
 	system   []*constatv1.SystemCrash
 	refusals []*constatv1.Refusal
+	failures []*constatv1.LaunchFailure
 }
 
 // kernel adds what the kernel's log tells of programs and the whole machine.
@@ -51,6 +53,34 @@ func (l *crashLog) kernel(events []kernelEvent) {
 	}
 }
 
+// launch adds programs that could not start: those that were not let are
+// refusals.
+func (l *crashLog) launch(failures []journal.Failure) {
+	for _, f := range failures {
+		at := timestamppb.New(f.At)
+		if f.Kind == "permission" || f.Kind == "noexec" {
+			l.refusals = append(l.refusals, &constatv1.Refusal{Program: filled(f.Program), By: set(f.Kind), At: at})
+			continue
+		}
+		l.failures = append(l.failures, &constatv1.LaunchFailure{Program: filled(f.Program), Kind: set(f.Kind), Detail: filled(f.Detail), At: at})
+	}
+}
+
+// parseLaunchFailures reads the lines of the verb "launch-failures".
+func parseLaunchFailures(lines []byte) []journal.Failure {
+	var list []journal.Failure
+	for line := range bytes.Lines(lines) {
+		parts := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
+		if len(parts) != 4 || parts[1] == "" || len(list) == maxCrashes {
+			continue
+		}
+		if seconds, err := strconv.ParseInt(parts[0], 10, 64); err == nil && seconds > 0 && seconds < 1<<37 {
+			list = append(list, journal.Failure{At: time.Unix(seconds, 0), Kind: parts[1], Program: parts[2], Detail: parts[3]})
+		}
+	}
+	return list
+}
+
 // fill puts what was gathered into the message: newest first, nothing older
 // than maxCrashAge, each event once, at most maxCrashes of a kind.
 func (l *crashLog) fill(c *constatv1.Crashes, now time.Time) {
@@ -58,6 +88,7 @@ func (l *crashLog) fill(c *constatv1.Crashes, now time.Time) {
 	c.OomKills = latest(l.oom, now)
 	c.System = latest(l.system, now)
 	c.Refusals = latest(l.refusals, now)
+	c.LaunchFailures = latest(l.failures, now)
 	// A crash is in the kernel's log and in the dump that was made of it.
 	slices.SortStableFunc(c.Programs, newestFirst)
 	merged := c.Programs[:0]

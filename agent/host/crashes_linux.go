@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,11 +18,12 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/agent/journal"
 	constatv1 "constat/proto/constat/v1"
 )
 
 func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("kernel log, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore, /var/log/wtmp")
+	o := observed("kernel log, systemd's journal, /var/lib/systemd/coredump, /var/crash, /sys/fs/pstore, /var/log/wtmp")
 	c := &constatv1.Crashes{}
 	var l crashLog
 	events, err := r.kernelLog(ctx)
@@ -63,9 +65,29 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	} else {
 		l.losePower(brokenOff(content))
 	}
+	if failures, err := launchFailures(ctx, r); err != nil {
+		err = fmt.Errorf("systemd's journal, where programs say why they can't start: %w", err)
+		gap(o, "launch_failures", err)
+		gap(o, "refusals", err)
+	} else {
+		l.launch(failures)
+	}
 	l.fill(c, time.Now())
-	gap(o, "launch_failures", fmt.Errorf("the system does not note why a program did not start: %w", errors.ErrUnsupported))
 	return c, o
+}
+
+// launchFailures reads what systemd's journal tells of programs that could not
+// start, by the process that holds the rights.
+func launchFailures(ctx context.Context, r *reader) ([]journal.Failure, error) {
+	if r.Root != "" {
+		directories := slices.Clone(journal.Directories)
+		for i, directory := range directories {
+			directories[i] = r.path(directory)
+		}
+		return journal.Failures(directories, time.Now())
+	}
+	lines, err := r.ask(ctx, "launch-failures", "")
+	return parseLaunchFailures(lines), err
 }
 
 // coredumpSignal is the signal that systemd-coredump(8) notes beside a dump, for

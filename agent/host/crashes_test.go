@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
@@ -163,4 +165,34 @@ func TestBrokenOff(t *testing.T) {
 	if len(l.system) != 2 || !l.system[1].GetAt().AsTime().Equal(day(5)) {
 		t.Errorf("with a panic before one of two: %v", l.system)
 	}
+}
+
+func TestLaunchFailures(t *testing.T) {
+	now := time.Unix(1795000000, 0)
+	var l crashLog
+	l.launch(parseLaunchFailures([]byte("1794999000\tmissingLibrary\tscan\tlibusb-0.1.so.4\n1794999900\tportInUse\t\t80\n" +
+		"1794999800\tpermission\tfiles\t\n1790000000\tincompatible\told\t\nx\ty\n1794999900\t\t\t\n-1\tportInUse\ta\tb\n")))
+	var c constatv1.Crashes
+	l.fill(&c, now)
+	want := &constatv1.Crashes{
+		LaunchFailures: []*constatv1.LaunchFailure{
+			{Kind: set("portInUse"), Detail: set("80"), At: timestamppb.New(now.Add(-100 * time.Second))},
+			{Program: set("scan"), Kind: set("missingLibrary"), Detail: set("libusb-0.1.so.4"), At: timestamppb.New(now.Add(-1000 * time.Second))},
+		},
+		Refusals: []*constatv1.Refusal{{Program: set("files"), By: set("permission"), At: timestamppb.New(now.Add(-200 * time.Second))}},
+	}
+	if diff := cmp.Diff(want, &c, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzLaunchFailures(f *testing.F) {
+	f.Add([]byte("1794999000\tmissingLibrary\tscan\tlibusb-0.1.so.4\n"))
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		for _, one := range parseLaunchFailures(lines) {
+			if one.Kind == "" || one.At.Unix() <= 0 {
+				t.Errorf("%v", one)
+			}
+		}
+	})
 }

@@ -34,6 +34,7 @@ var verbs = map[string]verb{
 	"kerberos-refusals": kerberosRefusals,
 	"kernel-log":        readKernelLog,
 	"last-words":        listLastWords,
+	"launch-failures":   launchFailures,
 	"lldp":              hearNeighbours,
 	"owners":            findOwners,
 	"neighbour":         confirmNeighbour,
@@ -150,7 +151,7 @@ func Split(ctx context.Context, dir string, need Need) (*Client, string, error) 
 // ahead are the verbs that take no argument and only read. The others that a look
 // without probes asks for it asks where there is one of these files.
 var (
-	ahead    = []string{"smbios", "filter", "kernel-log", "last-words"}
+	ahead    = []string{"smbios", "filter", "kernel-log", "last-words", "launch-failures"}
 	subjects = map[string]string{
 		"nvme-health":       "/sys/block/nvme*",
 		"smart":             "/sys/block/sd*",

@@ -12,9 +12,7 @@ import (
 var notInOffice = map[string]string{
 	// Facts that the agent does not read on Linux, or not without what is missing here.
 	"audio-muted": noSession, "audio-wrong-default": noSession, "media-permission-denied": noSession, "sw-addin-fault": notRead,
-	"sw-config-corrupt": notRead, "sw-instance-lock": notRead, "sw-missing-library": notRead, "sw-permission-denied": notRead,
-	"sw-security-blocked": notRead, "sw-incompatible": notRead, "sw-install-damaged": notRead, "sw-licence-expired": notRead,
-	"sw-port-in-use": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
+	"sw-install-damaged": notRead, "sw-licence-expired": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
 	"printer-false-offline-snmp": windows, "printer-server-policy": windows, "os-kerberos-skew": noDomain, "os-dc-unreachable": noDomain,
 	"os-domain-trust-broken": noDomain,
 	// What would touch the system that the lab runs on.
@@ -46,7 +44,7 @@ func TestOfficeCoverage(t *testing.T) {
 		t.Fatal(err)
 	}
 	live, traces := map[string]bool{}, map[string]bool{}
-	for _, r := range slices.Concat(printingRows, hostRows, replayedRows, doubleRows) {
+	for _, r := range slices.Concat(printingRows, hostRows, programRows, replayedRows, doubleRows) {
 		for _, id := range r.faults() {
 			if r.replayed {
 				traces[id] = true

@@ -158,7 +158,7 @@ func (r machineRow) faults() []string {
 func TestLabOffice(t *testing.T) {
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	only, whole := os.Getenv("FAULT"), os.Getenv("CONSTAT_LAB") == "whole"
-	rows := selectRows(slices.Concat(printingRows, hostRows, replayedRows, doubleRows), only, whole)
+	rows := selectRows(slices.Concat(printingRows, hostRows, programRows, replayedRows, doubleRows), only, whole)
 	if len(rows) == 0 && only != "os-startup-bloat" {
 		t.Skipf("FAULT=%s has no row in this part of the lab", only)
 	}

@@ -842,14 +842,19 @@ func (x *Refusal) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// LaunchFailure is a program that could not start.
+// LaunchFailure is a program that could not start, or ended at once, within the
+// last two days. Source on Linux: systemd's journal, by a fixed list of messages
+// of which only the class and names are kept. Programs that were not let are
+// refusals.
 type LaunchFailure struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Program *string                `protobuf:"bytes,1,opt,name=program,proto3,oneof" json:"program,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name; unset where the journal does not tell.
+	Program *string `protobuf:"bytes,1,opt,name=program,proto3,oneof" json:"program,omitempty"`
 	// missingLibrary | configCorrupt | instanceLock | portInUse | incompatible |
 	// licence.
 	Kind *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
-	// Library, port or configuration's base name.
+	// Library, port, or base name of a configuration or lock of the system's; never
+	// a user's file.
 	Detail        *string                `protobuf:"bytes,3,opt,name=detail,proto3,oneof" json:"detail,omitempty"`
 	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3,oneof" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
