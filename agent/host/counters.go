@@ -14,5 +14,9 @@ func readCounters(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obs
 	if err != nil {
 		return nil, failed(counterSource, err)
 	}
-	return c, observed(counterSource)
+	o := observed(counterSource)
+	if c.Gateways, err = gatewayStates(ctx); err != nil {
+		gap(o, "gateways", err)
+	}
+	return c, o
 }

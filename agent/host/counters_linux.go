@@ -1,10 +1,15 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"golang.org/x/sys/unix"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -39,4 +44,70 @@ func linkCounters(ctx context.Context) (*constatv1.Counters, error) {
 	}
 	slices.SortFunc(c.Links, func(a, b *constatv1.LinkCounters) int { return strings.Compare(a.GetLink(), b.GetLink()) })
 	return c, nil
+}
+
+// gatewayStates reads what the neighbour table has of the gateways.
+func gatewayStates(ctx context.Context) ([]*constatv1.GatewayState, error) {
+	conn, err := dialRoute(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	links, err := conn.Link.List()
+	if err != nil {
+		return nil, fmt.Errorf("rtnetlink: %w", err)
+	}
+	names := map[uint32]string{}
+	for _, l := range links {
+		names[l.Index] = l.Attributes.Name
+	}
+	routes, err := conn.Route.List()
+	if err != nil {
+		return nil, fmt.Errorf("rtnetlink: %w", err)
+	}
+	neighbours, err := conn.Neigh.List()
+	if err != nil {
+		return nil, fmt.Errorf("rtnetlink: %w", err)
+	}
+	return statesOf(wideRoutes(routes, names, nil), names, neighbours), nil
+}
+
+// neighbourWords are the states of an entry by the kernel's bits
+// (linux/neighbour.h).
+var neighbourWords = []struct {
+	bit  uint16
+	word string
+}{
+	{unix.NUD_REACHABLE, "reachable"}, {unix.NUD_STALE, "stale"}, {unix.NUD_DELAY, "delay"}, {unix.NUD_PROBE, "probe"},
+	{unix.NUD_FAILED, "failed"}, {unix.NUD_INCOMPLETE, "incomplete"}, {unix.NUD_PERMANENT, "permanent"}, {unix.NUD_NOARP, "noArp"},
+}
+
+// statesOf are the states of the routes' gateways, each once.
+func statesOf(routes []*constatv1.Route, names map[uint32]string, neighbours []rtnetlink.NeighMessage) (list []*constatv1.GatewayState) {
+	for _, route := range routes {
+		gateway := net.ParseIP(route.GetGateway())
+		if gateway == nil || slices.ContainsFunc(list, func(g *constatv1.GatewayState) bool {
+			return g.GetLink() == route.GetLink() && g.GetAddress() == route.GetGateway()
+		}) {
+			continue
+		}
+		g := &constatv1.GatewayState{Link: route.Link, Address: route.Gateway, State: set("none")}
+		for index, name := range names {
+			e := neighbour(neighbours, index, gateway)
+			if name != route.GetLink() || e == nil {
+				continue
+			}
+			g.State = nil // an entry in a state without a word
+			for _, w := range neighbourWords {
+				if g.State == nil && e.State&w.bit != 0 {
+					g.State = set(w.word)
+				}
+			}
+		}
+		list = append(list, g)
+	}
+	slices.SortFunc(list, func(a, b *constatv1.GatewayState) int {
+		return cmp.Or(strings.Compare(a.GetLink(), b.GetLink()), strings.Compare(a.GetAddress(), b.GetAddress()))
+	})
+	return list
 }

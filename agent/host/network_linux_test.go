@@ -110,6 +110,27 @@ func TestNeighbourState(t *testing.T) {
 	}
 }
 
+func TestGatewayStates(t *testing.T) {
+	names := map[uint32]string{2: "eth0", 3: "wlan0"}
+	route := func(link, gateway string) *constatv1.Route { return &constatv1.Route{Link: &link, Gateway: filled(gateway)} }
+	entry := func(index uint32, ip string, state uint16) rtnetlink.NeighMessage {
+		return rtnetlink.NeighMessage{Index: index, State: state, Attributes: &rtnetlink.NeighAttributes{Address: net.ParseIP(ip)}}
+	}
+	got := statesOf([]*constatv1.Route{
+		route("wlan0", "192.0.2.1"), route("eth0", "fe80::1"), route("eth0", "192.0.2.1"), route("eth0", "192.0.2.1"), route("eth0", "192.0.2.7"), route("wg0", ""), route("eth0", "192.0.2.9"),
+	}, names, []rtnetlink.NeighMessage{
+		entry(2, "192.0.2.1", unix.NUD_STALE), entry(3, "192.0.2.1", unix.NUD_FAILED), entry(2, "fe80::1", unix.NUD_REACHABLE), entry(2, "192.0.2.9", 0),
+	})
+	var words []string
+	for _, g := range got {
+		words = append(words, fmt.Sprint(g.GetLink(), " ", g.GetAddress(), " ", g.GetState()))
+	}
+	want := []string{"eth0 192.0.2.1 stale", "eth0 192.0.2.7 none", "eth0 192.0.2.9 ", "eth0 fe80::1 reachable", "wlan0 192.0.2.1 failed"}
+	if !slices.Equal(words, want) || got[2].State != nil {
+		t.Errorf("%q, want %q", words, want)
+	}
+}
+
 func TestCountersOfLoopback(t *testing.T) {
 	m, o := readCounters(t.Context(), nil)
 	c, ok := m.(*constatv1.Counters)

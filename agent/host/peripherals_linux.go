@@ -57,7 +57,7 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	readBluetooth(ctx, r, p, o)
 	readAudio(ctx, r, b.usb, b.functions, p, o)
 	readCameras(ctx, r, b.inputs, p, o)
-	gap(o, "absent", errNotRead)
+	gap(o, "absent", fmt.Errorf("what was here before is remembered by the agent's service, which has not run here: %w", errors.ErrUnsupported))
 	return p, o
 }
 

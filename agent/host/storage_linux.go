@@ -144,6 +144,9 @@ func disk(r *reader, name string) *constatv1.Disk {
 	if target, err := r.link(dir); err == nil {
 		d.Bus = set(busOf(target))
 	}
+	if d.GetBus() == "virtual" {
+		d.Rotational = nil // the driver's default, and no word of the disk behind it
+	}
 	switch strings.TrimSpace(d.GetVendor()) {
 	case "ATA": // the SCSI layer's word for any SATA disk, not a maker
 		d.Vendor = nil

@@ -29,8 +29,8 @@ func (s *sheet) network() {
 		s.row("Links", "Liaisons", s.count(unused, "virtual link not in use", "virtual links not in use", "liaison virtuelle inutilisée", "liaisons virtuelles inutilisées"))
 	}
 	for _, r := range n.GetRoutes() {
-		s.row("Way out", "Sortie", r.GetDestination()+s.say(" by ", " par ")+cmp.Or(r.GetGateway(), s.say("the link itself", "la liaison même")), r.GetLink(),
-			named(s.say("metric", "métrique"), plain(r.Metric)), r.GetOrigin())
+		s.row("Way out", "Sortie", s.everywhere(r.GetDestination())+s.say(" by ", " par ")+cmp.Or(r.GetGateway(), s.say("the link itself", "la liaison même")), r.GetLink(),
+			named(s.say("metric", "métrique"), plain(r.Metric)), s.word(r.GetOrigin()))
 	}
 	for _, r := range n.GetResolvers() {
 		s.row("Name servers", "Serveurs de noms", r.GetAddress(), r.GetLink(), s.is(r.Stub, "this computer's own relay", "relais de cet ordinateur", "", ""),
@@ -44,7 +44,8 @@ func (s *sheet) network() {
 		s.row("VPN", "VPN", v.GetName(), v.GetKind(), s.word(v.GetState()), v.GetGateway(), s.word(v.GetFailure()))
 	}
 	if f := n.GetFirewall(); f != nil {
-		s.row("Firewall", "Pare-feu", f.GetKind(), s.is(f.Enabled, "on", "actif", "off", "inactif"), named(s.say("outgoing packets", "paquets sortants"), f.GetOutgoingPolicy()))
+		s.row("Firewall", "Pare-feu", f.GetKind(), s.is(f.Enabled, "on", "actif", "off", "inactif"), named(s.say("kept by", "tenu par"), f.GetManager()),
+			unless(f.Enabled != nil && !*f.Enabled, named(s.say("outgoing packets", "paquets sortants"), s.word(f.GetOutgoingPolicy()))))
 	}
 	some(s, "Hosts file", "Fichier hosts", n.GetHostsOverrides(), 5, func(h *constatv1.HostsEntry) []string { return []string{h.GetName() + " → " + h.GetAddress()} })
 	for _, x := range n.GetNeighbours() {
@@ -97,7 +98,7 @@ func (s *sheet) probes() {
 	p := s.snapshot.GetProbes()
 	took := func(ms *float64, result string) string { return unless(result != "ok", s.measure(ms, 1, "ms")) }
 	for _, g := range p.GetGateways() {
-		s.row("Gateway", "Passerelle", g.GetAddress()+s.colon()+s.word(g.GetNeighbour()), named("ping", cmp.Or(s.measure(g.PingMs, 1, "ms"), s.word(g.GetPing()))))
+		s.row("Gateway", "Passerelle", g.GetAddress()+s.colon()+s.word(g.GetNeighbour()), named("ping", cmp.Or(s.measure(g.PingMs, 1, "ms"), s.instead(g.GetPing(), "denied", "not allowed to this account", "non permis à ce compte"))))
 	}
 	for _, d := range p.GetDns() {
 		if d.GetNonexistentName() {
@@ -108,7 +109,7 @@ func (s *sheet) probes() {
 		}
 		answer := s.word(d.GetResult())
 		if d.GetResult() == "ok" {
-			answer = unless(d.GetRcode() == "noerror", d.GetRcode())
+			answer = unless(d.GetRcode() == "noerror", s.word(d.GetRcode()))
 		}
 		s.row("Name servers", "Serveurs de noms", strings.TrimSpace(d.GetServer()+s.colon()+d.GetName()+" "+answer), took(d.Ms, d.GetResult()),
 			s.is(d.Expected, "", "", "not the expected address", "pas l’adresse attendue"))
@@ -140,7 +141,7 @@ func (s *sheet) probes() {
 		s.row("DHCP", "DHCP", d.GetLink()+s.colon()+s.word(d.GetResult()), strings.Join(servers, ", "))
 	}
 	for _, c := range p.GetConflicts() {
-		s.row("Own address", "Adresse propre", c.GetAddress()+s.colon()+s.word(c.GetResult()), c.GetOtherMac())
+		s.row("Own address", "Adresse propre", c.GetAddress()+s.colon()+s.instead(c.GetResult(), "free", "nobody else has it", "personne d’autre ne l’a"), c.GetOtherMac())
 	}
 }
 
@@ -152,6 +153,17 @@ func (s *sheet) clock() {
 	if p := s.snapshot.GetProbes().GetClock(); p != nil {
 		s.row("Compared with", "Comparée à", p.GetServer(), s.word(p.GetResult()), s.measure(p.OffsetSeconds, 2, "s"))
 	}
+}
+
+// everywhere words the destination of a default route.
+func (s *sheet) everywhere(destination string) string {
+	switch destination {
+	case "0.0.0.0/0":
+		return s.say("IPv4, everything,", "IPv4, tout,")
+	case "::/0":
+		return s.say("IPv6, everything,", "IPv6, tout,")
+	}
+	return destination
 }
 
 // ago tells that a switch announced itself last at a time, and that the cable or

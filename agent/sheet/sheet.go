@@ -6,6 +6,7 @@ package sheet
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -166,27 +167,40 @@ func (s *sheet) unseen() {
 	s.title = s.say("NOT SEEN", "NON OBSERVÉ")
 	type hole struct{ status, reason string }
 	var order []hole
-	facts := map[hole][]string{}
-	note := func(h hole, fact string) {
+	facts := map[hole][]string{} // of one group after the other
+	note := func(status, reason, group, fact string) {
+		h := hole{status, s.reason(status, reason)}
 		if facts[h] == nil {
 			order = append(order, h)
 		}
-		facts[h] = append(facts[h], fact)
+		// "Hardware: model, serial", and a group as a whole by its name.
+		what := s.group(group)
+		if fact != "" {
+			path := strings.Split(fact, ".")
+			what += s.colon() + s.factName(path[len(path)-1], false, true)
+			if n := len(facts[h]); n > 0 && strings.HasPrefix(facts[h][n-1], s.group(group)+s.colon()) {
+				what = facts[h][n-1] + ", " + s.factName(path[len(path)-1], false, true)
+				facts[h] = facts[h][:n-1]
+			}
+		}
+		if !slices.Contains(facts[h], what) {
+			facts[h] = append(facts[h], what)
+		}
 	}
 	for _, g := range s.snapshot.GetManifest().GetGroups() {
 		o := g.GetObservation()
 		if o.GetStatus() != "observed" {
-			note(hole{o.GetStatus(), o.GetReason()}, g.GetGroup())
+			note(o.GetStatus(), o.GetReason(), g.GetGroup(), "")
 		}
 		for _, gap := range o.GetGaps() {
-			note(hole{gap.GetStatus(), gap.GetReason()}, g.GetGroup()+"."+gap.GetFact())
+			note(gap.GetStatus(), gap.GetReason(), g.GetGroup(), gap.GetFact())
 		}
 	}
 	for _, status := range []string{"denied", "failed", "withheld", "unsupported"} {
 		for _, h := range order {
 			if h.status == status {
 				label := capital(s.word(status))
-				s.row(label, label, strings.Join(facts[h], ", ")+s.colon()+h.reason)
+				s.row(label, label, strings.Join(facts[h], " · ")+" – "+h.reason)
 			}
 		}
 	}

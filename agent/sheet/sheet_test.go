@@ -54,9 +54,9 @@ func TestWhatATechnicianReads(t *testing.T) {
 		"en": {
 			"  Model             Dell Latitude 7420, laptop\n", "Dell Inc. 1.2.3, Secure Boot off", "DIMM A: 8 GiB, DDR4\n", "DIMM B: empty", "(27 h)",
 			"BAT0: charged to 80 %, not charging (charge limit)", "health 62 %, 31.0 of 50.0 Wh", "nvme0n1: KBG40, 512 GB, NVMe", "SAYS IT IS FAILING, 104 % worn, 38 °C",
-			"HP LaserJet: answers", "Black 0 %, Waste level not told", "  No permission     wifi, host.sessions: nobody may\n", "  Not there         host.locale: none is set\n",
+			"HP LaserJet: answers", "Black 0 %, Waste level not told", "  No permission     Wi-Fi · System: sessions – this account may not read it\n", "  Not there         System: language – this system does not have it\n",
 		},
-		"fr": {"  Modèle            Dell Latitude 7420, portable\n", "santé 62 %, 31,0 sur 50,0 Wh", "512 Go", "SE DIT DÉFAILLANT, 104 % d’usure", "Waste niveau non communiqué", "Accès refusé", "DIMM A : 8 Gio"},
+		"fr": {"  Modèle            Dell Latitude 7420, portable\n", "santé 62 %, 31,0 sur 50,0 Wh", "512 Go", "SE DIT DÉFAILLANT, 104 % d’usure", "Waste niveau non communiqué", "Accès refusé      Wi-Fi · Système : sessions – ce compte n’a pas le droit\n", "DIMM A : 8 Gio"},
 	} {
 		got := printed(s, language)
 		for _, text := range want {

@@ -33,7 +33,7 @@ func (s *sheet) programs() {
 	if u.Pending != nil {
 		pending = fmt.Sprintf(s.say("%d waiting", "%d en attente"), *u.Pending)
 	}
-	s.row("Updates", "Mises à jour", u.GetKind(), pending, unless(u.GetSecurityPending() == 0, fmt.Sprintf(s.say("%d of them for security", "dont %d de sécurité"), u.GetSecurityPending())),
+	s.row("Updates", "Mises à jour", u.GetKind(), pending, unless(u.SecurityPending == nil || u.GetPending() == 0, fmt.Sprintf(s.say("%d of them for security", "dont %d de sécurité"), u.GetSecurityPending())),
 		named(s.say("looked for", "cherchées le"), when(u.LastCheckAt)), named(s.say("installed", "installées le"), when(u.LastSuccessAt)))
 	for _, f := range u.GetFailures() {
 		s.row("Failed updates", "Échecs", f.GetName(), f.GetCode(), when(f.At))
@@ -80,7 +80,7 @@ func (s *sheet) crashes() {
 		return []string{when(x.At) + " " + s.word(x.GetKind()), x.GetModule(), x.GetCode()}
 	})
 	some(s, "Refused", "Refusés", c.GetRefusals(), 5, func(x *constatv1.Refusal) []string {
-		return []string{when(x.At) + " " + x.GetProgram(), named(s.say("by", "par"), x.GetBy())}
+		return []string{when(x.At) + " " + x.GetProgram(), named(s.say("by", "par"), s.word(x.GetBy()))}
 	})
 	some(s, "Did not start", "Non démarrés", c.GetLaunchFailures(), 5, func(x *constatv1.LaunchFailure) []string {
 		return []string{when(x.At) + " " + x.GetProgram(), s.word(x.GetKind()), x.GetDetail()}

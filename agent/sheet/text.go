@@ -35,10 +35,18 @@ var french = map[string]string{
 	"exitCode": "code de sortie", "startLimitHit": "trop de redémarrages", "coreDump": "vidage mémoire",
 	"enumeration": "non reconnu", "overcurrent": "surintensité", "power": "courant insuffisant", "bandwidth": "débit insuffisant", "driver": "pilote",
 	"resume": "réveil manqué", "half": "semi-duplex",
+	"static": "fixe", "ra": "annonce du routeur", "kernel": "noyau", "linkLocal": "locale au lien", "accept": "acceptés", "drop": "jetés", "reject": "refusés", "free": "libre",
+	"taken": "pris par un autre", "nxdomain": "nom inexistant", "servfail": "panne du serveur", "bridge": "pont", "tunnel": "tunnel", "bond": "agrégat", "loopback": "boucle",
+	"missingLibrary": "bibliothèque absente", "configCorrupt": "configuration abîmée", "instanceLock": "se croit déjà lancé", "portInUse": "port déjà pris",
+	"incompatible": "fait pour une autre machine", "permission": "droits insuffisants", "noexec": "exécution interdite à cet endroit", "antivirus": "antivirus",
+	"authenticated": "authentifié", "authenticating": "en cours", "held": "en attente", "portal": "portail", "limited": "limité", "absent": "absent", "online": "en ligne", "offline": "hors ligne",
+	"local": "local", "notYetValid": "pas encore valable", "revoked": "révoqué", "handshakeFailed": "échec de la négociation", "authRequired": "mot de passe demandé",
 }
 
 // english are words that read better than the schema's.
-var english = map[string]string{"unsupported": "not there", "denied": "no permission", "massStorage": "storage", "ok": "ok"}
+var english = map[string]string{"unsupported": "not there", "denied": "no permission", "massStorage": "storage", "ok": "ok", "nxdomain": "no such name",
+	"servfail": "server failure", "ra": "router's announcement", "accept": "accepted", "drop": "dropped", "reject": "rejected", "missingLibrary": "library missing", "configCorrupt": "configuration damaged",
+	"instanceLock": "believes that it runs already", "portInUse": "port taken", "incompatible": "made for another machine", "permission": "rights missing", "noexec": "nothing may be executed there"}
 
 // word shows a word of the schema as people read it: "notCharging" as "not
 // charging". Names and numbers stay.
@@ -55,6 +63,14 @@ func (s *sheet) word(word string) string {
 		b.WriteRune(c)
 	}
 	return b.String()
+}
+
+// instead is word, but for one that reads better otherwise here.
+func (s *sheet) instead(word, one, en, fr string) string {
+	if word == one {
+		return s.say(en, fr)
+	}
+	return s.word(word)
 }
 
 // is tells a flag that is known; "" for one that is not.

@@ -33,6 +33,34 @@ const (
 // machines are the parts of the lab that are virtual machines.
 var machines = map[string]bool{"vm": true, "workstation": true}
 
+// elsewhere are the facts that Linux has nothing to tell of, by where they come
+// from. A whole message is named by its path.
+var elsewhere = map[string]string{
+	"hardware.bus_devices.problem_code": "Windows only", // CM_PROB_*; Linux has no driver, or says it in its log
+	"usb.devices.problem_code":          "Windows only",
+	"network.links.profile":             "Windows only",
+	"printing.queues.offline":           "Windows only",
+	"printing.queues.server_refusal":    "Windows only",           // the spooler's RPC
+	"printing.spooler.failing_module":   "Windows only",           // drivers run inside its spooler
+	"crashes.programs.add_in":           "Windows only",           // Office's add-ins
+	"crashes.programs.module_version":   "Windows and macOS only", // Linux's libraries carry no version of their own
+	"software.add_ins":                  "Windows only",
+	"load.memory.level":                 "macOS only",
+	"power.batteries.failed":            "macOS only",
+	"peripherals.audio.permission":      "Windows and macOS only", // Linux leaves it to each user's portal
+	"peripherals.cameras.permission":    "Windows and macOS only",
+}
+
+// foreign tells where a fact comes from that Linux has none of; "" for others.
+func foreign(path string) string {
+	for own := path; own != ""; own = own[:max(0, strings.LastIndex(own, "."))] {
+		if word := elsewhere[own]; word != "" {
+			return word
+		}
+	}
+	return ""
+}
+
 // TestFactsTable keeps docs/facts.md what the evidence says. With
 // CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
 // recordings of a run of the lab too, so is the evidence of the parts of the lab
@@ -140,6 +168,13 @@ func factsMarkdown(t *testing.T) []byte {
 			case recorded[path] != "":
 				status = "recording"
 			}
+			if word := foreign(path); word != "" {
+				if status != "not yet" {
+					t.Errorf("%s is %q, and was told on Linux", path, word)
+				}
+				status = word
+				counts["elsewhere"]++
+			}
 			counts[status]++
 			meaning := strings.ReplaceAll(comments[string(f.FullName())], "|", `\|`)
 			fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status)
@@ -153,8 +188,9 @@ Written by `+"`TestFactsTable`"+` from what runs of the lab and recorded machine
 - **Linux live** (%d): told in network namespaces, by the same agent on a real kernel with real
   programs around it (name servers, CUPS and printers, systemd, 802.1X, VPNs), but on this machine's hardware.
 - **recording** (%d): told by the reader, of a recorded machine or of recorded answers of one.
+- **Windows only**, **macOS only** (%d): Linux has no such thing to tell, and leaves it unset.
 - **not yet** (%d): nothing here has told it so far, though a unit test may cover its parser.
-%s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["not yet"], rows.Bytes())
+%s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"], rows.Bytes())
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.

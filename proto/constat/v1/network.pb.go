@@ -632,8 +632,9 @@ type Route struct {
 	Metric  *int32  `protobuf:"varint,5,opt,name=metric,proto3,oneof" json:"metric,omitempty"`
 	// dhcp | static | ra | kernel | other.
 	Origin *string `protobuf:"bytes,6,opt,name=origin,proto3,oneof" json:"origin,omitempty"`
-	// State of the gateway in the neighbour table before any probe: reachable |
-	// stale | delay | probe | failed | incomplete | permanent | none (RFC 4861).
+	// Not filled: it changes by itself. See Counters.gateways.
+	//
+	// Deprecated: Marked as deprecated in constat/v1/network.proto.
 	NeighbourState *string `protobuf:"bytes,7,opt,name=neighbour_state,json=neighbourState,proto3,oneof" json:"neighbour_state,omitempty"`
 	GatewayMac     *string `protobuf:"bytes,8,opt,name=gateway_mac,json=gatewayMac,proto3,oneof" json:"gateway_mac,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -712,6 +713,7 @@ func (x *Route) GetOrigin() string {
 	return ""
 }
 
+// Deprecated: Marked as deprecated in constat/v1/network.proto.
 func (x *Route) GetNeighbourState() string {
 	if x != nil && x.NeighbourState != nil {
 		return *x.NeighbourState
@@ -1418,7 +1420,10 @@ func (x *LinkNeighbour) GetCurrent() bool {
 type Counters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sorted by link.
-	Links         []*LinkCounters `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	Links []*LinkCounters `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	// The first hops of default routes and of routes to half of the world, sorted
+	// by link and address.
+	Gateways      []*GatewayState `protobuf:"bytes,2,rep,name=gateways,proto3" json:"gateways,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1460,6 +1465,77 @@ func (x *Counters) GetLinks() []*LinkCounters {
 	return nil
 }
 
+func (x *Counters) GetGateways() []*GatewayState {
+	if x != nil {
+		return x.Gateways
+	}
+	return nil
+}
+
+// GatewayState is what the neighbour table (rtnetlink) has of a gateway, without
+// asking it: probes of the same look may have.
+type GatewayState struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Link    *string                `protobuf:"bytes,1,opt,name=link,proto3,oneof" json:"link,omitempty"`
+	Address *string                `protobuf:"bytes,2,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	// reachable | stale | delay | probe | failed | incomplete | noArp | permanent
+	// (RFC 4861 7.3.2, and the kernel's further words) | none: it has no entry.
+	State         *string `protobuf:"bytes,3,opt,name=state,proto3,oneof" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GatewayState) Reset() {
+	*x = GatewayState{}
+	mi := &file_constat_v1_network_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GatewayState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GatewayState) ProtoMessage() {}
+
+func (x *GatewayState) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_network_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GatewayState.ProtoReflect.Descriptor instead.
+func (*GatewayState) Descriptor() ([]byte, []int) {
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GatewayState) GetLink() string {
+	if x != nil && x.Link != nil {
+		return *x.Link
+	}
+	return ""
+}
+
+func (x *GatewayState) GetAddress() string {
+	if x != nil && x.Address != nil {
+		return *x.Address
+	}
+	return ""
+}
+
+func (x *GatewayState) GetState() string {
+	if x != nil && x.State != nil {
+		return *x.State
+	}
+	return ""
+}
+
 // LinkCounters are IF-MIB's, by the kernel.
 type LinkCounters struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1481,7 +1557,7 @@ type LinkCounters struct {
 
 func (x *LinkCounters) Reset() {
 	*x = LinkCounters{}
-	mi := &file_constat_v1_network_proto_msgTypes[14]
+	mi := &file_constat_v1_network_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1569,7 @@ func (x *LinkCounters) String() string {
 func (*LinkCounters) ProtoMessage() {}
 
 func (x *LinkCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_network_proto_msgTypes[14]
+	mi := &file_constat_v1_network_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +1582,7 @@ func (x *LinkCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkCounters.ProtoReflect.Descriptor instead.
 func (*LinkCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_network_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_network_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LinkCounters) GetLink() string {
@@ -1703,15 +1779,15 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\x06_stateB\n" +
 	"\n" +
 	"\b_failureB\x19\n" +
-	"\x17_certificate_expires_at\"\xfb\x02\n" +
+	"\x17_certificate_expires_at\"\xff\x02\n" +
 	"\x05Route\x12%\n" +
 	"\vdestination\x18\x01 \x01(\tH\x00R\vdestination\x88\x01\x01\x12\x1b\n" +
 	"\x06family\x18\x02 \x01(\x05H\x01R\x06family\x88\x01\x01\x12\x1d\n" +
 	"\agateway\x18\x03 \x01(\tH\x02R\agateway\x88\x01\x01\x12\x17\n" +
 	"\x04link\x18\x04 \x01(\tH\x03R\x04link\x88\x01\x01\x12\x1b\n" +
 	"\x06metric\x18\x05 \x01(\x05H\x04R\x06metric\x88\x01\x01\x12\x1b\n" +
-	"\x06origin\x18\x06 \x01(\tH\x05R\x06origin\x88\x01\x01\x12,\n" +
-	"\x0fneighbour_state\x18\a \x01(\tH\x06R\x0eneighbourState\x88\x01\x01\x12$\n" +
+	"\x06origin\x18\x06 \x01(\tH\x05R\x06origin\x88\x01\x01\x120\n" +
+	"\x0fneighbour_state\x18\a \x01(\tB\x02\x18\x01H\x06R\x0eneighbourState\x88\x01\x01\x12$\n" +
 	"\vgateway_mac\x18\b \x01(\tH\aR\n" +
 	"gatewayMac\x88\x01\x01B\x0e\n" +
 	"\f_destinationB\t\n" +
@@ -1843,9 +1919,18 @@ const file_constat_v1_network_proto_rawDesc = "" +
 	"\a_duplexB\v\n" +
 	"\t_heard_atB\n" +
 	"\n" +
-	"\b_current\":\n" +
+	"\b_current\"p\n" +
 	"\bCounters\x12.\n" +
-	"\x05links\x18\x01 \x03(\v2\x18.constat.v1.LinkCountersR\x05links\"\xf1\x04\n" +
+	"\x05links\x18\x01 \x03(\v2\x18.constat.v1.LinkCountersR\x05links\x124\n" +
+	"\bgateways\x18\x02 \x03(\v2\x18.constat.v1.GatewayStateR\bgateways\"\x80\x01\n" +
+	"\fGatewayState\x12\x17\n" +
+	"\x04link\x18\x01 \x01(\tH\x00R\x04link\x88\x01\x01\x12\x1d\n" +
+	"\aaddress\x18\x02 \x01(\tH\x01R\aaddress\x88\x01\x01\x12\x19\n" +
+	"\x05state\x18\x03 \x01(\tH\x02R\x05state\x88\x01\x01B\a\n" +
+	"\x05_linkB\n" +
+	"\n" +
+	"\b_addressB\b\n" +
+	"\x06_state\"\xf1\x04\n" +
 	"\fLinkCounters\x12\x17\n" +
 	"\x04link\x18\x01 \x01(\tH\x00R\x04link\x88\x01\x01\x12\x1e\n" +
 	"\bin_bytes\x18\x02 \x01(\x03H\x01R\ainBytes\x88\x01\x01\x12 \n" +
@@ -1895,7 +1980,7 @@ func file_constat_v1_network_proto_rawDescGZIP() []byte {
 	return file_constat_v1_network_proto_rawDescData
 }
 
-var file_constat_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_constat_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_constat_v1_network_proto_goTypes = []any{
 	(*Network)(nil),               // 0: constat.v1.Network
 	(*Link)(nil),                  // 1: constat.v1.Link
@@ -1911,8 +1996,9 @@ var file_constat_v1_network_proto_goTypes = []any{
 	(*HostsEntry)(nil),            // 11: constat.v1.HostsEntry
 	(*LinkNeighbour)(nil),         // 12: constat.v1.LinkNeighbour
 	(*Counters)(nil),              // 13: constat.v1.Counters
-	(*LinkCounters)(nil),          // 14: constat.v1.LinkCounters
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*GatewayState)(nil),          // 14: constat.v1.GatewayState
+	(*LinkCounters)(nil),          // 15: constat.v1.LinkCounters
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_constat_v1_network_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Network.links:type_name -> constat.v1.Link
@@ -1926,17 +2012,18 @@ var file_constat_v1_network_proto_depIdxs = []int32{
 	2,  // 8: constat.v1.Link.addresses:type_name -> constat.v1.Address
 	3,  // 9: constat.v1.Link.lease:type_name -> constat.v1.Lease
 	4,  // 10: constat.v1.Link.dot1x:type_name -> constat.v1.Dot1x
-	15, // 11: constat.v1.Lease.expires_at:type_name -> google.protobuf.Timestamp
-	15, // 12: constat.v1.Dot1x.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	15, // 13: constat.v1.Vpn.last_handshake_at:type_name -> google.protobuf.Timestamp
+	16, // 11: constat.v1.Lease.expires_at:type_name -> google.protobuf.Timestamp
+	16, // 12: constat.v1.Dot1x.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	16, // 13: constat.v1.Vpn.last_handshake_at:type_name -> google.protobuf.Timestamp
 	10, // 14: constat.v1.LocalFirewall.verdicts:type_name -> constat.v1.FirewallVerdict
-	15, // 15: constat.v1.LinkNeighbour.heard_at:type_name -> google.protobuf.Timestamp
-	14, // 16: constat.v1.Counters.links:type_name -> constat.v1.LinkCounters
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 15: constat.v1.LinkNeighbour.heard_at:type_name -> google.protobuf.Timestamp
+	15, // 16: constat.v1.Counters.links:type_name -> constat.v1.LinkCounters
+	14, // 17: constat.v1.Counters.gateways:type_name -> constat.v1.GatewayState
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_network_proto_init() }
@@ -1958,13 +2045,14 @@ func file_constat_v1_network_proto_init() {
 	file_constat_v1_network_proto_msgTypes[11].OneofWrappers = []any{}
 	file_constat_v1_network_proto_msgTypes[12].OneofWrappers = []any{}
 	file_constat_v1_network_proto_msgTypes[14].OneofWrappers = []any{}
+	file_constat_v1_network_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_network_proto_rawDesc), len(file_constat_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

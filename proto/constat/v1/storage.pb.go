@@ -87,7 +87,7 @@ type Disk struct {
 	SizeBytes *int64                 `protobuf:"varint,6,opt,name=size_bytes,json=sizeBytes,proto3,oneof" json:"size_bytes,omitempty"`
 	// nvme | sata | usb | sas | mmc | virtual | other.
 	Bus *string `protobuf:"bytes,7,opt,name=bus,proto3,oneof" json:"bus,omitempty"`
-	// True: spinning.
+	// True: spinning; unset for virtual disks.
 	Rotational *bool `protobuf:"varint,8,opt,name=rotational,proto3,oneof" json:"rotational,omitempty"`
 	Removable  *bool `protobuf:"varint,9,opt,name=removable,proto3,oneof" json:"removable,omitempty"`
 	// Overall SMART verdict of the drive; unset: not readable.
