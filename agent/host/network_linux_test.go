@@ -112,7 +112,9 @@ func TestNeighbourState(t *testing.T) {
 
 func TestGatewayStates(t *testing.T) {
 	names := map[uint32]string{2: "eth0", 3: "wlan0"}
-	route := func(link, gateway string) *constatv1.Route { return &constatv1.Route{Link: &link, Gateway: filled(gateway)} }
+	route := func(link, gateway string) *constatv1.Route {
+		return &constatv1.Route{Link: &link, Gateway: filled(gateway)}
+	}
 	entry := func(index uint32, ip string, state uint16) rtnetlink.NeighMessage {
 		return rtnetlink.NeighMessage{Index: index, State: state, Attributes: &rtnetlink.NeighAttributes{Address: net.ParseIP(ip)}}
 	}

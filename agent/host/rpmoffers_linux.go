@@ -270,6 +270,15 @@ func (r *reader) readRPMList(ctx context.Context, offers *rpmOffers, list rpmLis
 		}
 		defer plain.Close()
 		in = plain
+	case ".zck":
+		plain, err := newZck(in)
+		if err != nil {
+			return err
+		}
+		defer plain.Close()
+		in = plain
+	case ".xz", ".bz2":
+		return fmt.Errorf("compressed as %s, which is not read: %w", path.Ext(list.file), errors.ErrUnsupported)
 	default:
 		return fmt.Errorf("compressed in a way that is not read: %w", errors.ErrUnsupported)
 	}

@@ -136,6 +136,7 @@ func TestRPMLists(t *testing.T) {
 		{"overridden", "", statusUnsupported, map[string]string{"etc/yum.repos.d/a.repo": repo, "etc/dnf/repos.override.d/99.repo": "[ba*]\nenabled=0\n", dnf5 + "repomd.xml": index("a-primary.xml"), dnf5 + "a-primary.xml": list}},
 		{"left out everywhere", "", "", map[string]string{"etc/yum.repos.d/a.repo": repo, "etc/dnf/dnf.conf": "[main]\nexcludepkgs=bash\n", dnf5 + "repomd.xml": index("a-primary.xml"), dnf5 + "a-primary.xml": list}},
 		{"locked", "", statusUnsupported, map[string]string{"etc/yum.repos.d/a.repo": repo, "etc/dnf/plugins/versionlock.list": "# x\nbash-0:5-1.*\n", dnf5 + "repomd.xml": index("a-primary.xml"), dnf5 + "a-primary.xml": list}},
+		{"zchunk", "6-1", "", map[string]string{"etc/yum.repos.d/a.repo": repo, dnf5 + "repomd.xml": strings.Replace(index("a-primary.xml.zck"), "primary", "primary_zck", 1), dnf5 + "a-primary.xml.zck": zckOf(list)}},
 		{"xz", "", statusUnsupported, map[string]string{"etc/yum.repos.d/a.repo": repo, dnf5 + "repomd.xml": index("a-primary.xml.xz"), dnf5 + "a-primary.xml.xz": "x"}},
 		{"damaged", "", statusFailed, map[string]string{"etc/yum.repos.d/a.repo": repo, dnf5 + "repomd.xml": index("a-primary.xml.zst"), dnf5 + "a-primary.xml.zst": packed(list)[:40]}},
 		{"one of two was fetched", "6-1", statusUnsupported, map[string]string{"etc/yum.repos.d/a.repo": repo + "[base-x]\n", dnf5 + "repomd.xml": index("a-primary.xml"), dnf5 + "a-primary.xml": list}},

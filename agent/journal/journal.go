@@ -211,18 +211,15 @@ func (l *look) message(f openFile, d data) error {
 		return err
 	}
 	for _, offset := range offsets {
-		at, fields, err := f.entry(offset, "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "_COMM", "SYSLOG_IDENTIFIER", "_TRANSPORT")
+		at, fields, err := f.entry(offset, "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "_COMM", "SYSLOG_IDENTIFIER", "_TRANSPORT", "MESSAGE_ID")
 		if err != nil {
 			return err
 		}
-		// The kernel's log is read elsewhere.
-		if !l.within(at) || fields["_TRANSPORT"] == "kernel" {
+		// The kernel's log is read elsewhere, and systemd's own words by their number.
+		if !l.within(at) || fields["_TRANSPORT"] == "kernel" || "MESSAGE_ID="+fields["MESSAGE_ID"] == spawnFailed || fields["_COMM"] == "systemd" {
 			continue
 		}
 		unit := cmp.Or(fields["_SYSTEMD_USER_UNIT"], fields["_SYSTEMD_UNIT"])
-		if unit == "init.scope" || strings.HasPrefix(unit, "user@") {
-			unit = cmp.Or(fields["UNIT"], fields["USER_UNIT"], unit) // said by systemd of it
-		}
 		name := programName(program, cmp.Or(fields["_COMM"], fields["SYSLOG_IDENTIFIER"]), unit)
 		l.said = append(l.said, said{Failure{at, kind, name, detail}, unit, certain})
 	}
