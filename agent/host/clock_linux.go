@@ -96,12 +96,37 @@ func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 	if err != nil {
 		gap(o, "synchronized", err)
 	}
+	if c.GetService() == "systemd-timesyncd" && c.GetServiceState() == "running" {
+		if c.Source, err = timesyncServer(ctx, r); err != nil {
+			gap(o, "source", err)
+		}
+	}
 	events, err := r.kernelLog(ctx)
 	if err != nil {
 		gap(o, "rtc_lost", err)
 	}
 	c.RtcLost = rtcLost(events)
 	return c, o
+}
+
+// timesyncServer asks systemd-timesyncd which server it follows; nil where it has
+// found none yet.
+func timesyncServer(ctx context.Context, r *reader) (*string, error) {
+	conn, err := systemBus(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	const service = "org.freedesktop.timesync1"
+	values, err := properties(ctx, conn.Object(service, "/org/freedesktop/timesync1"), service+".Manager")
+	if err != nil {
+		return nil, fmt.Errorf("systemd-timesyncd: %w", err)
+	}
+	name := property[string](values, "ServerName")
+	if name == nil {
+		return nil, nil
+	}
+	return filled(*name), nil
 }
 
 // oldestStart is a day that no clock can rightly tell to this agent any more:

@@ -104,7 +104,7 @@ func officeRights(_ context.Context, verb, argument string) ([]byte, error) {
 		now := time.Now().UTC() // the machine has no /etc/localtime
 		return fmt.Appendf(nil, "%s -1765328360\n%s -1765328228\n", now.Add(-10*time.Minute).Format(time.DateTime), now.Add(-time.Minute).Format(time.DateTime)), nil
 	case "ticket-end 1000":
-		return []byte("2000000000"), nil
+		return []byte("2000000000 -372.5"), nil
 	}
 	return nil, fs.ErrInvalid
 }
@@ -148,7 +148,7 @@ func TestOffice(t *testing.T) {
 			{User: set("zoe"), Kind: set("domain"), Locked: set(true)},
 			{Kind: set("domain"), LastRefusal: set("unreachable")},
 		},
-		Directory: &constatv1.Directory{Name: set("corp.example"), Kind: set("freeipa"), State: set("offline"), Server: set("dc1.corp.example")},
+		Directory: &constatv1.Directory{Name: set("corp.example"), Kind: set("freeipa"), State: set("offline"), Server: set("dc1.corp.example"), ClockOffsetSeconds: set(-372.5)},
 	}
 	if diff := cmp.Diff(wantSignIn, s.SignIn, protocmp.Transform()); diff != "" {
 		t.Errorf("sign-in (-want +got):\n%s", diff)
@@ -156,7 +156,7 @@ func TestOffice(t *testing.T) {
 
 	wantSecurity := &constatv1.Security{
 		Products: []*constatv1.SecurityProduct{
-			{Name: set("ClamAV"), Kind: set("antivirus"), Enabled: set(false)},
+			{Name: set("ClamAV"), Kind: set("antivirus"), Enabled: set(false), UpToDate: set(false)},
 			{Name: set("CrowdStrike Falcon"), Kind: set("edr"), Enabled: set(true)},
 			{Name: set("ufw"), Kind: set("firewall"), Enabled: set(true)},
 		},

@@ -5,7 +5,9 @@ import (
 	_ "embed"
 	"encoding/pem"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // securityTable has one protection product a line: its unit, its name and its
@@ -69,4 +71,27 @@ func unitGroup(unit string) string {
 		return "system.slice/system-" + strings.ReplaceAll(template, "-", `\x2d`) + ".slice/" + unit
 	}
 	return "system.slice/" + unit
+}
+
+// signaturesGood is how old ClamAV's signatures may be: clamscan(1) itself warns
+// of older ones.
+const signaturesGood = 7 * 24 * time.Hour
+
+// clamBuilt reads when ClamAV's signatures were made, in the head of its database:
+// "ClamAV-VDB:" and fields with colons between them, the last of which is the
+// time, seconds since 1970; zero where it does not tell.
+func clamBuilt(head []byte) time.Time {
+	line, found := strings.CutPrefix(string(head[:min(len(head), 512)]), "ClamAV-VDB:")
+	if !found {
+		return time.Time{}
+	}
+	fields := strings.Split(line, ":")
+	if len(fields) < 8 {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(strings.TrimRight(fields[7], " \x00\n"), 10, 64)
+	if err != nil || seconds < 1e9 || seconds > 1<<37 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,10 +30,35 @@ func readSecurity(_ context.Context, r *reader) (proto.Message, *constatv1.Obser
 	if s.Certificates, err = readCertificates(r); err != nil {
 		gap(o, "certificates", err)
 	}
-	if len(s.Products) > 0 {
+	silent := false
+	for _, p := range s.Products {
+		if p.GetName() == "ClamAV" {
+			p.UpToDate = clamUpToDate(r, time.Now())
+		}
+		silent = silent || p.UpToDate == nil
+	}
+	if silent {
 		gap(o, "products.up_to_date", fmt.Errorf("the products do not tell it to others: %w", errors.ErrUnsupported))
 	}
 	return s, o
+}
+
+// clamUpToDate tells whether ClamAV's daily signatures are new enough; nil where
+// there are none to read.
+func clamUpToDate(r *reader, now time.Time) *bool {
+	for _, name := range []string{"/var/lib/clamav/daily.cld", "/var/lib/clamav/daily.cvd"} {
+		f, err := os.Open(r.path(name))
+		if err != nil {
+			continue
+		}
+		var head [512]byte
+		n, _ := io.ReadFull(f, head[:])
+		f.Close()
+		if built := clamBuilt(head[:n]); !built.IsZero() {
+			return set(now.Sub(built) <= signaturesGood)
+		}
+	}
+	return nil
 }
 
 // protectionProducts are the known products that are installed, sorted by name,

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -61,4 +62,25 @@ func TestProtectionTable(t *testing.T) {
 			t.Errorf("%s is at %s, want %s", unit, got, want)
 		}
 	}
+}
+
+func TestClamBuilt(t *testing.T) {
+	const head = "ClamAV-VDB:20 Nov 2026 08-30 +0000:27830:2068514:90:0123456789abcdef0123456789abcdef:signature:raynman:1795163400"
+	if at := clamBuilt([]byte(head + strings.Repeat(" ", 400))); at.Unix() != 1795163400 {
+		t.Errorf("built %v", at)
+	}
+	for _, other := range []string{"", "ClamAV-VDB:", head[:60], strings.Replace(head, "1795163400", "soon", 1), "x" + head} {
+		if at := clamBuilt([]byte(other)); !at.IsZero() {
+			t.Errorf("%q: built %v", other, at)
+		}
+	}
+}
+
+func FuzzClamBuilt(f *testing.F) {
+	f.Add([]byte("ClamAV-VDB:20 Nov 2026 08-30 +0000:27830:2068514:90:0:s:b:1795163400"))
+	f.Fuzz(func(t *testing.T, head []byte) {
+		if at := clamBuilt(head); !at.IsZero() && at.Unix() < 1e9 {
+			t.Errorf("%v", at)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,6 +186,19 @@ func directoryOf(krb5, sssd, ipa, samba []byte, member bool) *constatv1.Director
 	}
 	d.Name = filled(strings.ToLower(domain))
 	return d
+}
+
+// parseTicket reads the verb "ticket-end": until when a ticket is good, and by how
+// many seconds the domain's clock is ahead; zero and nil where it does not say.
+func parseTicket(text string) (end time.Time, ahead *float64) {
+	until, offset, _ := strings.Cut(text, " ")
+	if seconds, err := strconv.ParseInt(until, 10, 64); err == nil && seconds > 0 && seconds <= math.MaxUint32 {
+		end = time.Unix(seconds, 0)
+	}
+	if x, err := strconv.ParseFloat(offset, 64); err == nil && math.Abs(x) <= math.MaxInt32 {
+		ahead = &x
+	}
+	return end, ahead
 }
 
 // domainState is what SSSD says of a domain over the verb "directory".

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -74,7 +73,9 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	}
 	if s.Directory != nil {
 		directoryState(ctx, r, s.Directory, o)
-		tickets(ctx, r, s.Accounts, o)
+		if tickets(ctx, r, s.Directory, s.Accounts, o); s.Directory.ClockOffsetSeconds == nil {
+			gap(o, "directory.clock_offset_seconds", fmt.Errorf("no ticket of the last day in a file tells of the domain's clock: %w", errors.ErrUnsupported))
+		}
 		if refusal := kerberosRefusal(ctx, r, o, now); refusal != "" {
 			// The log does not tell who it was at its usual level.
 			s.Accounts = append(s.Accounts, &constatv1.Account{Kind: set("domain"), LastRefusal: set(refusal)})
@@ -94,7 +95,6 @@ func (r *reader) ask(ctx context.Context, verb, argument string) ([]byte, error)
 // directoryState adds what SSSD says of the domain.
 func directoryState(ctx context.Context, r *reader, d *constatv1.Directory, o *constatv1.Observation) {
 	gap(o, "directory.trust_ok", fmt.Errorf("whether the domain takes this machine's own password is not tried: %w", errors.ErrUnsupported))
-	gap(o, "directory.clock_offset_seconds", fmt.Errorf("the domain's clock is not asked: %w", errors.ErrUnsupported))
 	content, err := r.ask(ctx, "directory", "")
 	if err != nil {
 		gap(o, "directory.state", fmt.Errorf("whether the domain answers, from SSSD: %w", err))
@@ -121,7 +121,7 @@ func kerberosRefusal(ctx context.Context, r *reader, o *constatv1.Observation, n
 
 // tickets adds until when the tickets of those who are signed in are good. No
 // ticket in sight is not told as none: it may be kept elsewhere.
-func tickets(ctx context.Context, r *reader, accounts []*constatv1.Account, o *constatv1.Observation) {
+func tickets(ctx context.Context, r *reader, d *constatv1.Directory, accounts []*constatv1.Account, o *constatv1.Observation) {
 	if krb5, err := r.file("/etc/krb5.conf"); err == nil && ticketsElsewhere(krb5) {
 		gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets are kept elsewhere than in files of /tmp, and are not read there: %w", errors.ErrUnsupported))
 		return
@@ -142,12 +142,17 @@ func tickets(ctx context.Context, r *reader, accounts []*constatv1.Account, o *c
 			continue // a service's account
 		}
 		text, err := r.ask(ctx, "ticket-end", number)
-		seconds, numberErr := strconv.ParseInt(string(text), 10, 64)
-		switch {
-		case err != nil:
+		if err != nil {
 			gap(o, "accounts.ticket_expires_at", fmt.Errorf("tickets in files: %w", err))
-		case numberErr == nil && seconds > 0 && seconds <= math.MaxUint32:
-			accounts[i].TicketExpiresAt = timestamppb.New(time.Unix(seconds, 0))
+			continue
+		}
+		end, ahead := parseTicket(string(text))
+		if !end.IsZero() {
+			accounts[i].TicketExpiresAt = timestamppb.New(end)
+		}
+		// Of several, the one that differs most: it is the one that matters.
+		if ahead != nil && (d.ClockOffsetSeconds == nil || math.Abs(*ahead) > math.Abs(*d.ClockOffsetSeconds)) {
+			d.ClockOffsetSeconds = ahead
 		}
 	}
 }

@@ -21,7 +21,9 @@ const (
 )
 
 // ticketEnd returns until when a user, the argument by its number, has a ticket
-// that gets further ones: seconds since 1970. It looks where libkrb5 and SSSD
+// that gets further ones: seconds since 1970; and, behind a space, how many
+// seconds the clock of the server that gave it was ahead of this machine's, where
+// the file of a ticket of the last day says so. It looks where libkrb5 and SSSD
 // keep tickets in files unless told otherwise. Tickets and their keys stay here.
 func ticketEnd(_ context.Context, user string) ([]byte, error) {
 	return ticketEndIn("/tmp", user)
@@ -34,45 +36,58 @@ func ticketEndIn(dir, user string) ([]byte, error) {
 	}
 	base := filepath.Join(dir, fmt.Sprintf("krb5cc_%d", uid))
 	more, _ := filepath.Glob(base + "_*") // the pattern is well formed
-	var last time.Time
+	var last ticket
 	var failed error
 	for _, name := range append([]string{base}, more[:min(len(more), maxCaches)]...) {
-		end, err := endIn(name, uint32(uid))
+		one, err := ticketIn(name, uint32(uid))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed = err
 		}
-		if end.After(last) {
-			last = end
+		if one.end.After(last.end) {
+			last = one
 		}
 	}
 	switch {
-	case !last.IsZero():
-		return fmt.Appendf(nil, "%d", last.Unix()), nil
+	case last.ahead != nil:
+		return fmt.Appendf(nil, "%d %.6f", last.end.Unix(), *last.ahead), nil
+	case !last.end.IsZero():
+		return fmt.Appendf(nil, "%d", last.end.Unix()), nil
 	case failed != nil:
 		return nil, failed
 	}
 	return nil, fmt.Errorf("no file of tickets: %w", os.ErrNotExist)
 }
 
-// endIn reads one file of tickets, which must be the user's own.
-func endIn(name string, uid uint32) (time.Time, error) {
+// ticket is until when one is good, and by how many seconds the clock of its
+// server was ahead when it was got; nil where that is not known, or long ago.
+type ticket struct {
+	end   time.Time
+	ahead *float64
+}
+
+// ticketIn reads one file of tickets, which must be the user's own.
+func ticketIn(name string, uid uint32) (ticket, error) {
 	f, info, err := openPlain(name)
 	if err != nil {
-		return time.Time{}, err
+		return ticket{}, err
 	}
 	defer f.Close()
 	if s, ok := info.Sys().(*syscall.Stat_t); !ok || s.Uid != uid {
-		return time.Time{}, fmt.Errorf("%s is not the user's own", name)
+		return ticket{}, fmt.Errorf("%s is not the user's own", name)
 	}
 	content, err := io.ReadAll(io.LimitReader(f, maxTickets+1))
 	defer clear(content) // no key stays in memory longer than needed
 	if err != nil {
-		return time.Time{}, err
+		return ticket{}, err
 	}
 	if len(content) > maxTickets {
-		return time.Time{}, fmt.Errorf("%s is larger than %d bytes", name, maxTickets)
+		return ticket{}, fmt.Errorf("%s is larger than %d bytes", name, maxTickets)
 	}
-	return parseTickets(content)
+	one, err := parseTickets(content)
+	if age := time.Since(info.ModTime()); age > 24*time.Hour || age < -time.Hour {
+		one.ahead = nil
+	}
+	return one, err
 }
 
 // errTickets says that a file of tickets is not as version 4 of its format.
@@ -134,15 +149,34 @@ func (t *ticketFile) typed() {
 	}
 }
 
+// serverClock finds, in the tags of a file's header, how far the server's clock
+// was ahead: DeltaTime, seconds and microseconds (web.mit.edu/kerberos,
+// "Credential cache file format").
+func serverClock(tags []byte) *float64 {
+	const deltaTime = 1
+	for len(tags) >= 4 {
+		kind, size := binary.BigEndian.Uint16(tags), int(binary.BigEndian.Uint16(tags[2:]))
+		if tags = tags[4:]; size > len(tags) {
+			return nil
+		}
+		if kind == deltaTime && size == 8 {
+			ahead := float64(int32(binary.BigEndian.Uint32(tags))) + float64(int32(binary.BigEndian.Uint32(tags[4:])))/1e6
+			return &ahead
+		}
+		tags = tags[size:]
+	}
+	return nil
+}
+
 // parseTickets tells until when the ticket that gets further ones in the user's
 // own realm is good. A file without one is an error: what can't be seen is not
 // known.
-func parseTickets(content []byte) (time.Time, error) {
+func parseTickets(content []byte) (ticket, error) {
 	t := &ticketFile{rest: content}
 	if t.word() != 0x0504 {
-		return time.Time{}, errTickets
+		return ticket{}, errTickets
 	}
-	t.take(uint32(t.word())) // tags, as the offset of the KDC's clock
+	ahead := serverClock(t.take(uint32(t.word())))
 	own, _, _ := t.principal()
 	var last uint32
 	for len(t.rest) > 0 && !t.bad {
@@ -162,7 +196,7 @@ func parseTickets(content []byte) (time.Time, error) {
 		}
 	}
 	if t.bad || last == 0 {
-		return time.Time{}, errTickets
+		return ticket{}, errTickets
 	}
-	return time.Unix(int64(last), 0), nil
+	return ticket{time.Unix(int64(last), 0), ahead}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func TestTicketEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seconds, err := strconv.ParseInt(string(got), 10, 64)
+	seconds, err := strconv.ParseInt(string(got), 10, 64) // the client does not note the server's clock
 	if err != nil {
 		t.Fatalf("%q: %v", got, err)
 	}
@@ -54,6 +55,48 @@ func TestTicketEnd(t *testing.T) {
 		if _, err := ticketEndIn(dir, argument); err == nil || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: %v", argument, err)
 		}
+	}
+}
+
+// TestServerClock: the client notes how far the server's clock is ahead, as it
+// does unless told otherwise. That of the client is an hour slow.
+func TestServerClock(t *testing.T) {
+	faketime, err := exec.LookPath("faketime")
+	lab.Need(t, "faketime (Debian: faketime)", err == nil)
+	kdc := lab.StartKDC(t, "CORP.EXAMPLE")
+	kdc.Admin(t, "addprinc -pw secret ann")
+	dir := t.TempDir()
+	config := filepath.Join(dir, "krb5.conf")
+	if err := os.WriteFile(config, []byte("[libdefaults]\n kdc_timesync = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	me := strconv.Itoa(os.Getuid())
+	file := filepath.Join(dir, "krb5cc_"+me)
+	cmd := exec.Command(faketime, "-f", "-3600s", "kinit", "-c", "FILE:"+file, "ann@CORP.EXAMPLE")
+	cmd.Env = append(os.Environ(), "KRB5_CONFIG="+config+":"+kdc.Config)
+	cmd.Stdin = strings.NewReader("secret\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("kinit: %v: %s", err, out)
+	}
+	now := time.Now()
+	if err := os.Chtimes(file, now, now); err != nil { // the file has the slow clock's time, perhaps
+		t.Fatal(err)
+	}
+	got, err := ticketEndIn(dir, me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ahead, _ := strings.Cut(string(got), " ")
+	if offset, err := strconv.ParseFloat(ahead, 64); err != nil || offset < 3590 || offset > 3610 {
+		t.Errorf("the server's clock is ahead by %q, want 3600 seconds", ahead)
+	}
+	// Of an old ticket it is not known what the clocks did since.
+	old := now.Add(-25 * time.Hour)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ticketEndIn(dir, me); err != nil || strings.Contains(string(got), " ") {
+		t.Errorf("of an old one: %q, %v", got, err)
 	}
 }
 
@@ -113,10 +156,11 @@ func tickets(service string, end uint32) []byte {
 func FuzzTickets(f *testing.F) {
 	f.Add(tickets("krbtgt", 2000000000))
 	f.Add([]byte{5, 4, 255, 255})
+	f.Add([]byte{5, 4, 0, 12, 0, 1, 0, 8, 255, 255, 255, 255, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255})
 	f.Add([]byte{5, 4, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, content []byte) {
 		end, err := parseTickets(content)
-		if (err == nil) == end.IsZero() || err == nil && end.Unix() <= 0 {
+		if (err == nil) == end.end.IsZero() || err == nil && end.end.Unix() <= 0 {
 			t.Errorf("%v, %v", end, err)
 		}
 	})

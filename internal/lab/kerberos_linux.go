@@ -14,8 +14,10 @@ import (
 
 // KDC is MIT Kerberos's server with a realm of the test's own, on loopback.
 type KDC struct {
-	dir string
-	env []string
+	// Config is the krb5.conf of its clients.
+	Config string
+	dir    string
+	env    []string
 }
 
 // StartKDC starts a server for the realm.
@@ -31,6 +33,7 @@ func StartKDC(t testing.TB, realm string) *KDC {
 	}
 	address := held.LocalAddr().String()
 	k := &KDC{dir: t.TempDir()}
+	k.Config = filepath.Join(k.dir, "krb5.conf")
 	k.env = append(os.Environ(), "KRB5_CONFIG="+k.dir+"/krb5.conf", "KRB5_KDC_PROFILE="+k.dir+"/kdc.conf", "LC_ALL=C")
 	// Without kdc_timesync a client uses its own clock, as SSSD's does where it
 	// must prove who it is before the server told the time.

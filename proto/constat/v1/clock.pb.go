@@ -31,8 +31,9 @@ type Clock struct {
 	// The kernel's or service's word that the clock follows a source.
 	Synchronized *bool `protobuf:"varint,3,opt,name=synchronized,proto3,oneof" json:"synchronized,omitempty"`
 	// Synchronisation is wanted.
-	Enabled *bool   `protobuf:"varint,4,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	Source  *string `protobuf:"bytes,5,opt,name=source,proto3,oneof" json:"source,omitempty"`
+	Enabled *bool `protobuf:"varint,4,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// Name or address of the server it follows.
+	Source *string `protobuf:"bytes,5,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// The hardware clock was behind the build date at boot.
 	RtcLost *bool `protobuf:"varint,6,opt,name=rtc_lost,json=rtcLost,proto3,oneof" json:"rtc_lost,omitempty"`
 	// Starts of the last thirty days in which it was.

@@ -192,7 +192,8 @@ type Directory struct {
 	// online | offline.
 	State   *string `protobuf:"bytes,3,opt,name=state,proto3,oneof" json:"state,omitempty"`
 	TrustOk *bool   `protobuf:"varint,4,opt,name=trust_ok,json=trustOk,proto3,oneof" json:"trust_ok,omitempty"`
-	// Directory's clock minus this machine's, seconds.
+	// Directory's clock minus this machine's, seconds. On Linux as of the last
+	// day's ticket in a file: Kerberos notes it beside the ticket.
 	ClockOffsetSeconds *float64 `protobuf:"fixed64,5,opt,name=clock_offset_seconds,json=clockOffsetSeconds,proto3,oneof" json:"clock_offset_seconds,omitempty"`
 	Server             *string  `protobuf:"bytes,6,opt,name=server,proto3,oneof" json:"server,omitempty"`
 	unknownFields      protoimpl.UnknownFields
@@ -347,9 +348,10 @@ type SecurityProduct struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	// antivirus | firewall | edr.
-	Kind          *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
-	Enabled       *bool   `protobuf:"varint,3,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	UpToDate      *bool   `protobuf:"varint,4,opt,name=up_to_date,json=upToDate,proto3,oneof" json:"up_to_date,omitempty"`
+	Kind    *string `protobuf:"bytes,2,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	Enabled *bool   `protobuf:"varint,3,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// On Linux of ClamAV only: its signatures are not older than a week.
+	UpToDate      *bool `protobuf:"varint,4,opt,name=up_to_date,json=upToDate,proto3,oneof" json:"up_to_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
