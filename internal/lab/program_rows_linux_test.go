@@ -26,9 +26,21 @@ var programRows = []machineRow{
 		o.undo("rm /etc/inventory.conf")
 		o.failToStart("ExecStart=/usr/sbin/dnsmasq --keep-in-foreground --conf-file=/etc/inventory.conf --user=root --pid-file\n", "inventory.conf")
 	}},
+	{fault: "sw-instance-lock", how: "a second Avahi finds the first one's sign", procedure: "software", inject: func(o *premises) {
+		o.failToStart("ExecStart=/usr/sbin/avahi-daemon -s --no-rlimits\n", "already running")
+	}},
+	{fault: "sw-permission-denied", how: "a service may not read its data", procedure: "software", inject: func(o *premises) {
+		o.sh(`mkdir -p /srv/plans && echo plan >/srv/plans/plan && chmod 600 /srv/plans/plan`)
+		o.undo("rm -r /srv/plans")
+		o.failToStart("User=nobody\nExecStart=/usr/bin/sort /srv/plans/plan\n", "ermission denied")
+	}},
+	{fault: "sw-permission-denied", how: "a service's program may not be executed by its account", procedure: "full", inject: func(o *premises) {
+		o.sh(`mkdir -p /opt/inventory && cp /usr/bin/sleep /opt/inventory/inventory && chmod 700 /opt/inventory/inventory`)
+		o.failToStart("User=nobody\nExecStart=/opt/inventory/inventory 600\n", "MESSAGE_ID=641257651c1b4ec9a8624d7a40a9e1e7")
+	}},
 	{fault: "sw-security-blocked", how: "a service's program lies where nothing may be executed", procedure: "software", inject: func(o *premises) {
 		o.sh(`mkdir -p /opt/inventory && mount -t tmpfs -o noexec,mode=755 inventory /opt/inventory && cp /usr/bin/sleep /opt/inventory/inventory`)
-		o.undo("umount /opt/inventory")
+		o.undo("umount /opt/inventory; rmdir /opt/inventory")
 		o.failToStart("ExecStart=/opt/inventory/inventory 600\n", "MESSAGE_ID=641257651c1b4ec9a8624d7a40a9e1e7")
 	}},
 	// Traps: the same words, of programs that go on, and of one that ended well.
@@ -51,7 +63,7 @@ const forgetJournal = `journalctl -q --rotate; rm -f /run/log/journal/*/*@*.jour
 // the words.
 func (o *premises) failToStart(service, words string) {
 	o.t.Helper()
-	o.undo(`rm -rf /opt/inventory; ` + forgetJournal)
+	o.undo(`rm -rf /opt/inventory/*; rmdir /opt/inventory 2>/dev/null || true; ` + forgetJournal)
 	o.startService(service)
 	o.await(`systemctl is-failed --quiet lab-program.service`)
 	o.await(`journalctl -q -o export -n 200 | grep -qF "$1"`, words)
