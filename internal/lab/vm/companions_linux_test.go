@@ -145,7 +145,7 @@ var reconnect = sh("unblock; await turns_on; apart; pairs 55")
 
 var companionRows = []row{
 	{"", "peripheral", "receivers and a Bluetooth keyboard", nothing, nothing, false},
-	{"bt-adapter-off", "peripheral", "Bluetooth is switched off", sh("printf 'power off\nselect 00:AA:01:01:00:01\npower off\n' | say; await unpowered"), sh("await turns_on; apart; pairs 55"), false},
+	{"bt-adapter-off", "peripheral", "Bluetooth is switched off", sh("await turns_off"), sh("await turns_on; apart; pairs 55"), false},
 	{"bt-adapter-off", "peripheral", "all radios are switched off", sh("for f in /sys/class/bluetooth/hci?/rfkill*/soft; do echo 1 >$f; done; await unpowered"), reconnect, false},
 	{"", "peripheral", "the Bluetooth keyboard is away", sh("apart; await disconnected"), reconnect, false},
 	{"peripheral-battery-low", "peripheral", "the Bluetooth keyboard is at 4 %", sh("echo 4 >/tmp/charge; await percentage 4"), sh("echo 55 >/tmp/charge; await percentage 55"), false},
