@@ -22,6 +22,7 @@ bluetooth_service() { /usr/libexec/bluetooth/bluetoothd -n -P hostname >>/tmp/bl
 say() { { cat; sleep 1; } | timeout 20 bluetoothctl >/tmp/said.log 2>&1; } # commands, one a line
 shows() { for a in 00:AA:01:00:00:00 00:AA:01:01:00:01; do timeout 10 bluetoothctl show $a; done >/tmp/shows; [ "$(grep -c "Powered: $1" /tmp/shows)" = 2 ]; }
 powered() { shows yes; }
+unpowered() { shows no; }
 turns_on() { powered || { printf 'power on\nselect 00:AA:01:01:00:01\npower on\n' | say; powered; }; }
 turns_off() { unpowered || { printf 'power off\nselect 00:AA:01:01:00:01\npower off\n' | say; unpowered; }; }
 about() { timeout 10 bluetoothctl info 00:AA:01:01:00:01 | grep -q "$1"; }
