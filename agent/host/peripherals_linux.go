@@ -171,17 +171,27 @@ func readCameras(ctx context.Context, r *reader, inputs []inputDevice, p *consta
 	if len(nodes) > 0 {
 		users, usersErr = holders(r, "/dev/video")
 	}
-	var silent error
+	var silent, unseen error
 	var own []*constatv1.Camera // those that nobody plugged in
 	for _, node := range nodes[:min(len(nodes), maxInputs)] {
 		if index := r.number(videoDir + "/" + node + "/index"); index == nil || *index != 0 {
 			continue
 		}
 		c := &constatv1.Camera{Name: r.word(videoDir + "/" + node + "/name")}
-		if user, found := users["/dev/"+node]; found {
+		user, found := users["/dev/"+node]
+		switch {
+		case found:
 			c.UsedBy = filled(user) // it may have ended meanwhile
-		} else if usersErr == nil {
+		case usersErr == nil:
 			c.UsedBy = set("")
+		case r.Privileged != nil: // whoever sits at the screen is another than we are
+			if user, err := r.Privileged(ctx, "camera-user", node); err == nil {
+				c.UsedBy = set(strings.ToValidUTF8(string(user), "\uFFFD"))
+			} else {
+				unseen = err
+			}
+		default:
+			unseen = usersErr
 		}
 		p.Cameras = append(p.Cameras, c)
 		if c.Covered, err = askCover(ctx, r, node); err != nil {
@@ -204,8 +214,8 @@ func readCameras(ctx context.Context, r *reader, inputs []inputDevice, p *consta
 	if silent != nil {
 		gap(o, "cameras.covered", silent)
 	}
-	if usersErr != nil && len(p.Cameras) > 0 {
-		gap(o, "cameras.used_by", usersErr)
+	if unseen != nil {
+		gap(o, "cameras.used_by", unseen)
 	}
 }
 

@@ -1,6 +1,7 @@
 package privileged
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,67 @@ func cameraCover(_ context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return []byte{closed}, nil
+}
+
+// Bounds of a look at who has a camera open.
+const (
+	maxPrograms  = 8192
+	maxOpenFiles = 4096
+)
+
+// cameraUser returns the name of a program that has a camera open, by the
+// camera's node; nothing: none has. No other file of a program is told, nor its
+// command line.
+func cameraUser(ctx context.Context, name string) ([]byte, error) {
+	if !coverName.MatchString(name) || name[0] != 'v' {
+		return nil, errors.New("the argument must be the name of a camera's node")
+	}
+	return opener(ctx, "/dev/"+name)
+}
+
+// opener gives the name of a program that has a file open (proc(5), comm and fd).
+// A program whose files can't be seen makes it an error that none was found.
+func opener(ctx context.Context, file string) ([]byte, error) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer proc.Close()
+	names, err := proc.Readdirnames(maxPrograms)
+	if err != nil {
+		return nil, err
+	}
+	var hidden error
+	for _, name := range names {
+		if name[0] < '0' || name[0] > '9' {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		dir := filepath.Join("/proc", name, "fd")
+		fds, err := os.Open(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			hidden = err
+		}
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		open, err := fds.Readdirnames(maxOpenFiles)
+		fds.Close()
+		if errors.Is(err, fs.ErrPermission) {
+			hidden = err
+		}
+		for _, fd := range open {
+			if target, err := os.Readlink(filepath.Join(dir, fd)); err == nil && target == file {
+				comm, err := os.ReadFile(filepath.Join("/proc", name, "comm"))
+				if err == nil {
+					return bytes.TrimSpace(comm), nil
+				}
+			}
+		}
+	}
+	return nil, hidden
 }
 
 // privacyControl asks a camera's driver (VIDIOC_G_CTRL with V4L2_CID_PRIVACY,
