@@ -111,6 +111,9 @@ func (l *lz4) take(n int) ([]byte, error) {
 			m, err := l.in.Read(l.packed[len(l.packed):cap(l.packed)])
 			l.packed = l.packed[:len(l.packed)+m]
 			if err != nil && len(l.packed)-l.next < n {
+				if err == io.EOF { // in the middle of what was promised
+					err = io.ErrUnexpectedEOF
+				}
 				return nil, fmt.Errorf("%w: %w", errLZ4, err)
 			}
 		}

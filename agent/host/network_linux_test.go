@@ -97,7 +97,7 @@ func TestNeighbourState(t *testing.T) {
 		{"no entry", nil, "none"},
 		{"nobody answers", entry(unix.NUD_INCOMPLETE, 0), "incomplete"},
 		{"given up", entry(unix.NUD_FAILED, 0), "failed"},
-		{"static", entry(unix.NUD_PERMANENT, 0), "notApplicable"},
+		{"written down by somebody", entry(unix.NUD_PERMANENT, 0), ""},
 		{"confirmed since we asked", entry(unix.NUD_REACHABLE, 10), "reachable"},
 		{"confirmed before we asked", entry(unix.NUD_REACHABLE, 60), ""},
 		{"confirmed at about the time we asked", entry(unix.NUD_REACHABLE, 49), ""},

@@ -106,6 +106,7 @@ var hostRows = []machineRow{
 		o.stopTimeSync()
 	}},
 	{fault: "os-time-sync-stopped", how: "the time service is stopped, and was right until then", procedure: "full", inject: func(o *premises) {
+		o.wantsTimeService()
 		o.sh("systemctl stop systemd-timesyncd.service")
 		o.undo("systemctl start systemd-timesyncd.service; mkdir -p /run/systemd/timesync; touch /run/systemd/timesync/synchronized")
 	}},
