@@ -734,6 +734,7 @@ type Command struct {
 	// Types that are valid to be assigned to Verb:
 	//
 	//	*Command_Diagnose
+	//	*Command_Remedy
 	Verb          isCommand_Verb `protobuf_oneof:"verb"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -806,6 +807,15 @@ func (x *Command) GetDiagnose() *DiagnoseCommand {
 	return nil
 }
 
+func (x *Command) GetRemedy() *RemedyCommand {
+	if x != nil {
+		if x, ok := x.Verb.(*Command_Remedy); ok {
+			return x.Remedy
+		}
+	}
+	return nil
+}
+
 type isCommand_Verb interface {
 	isCommand_Verb()
 }
@@ -814,7 +824,14 @@ type Command_Diagnose struct {
 	Diagnose *DiagnoseCommand `protobuf:"bytes,4,opt,name=diagnose,proto3,oneof"`
 }
 
+type Command_Remedy struct {
+	// Put before the person at the machine, and done only with their consent.
+	Remedy *RemedyCommand `protobuf:"bytes,8,opt,name=remedy,proto3,oneof"`
+}
+
 func (*Command_Diagnose) isCommand_Verb() {}
+
+func (*Command_Remedy) isCommand_Verb() {}
 
 // DiagnoseCommand runs a procedure now and uploads the result.
 type DiagnoseCommand struct {
@@ -870,6 +887,79 @@ func (x *DiagnoseCommand) GetTicket() int32 {
 	return 0
 }
 
+// RemedyCommand asks the person at the machine for a remedy. It is done as soon
+// as the request waits there: what came of it is a RemedyResult with the
+// command's id.
+type RemedyCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As RemedyRequest.
+	Verb      string `protobuf:"bytes,1,opt,name=verb,proto3" json:"verb,omitempty"`
+	Component string `protobuf:"bytes,2,opt,name=component,proto3" json:"component,omitempty"`
+	Fault     string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Ticket the result goes to; 0: none.
+	Ticket        int32 `protobuf:"varint,4,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemedyCommand) Reset() {
+	*x = RemedyCommand{}
+	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemedyCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemedyCommand) ProtoMessage() {}
+
+func (x *RemedyCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemedyCommand.ProtoReflect.Descriptor instead.
+func (*RemedyCommand) Descriptor() ([]byte, []int) {
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RemedyCommand) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *RemedyCommand) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *RemedyCommand) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *RemedyCommand) GetTicket() int32 {
+	if x != nil {
+		return x.Ticket
+	}
+	return 0
+}
+
 // Progress tells how far a command is, to show it live.
 type Progress struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -888,7 +978,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	mi := &file_constat_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +990,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	mi := &file_constat_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +1003,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Progress) GetCommandId() string {
@@ -962,7 +1052,7 @@ func (x *Progress) GetTotal() int32 {
 type CommandResult struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	CommandId string                 `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
-	// Set when it worked: Diagnosis.id, uploaded beforehand.
+	// Set when a diagnosis worked: Diagnosis.id, uploaded beforehand.
 	DiagnosisId string `protobuf:"bytes,2,opt,name=diagnosis_id,json=diagnosisId,proto3" json:"diagnosis_id,omitempty"`
 	// done | expired | refused | failed.
 	Status        string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
@@ -973,7 +1063,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_constat_v1_agent_proto_msgTypes[12]
+	mi := &file_constat_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1075,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[12]
+	mi := &file_constat_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1088,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CommandResult) GetCommandId() string {
@@ -1043,7 +1133,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[13]
+	mi := &file_constat_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1145,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[13]
+	mi := &file_constat_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1158,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Policy) GetRevision() string {
@@ -1114,7 +1204,7 @@ type ProbePolicy struct {
 
 func (x *ProbePolicy) Reset() {
 	*x = ProbePolicy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[14]
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1216,7 @@ func (x *ProbePolicy) String() string {
 func (*ProbePolicy) ProtoMessage() {}
 
 func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[14]
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1229,7 @@ func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbePolicy.ProtoReflect.Descriptor instead.
 func (*ProbePolicy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProbePolicy) GetNames() []*ProbeName {
@@ -1188,7 +1278,7 @@ type ProbeName struct {
 
 func (x *ProbeName) Reset() {
 	*x = ProbeName{}
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1290,7 @@ func (x *ProbeName) String() string {
 func (*ProbeName) ProtoMessage() {}
 
 func (x *ProbeName) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1303,7 @@ func (x *ProbeName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeName.ProtoReflect.Descriptor instead.
 func (*ProbeName) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ProbeName) GetHost() string {
@@ -1242,7 +1332,7 @@ type ProbeHttp struct {
 
 func (x *ProbeHttp) Reset() {
 	*x = ProbeHttp{}
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1344,7 @@ func (x *ProbeHttp) String() string {
 func (*ProbeHttp) ProtoMessage() {}
 
 func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1357,7 @@ func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeHttp.ProtoReflect.Descriptor instead.
 func (*ProbeHttp) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ProbeHttp) GetUrl() string {
@@ -1302,7 +1392,7 @@ type ProbeTls struct {
 
 func (x *ProbeTls) Reset() {
 	*x = ProbeTls{}
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1404,7 @@ func (x *ProbeTls) String() string {
 func (*ProbeTls) ProtoMessage() {}
 
 func (x *ProbeTls) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1417,7 @@ func (x *ProbeTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeTls.ProtoReflect.Descriptor instead.
 func (*ProbeTls) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProbeTls) GetAddress() string {
@@ -1359,7 +1449,7 @@ type ProbeService struct {
 
 func (x *ProbeService) Reset() {
 	*x = ProbeService{}
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1461,7 @@ func (x *ProbeService) String() string {
 func (*ProbeService) ProtoMessage() {}
 
 func (x *ProbeService) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1474,7 @@ func (x *ProbeService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeService.ProtoReflect.Descriptor instead.
 func (*ProbeService) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProbeService) GetName() string {
@@ -1432,7 +1522,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1534,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1547,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Revoked) GetReason() string {
@@ -1477,7 +1567,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1579,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1592,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UploadRequest) GetReports() []*Report {
@@ -1520,6 +1610,7 @@ type Report struct {
 	//	*Report_Snapshot
 	//	*Report_Diagnosis
 	//	*Report_Ticket
+	//	*Report_Remedy
 	Content       isReport_Content `protobuf_oneof:"content"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1527,7 +1618,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1630,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1643,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Report) GetContent() isReport_Content {
@@ -1589,6 +1680,15 @@ func (x *Report) GetTicket() *TicketDraft {
 	return nil
 }
 
+func (x *Report) GetRemedy() *RemedyResult {
+	if x != nil {
+		if x, ok := x.Content.(*Report_Remedy); ok {
+			return x.Remedy
+		}
+	}
+	return nil
+}
+
 type isReport_Content interface {
 	isReport_Content()
 }
@@ -1605,11 +1705,17 @@ type Report_Ticket struct {
 	Ticket *TicketDraft `protobuf:"bytes,3,opt,name=ticket,proto3,oneof"`
 }
 
+type Report_Remedy struct {
+	Remedy *RemedyResult `protobuf:"bytes,8,opt,name=remedy,proto3,oneof"`
+}
+
 func (*Report_Snapshot) isReport_Content() {}
 
 func (*Report_Diagnosis) isReport_Content() {}
 
 func (*Report_Ticket) isReport_Content() {}
+
+func (*Report_Remedy) isReport_Content() {}
 
 // SnapshotReport is a manifest with the payloads the agent believes the
 // collector does not have.
@@ -1623,7 +1729,7 @@ type SnapshotReport struct {
 
 func (x *SnapshotReport) Reset() {
 	*x = SnapshotReport{}
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1741,7 @@ func (x *SnapshotReport) String() string {
 func (*SnapshotReport) ProtoMessage() {}
 
 func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1754,7 @@ func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotReport.ProtoReflect.Descriptor instead.
 func (*SnapshotReport) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SnapshotReport) GetManifest() *Manifest {
@@ -1675,7 +1781,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1793,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1806,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UploadResponse) GetReceipts() []*Receipt {
@@ -1713,7 +1819,7 @@ func (x *UploadResponse) GetReceipts() []*Receipt {
 // Receipt is given after the commit.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of the manifest, the diagnosis or the ticket.
+	// Id of the manifest, the diagnosis, the ticket or the remedy.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// stored | missing (payloads: send the report again with them) | refused
 	// (never send it again).
@@ -1729,7 +1835,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1847,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1860,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Receipt) GetId() string {
@@ -1797,7 +1903,7 @@ var File_constat_v1_agent_proto protoreflect.FileDescriptor
 const file_constat_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/agent.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x1a\n" +
@@ -1842,17 +1948,23 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12+\n" +
 	"\x11heartbeat_seconds\x18\x02 \x01(\x05R\x10heartbeatSeconds\"%\n" +
 	"\tHeartbeat\x12\x18\n" +
-	"\aspooled\x18\x01 \x01(\x05R\aspooled\"\xba\x01\n" +
+	"\aspooled\x18\x01 \x01(\x05R\aspooled\"\xef\x01\n" +
 	"\aCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
 	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12!\n" +
 	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\x129\n" +
-	"\bdiagnose\x18\x04 \x01(\v2\x1b.constat.v1.DiagnoseCommandH\x00R\bdiagnoseB\x06\n" +
+	"\bdiagnose\x18\x04 \x01(\v2\x1b.constat.v1.DiagnoseCommandH\x00R\bdiagnose\x123\n" +
+	"\x06remedy\x18\b \x01(\v2\x19.constat.v1.RemedyCommandH\x00R\x06remedyB\x06\n" +
 	"\x04verb\"G\n" +
 	"\x0fDiagnoseCommand\x12\x1c\n" +
 	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12\x16\n" +
-	"\x06ticket\x18\x02 \x01(\x05R\x06ticket\"\x97\x01\n" +
+	"\x06ticket\x18\x02 \x01(\x05R\x06ticket\"o\n" +
+	"\rRemedyCommand\x12\x12\n" +
+	"\x04verb\x18\x01 \x01(\tR\x04verb\x12\x1c\n" +
+	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\x12\x16\n" +
+	"\x06ticket\x18\x04 \x01(\x05R\x06ticket\"\x97\x01\n" +
 	"\bProgress\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x14\n" +
@@ -1899,11 +2011,12 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\aRevoked\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"=\n" +
 	"\rUploadRequest\x12,\n" +
-	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\xb7\x01\n" +
+	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\xeb\x01\n" +
 	"\x06Report\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.constat.v1.SnapshotReportH\x00R\bsnapshot\x125\n" +
 	"\tdiagnosis\x18\x02 \x01(\v2\x15.constat.v1.DiagnosisH\x00R\tdiagnosis\x121\n" +
-	"\x06ticket\x18\x03 \x01(\v2\x17.constat.v1.TicketDraftH\x00R\x06ticketB\t\n" +
+	"\x06ticket\x18\x03 \x01(\v2\x17.constat.v1.TicketDraftH\x00R\x06ticket\x122\n" +
+	"\x06remedy\x18\b \x01(\v2\x18.constat.v1.RemedyResultH\x00R\x06remedyB\t\n" +
 	"\acontent\"s\n" +
 	"\x0eSnapshotReport\x120\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x14.constat.v1.ManifestR\bmanifest\x12/\n" +
@@ -1934,7 +2047,7 @@ func file_constat_v1_agent_proto_rawDescGZIP() []byte {
 	return file_constat_v1_agent_proto_rawDescData
 }
 
-var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_constat_v1_agent_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: constat.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: constat.v1.EnrollResponse
@@ -1947,67 +2060,71 @@ var file_constat_v1_agent_proto_goTypes = []any{
 	(*Heartbeat)(nil),             // 8: constat.v1.Heartbeat
 	(*Command)(nil),               // 9: constat.v1.Command
 	(*DiagnoseCommand)(nil),       // 10: constat.v1.DiagnoseCommand
-	(*Progress)(nil),              // 11: constat.v1.Progress
-	(*CommandResult)(nil),         // 12: constat.v1.CommandResult
-	(*Policy)(nil),                // 13: constat.v1.Policy
-	(*ProbePolicy)(nil),           // 14: constat.v1.ProbePolicy
-	(*ProbeName)(nil),             // 15: constat.v1.ProbeName
-	(*ProbeHttp)(nil),             // 16: constat.v1.ProbeHttp
-	(*ProbeTls)(nil),              // 17: constat.v1.ProbeTls
-	(*ProbeService)(nil),          // 18: constat.v1.ProbeService
-	(*Revoked)(nil),               // 19: constat.v1.Revoked
-	(*UploadRequest)(nil),         // 20: constat.v1.UploadRequest
-	(*Report)(nil),                // 21: constat.v1.Report
-	(*SnapshotReport)(nil),        // 22: constat.v1.SnapshotReport
-	(*UploadResponse)(nil),        // 23: constat.v1.UploadResponse
-	(*Receipt)(nil),               // 24: constat.v1.Receipt
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 26: constat.v1.Diagnosis
-	(*TicketDraft)(nil),           // 27: constat.v1.TicketDraft
-	(*Manifest)(nil),              // 28: constat.v1.Manifest
-	(*Payload)(nil),               // 29: constat.v1.Payload
+	(*RemedyCommand)(nil),         // 11: constat.v1.RemedyCommand
+	(*Progress)(nil),              // 12: constat.v1.Progress
+	(*CommandResult)(nil),         // 13: constat.v1.CommandResult
+	(*Policy)(nil),                // 14: constat.v1.Policy
+	(*ProbePolicy)(nil),           // 15: constat.v1.ProbePolicy
+	(*ProbeName)(nil),             // 16: constat.v1.ProbeName
+	(*ProbeHttp)(nil),             // 17: constat.v1.ProbeHttp
+	(*ProbeTls)(nil),              // 18: constat.v1.ProbeTls
+	(*ProbeService)(nil),          // 19: constat.v1.ProbeService
+	(*Revoked)(nil),               // 20: constat.v1.Revoked
+	(*UploadRequest)(nil),         // 21: constat.v1.UploadRequest
+	(*Report)(nil),                // 22: constat.v1.Report
+	(*SnapshotReport)(nil),        // 23: constat.v1.SnapshotReport
+	(*UploadResponse)(nil),        // 24: constat.v1.UploadResponse
+	(*Receipt)(nil),               // 25: constat.v1.Receipt
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 27: constat.v1.Diagnosis
+	(*TicketDraft)(nil),           // 28: constat.v1.TicketDraft
+	(*RemedyResult)(nil),          // 29: constat.v1.RemedyResult
+	(*Manifest)(nil),              // 30: constat.v1.Manifest
+	(*Payload)(nil),               // 31: constat.v1.Payload
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
-	25, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
-	25, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
-	25, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
+	26, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
+	26, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
+	26, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
 	6,  // 3: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
 	8,  // 4: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
-	11, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
-	12, // 6: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
+	12, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
+	13, // 6: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
 	7,  // 7: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
 	9,  // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
-	13, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
-	19, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
-	25, // 11: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	25, // 12: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	25, // 13: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	14, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
+	20, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
+	26, // 11: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	26, // 12: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	26, // 13: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 14: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
-	14, // 15: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	15, // 16: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	16, // 17: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	17, // 18: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	18, // 19: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	21, // 20: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	22, // 21: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	26, // 22: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	27, // 23: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	28, // 24: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	29, // 25: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	24, // 26: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 27: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 28: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 29: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	20, // 30: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	1,  // 31: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 32: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 33: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	23, // 34: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	31, // [31:35] is the sub-list for method output_type
-	27, // [27:31] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	11, // 15: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
+	15, // 16: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	16, // 17: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	17, // 18: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	18, // 19: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	19, // 20: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	22, // 21: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	23, // 22: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	27, // 23: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	28, // 24: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	29, // 25: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
+	30, // 26: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	31, // 27: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	25, // 28: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 29: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 30: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 31: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	21, // 32: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	1,  // 33: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 34: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 35: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	24, // 36: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	33, // [33:37] is the sub-list for method output_type
+	29, // [29:33] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }
@@ -2016,6 +2133,7 @@ func file_constat_v1_agent_proto_init() {
 		return
 	}
 	file_constat_v1_diagnosis_proto_init()
+	file_constat_v1_remedy_proto_init()
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_agent_proto_msgTypes[4].OneofWrappers = []any{
@@ -2032,11 +2150,13 @@ func file_constat_v1_agent_proto_init() {
 	}
 	file_constat_v1_agent_proto_msgTypes[9].OneofWrappers = []any{
 		(*Command_Diagnose)(nil),
+		(*Command_Remedy)(nil),
 	}
-	file_constat_v1_agent_proto_msgTypes[21].OneofWrappers = []any{
+	file_constat_v1_agent_proto_msgTypes[22].OneofWrappers = []any{
 		(*Report_Snapshot)(nil),
 		(*Report_Diagnosis)(nil),
 		(*Report_Ticket)(nil),
+		(*Report_Remedy)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2044,7 +2164,7 @@ func file_constat_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_agent_proto_rawDesc), len(file_constat_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

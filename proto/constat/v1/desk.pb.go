@@ -2276,6 +2276,149 @@ func (x *SimilarTicket) GetSameModel() bool {
 	return false
 }
 
+// RequestRemedyRequest names a ticket and a verb of the agent's, with what it is
+// done to and the fault it is for, as RemedyRequest. Empty, they are those of the
+// first root cause of the ticket's latest diagnosis that has this remedy.
+type RequestRemedyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        int32                  `protobuf:"varint,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Verb          string                 `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
+	Component     string                 `protobuf:"bytes,3,opt,name=component,proto3" json:"component,omitempty"`
+	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestRemedyRequest) Reset() {
+	*x = RequestRemedyRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRemedyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRemedyRequest) ProtoMessage() {}
+
+func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
+func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RequestRemedyRequest) GetTicket() int32 {
+	if x != nil {
+		return x.Ticket
+	}
+	return 0
+}
+
+func (x *RequestRemedyRequest) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *RequestRemedyRequest) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *RequestRemedyRequest) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+// RequestRemedyResponse says that the request is on its way.
+type RequestRemedyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Command.id, and of the timeline's entry.
+	CommandId string `protobuf:"bytes,1,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
+	// What it is done to and for.
+	Component string `protobuf:"bytes,2,opt,name=component,proto3" json:"component,omitempty"`
+	Fault     string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Until when the person at the machine may consent.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestRemedyResponse) Reset() {
+	*x = RequestRemedyResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRemedyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRemedyResponse) ProtoMessage() {}
+
+func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
+func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *RequestRemedyResponse) GetCommandId() string {
+	if x != nil {
+		return x.CommandId
+	}
+	return ""
+}
+
+func (x *RequestRemedyResponse) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *RequestRemedyResponse) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *RequestRemedyResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2287,7 +2430,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2442,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2490,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2502,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2715,19 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\rsame_endpoint\x18\x02 \x01(\bR\fsameEndpoint\x12%\n" +
 	"\x0esame_component\x18\x03 \x01(\bR\rsameComponent\x12\x1d\n" +
 	"\n" +
-	"same_model\x18\x04 \x01(\bR\tsameModel2\x9e\v\n" +
+	"same_model\x18\x04 \x01(\bR\tsameModel\"v\n" +
+	"\x14RequestRemedyRequest\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\x05R\x06ticket\x12\x12\n" +
+	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x1c\n" +
+	"\tcomponent\x18\x03 \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\"\xa5\x01\n" +
+	"\x15RequestRemedyResponse\x12\x1d\n" +
+	"\n" +
+	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x1c\n" +
+	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\x129\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt2\xf4\v\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -2583,7 +2738,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\rListEndpoints\x12 .constat.v1.ListEndpointsRequest\x1a!.constat.v1.ListEndpointsResponse\x12N\n" +
 	"\vGetEndpoint\x12\x1e.constat.v1.GetEndpointRequest\x1a\x1f.constat.v1.GetEndpointResponse\x12N\n" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
-	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12W\n" +
+	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12T\n" +
+	"\rRequestRemedy\x12 .constat.v1.RequestRemedyRequest\x1a!.constat.v1.RequestRemedyResponse\x12W\n" +
 	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12N\n" +
 	"\vListSimilar\x12\x1e.constat.v1.ListSimilarRequest\x1a\x1f.constat.v1.ListSimilarResponse\x12Z\n" +
 	"\x0fListTechnicians\x12\".constat.v1.ListTechniciansRequest\x1a#.constat.v1.ListTechniciansResponse\x12T\n" +
@@ -2604,7 +2760,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
@@ -2644,91 +2800,96 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListSimilarRequest)(nil),              // 35: constat.v1.ListSimilarRequest
 	(*ListSimilarResponse)(nil),             // 36: constat.v1.ListSimilarResponse
 	(*SimilarTicket)(nil),                   // 37: constat.v1.SimilarTicket
-	(*PreviewTechnicianResponse_Load)(nil),  // 38: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 39: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 40: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 41: constat.v1.TicketEntry
-	(*TicketDraft)(nil),                     // 42: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 43: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 44: constat.v1.Snapshot
-	(*Change)(nil),                          // 45: constat.v1.Change
-	(*Diagnosis)(nil),                       // 46: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 47: constat.v1.Progress
-	(*Skill)(nil),                           // 48: constat.v1.Skill
+	(*RequestRemedyRequest)(nil),            // 38: constat.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),           // 39: constat.v1.RequestRemedyResponse
+	(*PreviewTechnicianResponse_Load)(nil),  // 40: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 41: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 42: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 43: constat.v1.TicketEntry
+	(*TicketDraft)(nil),                     // 44: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 45: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 46: constat.v1.Snapshot
+	(*Change)(nil),                          // 47: constat.v1.Change
+	(*Diagnosis)(nil),                       // 48: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 49: constat.v1.Progress
+	(*Skill)(nil),                           // 50: constat.v1.Skill
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	40, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	40, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	41, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	42, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	40, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	40, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	41, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	40, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	43, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	43, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	43, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	42, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	42, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	43, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	44, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	42, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	42, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	43, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	42, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	45, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	45, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	45, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	44, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	45, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	46, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	44, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	43, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	47, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	46, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	48, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	46, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	47, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	48, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	46, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	45, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	49, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	48, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	50, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
 	24, // 21: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	43, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	43, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	43, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	45, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	45, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	45, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	23, // 25: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
 	23, // 26: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
 	23, // 27: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
 	23, // 28: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	38, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	39, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	40, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	41, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
 	37, // 31: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	40, // 32: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	0,  // 33: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 34: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 35: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 36: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 37: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	10, // 38: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 39: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	15, // 40: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	17, // 41: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	19, // 42: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	21, // 43: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	35, // 44: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	25, // 45: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	27, // 46: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	31, // 47: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	33, // 48: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	29, // 49: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	1,  // 50: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 51: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 52: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 53: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 54: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	11, // 55: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 56: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	16, // 57: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	18, // 58: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	20, // 59: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	22, // 60: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	36, // 61: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	26, // 62: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	28, // 63: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	32, // 64: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	34, // 65: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	30, // 66: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	50, // [50:67] is the sub-list for method output_type
-	33, // [33:50] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	42, // 32: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	45, // 33: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	0,  // 34: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 35: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 36: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 37: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 38: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	10, // 39: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 40: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	15, // 41: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	17, // 42: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	19, // 43: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	38, // 44: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	21, // 45: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	35, // 46: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	25, // 47: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	27, // 48: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	31, // 49: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	33, // 50: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	29, // 51: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	1,  // 52: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 53: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 54: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 55: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	9,  // 56: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	11, // 57: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 58: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	16, // 59: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	18, // 60: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	20, // 61: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	39, // 62: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	22, // 63: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	36, // 64: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	26, // 65: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	28, // 66: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	32, // 67: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	34, // 68: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	30, // 69: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	52, // [52:70] is the sub-list for method output_type
+	34, // [34:52] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -2753,7 +2914,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

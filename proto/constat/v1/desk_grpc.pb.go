@@ -29,6 +29,7 @@ const (
 	DeskService_GetEndpoint_FullMethodName       = "/constat.v1.DeskService/GetEndpoint"
 	DeskService_GetSnapshot_FullMethodName       = "/constat.v1.DeskService/GetSnapshot"
 	DeskService_Diagnose_FullMethodName          = "/constat.v1.DeskService/Diagnose"
+	DeskService_RequestRemedy_FullMethodName     = "/constat.v1.DeskService/RequestRemedy"
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.v1.DeskService/RevokeEndpoint"
 	DeskService_ListSimilar_FullMethodName       = "/constat.v1.DeskService/ListSimilar"
 	DeskService_ListTechnicians_FullMethodName   = "/constat.v1.DeskService/ListTechnicians"
@@ -59,6 +60,9 @@ type DeskServiceClient interface {
 	// Diagnose asks an endpoint for a diagnosis now and follows it. The result
 	// stands in the ticket, where one is named, whether the caller stays or not.
 	Diagnose(ctx context.Context, in *DiagnoseRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DiagnoseResponse], error)
+	// RequestRemedy asks the person at a ticket's endpoint for their consent to a
+	// remedy. What comes of it stands in the ticket.
+	RequestRemedy(ctx context.Context, in *RequestRemedyRequest, opts ...grpc.CallOption) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
@@ -194,6 +198,16 @@ func (c *deskServiceClient) Diagnose(ctx context.Context, in *DiagnoseRequest, o
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DeskService_DiagnoseClient = grpc.ServerStreamingClient[DiagnoseResponse]
 
+func (c *deskServiceClient) RequestRemedy(ctx context.Context, in *RequestRemedyRequest, opts ...grpc.CallOption) (*RequestRemedyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RequestRemedyResponse)
+	err := c.cc.Invoke(ctx, DeskService_RequestRemedy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deskServiceClient) RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeEndpointResponse)
@@ -285,6 +299,9 @@ type DeskServiceServer interface {
 	// Diagnose asks an endpoint for a diagnosis now and follows it. The result
 	// stands in the ticket, where one is named, whether the caller stays or not.
 	Diagnose(*DiagnoseRequest, grpc.ServerStreamingServer[DiagnoseResponse]) error
+	// RequestRemedy asks the person at a ticket's endpoint for their consent to a
+	// remedy. What comes of it stands in the ticket.
+	RequestRemedy(context.Context, *RequestRemedyRequest) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
@@ -340,6 +357,9 @@ func (UnimplementedDeskServiceServer) GetSnapshot(context.Context, *GetSnapshotR
 }
 func (UnimplementedDeskServiceServer) Diagnose(*DiagnoseRequest, grpc.ServerStreamingServer[DiagnoseResponse]) error {
 	return status.Error(codes.Unimplemented, "method Diagnose not implemented")
+}
+func (UnimplementedDeskServiceServer) RequestRemedy(context.Context, *RequestRemedyRequest) (*RequestRemedyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestRemedy not implemented")
 }
 func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeEndpoint not implemented")
@@ -556,6 +576,24 @@ func _DeskService_Diagnose_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DeskService_DiagnoseServer = grpc.ServerStreamingServer[DiagnoseResponse]
 
+func _DeskService_RequestRemedy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RequestRemedyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).RequestRemedy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_RequestRemedy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).RequestRemedy(ctx, req.(*RequestRemedyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_RevokeEndpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RevokeEndpointRequest)
 	if err := dec(in); err != nil {
@@ -724,6 +762,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSnapshot",
 			Handler:    _DeskService_GetSnapshot_Handler,
+		},
+		{
+			MethodName: "RequestRemedy",
+			Handler:    _DeskService_RequestRemedy_Handler,
 		},
 		{
 			MethodName: "RevokeEndpoint",

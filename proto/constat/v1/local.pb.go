@@ -442,12 +442,392 @@ func (x *SubmitTicketResponse) GetNumber() int32 {
 	return 0
 }
 
+// ListRemediesRequest names the language of the texts.
+type ListRemediesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRemediesRequest) Reset() {
+	*x = ListRemediesRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRemediesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRemediesRequest) ProtoMessage() {}
+
+func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRemediesRequest.ProtoReflect.Descriptor instead.
+func (*ListRemediesRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListRemediesRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+// ListRemediesResponse is what a person may consent to: requests first, oldest
+// first.
+type ListRemediesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offers        []*RemedyOffer         `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRemediesResponse) Reset() {
+	*x = ListRemediesResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRemediesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRemediesResponse) ProtoMessage() {}
+
+func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRemediesResponse.ProtoReflect.Descriptor instead.
+func (*ListRemediesResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListRemediesResponse) GetOffers() []*RemedyOffer {
+	if x != nil {
+		return x.Offers
+	}
+	return nil
+}
+
+// ConsentRemedyRequest is a yes.
+type ConsentRemedyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RemedyRequest.id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentRemedyRequest) Reset() {
+	*x = ConsentRemedyRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentRemedyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentRemedyRequest) ProtoMessage() {}
+
+func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentRemedyRequest.ProtoReflect.Descriptor instead.
+func (*ConsentRemedyRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ConsentRemedyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ConsentRemedyResponse is how it went.
+type ConsentRemedyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Result        *RemedyResult          `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentRemedyResponse) Reset() {
+	*x = ConsentRemedyResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentRemedyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentRemedyResponse) ProtoMessage() {}
+
+func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentRemedyResponse.ProtoReflect.Descriptor instead.
+func (*ConsentRemedyResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ConsentRemedyResponse) GetResult() *RemedyResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// DeclineRemedyRequest is a no.
+type DeclineRemedyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RemedyRequest.id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclineRemedyRequest) Reset() {
+	*x = DeclineRemedyRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclineRemedyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclineRemedyRequest) ProtoMessage() {}
+
+func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclineRemedyRequest.ProtoReflect.Descriptor instead.
+func (*DeclineRemedyRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DeclineRemedyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// DeclineRemedyResponse is what who asked is told.
+type DeclineRemedyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Result        *RemedyResult          `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclineRemedyResponse) Reset() {
+	*x = DeclineRemedyResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclineRemedyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclineRemedyResponse) ProtoMessage() {}
+
+func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclineRemedyResponse.ProtoReflect.Descriptor instead.
+func (*DeclineRemedyResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeclineRemedyResponse) GetResult() *RemedyResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// RunRemedyRequest names a verb, what it is done to, and the fault it is for, as
+// RemedyRequest.
+type RunRemedyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Verb          string                 `protobuf:"bytes,1,opt,name=verb,proto3" json:"verb,omitempty"`
+	Component     string                 `protobuf:"bytes,2,opt,name=component,proto3" json:"component,omitempty"`
+	Fault         string                 `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunRemedyRequest) Reset() {
+	*x = RunRemedyRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunRemedyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunRemedyRequest) ProtoMessage() {}
+
+func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunRemedyRequest.ProtoReflect.Descriptor instead.
+func (*RunRemedyRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RunRemedyRequest) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *RunRemedyRequest) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *RunRemedyRequest) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+// RunRemedyResponse is how it went.
+type RunRemedyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Result        *RemedyResult          `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunRemedyResponse) Reset() {
+	*x = RunRemedyResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunRemedyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunRemedyResponse) ProtoMessage() {}
+
+func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunRemedyResponse.ProtoReflect.Descriptor instead.
+func (*RunRemedyResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RunRemedyResponse) GetResult() *RemedyResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 var File_constat_v1_local_proto protoreflect.FileDescriptor
 
 const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
 	"\x10GetStatusRequest\"\xfb\x02\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
@@ -475,11 +855,33 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fwait_seconds\x18\x05 \x01(\x05R\vwaitSeconds\">\n" +
 	"\x14SubmitTicketResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x05R\x06number2\x80\x02\n" +
+	"\x06number\x18\x02 \x01(\x05R\x06number\"1\n" +
+	"\x13ListRemediesRequest\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\"G\n" +
+	"\x14ListRemediesResponse\x12/\n" +
+	"\x06offers\x18\x01 \x03(\v2\x17.constat.v1.RemedyOfferR\x06offers\"&\n" +
+	"\x14ConsentRemedyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"I\n" +
+	"\x15ConsentRemedyResponse\x120\n" +
+	"\x06result\x18\x01 \x01(\v2\x18.constat.v1.RemedyResultR\x06result\"&\n" +
+	"\x14DeclineRemedyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"I\n" +
+	"\x15DeclineRemedyResponse\x120\n" +
+	"\x06result\x18\x01 \x01(\v2\x18.constat.v1.RemedyResultR\x06result\"Z\n" +
+	"\x10RunRemedyRequest\x12\x12\n" +
+	"\x04verb\x18\x01 \x01(\tR\x04verb\x12\x1c\n" +
+	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\"E\n" +
+	"\x11RunRemedyResponse\x120\n" +
+	"\x06result\x18\x01 \x01(\v2\x18.constat.v1.RemedyResultR\x06result2\xc9\x04\n" +
 	"\fLocalService\x12H\n" +
 	"\tGetStatus\x12\x1c.constat.v1.GetStatusRequest\x1a\x1d.constat.v1.GetStatusResponse\x12S\n" +
 	"\fRunDiagnosis\x12\x1f.constat.v1.RunDiagnosisRequest\x1a .constat.v1.RunDiagnosisResponse0\x01\x12Q\n" +
-	"\fSubmitTicket\x12\x1f.constat.v1.SubmitTicketRequest\x1a .constat.v1.SubmitTicketResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\fSubmitTicket\x12\x1f.constat.v1.SubmitTicketRequest\x1a .constat.v1.SubmitTicketResponse\x12Q\n" +
+	"\fListRemedies\x12\x1f.constat.v1.ListRemediesRequest\x1a .constat.v1.ListRemediesResponse\x12T\n" +
+	"\rConsentRemedy\x12 .constat.v1.ConsentRemedyRequest\x1a!.constat.v1.ConsentRemedyResponse\x12T\n" +
+	"\rDeclineRemedy\x12 .constat.v1.DeclineRemedyRequest\x1a!.constat.v1.DeclineRemedyResponse\x12H\n" +
+	"\tRunRemedy\x12\x1c.constat.v1.RunRemedyRequest\x1a\x1d.constat.v1.RunRemedyResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_local_proto_rawDescOnce sync.Once
@@ -493,7 +895,7 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_constat_v1_local_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 0: constat.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 1: constat.v1.GetStatusResponse
@@ -501,26 +903,48 @@ var file_constat_v1_local_proto_goTypes = []any{
 	(*RunDiagnosisResponse)(nil),  // 3: constat.v1.RunDiagnosisResponse
 	(*SubmitTicketRequest)(nil),   // 4: constat.v1.SubmitTicketRequest
 	(*SubmitTicketResponse)(nil),  // 5: constat.v1.SubmitTicketResponse
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Progress)(nil),              // 7: constat.v1.Progress
-	(*Diagnosis)(nil),             // 8: constat.v1.Diagnosis
+	(*ListRemediesRequest)(nil),   // 6: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),  // 7: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),  // 8: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil), // 9: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),  // 10: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil), // 11: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),      // 12: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),     // 13: constat.v1.RunRemedyResponse
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*Progress)(nil),              // 15: constat.v1.Progress
+	(*Diagnosis)(nil),             // 16: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),           // 17: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),          // 18: constat.v1.RemedyResult
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	6, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	6, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	7, // 2: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	8, // 3: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	0, // 4: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	2, // 5: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	4, // 6: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	1, // 7: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	3, // 8: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	5, // 9: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	14, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	14, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	15, // 2: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	16, // 3: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	17, // 4: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	18, // 5: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	18, // 6: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	18, // 7: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	0,  // 8: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	2,  // 9: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	4,  // 10: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	6,  // 11: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	8,  // 12: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	10, // 13: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	12, // 14: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	1,  // 15: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	3,  // 16: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	5,  // 17: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	7,  // 18: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	9,  // 19: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	11, // 20: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	13, // 21: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	15, // [15:22] is the sub-list for method output_type
+	8,  // [8:15] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -530,6 +954,7 @@ func file_constat_v1_local_proto_init() {
 	}
 	file_constat_v1_agent_proto_init()
 	file_constat_v1_diagnosis_proto_init()
+	file_constat_v1_remedy_proto_init()
 	file_constat_v1_local_proto_msgTypes[3].OneofWrappers = []any{
 		(*RunDiagnosisResponse_Progress)(nil),
 		(*RunDiagnosisResponse_Diagnosis)(nil),
@@ -540,7 +965,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,9 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LocalService_GetStatus_FullMethodName    = "/constat.v1.LocalService/GetStatus"
-	LocalService_RunDiagnosis_FullMethodName = "/constat.v1.LocalService/RunDiagnosis"
-	LocalService_SubmitTicket_FullMethodName = "/constat.v1.LocalService/SubmitTicket"
+	LocalService_GetStatus_FullMethodName     = "/constat.v1.LocalService/GetStatus"
+	LocalService_RunDiagnosis_FullMethodName  = "/constat.v1.LocalService/RunDiagnosis"
+	LocalService_SubmitTicket_FullMethodName  = "/constat.v1.LocalService/SubmitTicket"
+	LocalService_ListRemedies_FullMethodName  = "/constat.v1.LocalService/ListRemedies"
+	LocalService_ConsentRemedy_FullMethodName = "/constat.v1.LocalService/ConsentRemedy"
+	LocalService_DeclineRemedy_FullMethodName = "/constat.v1.LocalService/DeclineRemedy"
+	LocalService_RunRemedy_FullMethodName     = "/constat.v1.LocalService/RunRemedy"
 )
 
 // LocalServiceClient is the client API for LocalService service.
@@ -30,8 +34,8 @@ const (
 //
 // LocalService is the agent as the people of its machine see it, over a socket
 // or a named pipe: the command line and the tray. Who asks is known from the
-// peer's credentials and never from a field. A user may look, diagnose and ask
-// for help; nothing else.
+// peer's credentials and never from a field. A user may look, diagnose, ask
+// for help, and consent to remedies; nothing else.
 type LocalServiceClient interface {
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// RunDiagnosis runs a procedure and keeps its result for SubmitTicket.
@@ -39,6 +43,15 @@ type LocalServiceClient interface {
 	// SubmitTicket asks for help. It answers when the ticket is safe on disk, or,
 	// when asked to wait, when the collector gave it a number.
 	SubmitTicket(ctx context.Context, in *SubmitTicketRequest, opts ...grpc.CallOption) (*SubmitTicketResponse, error)
+	// ListRemedies gives what waits for consent, and what the last diagnosis of
+	// this user suggests.
+	ListRemedies(ctx context.Context, in *ListRemediesRequest, opts ...grpc.CallOption) (*ListRemediesResponse, error)
+	// ConsentRemedy agrees to a request that waits, and answers when it was done.
+	ConsentRemedy(ctx context.Context, in *ConsentRemedyRequest, opts ...grpc.CallOption) (*ConsentRemedyResponse, error)
+	// DeclineRemedy turns a request down; who asked is told.
+	DeclineRemedy(ctx context.Context, in *DeclineRemedyRequest, opts ...grpc.CallOption) (*DeclineRemedyResponse, error)
+	// RunRemedy is a person's own wish, and their consent to it.
+	RunRemedy(ctx context.Context, in *RunRemedyRequest, opts ...grpc.CallOption) (*RunRemedyResponse, error)
 }
 
 type localServiceClient struct {
@@ -88,14 +101,54 @@ func (c *localServiceClient) SubmitTicket(ctx context.Context, in *SubmitTicketR
 	return out, nil
 }
 
+func (c *localServiceClient) ListRemedies(ctx context.Context, in *ListRemediesRequest, opts ...grpc.CallOption) (*ListRemediesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRemediesResponse)
+	err := c.cc.Invoke(ctx, LocalService_ListRemedies_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) ConsentRemedy(ctx context.Context, in *ConsentRemedyRequest, opts ...grpc.CallOption) (*ConsentRemedyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConsentRemedyResponse)
+	err := c.cc.Invoke(ctx, LocalService_ConsentRemedy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) DeclineRemedy(ctx context.Context, in *DeclineRemedyRequest, opts ...grpc.CallOption) (*DeclineRemedyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeclineRemedyResponse)
+	err := c.cc.Invoke(ctx, LocalService_DeclineRemedy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) RunRemedy(ctx context.Context, in *RunRemedyRequest, opts ...grpc.CallOption) (*RunRemedyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RunRemedyResponse)
+	err := c.cc.Invoke(ctx, LocalService_RunRemedy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LocalServiceServer is the server API for LocalService service.
 // All implementations must embed UnimplementedLocalServiceServer
 // for forward compatibility.
 //
 // LocalService is the agent as the people of its machine see it, over a socket
 // or a named pipe: the command line and the tray. Who asks is known from the
-// peer's credentials and never from a field. A user may look, diagnose and ask
-// for help; nothing else.
+// peer's credentials and never from a field. A user may look, diagnose, ask
+// for help, and consent to remedies; nothing else.
 type LocalServiceServer interface {
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// RunDiagnosis runs a procedure and keeps its result for SubmitTicket.
@@ -103,6 +156,15 @@ type LocalServiceServer interface {
 	// SubmitTicket asks for help. It answers when the ticket is safe on disk, or,
 	// when asked to wait, when the collector gave it a number.
 	SubmitTicket(context.Context, *SubmitTicketRequest) (*SubmitTicketResponse, error)
+	// ListRemedies gives what waits for consent, and what the last diagnosis of
+	// this user suggests.
+	ListRemedies(context.Context, *ListRemediesRequest) (*ListRemediesResponse, error)
+	// ConsentRemedy agrees to a request that waits, and answers when it was done.
+	ConsentRemedy(context.Context, *ConsentRemedyRequest) (*ConsentRemedyResponse, error)
+	// DeclineRemedy turns a request down; who asked is told.
+	DeclineRemedy(context.Context, *DeclineRemedyRequest) (*DeclineRemedyResponse, error)
+	// RunRemedy is a person's own wish, and their consent to it.
+	RunRemedy(context.Context, *RunRemedyRequest) (*RunRemedyResponse, error)
 	mustEmbedUnimplementedLocalServiceServer()
 }
 
@@ -121,6 +183,18 @@ func (UnimplementedLocalServiceServer) RunDiagnosis(*RunDiagnosisRequest, grpc.S
 }
 func (UnimplementedLocalServiceServer) SubmitTicket(context.Context, *SubmitTicketRequest) (*SubmitTicketResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitTicket not implemented")
+}
+func (UnimplementedLocalServiceServer) ListRemedies(context.Context, *ListRemediesRequest) (*ListRemediesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRemedies not implemented")
+}
+func (UnimplementedLocalServiceServer) ConsentRemedy(context.Context, *ConsentRemedyRequest) (*ConsentRemedyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConsentRemedy not implemented")
+}
+func (UnimplementedLocalServiceServer) DeclineRemedy(context.Context, *DeclineRemedyRequest) (*DeclineRemedyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeclineRemedy not implemented")
+}
+func (UnimplementedLocalServiceServer) RunRemedy(context.Context, *RunRemedyRequest) (*RunRemedyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RunRemedy not implemented")
 }
 func (UnimplementedLocalServiceServer) mustEmbedUnimplementedLocalServiceServer() {}
 func (UnimplementedLocalServiceServer) testEmbeddedByValue()                      {}
@@ -190,6 +264,78 @@ func _LocalService_SubmitTicket_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_ListRemedies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRemediesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).ListRemedies(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_ListRemedies_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).ListRemedies(ctx, req.(*ListRemediesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_ConsentRemedy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConsentRemedyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).ConsentRemedy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_ConsentRemedy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).ConsentRemedy(ctx, req.(*ConsentRemedyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_DeclineRemedy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeclineRemedyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).DeclineRemedy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_DeclineRemedy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).DeclineRemedy(ctx, req.(*DeclineRemedyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_RunRemedy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RunRemedyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).RunRemedy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_RunRemedy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).RunRemedy(ctx, req.(*RunRemedyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LocalService_ServiceDesc is the grpc.ServiceDesc for LocalService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -204,6 +350,22 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitTicket",
 			Handler:    _LocalService_SubmitTicket_Handler,
+		},
+		{
+			MethodName: "ListRemedies",
+			Handler:    _LocalService_ListRemedies_Handler,
+		},
+		{
+			MethodName: "ConsentRemedy",
+			Handler:    _LocalService_ConsentRemedy_Handler,
+		},
+		{
+			MethodName: "DeclineRemedy",
+			Handler:    _LocalService_DeclineRemedy_Handler,
+		},
+		{
+			MethodName: "RunRemedy",
+			Handler:    _LocalService_RunRemedy_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

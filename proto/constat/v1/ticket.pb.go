@@ -432,12 +432,15 @@ type TicketEntry struct {
 	// Name of who did it; "constat" for the system itself.
 	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
 	// requester | technician | agent | system.
-	ActorRole     string         `protobuf:"bytes,5,opt,name=actor_role,json=actorRole,proto3" json:"actor_role,omitempty"`
-	Text          string         `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	Diagnosis     *Diagnosis     `protobuf:"bytes,7,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
-	Changes       []*FieldChange `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
-	Assignment    *Assignment    `protobuf:"bytes,9,opt,name=assignment,proto3" json:"assignment,omitempty"`
-	Service       *ServiceEvent  `protobuf:"bytes,10,opt,name=service,proto3" json:"service,omitempty"`
+	ActorRole  string         `protobuf:"bytes,5,opt,name=actor_role,json=actorRole,proto3" json:"actor_role,omitempty"`
+	Text       string         `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Diagnosis  *Diagnosis     `protobuf:"bytes,7,opt,name=diagnosis,proto3" json:"diagnosis,omitempty"`
+	Changes    []*FieldChange `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
+	Assignment *Assignment    `protobuf:"bytes,9,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	Service    *ServiceEvent  `protobuf:"bytes,10,opt,name=service,proto3" json:"service,omitempty"`
+	// Of kind remedy: how it went; without an outcome: the person at the machine
+	// was asked.
+	Remedy        *RemedyResult `protobuf:"bytes,11,opt,name=remedy,proto3" json:"remedy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +541,13 @@ func (x *TicketEntry) GetAssignment() *Assignment {
 func (x *TicketEntry) GetService() *ServiceEvent {
 	if x != nil {
 		return x.Service
+	}
+	return nil
+}
+
+func (x *TicketEntry) GetRemedy() *RemedyResult {
+	if x != nil {
+		return x.Remedy
 	}
 	return nil
 }
@@ -1096,7 +1106,7 @@ var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
 	"\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
@@ -1148,7 +1158,7 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xfa\x02\n" +
+	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xac\x03\n" +
 	"\vTicketEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -1163,7 +1173,8 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"assignment\x18\t \x01(\v2\x16.constat.v1.AssignmentR\n" +
 	"assignment\x122\n" +
 	"\aservice\x18\n" +
-	" \x01(\v2\x18.constat.v1.ServiceEventR\aservice\"m\n" +
+	" \x01(\v2\x18.constat.v1.ServiceEventR\aservice\x120\n" +
+	"\x06remedy\x18\v \x01(\v2\x18.constat.v1.RemedyResultR\x06remedy\"m\n" +
 	"\fServiceEvent\x12\x14\n" +
 	"\x05clock\x18\x01 \x01(\tR\x05clock\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x121\n" +
@@ -1235,6 +1246,7 @@ var file_constat_v1_ticket_proto_goTypes = []any{
 	(*TicketDraft)(nil),           // 9: constat.v1.TicketDraft
 	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 	(*Diagnosis)(nil),             // 11: constat.v1.Diagnosis
+	(*RemedyResult)(nil),          // 12: constat.v1.RemedyResult
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
@@ -1252,18 +1264,19 @@ var file_constat_v1_ticket_proto_depIdxs = []int32{
 	8,  // 12: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
 	4,  // 13: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
 	3,  // 14: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
-	10, // 15: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
-	5,  // 16: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
-	6,  // 17: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
-	7,  // 18: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
-	10, // 19: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
-	1,  // 20: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	10, // 21: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	12, // 15: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
+	10, // 16: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
+	5,  // 17: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
+	6,  // 18: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
+	7,  // 19: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
+	10, // 20: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	1,  // 21: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
+	10, // 22: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -1272,6 +1285,7 @@ func file_constat_v1_ticket_proto_init() {
 		return
 	}
 	file_constat_v1_diagnosis_proto_init()
+	file_constat_v1_remedy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
