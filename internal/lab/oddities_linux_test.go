@@ -25,7 +25,7 @@ var oddities = []oddity{
 	{"a second adapter without a gateway", anywhere, func(s *scene) {
 		name := pick(s.draw, "eth1", "enp4s0", "docker0", "vboxnet0")
 		s.IP(PC, "link add "+name+" type veth peer name far1 netns "+s.Namespace(Switch), "link set "+name+" up",
-			fmt.Sprintf("addr add 192.168.%d.2/24 dev %s", 48+s.draw.IntN(8), name))
+			"addr add "+nth(s.apart(fmt.Sprintf("192.168.%d.0/24", 48+s.draw.IntN(8))), 2).String()+" dev "+name)
 		s.IP(Switch, "link set far1 up")
 		s.AwaitLink(PC, name, "state UP")
 	}},
@@ -37,10 +37,10 @@ var oddities = []oddity{
 		s.IP(PC, "link add eth3 type veth peer name far3 netns "+s.Namespace(Switch))
 	}},
 	{"an empty bridge of virtual machines", anywhere, func(s *scene) {
-		s.IP(PC, "link add virbr0 type bridge", "link set virbr0 up", "addr add 192.168.122.1/24 dev virbr0")
+		s.IP(PC, "link add virbr0 type bridge", "link set virbr0 up", "addr add "+nth(s.apart("192.168.122.0/24"), 1).String()+" dev virbr0")
 	}},
 	{"a VPN for some networks only", with4 | office, func(s *scene) {
-		s.openTunnel("tun0", "172.31.254.2/24", "172.31.0.0/16")
+		s.openTunnel(s.apart("172.31.0.0/16").String())
 	}},
 	{"a hosts file that blocks advertisers", anywhere, func(s *scene) {
 		s.hosts("0.0.0.0 ads.example", "0.0.0.0 tracker.example metrics.example", ":: ads.example")

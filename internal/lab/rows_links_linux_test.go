@@ -60,17 +60,20 @@ func (s *scene) awaitRouter() {
 }
 
 // preferDeadEnd gives the pc a second adapter in another network, whose router
-// forwards nothing and whose default route is preferred.
-func (s *scene) preferDeadEnd() {
-	const name, near, far = "deadend", "172.20.10.2", "172.20.10.1"
+// forwards nothing and whose default route is preferred, and returns that router.
+func (s *scene) preferDeadEnd() (router string) {
+	const name = "deadend"
+	network := s.apart("172.20.10.0/28")
+	near, far := nth(network, 2).String(), nth(network, 1)
 	s.run("ip", "netns", "add", s.Namespace(name))
 	s.t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", s.Namespace(name)).Run() })
-	s.IP(name, "link add eth0 type veth peer name eth9 netns "+s.Namespace(PC), "link set eth0 up", "addr add "+far+"/28 dev eth0")
+	s.IP(name, "link add eth0 type veth peer name eth9 netns "+s.Namespace(PC), "link set eth0 up", "addr add "+far.String()+" dev eth0")
 	s.flushDefaults("-4")
 	s.flushDefaults("-6")
-	s.IP(PC, "link set eth9 up", "addr add "+near+"/28 dev eth9", "route add default via "+far+" dev eth9 metric 100",
+	s.IP(PC, "link set eth9 up", "addr add "+near+" dev eth9", "route add default via "+far.Addr().String()+" dev eth9 metric 100",
 		"route add default via "+s.Router.Addr().String()+" dev "+s.Adapter+" metric 600")
 	s.AwaitLink(PC, "eth9", "state UP")
+	return far.Addr().String()
 }
 
 // announceRouter has another machine say that it is the IPv6 router. It

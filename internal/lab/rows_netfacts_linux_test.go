@@ -50,11 +50,11 @@ var netfactRecipes = []recipe{
 		s.serveLeases(1)
 		s.flushDefaults("-4")
 		s.flushDefaults("-6")
-		elsewhere := "10.99.0"
+		elsewhere := s.apart("10.99.0.0/24")
 		if s.Local.Addr().As4()[0] == 10 {
-			elsewhere = "192.168.213"
+			elsewhere = s.apart("192.168.213.0/24")
 		}
-		s.IP(PC, "addr del "+s.Local.String()+" dev "+s.Adapter, "addr add "+elsewhere+".5/24 dev "+s.Adapter, "route add default via "+elsewhere+".1")
+		s.IP(PC, "addr del "+s.Local.String()+" dev "+s.Adapter, "addr add "+nth(elsewhere, 5).String()+" dev "+s.Adapter, "route add default via "+nth(elsewhere, 1).Addr().String())
 	}},
 	{"net-8021x-auth-failed", "the switch's port refuses the pc's password", direct | rights, func(s *scene) {
 		s.guardPort()
@@ -66,12 +66,12 @@ var netfactRecipes = []recipe{
 		s.lease()
 	}},
 	{"net-vpn-stale-routes", "the routes of a VPN whose program is gone", direct | with4, func(s *scene) {
-		s.IP(PC, "tuntap add tun9 mode tun", "addr add 10.8.0.2/24 dev tun9", "link set tun9 up", "route add 0.0.0.0/1 dev tun9", "route add 128.0.0.0/1 dev tun9")
+		s.IP(PC, "tuntap add tun9 mode tun", "addr add "+nth(s.apart("10.8.0.0/24"), 2).String()+" dev tun9", "link set tun9 up", "route add 0.0.0.0/1 dev tun9", "route add 128.0.0.0/1 dev tun9")
 	}},
 	{"net-vpn-subnet-overlap", "the network behind a VPN has the prefix of the pc's own", direct | office | with4, func(s *scene) {
 		// The intranet lies behind the VPN, and at an address that the pc takes
 		// for its neighbour's.
-		s.openTunnel("tun0", "172.31.254.2/24", s.Local.Masked().String()+" metric 50")
+		s.openTunnel(s.Local.Masked().String() + " metric 50")
 		records := s.records()
 		records[s.names[intranet]] = []netip.Addr{s.free(4)}
 		s.answerNames(0, func(name string, _ []netip.Addr) ([]netip.Addr, dnsmessage.RCode) {
@@ -83,8 +83,11 @@ var netfactRecipes = []recipe{
 	}},
 }
 
-// openTunnel makes a tunnel that a program keeps, as a connected VPN has it.
-func (s *scene) openTunnel(name, cidr, route string) {
+// openTunnel makes a tunnel to a network that a program keeps, as a connected
+// VPN has it.
+func (s *scene) openTunnel(route string) {
+	name, own := fmt.Sprintf("tun%d", s.tunnels), nth(s.apart("172.30.254.0/24"), 2)
+	s.tunnels++
 	_, err := os.Stat("/dev/net/tun")
 	Need(s.t, "/dev/net/tun", err == nil)
 	request, err := unix.NewIfreq(name)
@@ -102,7 +105,7 @@ func (s *scene) openTunnel(name, cidr, route string) {
 	}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.IP(PC, "link set "+name+" up", "addr add "+cidr+" dev "+name, "route add "+route+" dev "+name)
+	s.IP(PC, "link set "+name+" up", "addr add "+own.String()+" dev "+name, "route add "+route+" dev "+name)
 }
 
 // serveLeases starts a DHCP server on the router, for one address.

@@ -49,10 +49,10 @@ var strangeRecipes = []recipe{
 			"icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept", `iifname "lan0" drop`)
 	}},
 	{healthy, "a second adapter has a default route that is not preferred, and leads nowhere", direct | with4, func(s *scene) {
-		s.preferDeadEnd()
+		deadEnd := s.preferDeadEnd()
 		s.flushDefaults("-4")
 		s.IP(PC, "route add default via "+s.Router.Addr().String()+" dev "+s.Adapter+" metric 100",
-			"route add default via 172.20.10.1 dev eth9 metric 600")
+			"route add default via "+deadEnd+" dev eth9 metric 600")
 	}},
 	{healthy, "the hosts file names this computer and its printer oddly", direct | with4, func(s *scene) {
 		s.hosts("10.9.9.9 old-server old-server.example", "0.0.0.0 "+s.host+".localdomain")
@@ -90,7 +90,7 @@ var strangeRecipes = []recipe{
 		})
 	}},
 	{"net-vpn-stale-routes", "the half routes of a VPN that carried all, beside a router that is there", direct | with4, func(s *scene) {
-		s.IP(PC, "tuntap add wg9 mode tun", "addr add 10.66.0.2/32 dev wg9", "link set wg9 up", "route add 0.0.0.0/1 dev wg9", "route add 128.0.0.0/1 dev wg9")
+		s.IP(PC, "tuntap add wg9 mode tun", "addr add "+nth(s.apart("10.66.0.2/32"), 0).String()+" dev wg9", "link set wg9 up", "route add 0.0.0.0/1 dev wg9", "route add 128.0.0.0/1 dev wg9")
 	}},
 	{abstain, "HTTP answers as it should, and HTTPS is dropped", direct, func(s *scene) {
 		s.Filter(Gateway, "inet", "filter", "forward", "tcp dport 443 drop")

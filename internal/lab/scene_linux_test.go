@@ -35,6 +35,8 @@ type scene struct {
 	proxy net.Listener
 	// nameConns are the sockets of a name server of our own.
 	nameConns []net.PacketConn
+	// tunnels are how many the pc has.
+	tunnels int
 	// ready: the scene stands. harmed are the sites that were changed since.
 	ready  bool
 	harmed [siteCount]bool

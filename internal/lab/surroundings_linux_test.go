@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -35,6 +36,7 @@ type surroundings struct {
 	warm                        bool // the router was spoken to a moment ago
 	loss, lossPhase             int  // one of so many frames is lost, and which; 0: none
 	oddities                    []oddity
+	beside                      []netip.Prefix // networks that are numbered beside the plan's
 }
 
 // proxyMode says what a proxy is to a network.
@@ -182,6 +184,40 @@ func drawPair6(r *rand.Rand) (own, router netip.Prefix) {
 		fmt.Sprintf("2001:db8:%x:%x", 0x4000+r.IntN(0x4000), r.IntN(0xffff)))
 	host := fmt.Sprintf("%x:%x:%x:%x", 1+r.IntN(0xfffe), r.IntN(0xffff), r.IntN(0xffff), r.IntN(0xffff))
 	return netip.MustParsePrefix(network + ":" + host + "/64"), netip.MustParsePrefix(network + "::" + pick(r, "1", "fe") + "/64")
+}
+
+// apart numbers a network beside the plan's: this one, or where something of the
+// world lies there, the next of its size in the same private block (RFC 1918).
+func (a *surroundings) apart(wanted string) netip.Prefix {
+	p := netip.MustParsePrefix(wanted).Masked()
+	block := p
+	for _, b := range []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"} {
+		if b := netip.MustParsePrefix(b); b.Contains(p.Addr()) {
+			block = b
+		}
+	}
+	taken := func(q netip.Prefix) bool {
+		return q.Overlaps(a.plan.Local) || slices.ContainsFunc(a.beside, q.Overlaps)
+	}
+	for taken(p) {
+		four := p.Addr().As4()
+		next := binary.BigEndian.Uint32(four[:]) + 1<<(32-p.Bits())
+		binary.BigEndian.PutUint32(four[:], next)
+		if p = netip.PrefixFrom(netip.AddrFrom4(four), p.Bits()); !block.Contains(p.Addr()) {
+			p = netip.PrefixFrom(block.Addr(), p.Bits())
+		}
+	}
+	a.beside = append(a.beside, p)
+	return p
+}
+
+// nth is an address of a network, counted from its own of a network, with its length.
+func nth(network netip.Prefix, n int) netip.Prefix {
+	a := network.Addr()
+	for range n {
+		a = a.Next()
+	}
+	return netip.PrefixFrom(a, network.Bits())
 }
 
 var nameWords = []string{"alpine", "birch", "cobalt", "delta", "ember", "fjord", "garnet", "harbour", "indigo", "juniper", "kestrel", "lagoon"}
