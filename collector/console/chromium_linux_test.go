@@ -303,6 +303,9 @@ func TestPagesInChromium(t *testing.T) {
 			if strings.HasPrefix(name, "device") || strings.HasPrefix(name, "port") && name != "port-idle" {
 				c.until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
 			}
+			for _, barrier := range c.barriers() {
+				t.Errorf("%s: %s", where, barrier)
+			}
 			c.keep(where)
 			c.quiet(where)
 		}
