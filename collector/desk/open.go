@@ -254,18 +254,21 @@ func secondOf(ctx context.Context, q *query.Queries, endpointID string, found *c
 
 // addWords makes the ticket findable by its title, fault, machine and texts.
 func addWords(ctx context.Context, q *query.Queries, t query.Ticket, texts ...string) error {
-	texts = append(texts, t.Title, t.RootCause, t.Category)
+	first := []string{t.Title, t.RootCause, t.Category}
 	if t.EndpointID != "" {
 		endpoint, err := q.EndpointByID(ctx, t.EndpointID)
 		if err != nil {
 			return err
 		}
-		texts = append(texts, endpoint.Hostname, endpoint.Serial)
+		first = append(first, endpoint.Hostname, endpoint.Serial)
 	}
 	known, err := q.TicketWords(ctx, t.Number)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	all := strings.Join(words(append(texts, known)...), " ")
-	return q.PutTicketWords(ctx, t.Number, clean(all, maxWords))
+	all := store.Words(store.MaxWords, slices.Concat(first, []string{known}, texts)...)
+	if all == known {
+		return nil
+	}
+	return q.PutTicketWords(ctx, t.Number, all)
 }

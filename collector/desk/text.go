@@ -1,14 +1,9 @@
 package desk
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of what people and agents write, in bytes. More is cut with a word that
@@ -18,7 +13,6 @@ const (
 	maxTitle      = 200
 	maxResolution = 4 << 10
 	maxName       = 128
-	maxWords      = 64 << 10
 )
 
 const cutNote = "\n[… cut here: the text was too long]"
@@ -57,28 +51,6 @@ func line(s string, max int) string {
 func firstLine(s string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line(first, 80)
-}
-
-// fold takes accents and upper case away, so that "Réseau" is found by "reseau".
-func fold(s string) string {
-	folded, _, err := transform.String(transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), s)
-	if err != nil {
-		folded = s
-	}
-	return strings.ToLower(folded)
-}
-
-// words are the different words of texts, folded and without the punctuation
-// around them: what a ticket is found by.
-func words(texts ...string) []string {
-	all := strings.FieldsFunc(fold(strings.Join(texts, " ")), unicode.IsSpace)
-	for i, word := range all {
-		all[i] = strings.TrimFunc(word, func(r rune) bool {
-			return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-		})
-	}
-	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(word string) bool { return word == "" })
 }
 
 // likeEscaper makes the wildcards of LIKE ordinary characters.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,46 +56,31 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 }
 
 // Tickets lists tickets, newest first, at most 200 at a time; those with a promise
-// the nearest first, when these are asked for. Of the words of a
-// query the first four count, each as a part of a word; a query that is a
-// number, also with # before it, gives that ticket first.
+// the nearest first, when these are asked for. Of the words of a query the first
+// eight count, each as the beginning of a word; a query that is a number, also
+// with # before it, gives that ticket first.
 func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
 	if status := r.GetStatus(); status != "" && status != "merged" && !slices.Contains(settable, status) {
 		return nil, problem(ErrInvalid, "there is no status %q: it is one of %s, merged", line(status, 40), strings.Join(settable, ", "))
 	}
-	q := d.store.Read()
+	filter := store.TicketFilter{
+		Query: r.GetQuery(), Before: r.GetBefore(), Status: r.GetStatus(), Active: r.GetActive(), Unassigned: r.GetUnassigned(),
+		Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
+		Limit: pageSize(r.GetLimit()),
+	}
 	if r.GetDue() {
-		rows, err := q.ListDue(ctx, line(r.GetAssignee(), maxName), pageSize(r.GetLimit()))
-		answer := &constatv1.ListTicketsResponse{}
-		for _, row := range rows {
-			answer.Tickets = append(answer.Tickets, ticketMessage(query.TicketViewRow(row)))
-		}
-		return answer, err
-	}
-	filter := query.ListTicketsParams{
-		Before: r.GetBefore(), Status: r.GetStatus(), Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
-		Active: flag(r.GetActive()), Unassigned: flag(r.GetUnassigned()),
-		Word1: "%", Word2: "%", Word3: "%", Word4: "%", MaxRows: pageSize(r.GetLimit()),
-	}
-	if filter.Before <= 0 {
-		filter.Before = math.MaxInt32
-	}
-	patterns := []*string{&filter.Word1, &filter.Word2, &filter.Word3, &filter.Word4}
-	for i, word := range words(line(r.GetQuery(), maxTitle)) {
-		if i < len(patterns) {
-			*patterns[i] = containing(word)
-		}
+		filter = store.TicketFilter{Due: true, Assignee: filter.Assignee, Limit: filter.Limit}
 	}
 	answer := &constatv1.ListTicketsResponse{}
-	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 {
-		named, err := view(ctx, q, int32(number))
+	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 && !r.GetDue() {
+		named, err := view(ctx, d.store.Read(), int32(number))
 		if err == nil {
 			answer.Tickets = append(answer.Tickets, named)
 		} else if !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
 	}
-	rows, err := q.ListTickets(ctx, filter)
+	rows, err := d.store.Tickets(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +88,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 		if len(answer.Tickets) > 0 && row.Ticket.Number == answer.Tickets[0].Number {
 			continue
 		}
-		answer.Tickets = append(answer.Tickets, ticketMessage(query.TicketViewRow(row)))
+		answer.Tickets = append(answer.Tickets, ticketMessage(row))
 	}
 	return answer, nil
 }

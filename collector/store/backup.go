@@ -100,15 +100,16 @@ type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// tables lists what the schema has, without goose's own table and without the
-// partitions of others.
+// tables lists what the schema has, without goose's own table, without the
+// partitions of others, and without what follows other tables by itself: the
+// indexes of words.
 func tables(ctx context.Context, db queryer, sqlite bool) ([]table, error) {
 	ask := `SELECT table_name, column_name, data_type FROM information_schema.columns
-		WHERE table_schema = current_schema() AND table_name <> 'goose_db_version'
+		WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' AND is_generated = 'NEVER'
 		AND table_name NOT IN (SELECT relname FROM pg_class WHERE relispartition AND relnamespace = current_schema()::regnamespace)`
 	if sqlite {
-		ask = `SELECT m.name, c.name, c.type FROM sqlite_master m JOIN pragma_table_info(m.name) c
-			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name <> 'goose_db_version'`
+		ask = `SELECT m.name, c.name, c.type FROM pragma_table_list m JOIN pragma_table_info(m.name) c
+			WHERE m.schema = 'main' AND m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name <> 'goose_db_version'`
 	}
 	rows, err := db.QueryContext(ctx, ask)
 	if err != nil {

@@ -25,3 +25,13 @@ func MigrateOnly(ctx context.Context, db *sql.DB) error {
 
 // Partitioning is the lock of those who change partitions.
 const Partitioning = partitioning
+
+// MigrateTo makes the schema in a database as an older version had it; 0: as this
+// one has it.
+func MigrateTo(ctx context.Context, db *sql.DB, driver string, schema int64) error {
+	dialect := goose.DialectSQLite3
+	if driver == "pgx" {
+		dialect = goose.DialectPostgres
+	}
+	return migrate(ctx, db, dialect, schema)
+}

@@ -28,26 +28,6 @@ LEFT JOIN people p ON p.id = t.requester_id
 LEFT JOIN endpoints e ON e.id = t.endpoint_id
 WHERE t.number = $1;
 
--- name: ListTickets :many
--- Newest first. An empty filter does not filter, a pattern of % matches all.
-SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
-    COALESCE(e.hostname, '') AS endpoint_name
-FROM tickets t
-JOIN ticket_words w ON w.number = t.number
-LEFT JOIN people p ON p.id = t.requester_id
-LEFT JOIN endpoints e ON e.id = t.endpoint_id
-WHERE t.number < sqlc.arg(before)
-  AND (CAST(sqlc.arg(status) AS TEXT) = '' OR t.status = sqlc.arg(status))
-  AND (CAST(sqlc.arg(active) AS INTEGER) = 0 OR t.status NOT IN ('closed', 'merged'))
-  AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
-  AND (CAST(sqlc.arg(unassigned) AS INTEGER) = 0 OR t.assignee = '')
-  AND (CAST(sqlc.arg(endpoint_id) AS TEXT) = '' OR t.endpoint_id = sqlc.arg(endpoint_id))
-  AND (CAST(sqlc.arg(requester_id) AS TEXT) = '' OR t.requester_id = sqlc.arg(requester_id))
-  AND w.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '\'
-  AND w.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '\' AND w.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '\'
-ORDER BY t.number DESC
-LIMIT sqlc.arg(max_rows);
-
 -- name: TicketsAwaiting :many
 -- Tickets of an endpoint whose diagnosis had not come yet.
 SELECT * FROM tickets
@@ -140,18 +120,6 @@ SELECT number FROM tickets WHERE clock_at > 0 AND clock_at <= sqlc.arg(now) ORDE
 SELECT number FROM tickets
 WHERE number > sqlc.arg(after) AND status IN ('new', 'open', 'pending')
 ORDER BY number LIMIT sqlc.arg(max_rows);
-
--- name: ListDue :many
--- Tickets of which something is promised, the nearest first. An empty assignee
--- does not filter.
-SELECT sqlc.embed(t), COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
-    COALESCE(e.hostname, '') AS endpoint_name
-FROM tickets t
-LEFT JOIN people p ON p.id = t.requester_id
-LEFT JOIN endpoints e ON e.id = t.endpoint_id
-WHERE t.due_at > 0 AND (CAST(sqlc.arg(assignee) AS TEXT) = '' OR t.assignee = sqlc.arg(assignee))
-ORDER BY t.due_at, t.number
-LIMIT sqlc.arg(max_rows);
 
 -- name: SolvedWith :many
 -- Solved tickets of a fault, the latest first, with the model of their machine.

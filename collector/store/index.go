@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/pressly/goose/v3"
+)
+
+// searchIndex is migration 14: tickets found by an index of their words, which
+// each engine has of its own. ticket_words stays the truth; the indexes follow it
+// by themselves, so that a backup needs none of them.
+func searchIndex(dialect goose.Dialect) *goose.Migration {
+	statements := searchSQLite
+	if dialect == goose.DialectPostgres {
+		statements = searchPostgres
+	}
+	return goose.NewGoMigration(14, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		if err := foldAnew(ctx, tx); err != nil {
+			return err
+		}
+		for _, one := range statements {
+			if _, err := tx.ExecContext(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil)
+}
+
+// searchSQLite keeps no positions: every term stands for itself.
+var searchSQLite = []string{
+	`CREATE VIRTUAL TABLE ticket_search USING fts5(words, content = 'ticket_words', content_rowid = 'number',
+		tokenize = "unicode61 remove_diacritics 2 tokenchars '-'", prefix = '2 3', detail = none, columnsize = 0)`,
+	`INSERT INTO ticket_search (ticket_search) VALUES ('rebuild')`,
+	`CREATE TRIGGER ticket_words_added AFTER INSERT ON ticket_words BEGIN
+		INSERT INTO ticket_search (rowid, words) VALUES (new.number, new.words);
+	END`,
+	`CREATE TRIGGER ticket_words_changed AFTER UPDATE ON ticket_words BEGIN
+		INSERT INTO ticket_search (ticket_search, rowid, words) VALUES ('delete', old.number, old.words);
+		INSERT INTO ticket_search (rowid, words) VALUES (new.number, new.words);
+	END`,
+	`CREATE TRIGGER ticket_words_gone AFTER DELETE ON ticket_words BEGIN
+		INSERT INTO ticket_search (ticket_search, rowid, words) VALUES ('delete', old.number, old.words);
+	END`,
+}
+
+// searchPostgres takes the words as they are: no parser and no dictionary, of
+// which installations differ.
+var searchPostgres = []string{
+	`ALTER TABLE ticket_words ADD COLUMN terms tsvector
+		GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(words, ' '), ''))) STORED`,
+	`CREATE INDEX ticket_words_by_term ON ticket_words USING gin (terms) WITH (fastupdate = off)`,
+}
+
+// foldAnew brings the words that were kept for comparing letters into the form of
+// terms.
+func foldAnew(ctx context.Context, tx *sql.Tx) error {
+	const batch = 500
+	type kept struct {
+		number int64
+		words  string
+	}
+	for after := int64(-1); ; {
+		var all []kept
+		rows, err := tx.QueryContext(ctx, "SELECT number, words FROM ticket_words WHERE number > $1 ORDER BY number LIMIT $2", after, batch)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var k kept
+			if err := rows.Scan(&k.number, &k.words); err != nil {
+				rows.Close()
+				return err
+			}
+			all = append(all, k)
+		}
+		if err := rows.Err(); err != nil || len(all) == 0 {
+			return err
+		}
+		for _, k := range all {
+			if _, err := tx.ExecContext(ctx, "UPDATE ticket_words SET words = $2 WHERE number = $1", k.number, Words(MaxWords, k.words)); err != nil {
+				return err
+			}
+		}
+		after = all[len(all)-1].number
+	}
+}

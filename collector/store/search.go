@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"constat/collector/store/query"
+)
+
+// TicketFilter says which tickets a list holds; what is empty does not filter.
+type TicketFilter struct {
+	// Query are words, each of which a ticket holds, or a longer one that begins
+	// so. One without any letter or digit does not filter.
+	Query string
+	// Before is a cursor: tickets with a number below it; 0: from the newest.
+	Before                                    int32
+	Status, Assignee, EndpointID, RequesterID string
+	// Active: neither closed nor merged. Unassigned: nobody has it.
+	Active, Unassigned bool
+	// Due: something is promised; the list is in the order of the promises then,
+	// and not newest first.
+	Due   bool
+	Limit int32
+}
+
+// newestWindow is among how many of the newest tickets PostgreSQL looks first. It
+// has no order in its index of words: of a word that most tickets hold it would
+// read them all to give the newest. Of one that is rarer than the window it does.
+const newestWindow = 2000
+
+// Tickets lists tickets as they are shown, newest first. Only the conditions that
+// filter are put, so that each engine takes the index that fits.
+func (s *Store) Tickets(ctx context.Context, f TicketFilter) ([]query.TicketViewRow, error) {
+	terms := queryTerms(f.Query)
+	before := int64(math.MaxInt32)
+	if f.Before > 0 {
+		before = int64(f.Before)
+	}
+	if s.queue != nil || len(terms) == 0 {
+		return s.listTickets(ctx, f, terms, 0, before)
+	}
+	var newest int64
+	if err := s.reads.QueryRowContext(ctx, "SELECT COALESCE(max(number), 0) FROM tickets").Scan(&newest); err != nil {
+		return nil, explain(err)
+	}
+	before = min(before, newest+1)
+	if after := before - 1 - newestWindow; after > 0 && !f.Due {
+		rows, err := s.listTickets(ctx, f, terms, after, before)
+		if err != nil || len(rows) == int(f.Limit) {
+			return rows, err
+		}
+	}
+	return s.listTickets(ctx, f, terms, 0, before)
+}
+
+// statement is a query under construction.
+type statement struct {
+	with, from, order string
+	where             []string
+	args              []any
+}
+
+// arg adds an argument and gives its place in the text.
+func (q *statement) arg(value any) string {
+	q.args = append(q.args, value)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// is adds a condition on a column, unless the value is empty.
+func (q *statement) is(column, value string) {
+	if value != "" {
+		q.where = append(q.where, column+" = "+q.arg(value))
+	}
+}
+
+// listTickets lists what is between two numbers, both not included.
+func (s *Store) listTickets(ctx context.Context, f TicketFilter, terms []string, after, before int64) ([]query.TicketViewRow, error) {
+	q := &statement{from: "tickets t", order: "t.number DESC"}
+	number := "t.number"
+	switch {
+	case len(terms) == 0:
+	case s.queue != nil:
+		// The words first: FTS5 gives them newest first, and stops.
+		q.from, number, q.order = "ticket_search CROSS JOIN tickets t ON t.number = ticket_search.rowid", "ticket_search.rowid", "ticket_search.rowid DESC"
+		q.where = append(q.where, "ticket_search MATCH "+q.arg(matchSQLite(terms)))
+	default:
+		// Materialized, or the planner walks all tickets for a rare word.
+		q.with = fmt.Sprintf(`WITH m AS MATERIALIZED (SELECT number FROM ticket_words
+			WHERE terms @@ CAST(%s AS tsquery) AND number > %s AND number < %s) `, q.arg(matchPostgres(terms)), q.arg(after), q.arg(before))
+		q.from = "m JOIN tickets t ON t.number = m.number"
+	}
+	if before <= math.MaxInt32 && q.with == "" {
+		q.where = append(q.where, number+" < "+q.arg(before))
+	}
+	q.is("t.status", f.Status)
+	q.is("t.assignee", f.Assignee)
+	q.is("t.endpoint_id", f.EndpointID)
+	q.is("t.requester_id", f.RequesterID)
+	if f.Active {
+		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
+	}
+	if f.Unassigned {
+		q.where = append(q.where, "t.assignee = ''")
+	}
+	if f.Due {
+		q.where, q.order = append(q.where, "t.due_at > 0"), "t.due_at, t.number"
+	}
+	if len(q.where) == 0 {
+		q.where = []string{"t.number > 0"}
+	}
+	var row query.TicketViewRow
+	columns, _ := columnsOf("t", &row.Ticket)
+	text := q.with + "SELECT " + columns + `, COALESCE(p.name, ''), COALESCE(p.mail, ''), COALESCE(e.hostname, '')
+		FROM ` + q.from + ` LEFT JOIN people p ON p.id = t.requester_id LEFT JOIN endpoints e ON e.id = t.endpoint_id
+		WHERE ` + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(f.Limit))
+	rows, err := s.reads.QueryContext(ctx, text, q.args...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close()
+	return scanTickets(rows)
+}
+
+func scanTickets(rows *sql.Rows) ([]query.TicketViewRow, error) {
+	var all []query.TicketViewRow
+	for rows.Next() {
+		var row query.TicketViewRow
+		_, into := columnsOf("t", &row.Ticket)
+		if err := rows.Scan(append(into, &row.RequesterName, &row.RequesterMail, &row.EndpointName)...); err != nil {
+			return nil, explain(err)
+		}
+		all = append(all, row)
+	}
+	return all, explain(rows.Err())
+}
+
+// columnsOf gives the columns of a row that sqlc made a struct of, and where each
+// is read to.
+func columnsOf(table string, row any) (columns string, into []any) {
+	v := reflect.ValueOf(row).Elem()
+	names := make([]string, v.NumField())
+	for i := range names {
+		names[i] = table + "." + columnName(v.Type().Field(i).Name)
+		into = append(into, v.Field(i).Addr().Interface())
+	}
+	return strings.Join(names, ", "), into
+}
+
+// columnName is the column of a field: EndpointID is endpoint_id.
+func columnName(field string) string {
+	var name strings.Builder
+	lower := false
+	for _, r := range field {
+		if unicode.IsUpper(r) && lower {
+			name.WriteByte('_')
+		}
+		lower = !unicode.IsUpper(r)
+		name.WriteRune(unicode.ToLower(r))
+	}
+	return name.String()
+}
+
+// matchSQLite asks FTS5 for all terms, each as the beginning of a word. They hold
+// no quote.
+func matchSQLite(terms []string) string {
+	return `"` + strings.Join(terms, `"* AND "`) + `"*`
+}
+
+// matchPostgres is the same for PostgreSQL.
+func matchPostgres(terms []string) string {
+	return `'` + strings.Join(terms, `':* & '`) + `':*`
+}
