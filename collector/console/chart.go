@@ -65,6 +65,13 @@ type plot struct {
 	Lines []plotLine `json:"lines"`
 	From  int64      `json:"from"`
 	To    int64      `json:"to"`
+	// Breaks are when another device began to be measured.
+	Breaks []plotBreak `json:"breaks,omitempty"`
+}
+
+type plotBreak struct {
+	At    int64  `json:"at"`
+	Label string `json:"label"`
 }
 
 type plotLine struct {
@@ -117,6 +124,63 @@ func (s *speech) chart(title, unit string, counts bool, lines []line, over span,
 		view.Rows = append(view.Rows, row)
 	}
 	return view
+}
+
+// draws puts charts on a page, and into each where another device begins: no line
+// leads from the one to the other.
+func (view *chartsView) draws(charts []*chartView, breaks []plotBreak, now time.Time) {
+	view.Charts = charts
+	from := now.Add(-view.Span.length).Unix()
+	breaks = slices.DeleteFunc(breaks, func(b plotBreak) bool { return b.At < from })
+	for _, b := range breaks {
+		view.Breaks = append(view.Breaks, b.Label)
+	}
+	for _, chart := range charts {
+		if chart.Plot == nil {
+			continue
+		}
+		chart.Plot.Breaks = breaks
+		for _, b := range breaks {
+			chart.Plot.parts(b.At)
+		}
+	}
+}
+
+// parts leaves a gap at a time.
+func (p *plot) parts(at int64) {
+	place, measured := slices.BinarySearch(p.Times, at)
+	if measured {
+		at-- // what was measured then is the new one's
+	}
+	if place == 0 || p.Times[place-1] == at {
+		return // nothing before, or nothing known then
+	}
+	p.Times = slices.Insert(p.Times, place, at)
+	for i := range p.Lines {
+		p.Lines[i].Values = slices.Insert(p.Lines[i].Values, place, nil)
+	}
+}
+
+// replacements are when another device than before answered at an address.
+func (s *speech) replacements(found *constatv1.GetGearResponse, now time.Time) []plotBreak {
+	var breaks []plotBreak
+	for _, e := range found.GetEvents() {
+		if e.GetKind() == "replaced" {
+			breaks = append(breaks, plotBreak{e.GetAt().AsTime().Truncate(10 * time.Second).Unix(), s.say("chart.replaced", "Time", s.clock(e.GetAt().AsTime(), now), "Devices", s.replacement(e))})
+		}
+	}
+	if at := found.GetDevice().GetReplacedAt(); at != nil && len(breaks) == 0 { // too much was told since
+		breaks = append(breaks, plotBreak{at.AsTime().Unix(), s.say("chart.replaced", "Time", s.clock(at.AsTime(), now), "Devices", "")})
+	}
+	return breaks
+}
+
+// replacement names the device before and the one after.
+func (s *speech) replacement(e *constatv1.GearEvent) string {
+	name := func(words ...string) string {
+		return cmp.Or(strings.TrimSpace(strings.Join(words, " ")), s.say("facts.notKnown"))
+	}
+	return name(e.GetReplacedModel(), e.GetReplacedSerial()) + " → " + name(e.GetModel(), e.GetSerial())
 }
 
 // cell is one series in one row of a chart's table.

@@ -49,6 +49,8 @@ type chartsView struct {
 	// Charts are those with something to draw; Measured: there may be some later.
 	Charts   []*chartView
 	Measured bool
+	// Breaks say since when another device is measured than before.
+	Breaks []string
 }
 
 // portRow is a port in the list of a device's.
@@ -85,9 +87,12 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	view.Charts = v.speech.deviceCharts(measured, view.Span, c.now())
+	view.draws(v.speech.deviceCharts(measured, view.Span, c.now()), v.speech.replacements(found, c.now()), c.now())
 	for _, e := range found.GetEvents() {
 		row := eventRow{At: e.GetAt(), What: v.speech.event(e), Port: e.GetPort(), Source: v.speech.word("eventSource", e.GetSource()), Text: strings.TrimSpace(e.GetMnemonic() + " " + e.GetText())}
+		if e.GetKind() == "replaced" {
+			row.Text = v.speech.replacement(e)
+		}
 		if e.GetCount() > 1 {
 			row.Repeat = v.speech.say("gear.eventCount", "N", e.GetCount())
 		}
@@ -128,7 +133,7 @@ func (c *console) devicePort(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	view.Charts = s.portCharts(measured, part, view.Span, c.now())
+	view.draws(s.portCharts(measured, part, view.Span, c.now()), s.replacements(found, c.now()), c.now())
 	var neighbours []*constatv1.GearNeighbour
 	for _, n := range g.GetNeighbours() {
 		if n.LocalIfIndex != nil && n.GetLocalIfIndex() == p.GetIfIndex() {
@@ -136,8 +141,8 @@ func (c *console) devicePort(w http.ResponseWriter, v *visit) error {
 		}
 	}
 	day := measured
-	if view.Span != spans[0] {
-		if day, err = c.portDay(v, view.Device.GetId(), p); err != nil {
+	if view.Span != spans[0] || view.Device.ReplacedAt != nil {
+		if day, err = c.portDay(v, view.Device.GetId(), p, view.Device.ReplacedAt); err != nil {
 			return err
 		}
 	}
@@ -156,12 +161,17 @@ func (c *console) devicePort(w http.ResponseWriter, v *visit) error {
 	return c.render(w, v, http.StatusOK, "port", "gear", view)
 }
 
-// portDay is what was measured of a port in the last day.
-func (c *console) portDay(v *visit, gearID string, p *constatv1.GearInterface) (map[store.Measure][]store.HourSum, error) {
+// portDay is what was measured of a port in the last day, and of the device that
+// is there now.
+func (c *console) portDay(v *visit, gearID string, p *constatv1.GearInterface, replaced *timestamppb.Timestamp) (map[store.Measure][]store.HourSum, error) {
 	part := fmt.Sprint(p.GetIfIndex())
-	return c.desk.Measured(v.Context(), gearID, spans[0].length, func(m store.Measure) bool {
+	found, err := c.desk.Measured(v.Context(), gearID, spans[0].length, func(m store.Measure) bool {
 		return m.Part == part && slices.Contains(portCounts, m.Kind)
 	})
+	for name := range found {
+		found[name] = slices.DeleteFunc(found[name], func(x store.HourSum) bool { return replaced != nil && x.At.Before(replaced.AsTime()) })
+	}
+	return found, err
 }
 
 // portState says how a port is, and its colour.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,63 @@ func TestPortPage(t *testing.T) {
 	endpoint, _ := b.machineAsks("compta-07", "Claire Martin", "x", "internet", dnsDiagnosis)
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
 	lea.wants(lea.get("/tickets/1"), http.StatusOK, "/gear/"+id+"/ports/1", "damaged frames (CRC)")
+}
+
+// Of a switch that stands at another's address, the charts show where the other one
+// ends, and what that one counted is not told as the port's own.
+func TestReplacedDevicePage(t *testing.T) {
+	b := newBench(t)
+	id := b.switchWith("Gi1/0/5")
+	b.measured(id)
+	at := time.Now().Add(-2 * time.Hour).Truncate(10 * time.Second)
+	content, err := store.PackMessage(&constatv1.GearEvent{
+		Kind: proto.String("replaced"), Source: proto.String("snmp"), At: timestamppb.New(at), ReplacedModel: proto.String("WS-C2960-24TT-L"),
+		ReplacedSerial: proto.String("FOC0000OLD"), Model: proto.String("WS-C2960X-24PS-L"), Serial: proto.String("FOC1729X0AB"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+		if err := q.ReplaceGear(ctx, id, store.Millis(at)); err != nil {
+			return err
+		}
+		return q.AddEvent(ctx, query.AddEventParams{ID: newID(), GearID: id, FirstAt: store.Millis(at), At: store.Millis(at), Count: 1, SameKey: "replaced", Content: content})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lea := b.as("lea")
+	both := "WS-C2960-24TT-L FOC0000OLD → WS-C2960X-24PS-L FOC1729X0AB"
+	lea.wants(lea.get("/gear/"+id), http.StatusOK, both, "another device stands here", `"breaks":[{"at":`+fmt.Sprint(at.Unix()))
+	lea.wants(lea.get("/gear/"+id+"/ports/1"), http.StatusOK, both, `"breaks":[{`, "(counted only since "+at.Local().Format("15:"))
+	lea.wants(lea.get("/gear/"+id+"?span=30d"), http.StatusOK, both, `"breaks":[{`)
+}
+
+// A line ends where another device begins.
+func TestBreakInAChart(t *testing.T) {
+	at := func(n int64) time.Time { return time.Unix(1_700_000_000+n*300, 0) }
+	s := newSpeeches()["en"]
+	for _, c := range []struct {
+		name         string
+		points       int64
+		brk          time.Time
+		place, times int
+	}{
+		{"between two", 4, at(1).Add(time.Minute), 2, 5},
+		{"at one, which is the new device's", 4, at(2), 2, 5},
+		{"before all", 4, at(-3), -1, 4},
+	} {
+		var points []store.HourSum
+		for n := range c.points {
+			points = append(points, store.HourSum{At: at(n), Count: 1, Sum: n + 1, Maximum: n + 1})
+		}
+		chart := s.chart("x", "percent", false, []line{{"x", points, 1}}, spans[0], at(10))
+		chart.Plot.parts(c.brk.Unix())
+		values := chart.Plot.Lines[0].Values
+		if len(chart.Plot.Times) != c.times || len(values) != c.times || c.place >= 0 && (values[c.place] != nil || values[c.place-1] == nil || values[c.place+1] == nil) || !slices.IsSorted(chart.Plot.Times) {
+			t.Errorf("%s: %v %v", c.name, chart.Plot.Times, values)
+		}
+	}
 }
 
 // pluggedIn tells that a machine heard the port announce itself.

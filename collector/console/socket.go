@@ -71,7 +71,7 @@ func (c *console) socket(v *visit, endpoint string) (*socketView, error) {
 	row("speed", s.portSpeed(p.SpeedMbps, p.Duplex), mine)
 	row("vlan", s.portVLAN(p), "")
 	row("errors", s.portErrors(p), "")
-	day, err := c.portDay(v, found.GetGearId(), p)
+	day, err := c.portDay(v, found.GetGearId(), p, found.ReplacedAt)
 	if err != nil {
 		return nil, err
 	}

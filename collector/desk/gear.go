@@ -130,7 +130,7 @@ func deviceMessage(g query.Gear) *constatv1.Device {
 	return &constatv1.Device{
 		Id: g.ID, Address: g.Address, Site: g.Site, Credential: g.Credential, Enabled: g.Enabled != 0, Name: g.Name, Vendor: g.Vendor,
 		Model: g.Model, Serial: g.Serial, Os: g.Os, Version: g.Version, State: g.State, Reason: g.Reason,
-		StateSince: timestamp(g.StateSince), AnsweredAt: timestamp(g.AnsweredAt),
+		StateSince: timestamp(g.StateSince), AnsweredAt: timestamp(g.AnsweredAt), ReplacedAt: timestamp(g.ReplacedAt),
 	}
 }
 
@@ -195,6 +195,9 @@ type Socket struct {
 	ReadAt *timestamppb.Timestamp
 	// State is the device's.
 	State string
+	// ReplacedAt is since when another device than before stands there; nil: it is the
+	// first. What was measured before was measured of that one.
+	ReplacedAt *timestamppb.Timestamp
 	// LentTo is the machine that has reported the network adapter since, as with a
 	// dock that several use; empty: none has.
 	LentTo string
@@ -316,7 +319,7 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 	if err := heard.expect(ctx, q, endpoint.ID); err != nil {
 		return nil, err
 	}
-	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State}
+	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State, ReplacedAt: timestamp(heard.device.ReplacedAt)}
 	if lent != nil && store.Time(lent.SeenAt).After(heard.at) {
 		socket.LentTo, socket.LentAt = lent.Hostname, timestamp(lent.SeenAt)
 		no := false

@@ -155,10 +155,13 @@ func (w *Watch) Notice(ctx context.Context, gearID string, e *constatv1.GearEven
 // learn changes a device's facts by an event, and judges it anew.
 func (w *Watch) learn(ctx context.Context, q *query.Queries, row query.GearFact, g *constatv1.Gear, e *constatv1.GearEvent, now time.Time) error {
 	apply(g, e)
-	if err := recall(ctx, q, row.GearID, g, now); err != nil {
+	replaced, err := q.GearReplacedAt(ctx, row.GearID)
+	if err != nil {
 		return err
 	}
-	var err error
+	if err := recall(ctx, q, row.GearID, g, store.Time(replaced), now); err != nil {
+		return err
+	}
 	if row.Content, err = store.PackMessage(g); err != nil {
 		return err
 	}
@@ -217,9 +220,10 @@ func apply(g *constatv1.Gear, e *constatv1.GearEvent) {
 	}
 }
 
-// recall puts into a device's facts what it told by itself of late.
-func recall(ctx context.Context, q *query.Queries, gearID string, g *constatv1.Gear, now time.Time) error {
-	rows, err := q.EventsOf(ctx, gearID, store.Millis(now.Add(-portFor)), maxEvents)
+// recall puts into a device's facts what it told by itself of late; what was told
+// before a time, another device did.
+func recall(ctx context.Context, q *query.Queries, gearID string, g *constatv1.Gear, from, now time.Time) error {
+	rows, err := q.EventsOf(ctx, gearID, max(store.Millis(from), store.Millis(now.Add(-portFor))), maxEvents)
 	if err != nil {
 		return err
 	}

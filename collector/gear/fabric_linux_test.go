@@ -181,7 +181,7 @@ func (p *plant) again(f *fabric) {
 		if v.before, err = p.store.Read().GearFacts(p.Context(), device.ID); err != nil {
 			v.before.GearID = ""
 		}
-		if v.tracks, err = p.track(p.Context(), device.ID, v.Gear, p.at); err != nil {
+		if v.tracks, err = p.track(p.Context(), device.ID, v.Gear, nil, p.at); err != nil {
 			p.Fatal(err)
 		}
 		if err := p.keep(p.Context(), device, v); err != nil {

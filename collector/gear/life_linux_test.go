@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gosnmp/gosnmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store"
 	"constat/collector/store/storetest"
@@ -187,30 +189,131 @@ func TestLifeOfASwitch(t *testing.T) {
 	})
 }
 
-// Another switch stands at the address of the first: the next status poll sees it
-// by its serial number, reads all of it at once and compares nothing.
+// Another switch stands at the address of the first, as if somebody had swapped it:
+// the next status poll sees it by its serial number and reads all of it at once.
+// What was measured, told and learnt of the first is never taken for its own: not
+// its counters, not its damaged frames of the last minutes, not its events, not who
+// was seen at ports that are gone. The event says what was there before.
 func TestReplacedSwitch(t *testing.T) {
-	other := switchOf(4).set("1.3.6.1.2.1.47.1.1.1.1.11.1001", textType, "FOC9999NEW").set("1.3.6.1.2.1.1.5.0", textType, "sw-new").
-		set("1.3.6.1.2.1.1.3.0", ticksType, 900000000)
-	played := lab.Play(t, lab.Recording{Community: "first", Text: switchOf(8).recording()}, lab.Recording{Community: "second", Text: other.recording()})
+	crc, packets, uptime := fmt.Sprintf("1.3.6.1.2.1.10.7.2.1.3.%d", desk5), fmt.Sprintf("1.3.6.1.2.1.31.1.1.1.7.%d", desk5), "1.3.6.1.2.1.1.3.0"
+	bad := switchOf(8).set(crc, "65", 5000).set(packets, counterType, 90_000).changing(crc, packets, uptime)
+	bad.station("02:00:5e:00:00:07", 7).station("02:00:5e:00:00:05", 5)
+	next := switchOf(6).set("1.3.6.1.2.1.47.1.1.1.1.11.1001", textType, "FOC9999NEW").set("1.3.6.1.2.1.47.1.1.1.1.13.1001", textType, "C9200L-24P-4G").
+		set(uptime, ticksType, 900000000).set("1.3.6.1.2.1.99.1.1.1.1.1006", integerType, 8).set("1.3.6.1.2.1.99.1.1.1.2.1006", integerType, 9).
+		set("1.3.6.1.2.1.99.1.1.1.3.1006", integerType, 0).set("1.3.6.1.2.1.99.1.1.1.4.1006", integerType, 31).set("1.3.6.1.2.1.99.1.1.1.5.1006", integerType, 1).
+		set(crc, "65", 10).set(packets, counterType, 5_000).changing(crc, packets, uptime)
+	for _, d := range []device{bad, next} {
+		for n := 1; n <= 8; n++ {
+			d.set(fmt.Sprintf("1.3.6.1.2.1.17.1.4.1.2.%d", n), integerType, 10100+n)
+		}
+	}
+	next.station("02:00:5e:00:00:09", 5)
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		played := lab.Play(t, lab.Recording{Community: "first", Text: bad.recording()}, lab.Recording{Community: "second", Text: next.recording()})
 		p := newPlant(t, s)
+		l := newLife(p, played.Address, "first")
 		p.community("floors", "first")
 		p.add(played.Address, "floors")
-		p.turn(0)
+		l.passes(time.Second)
+		for n := range 2 {
+			l.set(crc, gosnmp.Counter32, uint32(5000+900*(n+1)))
+			l.set(packets, gosnmp.Counter64, uint64(90_000+20_000*(n+1)))
+			l.until(5 * time.Minute)
+		}
+		before := p.device(played.Address)
+		if !slices.Equal(named(before), []string{"cisco-port-crc-errors"}) {
+			t.Fatalf("the one before: %v", named(before))
+		}
+		if _, err := p.Notice(t.Context(), before.GetDevice().GetId(), &constatv1.GearEvent{
+			Source: proto.String("syslog"), Kind: proto.String("errDisable"), Mnemonic: proto.String("PM-4-ERR_DISABLE"), Cause: proto.String("bpduGuard"),
+			IfIndex: proto.Int32(desk5 + 1), At: timestamppb.New(p.at),
+		}); err != nil {
+			t.Fatal(err)
+		}
+
+		// What is written holds for whatever recording is played.
+		l.set(crc, gosnmp.Counter32, uint32(10))
+		l.set(packets, gosnmp.Counter64, uint64(5_000))
 		p.seal("floors", "second")
 		p.turn(time.Minute)
 		r := p.device(played.Address)
-		if d := r.GetDevice(); d.GetSerial() != "FOC9999NEW" || d.GetName() != "sw-new" || d.GetState() != "ok" || len(named(r)) != 0 {
+		if d := r.GetDevice(); d.GetSerial() != "FOC9999NEW" || d.GetState() != "ok" || len(named(r)) != 0 || d.GetReplacedAt().AsTime().Sub(p.at).Abs() > sampleTime {
 			t.Errorf("device %v", d)
 		}
-		if g := r.GetGear(); len(g.GetInterfaces()) != 5 || g.Restarted != nil || portOf(g) != nil {
+		if g := r.GetGear(); len(g.GetInterfaces()) != 7 || g.Restarted != nil || portOf(g).DeltaSeconds != nil || portOf(g).ErrorsSince != nil || len(g.GetEvents()) != 0 || len(g.GetSensors()) != 3 {
 			t.Errorf("gear %v", g)
 		}
 		if n := strings.Count(p.log.String(), "another device answers"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, p.log.String())
 		}
+		if e := r.GetEvents()[0]; e.GetKind() != "replaced" || e.GetReplacedSerial() != "FOC0000TEST" || e.GetReplacedModel() != "WS-C2960X-24PS-L" || e.GetSerial() != "FOC9999NEW" || e.GetModel() != "C9200L-24P-4G" {
+			t.Errorf("event %v", e)
+		}
+		// A port that is gone knows nobody; one that stayed knows who was there last,
+		// and who is there now.
+		for mac, want := range map[string]string{"02:00:5e:00:00:07": "", "02:00:5e:00:00:05": "Gi1/0/5", "02:00:5e:00:00:09": "Gi1/0/5"} {
+			a, err := p.desk.Where(t.Context(), mac)
+			if err != nil || a.GetPort().GetName() != want || want != "" && a.GetCurrent() != strings.HasSuffix(mac, "9") {
+				t.Errorf("%s is at %v, want %q (%v)", mac, a, want, err)
+			}
+		}
+
+		// One damaged frame of the new one's is no thousand of the old one's.
+		l = newLife(p, played.Address, "second")
+		l.uptime = 900000000
+		l.until(5 * time.Minute)
+		l.set(crc, gosnmp.Counter32, uint32(11))
+		l.set(packets, gosnmp.Counter64, uint64(25_000))
+		r = l.until(5 * time.Minute)
+		if n := portOf(r.GetGear()).GetCrcErrors(); n != 1 || len(named(r)) != 0 {
+			t.Errorf("%d damaged frames, %v: %v", n, named(r), portOf(r.GetGear()))
+		}
+		if n := len(r.GetGear().GetEvents()); n != 1 || strings.Count(p.log.String(), "another device answers") != 1 {
+			t.Errorf("%d events, and\n%s", n, p.log.String())
+		}
 	})
+}
+
+// What is another device, and what is the same in another shape.
+func TestAnother(t *testing.T) {
+	known := func(object, serial, chassis string, all ...string) (*constatv1.Gear, *constatv1.GearPlan) {
+		id := &constatv1.GearIdentity{}
+		if serial != "" {
+			id.Serial, all = &serial, append(all, serial)
+		}
+		if chassis != "" {
+			id.ChassisId = &chassis
+		}
+		return &constatv1.Gear{Identity: id}, &constatv1.GearPlan{TakenAt: 1, Software: object + " some words", Serials: all}
+	}
+	const (
+		stack, single = "1.3.6.1.4.1.9.1.516", "1.3.6.1.4.1.9.1.1208"
+		one, two      = "02:00:5e:00:00:01", "02:00:5e:00:00:02"
+	)
+	for _, c := range []struct {
+		name       string
+		was, is    [3]string // object, serial, chassis
+		also, more []string
+		want       bool
+	}{
+		{"the same", [3]string{single, "A", one}, [3]string{single, "A", one}, nil, nil, false},
+		{"another of the same kind", [3]string{single, "A", one}, [3]string{single, "B", two}, nil, nil, true},
+		{"a stack with another master", [3]string{stack, "A", one}, [3]string{stack, "B", two}, []string{"B"}, []string{"A"}, false},
+		{"a stack that lost its first", [3]string{stack, "A", one}, [3]string{single, "B", two}, []string{"B"}, nil, false},
+		{"two that do not tell their number", [3]string{single, "", one}, [3]string{single, "", two}, nil, nil, true},
+		{"one that tells no number, with other firmware", [3]string{single, "", one}, [3]string{stack, "", one}, nil, nil, false},
+		{"a number that is told since", [3]string{single, "", one}, [3]string{single, "A", one}, nil, nil, false},
+		{"nothing but what it is", [3]string{single, "", ""}, [3]string{stack, "", ""}, nil, nil, true},
+		{"nothing at all", [3]string{"", "", ""}, [3]string{single, "A", one}, nil, nil, false},
+	} {
+		var last Known
+		last.Gear, last.Plan = known(c.was[0], c.was[1], c.was[2], c.also...)
+		now := &Result{}
+		now.Gear, now.Plan = known(c.is[0], c.is[1], c.is[2], c.more...)
+		if got := another(last, now); got != c.want {
+			t.Errorf("%s: another device %v, want %v", c.name, got, c.want)
+		}
+	}
 }
 
 // Passwords that a device refuses are tried once an hour, not every minute, and

@@ -75,6 +75,7 @@ func Poll(ctx context.Context, session *snmp.Session, now time.Time) (*Result, e
 	for _, c := range result.Counters.GetPorts() {
 		c.TakenAt = now.UnixMilli()
 	}
+	p.plan.Serials = p.serials()
 	p.plan.Forwards = len(p.bridge)+len(p.out.GetForwarding())+len(p.out.GetStations()) > 0
 	result.Stats, result.Elapsed = session.Stats(), time.Since(began)
 	p.plan.ElapsedMs = result.Elapsed.Milliseconds()

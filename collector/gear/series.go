@@ -110,8 +110,9 @@ func samples(g *constatv1.Gear) map[store.Measure]int64 {
 
 // widen turns the counts since the last poll into those of the window, where they
 // still rise, and says since when they do. What was said before goes on as long
-// as anything of it is in the window.
-func widen(g, before *constatv1.Gear, recent map[store.Measure][]series.Sample, now time.Time) {
+// as anything of it is in the window. What was measured before a time is not the
+// device's.
+func widen(g, before *constatv1.Gear, recent map[store.Measure][]series.Sample, from, now time.Time) {
 	earlier := map[int32]*constatv1.GearInterface{}
 	for _, i := range before.GetInterfaces() {
 		earlier[i.GetIfIndex()] = i
@@ -129,7 +130,7 @@ func widen(g, before *constatv1.Gear, recent map[store.Measure][]series.Sample, 
 		part := strconv.Itoa(int(i.GetIfIndex()))
 		within := func(kind string) (sum int64) {
 			for _, s := range recent[store.Measure{Kind: kind, Part: part}] {
-				if s.At.After(now.Add(-window)) {
+				if s.At.After(now.Add(-window)) && !s.At.Before(from) {
 					sum += s.Value
 				}
 			}

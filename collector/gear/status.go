@@ -22,7 +22,8 @@ type Known struct {
 	Plan     *constatv1.GearPlan
 }
 
-// ErrReplaced is what a poll finds where another device answers at the address.
+// ErrReplaced is what a poll finds where another device seems to answer at the
+// address: all of it is to be read anew.
 var ErrReplaced = errors.New("another device answers at this address")
 
 // News is what a poll between two whole ones brought.
@@ -92,7 +93,7 @@ func (p *poll) seen() map[int32]seenPort {
 func of(column string, ifIndex int32) string { return column + "." + strconv.Itoa(int(ifIndex)) }
 
 func (p *poll) status(ctx context.Context) (*News, error) {
-	news, replaced := &News{}, false
+	news, replaced, marked, alike := &News{}, false, 0, 0
 	before := p.seen()
 	questions := []question{{sysUpTime, func(v snmp.Value) {
 		ticks, ok := v.Int()
@@ -106,8 +107,14 @@ func (p *poll) status(ctx context.Context) (*News, error) {
 		p.out.Identity.UptimeSeconds = proto.Int64(ticks / 100)
 	}}}
 	for _, m := range p.plan.GetMarks() {
+		if m.GetIdentity() {
+			marked++
+		}
 		questions = append(questions, question{m.GetOid(), func(v snmp.Value) {
 			if v.Text() == m.GetValue() {
+				if m.GetIdentity() {
+					alike++
+				}
 				return
 			}
 			news.Changed, news.Hardware = true, true
@@ -135,7 +142,7 @@ func (p *poll) status(ctx context.Context) (*News, error) {
 	if err := p.ask(ctx, append(questions, p.readings(true)...)); err != nil {
 		return nil, err
 	}
-	if replaced {
+	if replaced || marked > 0 && alike == 0 {
 		return nil, ErrReplaced
 	}
 	if err := p.explain(ctx, before); err != nil {

@@ -45,14 +45,19 @@ type tracks struct {
 }
 
 // track compares where a device sees stations with where it saw them, and counts
-// their moves into its facts.
-func (w *Watch) track(ctx context.Context, id string, g *constatv1.Gear, now time.Time) (*tracks, error) {
+// their moves into its facts. What a device saw that was replaced is kept at ports
+// that are still there, and says nothing of moves.
+func (w *Watch) track(ctx context.Context, id string, g *constatv1.Gear, replaced *replacement, now time.Time) (*tracks, error) {
 	rows, err := w.store.Read().StationsOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	t := &tracks{before: map[at]query.StationsOfRow{}, now: map[at]*query.PutStationParams{}, known: map[string]bool{}}
 	for _, r := range rows {
+		if replaced != nil {
+			replaced.saw(r.IfIndex, g)
+			continue
+		}
 		t.before[at{r.Mac, r.Vlan}] = r
 		t.known[r.Mac] = t.known[r.Mac] || r.Evidence != "dhcpSnooping"
 	}

@@ -167,6 +167,8 @@ type visited struct {
 	tracks *tracks // of the stations that it sees now
 	// state and reason are how it went.
 	state, reason string
+	// replaced: another device answers than before; nil: the same.
+	replaced *replacement
 	// pings: a device that is silent answers a ping, as far as that is known.
 	pings *bool
 }
@@ -206,10 +208,17 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 	defer session.Close()
 	began := time.Now()
 	v.News, err = w.poll(ctx, session, v, now)
-	if errors.Is(err, ErrReplaced) {
-		w.log.Warn("another device answers at an address", "device", device.Address, "model", device.Model, "serial", device.Serial)
-		v.kind, v.last = whole, Known{Gear: &constatv1.Gear{}, Counters: &constatv1.GearCounters{}, Plan: &constatv1.GearPlan{}}
-		v.News, err = w.poll(ctx, session, v, now)
+	if err == nil && v.kind == whole && another(v.last, v.Result) || errors.Is(err, ErrReplaced) {
+		// Nothing that was learnt of the one before is taken to hold.
+		last := v.last
+		v.kind, v.last = whole, nothingKnown()
+		session.Forget()
+		if v.News, err = w.poll(ctx, session, v, now); err == nil && !another(last, v.Result) {
+			v.last = last // the same in another shape, as a stack with another master
+		} else if err == nil {
+			v.replaced = replacing(last, v.Result, now)
+			w.log.Warn("another device answers at an address", "device", device.Address, "was", v.replaced.event.GetReplacedSerial(), "is", v.replaced.event.GetSerial())
+		}
 	}
 	w.metrics.polled(v.kind, session.Stats(), time.Since(began), err)
 	if err != nil {
@@ -233,7 +242,7 @@ func (w *Watch) ask(ctx context.Context, device query.Gear) (*visited, error) {
 		refusals(v.Gear, v.last.Gear, v.Plan)
 	}
 	if v.Stations {
-		if v.tracks, err = w.track(ctx, device.ID, v.Gear, now); err != nil {
+		if v.tracks, err = w.track(ctx, device.ID, v.Gear, v.replaced, now); err != nil {
 			return nil, err
 		}
 	}
@@ -267,9 +276,13 @@ func (w *Watch) poll(ctx context.Context, session *snmp.Session, v *visited, now
 	return &News{Result: result}, nil
 }
 
+func nothingKnown() Known {
+	return Known{Gear: &constatv1.Gear{}, Counters: &constatv1.GearCounters{}, Plan: &constatv1.GearPlan{}}
+}
+
 // lastKnown unpacks what a device said last.
 func lastKnown(row query.GearFact) (Known, error) {
-	last := Known{Gear: &constatv1.Gear{}, Counters: &constatv1.GearCounters{}, Plan: &constatv1.GearPlan{}}
+	last := nothingKnown()
 	for _, part := range []struct {
 		content []byte
 		into    proto.Message
@@ -360,6 +373,11 @@ func (w *Watch) keep(ctx context.Context, device query.Gear, v *visited) error {
 		if err := q.PutGearFacts(ctx, *facts); err != nil || v.News == nil {
 			return err
 		}
+		if v.replaced != nil {
+			if err := v.replaced.keep(ctx, q, device.ID); err != nil {
+				return err
+			}
+		}
 		if measured != nil {
 			if err := measured.Put(ctx, q); err != nil {
 				return err
@@ -432,12 +450,17 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 	if v.kind == status && (device.State == v.state || device.State == "partial") && v.same() {
 		return nil, nil, nil
 	}
+	// What is older is the one's before.
+	since := store.Time(device.ReplacedAt)
+	if v.replaced != nil {
+		since = v.replaced.at
+	}
 	if v.kind != status {
 		if measured, err = w.store.Append(ctx, device.ID, now.Truncate(sampleTime), samples(v.Gear)); err != nil {
 			return nil, nil, err
 		}
 		w.metrics.samples.Add(float64(measured.Kept))
-		widen(v.Gear, v.last.Gear, measured.Recent, now)
+		widen(v.Gear, v.last.Gear, measured.Recent, since, now)
 		if v.tooSoon() {
 			carry(v.Gear, v.last.Gear)
 		}
@@ -448,7 +471,7 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 	if v.Hardware {
 		v.Plan.LearntAt = 0
 	}
-	if err := recall(ctx, w.store.Read(), device.ID, v.Gear, now); err != nil {
+	if err := recall(ctx, w.store.Read(), device.ID, v.Gear, since, now); err != nil {
 		return nil, nil, err
 	}
 	for _, part := range []struct {

@@ -457,3 +457,10 @@ func (s *Session) Use(p Profile) {
 		s.pace.varbinds = min(s.pace.varbinds, s.pace.most)
 	}
 }
+
+// Forget has the session learn anew what its device can: another answers now.
+func (s *Session) Forget() {
+	clear(s.absent)
+	s.known, s.quirks = false, Quirks{}
+	s.pace = pace{varbinds: firstVarbinds, most: mostVarbinds, slowest: s.pace.slowest}
+}

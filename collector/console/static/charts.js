@@ -26,6 +26,20 @@
   const clock = (options) => (seconds) => new Intl.DateTimeFormat(language, options).format(new Date(seconds * 1000));
   const whole = clock({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
+  // A line across where another device began to be measured.
+  function rule(plot, at) {
+    const x = Math.round(plot.valToPos(at, "x", true));
+    plot.ctx.save();
+    plot.ctx.strokeStyle = token("--ink-3");
+    plot.ctx.lineWidth = 2;
+    plot.ctx.setLineDash([3, 5]);
+    plot.ctx.beginPath();
+    plot.ctx.moveTo(x, plot.bbox.top);
+    plot.ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+    plot.ctx.stroke();
+    plot.ctx.restore();
+  }
+
   function draw(figure) {
     const data = JSON.parse(figure.querySelector("script").textContent);
     const place = figure.querySelector(".plot");
@@ -46,7 +60,10 @@
       },
       cursor: { drag: { x: false, y: false } },
       // Until somebody points at a time, the newest is told.
-      hooks: { ready: [(plot) => plot.setLegend({ idx: data.times.length - 1 })] },
+      hooks: {
+        ready: [(plot) => plot.setLegend({ idx: data.times.length - 1 })],
+        draw: [(plot) => (data.breaks || []).forEach((one) => rule(plot, one.at))],
+      },
       axes: [
         { ...axis, space: 64, values: (_, all) => all.map(short) },
         { ...axis, size: 84, values: (_, all) => all.map(say) },

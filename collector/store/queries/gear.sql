@@ -35,6 +35,17 @@ DELETE FROM gear_addresses WHERE gear_id = $1;
 -- name: DropStations :exec
 DELETE FROM stations WHERE gear_id = $1 AND seen_at < $2;
 
+-- name: ForgetPort :exec
+-- Forgets who was seen at a port that is there no more.
+DELETE FROM stations WHERE gear_id = $1 AND if_index = $2;
+
+-- name: ReplaceGear :exec
+-- Another device answers at the address.
+UPDATE gear SET replaced_at = $2 WHERE id = $1;
+
+-- name: GearReplacedAt :one
+SELECT replaced_at FROM gear WHERE id = $1;
+
 -- name: GearByID :one
 SELECT * FROM gear WHERE id = $1;
 

@@ -121,7 +121,7 @@ UPDATE gear SET lease_owner = $1, lease_until = $2, wanted_at = 0, wanted_whole 
 WHERE id IN (SELECT due.id FROM gear due WHERE due.enabled = 1 AND due.due_at <= $3 AND due.lease_until <= $3
              ORDER BY due.due_at LIMIT $4)
   AND lease_until <= $3
-RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole
+RETURNING id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at
 `
 
 type ClaimGearParams struct {
@@ -173,6 +173,7 @@ func (q *Queries) ClaimGear(ctx context.Context, arg ClaimGearParams) ([]Gear, e
 			&i.CountersDueAt,
 			&i.WantedAt,
 			&i.WantedWhole,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -421,8 +422,18 @@ func (q *Queries) FinishGear(ctx context.Context, arg FinishGearParams) (int64, 
 	return result.RowsAffected()
 }
 
+const forgetPort = `-- name: ForgetPort :exec
+DELETE FROM stations WHERE gear_id = $1 AND if_index = $2
+`
+
+// Forgets who was seen at a port that is there no more.
+func (q *Queries) ForgetPort(ctx context.Context, gearID string, ifIndex int32) error {
+	_, err := q.db.ExecContext(ctx, forgetPort, gearID, ifIndex)
+	return err
+}
+
 const gearByAddress = `-- name: GearByAddress :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE address = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at FROM gear WHERE address = $1
 `
 
 func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, error) {
@@ -460,6 +471,7 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 			&i.CountersDueAt,
 			&i.WantedAt,
 			&i.WantedWhole,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -475,7 +487,7 @@ func (q *Queries) GearByAddress(ctx context.Context, address string) ([]Gear, er
 }
 
 const gearByID = `-- name: GearByID :one
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE id = $1
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at FROM gear WHERE id = $1
 `
 
 func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
@@ -507,12 +519,13 @@ func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
 		&i.CountersDueAt,
 		&i.WantedAt,
 		&i.WantedWhole,
+		&i.ReplacedAt,
 	)
 	return i, err
 }
 
 const gearByMAC = `-- name: GearByMAC :many
-SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at, g.wanted_at, g.wanted_whole FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
+SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at, g.wanted_at, g.wanted_whole, g.replaced_at FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
 `
 
 func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
@@ -550,6 +563,7 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 			&i.CountersDueAt,
 			&i.WantedAt,
 			&i.WantedWhole,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -565,7 +579,7 @@ func (q *Queries) GearByMAC(ctx context.Context, mac string) ([]Gear, error) {
 }
 
 const gearByName = `-- name: GearByName :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at FROM gear WHERE name_key = $1 ORDER BY id LIMIT 2
 `
 
 func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error) {
@@ -603,6 +617,7 @@ func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error
 			&i.CountersDueAt,
 			&i.WantedAt,
 			&i.WantedWhole,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -722,6 +737,17 @@ func (q *Queries) GearMACs(ctx context.Context) ([]GearAddress, error) {
 	return items, nil
 }
 
+const gearReplacedAt = `-- name: GearReplacedAt :one
+SELECT replaced_at FROM gear WHERE id = $1
+`
+
+func (q *Queries) GearReplacedAt(ctx context.Context, id string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, gearReplacedAt, id)
+	var replaced_at int64
+	err := row.Scan(&replaced_at)
+	return replaced_at, err
+}
+
 const gearStates = `-- name: GearStates :many
 SELECT state, count(*) AS devices FROM gear WHERE enabled = 1 GROUP BY state
 `
@@ -768,7 +794,7 @@ func (q *Queries) HastenGear(ctx context.Context, soon int64, iD string) error {
 }
 
 const listGear = `-- name: ListGear :many
-SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole FROM gear ORDER BY name_key, address
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at FROM gear ORDER BY name_key, address
 `
 
 func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
@@ -806,6 +832,7 @@ func (q *Queries) ListGear(ctx context.Context) ([]Gear, error) {
 			&i.CountersDueAt,
 			&i.WantedAt,
 			&i.WantedWhole,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -974,6 +1001,16 @@ UPDATE gear_events SET at = $2, count = count + 1, content = $3 WHERE id = $1
 
 func (q *Queries) RepeatEvent(ctx context.Context, iD string, at int64, content []byte) error {
 	_, err := q.db.ExecContext(ctx, repeatEvent, iD, at, content)
+	return err
+}
+
+const replaceGear = `-- name: ReplaceGear :exec
+UPDATE gear SET replaced_at = $2 WHERE id = $1
+`
+
+// Another device answers at the address.
+func (q *Queries) ReplaceGear(ctx context.Context, iD string, replacedAt int64) error {
+	_, err := q.db.ExecContext(ctx, replaceGear, iD, replacedAt)
 	return err
 }
 

@@ -146,6 +146,7 @@ type Gear struct {
 	CountersDueAt int64
 	WantedAt      int64
 	WantedWhole   int32
+	ReplacedAt    int64
 }
 
 type GearAddress struct {

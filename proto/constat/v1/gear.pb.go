@@ -1689,13 +1689,13 @@ type GearEvent struct {
 	// "PM-4-ERR_DISABLE", of a trap its name in the MIB: "linkDown".
 	Mnemonic *string `protobuf:"bytes,2,opt,name=mnemonic,proto3,oneof" json:"mnemonic,omitempty"`
 	IfIndex  *int32  `protobuf:"varint,3,opt,name=if_index,json=ifIndex,proto3,oneof" json:"if_index,omitempty"`
-	// snmpTrap | syslog.
+	// snmpTrap | syslog | snmp: a poll found it.
 	Source *string `protobuf:"bytes,4,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// What it means: linkDown | linkUp | errDisable | errDisableRecover |
 	// configChanged | powerSupply | fan | temperature | restarted |
 	// authenticationFailure | topologyChange | macFlap | memory | portSecurity |
 	// powerDenied | duplexMismatch | nativeVlanMismatch | dot1xFailed | stack |
-	// accessPoint | duplicateAddress | cpu | other.
+	// accessPoint | duplicateAddress | cpu | replaced | other.
 	Kind *string `protobuf:"bytes,5,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	// Name of the port as the device wrote it, where no interface has it.
 	Port *string `protobuf:"bytes,6,opt,name=port,proto3,oneof" json:"port,omitempty"`
@@ -1708,9 +1708,15 @@ type GearEvent struct {
 	// emergency | alert | critical | error | warning | notice | info | debug.
 	Severity *string `protobuf:"bytes,10,opt,name=severity,proto3,oneof" json:"severity,omitempty"`
 	// How often it came within a minute of the time before.
-	Count         *int32 `protobuf:"varint,11,opt,name=count,proto3,oneof" json:"count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Count *int32 `protobuf:"varint,11,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	// Of replaced: the device that answered at the address before, and the one that
+	// does now.
+	ReplacedModel  *string `protobuf:"bytes,12,opt,name=replaced_model,json=replacedModel,proto3,oneof" json:"replaced_model,omitempty"`
+	ReplacedSerial *string `protobuf:"bytes,13,opt,name=replaced_serial,json=replacedSerial,proto3,oneof" json:"replaced_serial,omitempty"`
+	Model          *string `protobuf:"bytes,14,opt,name=model,proto3,oneof" json:"model,omitempty"`
+	Serial         *string `protobuf:"bytes,15,opt,name=serial,proto3,oneof" json:"serial,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GearEvent) Reset() {
@@ -1818,6 +1824,34 @@ func (x *GearEvent) GetCount() int32 {
 		return *x.Count
 	}
 	return 0
+}
+
+func (x *GearEvent) GetReplacedModel() string {
+	if x != nil && x.ReplacedModel != nil {
+		return *x.ReplacedModel
+	}
+	return ""
+}
+
+func (x *GearEvent) GetReplacedSerial() string {
+	if x != nil && x.ReplacedSerial != nil {
+		return *x.ReplacedSerial
+	}
+	return ""
+}
+
+func (x *GearEvent) GetModel() string {
+	if x != nil && x.Model != nil {
+		return *x.Model
+	}
+	return ""
+}
+
+func (x *GearEvent) GetSerial() string {
+	if x != nil && x.Serial != nil {
+		return *x.Serial
+	}
+	return ""
 }
 
 // SpanningTree is dot1dStp.
@@ -2592,8 +2626,11 @@ type GearPlan struct {
 	// How many objects the device answers at once; 0: no limit was met.
 	Varbinds int32 `protobuf:"varint,9,opt,name=varbinds,proto3" json:"varbinds,omitempty"`
 	// The device sees stations: its forwarding table is worth reading.
-	Forwards      bool `protobuf:"varint,10,opt,name=forwards,proto3" json:"forwards,omitempty"`
-	Printer       bool `protobuf:"varint,11,opt,name=printer,proto3" json:"printer,omitempty"`
+	Forwards bool `protobuf:"varint,10,opt,name=forwards,proto3" json:"forwards,omitempty"`
+	Printer  bool `protobuf:"varint,11,opt,name=printer,proto3" json:"printer,omitempty"`
+	// Serial numbers of all chassis, of a stack several: whichever stands for the
+	// device, it is the same one.
+	Serials       []string `protobuf:"bytes,12,rep,name=serials,proto3" json:"serials,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2703,6 +2740,13 @@ func (x *GearPlan) GetPrinter() bool {
 		return x.Printer
 	}
 	return false
+}
+
+func (x *GearPlan) GetSerials() []string {
+	if x != nil {
+		return x.Serials
+	}
+	return nil
 }
 
 // GearMark is an object that only changes when a device does.
@@ -3171,7 +3215,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x06_modelB\n" +
 	"\n" +
 	"\b_clientsB\x0f\n" +
-	"\r_absent_since\"\xc3\x03\n" +
+	"\r_absent_since\"\x91\x05\n" +
 	"\tGearEvent\x12/\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\x02at\x88\x01\x01\x12\x1f\n" +
 	"\bmnemonic\x18\x02 \x01(\tH\x01R\bmnemonic\x88\x01\x01\x12\x1e\n" +
@@ -3185,7 +3229,11 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\bseverity\x18\n" +
 	" \x01(\tH\tR\bseverity\x88\x01\x01\x12\x19\n" +
 	"\x05count\x18\v \x01(\x05H\n" +
-	"R\x05count\x88\x01\x01B\x05\n" +
+	"R\x05count\x88\x01\x01\x12*\n" +
+	"\x0ereplaced_model\x18\f \x01(\tH\vR\rreplacedModel\x88\x01\x01\x12,\n" +
+	"\x0freplaced_serial\x18\r \x01(\tH\fR\x0ereplacedSerial\x88\x01\x01\x12\x19\n" +
+	"\x05model\x18\x0e \x01(\tH\rR\x05model\x88\x01\x01\x12\x1b\n" +
+	"\x06serial\x18\x0f \x01(\tH\x0eR\x06serial\x88\x01\x01B\x05\n" +
 	"\x03_atB\v\n" +
 	"\t_mnemonicB\v\n" +
 	"\t_if_indexB\t\n" +
@@ -3196,7 +3244,11 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x04_macB\a\n" +
 	"\x05_textB\v\n" +
 	"\t_severityB\b\n" +
-	"\x06_count\"\x84\x03\n" +
+	"\x06_countB\x11\n" +
+	"\x0f_replaced_modelB\x12\n" +
+	"\x10_replaced_serialB\b\n" +
+	"\x06_modelB\t\n" +
+	"\a_serial\"\x84\x03\n" +
 	"\fSpanningTree\x129\n" +
 	"\x16topology_changes_delta\x18\x01 \x01(\x03H\x00R\x14topologyChangesDelta\x88\x01\x01\x125\n" +
 	"\x14since_change_seconds\x18\x02 \x01(\x03H\x01R\x12sinceChangeSeconds\x88\x01\x01\x12\x17\n" +
@@ -3329,7 +3381,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x14_carrier_transitionsB\x16\n" +
 	"\x14_security_violationsB\x10\n" +
 	"\x0e_discontinuityB\x0e\n" +
-	"\f_last_change\"\xe4\x02\n" +
+	"\f_last_change\"\xfe\x02\n" +
 	"\bGearPlan\x12\x1a\n" +
 	"\bsoftware\x18\x01 \x01(\tR\bsoftware\x12\x16\n" +
 	"\x06absent\x18\x02 \x03(\tR\x06absent\x12*\n" +
@@ -3343,7 +3395,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\bvarbinds\x18\t \x01(\x05R\bvarbinds\x12\x1a\n" +
 	"\bforwards\x18\n" +
 	" \x01(\bR\bforwards\x12\x18\n" +
-	"\aprinter\x18\v \x01(\bR\aprinter\"N\n" +
+	"\aprinter\x18\v \x01(\bR\aprinter\x12\x18\n" +
+	"\aserials\x18\f \x03(\tR\aserials\"N\n" +
 	"\bGearMark\x12\x10\n" +
 	"\x03oid\x18\x01 \x01(\tR\x03oid\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1a\n" +

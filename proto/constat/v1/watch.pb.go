@@ -45,7 +45,10 @@ type Device struct {
 	StateSince *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=state_since,json=stateSince,proto3" json:"state_since,omitempty"`
 	AnsweredAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=answered_at,json=answeredAt,proto3" json:"answered_at,omitempty"`
 	// Ids of the root causes that stand.
-	Faults        []string `protobuf:"bytes,16,rep,name=faults,proto3" json:"faults,omitempty"`
+	Faults []string `protobuf:"bytes,16,rep,name=faults,proto3" json:"faults,omitempty"`
+	// Since when another device than before answers at the address; unset: it is the
+	// first.
+	ReplacedAt    *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=replaced_at,json=replacedAt,proto3" json:"replaced_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +191,13 @@ func (x *Device) GetAnsweredAt() *timestamppb.Timestamp {
 func (x *Device) GetFaults() []string {
 	if x != nil {
 		return x.Faults
+	}
+	return nil
+}
+
+func (x *Device) GetReplacedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReplacedAt
 	}
 	return nil
 }
@@ -1369,7 +1379,7 @@ var File_constat_v1_watch_proto protoreflect.FileDescriptor
 const file_constat_v1_watch_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/watch.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x15constat/v1/gear.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x03\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x15constat/v1/gear.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x04\n" +
 	"\x06Device\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
@@ -1391,7 +1401,9 @@ const file_constat_v1_watch_proto_rawDesc = "" +
 	"stateSince\x12;\n" +
 	"\vanswered_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"answeredAt\x12\x16\n" +
-	"\x06faults\x18\x10 \x03(\tR\x06faults\"^\n" +
+	"\x06faults\x18\x10 \x03(\tR\x06faults\x12;\n" +
+	"\vreplaced_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"replacedAt\"^\n" +
 	"\x0eAddGearRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1e\n" +
 	"\n" +
@@ -1545,41 +1557,42 @@ var file_constat_v1_watch_proto_goTypes = []any{
 var file_constat_v1_watch_proto_depIdxs = []int32{
 	21, // 0: constat.v1.Device.state_since:type_name -> google.protobuf.Timestamp
 	21, // 1: constat.v1.Device.answered_at:type_name -> google.protobuf.Timestamp
-	0,  // 2: constat.v1.AddGearResponse.device:type_name -> constat.v1.Device
-	0,  // 3: constat.v1.ListGearResponse.devices:type_name -> constat.v1.Device
-	0,  // 4: constat.v1.GetGearResponse.device:type_name -> constat.v1.Device
-	22, // 5: constat.v1.GetGearResponse.gear:type_name -> constat.v1.Gear
-	21, // 6: constat.v1.GetGearResponse.taken_at:type_name -> google.protobuf.Timestamp
-	23, // 7: constat.v1.GetGearResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	24, // 8: constat.v1.GetGearResponse.events:type_name -> constat.v1.GearEvent
-	25, // 9: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
-	15, // 10: constat.v1.ListCredentialsResponse.credentials:type_name -> constat.v1.SnmpCredential
-	21, // 11: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
-	20, // 12: constat.v1.DiscoverGearResponse.devices:type_name -> constat.v1.DiscoveredGear
-	26, // 13: constat.v1.DiscoveredGear.identity:type_name -> constat.v1.GearIdentity
-	1,  // 14: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
-	3,  // 15: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
-	5,  // 16: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
-	7,  // 17: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
-	9,  // 18: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
-	18, // 19: constat.v1.GearService.DiscoverGear:input_type -> constat.v1.DiscoverGearRequest
-	11, // 20: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
-	13, // 21: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
-	16, // 22: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
-	2,  // 23: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
-	4,  // 24: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
-	6,  // 25: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
-	8,  // 26: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
-	10, // 27: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
-	19, // 28: constat.v1.GearService.DiscoverGear:output_type -> constat.v1.DiscoverGearResponse
-	12, // 29: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
-	14, // 30: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
-	17, // 31: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
-	23, // [23:32] is the sub-list for method output_type
-	14, // [14:23] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	21, // 2: constat.v1.Device.replaced_at:type_name -> google.protobuf.Timestamp
+	0,  // 3: constat.v1.AddGearResponse.device:type_name -> constat.v1.Device
+	0,  // 4: constat.v1.ListGearResponse.devices:type_name -> constat.v1.Device
+	0,  // 5: constat.v1.GetGearResponse.device:type_name -> constat.v1.Device
+	22, // 6: constat.v1.GetGearResponse.gear:type_name -> constat.v1.Gear
+	21, // 7: constat.v1.GetGearResponse.taken_at:type_name -> google.protobuf.Timestamp
+	23, // 8: constat.v1.GetGearResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	24, // 9: constat.v1.GetGearResponse.events:type_name -> constat.v1.GearEvent
+	25, // 10: constat.v1.FindStationResponse.attachment:type_name -> constat.v1.Attachment
+	15, // 11: constat.v1.ListCredentialsResponse.credentials:type_name -> constat.v1.SnmpCredential
+	21, // 12: constat.v1.SnmpCredential.changed_at:type_name -> google.protobuf.Timestamp
+	20, // 13: constat.v1.DiscoverGearResponse.devices:type_name -> constat.v1.DiscoveredGear
+	26, // 14: constat.v1.DiscoveredGear.identity:type_name -> constat.v1.GearIdentity
+	1,  // 15: constat.v1.GearService.AddGear:input_type -> constat.v1.AddGearRequest
+	3,  // 16: constat.v1.GearService.RemoveGear:input_type -> constat.v1.RemoveGearRequest
+	5,  // 17: constat.v1.GearService.ListGear:input_type -> constat.v1.ListGearRequest
+	7,  // 18: constat.v1.GearService.GetGear:input_type -> constat.v1.GetGearRequest
+	9,  // 19: constat.v1.GearService.FindStation:input_type -> constat.v1.FindStationRequest
+	18, // 20: constat.v1.GearService.DiscoverGear:input_type -> constat.v1.DiscoverGearRequest
+	11, // 21: constat.v1.GearService.PutCredential:input_type -> constat.v1.PutCredentialRequest
+	13, // 22: constat.v1.GearService.ListCredentials:input_type -> constat.v1.ListCredentialsRequest
+	16, // 23: constat.v1.GearService.RemoveCredential:input_type -> constat.v1.RemoveCredentialRequest
+	2,  // 24: constat.v1.GearService.AddGear:output_type -> constat.v1.AddGearResponse
+	4,  // 25: constat.v1.GearService.RemoveGear:output_type -> constat.v1.RemoveGearResponse
+	6,  // 26: constat.v1.GearService.ListGear:output_type -> constat.v1.ListGearResponse
+	8,  // 27: constat.v1.GearService.GetGear:output_type -> constat.v1.GetGearResponse
+	10, // 28: constat.v1.GearService.FindStation:output_type -> constat.v1.FindStationResponse
+	19, // 29: constat.v1.GearService.DiscoverGear:output_type -> constat.v1.DiscoverGearResponse
+	12, // 30: constat.v1.GearService.PutCredential:output_type -> constat.v1.PutCredentialResponse
+	14, // 31: constat.v1.GearService.ListCredentials:output_type -> constat.v1.ListCredentialsResponse
+	17, // 32: constat.v1.GearService.RemoveCredential:output_type -> constat.v1.RemoveCredentialResponse
+	24, // [24:33] is the sub-list for method output_type
+	15, // [15:24] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_watch_proto_init() }
