@@ -147,6 +147,15 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
+	if err := d.tellAssigned(ctx, q, a, before.Assignee, after); err != nil {
+		return false, err
+	}
+	if done(before.Status) && !finished(after.Status) && a.Role != "system" {
+		h := happening{kind: ToldReopened, id: newID(), ticket: after, actor: a, to: concerned(after)}
+		if err := d.tell(ctx, q, h); err != nil {
+			return false, err
+		}
+	}
 	if before.Title != after.Title || before.Resolution != after.Resolution {
 		return true, addWords(ctx, q, after, after.Resolution)
 	}
@@ -202,6 +211,9 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 				return err
 			}
 			if err := d.react(ctx, q, a, ticket, r.GetKind(), text); err != nil {
+				return err
+			}
+			if err := d.tellEntry(ctx, q, a, ticket, id, text); err != nil {
 				return err
 			}
 		} else if err != nil {

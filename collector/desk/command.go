@@ -376,6 +376,9 @@ func (d *Desk) sweep(ctx context.Context) error {
 		if err := q.DeleteExpiredLinks(ctx, store.Millis(now)); err != nil {
 			return err
 		}
-		return q.DeleteExpiredSessions(ctx, store.Millis(now))
+		if err := q.DeleteExpiredSessions(ctx, store.Millis(now)); err != nil {
+			return err
+		}
+		return d.forgetNotices(ctx, q)
 	})
 }

@@ -126,6 +126,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	if err == nil {
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())
 	}
+	if err == nil {
+		err = d.tellAssigned(ctx, q, System, "", t)
+	}
 	return t, true, err
 }
 

@@ -251,6 +251,9 @@ func (d *Desk) tellClocks(ctx context.Context, q *query.Queries, number int32) (
 					Id: id, Kind: "sla", Actor: System.Name, ActorRole: "system",
 					Service: &constatv1.ServiceEvent{Clock: c.name, Stage: s.name, DueAt: timestamp(store.Millis(c.due))},
 				})
+				if err == nil {
+					err = d.tellClock(ctx, q, t, c, s.name, id)
+				}
 				if err != nil {
 					return false, err
 				}

@@ -62,7 +62,7 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if _, err := q.Entry(ctx, number, found.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
-	now := d.now()
+	now, had := d.now(), t.Assignee
 	d.conclude(&t, found, now)
 	if err := prioritise(ctx, q, &t, now); err != nil {
 		return 0, err
@@ -82,6 +82,9 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 		return 0, err
 	}
 	if err := writeAssignment(ctx, q, number, now, decided); err != nil {
+		return 0, err
+	}
+	if err := d.tellAssigned(ctx, q, System, had, t); err != nil {
 		return 0, err
 	}
 	return number, addWords(ctx, q, t)

@@ -187,10 +187,51 @@ type LatestFact struct {
 	Hash       []byte
 }
 
+type Notice struct {
+	UserID  string
+	EventID string
+	Kind    string
+	Number  int32
+	Title   string
+	Actor   string
+	Text    string
+	At      int64
+	ReadAt  int64
+}
+
+type NoticeRule struct {
+	UserID       string
+	Zone         string
+	QuietFrom    int32
+	QuietUntil   int32
+	QuietWeekend int32
+	NotMailed    string
+}
+
 type OneTimeLink struct {
 	SecretHash []byte
 	UserID     string
 	ExpiresAt  int64
+}
+
+type Outbox struct {
+	ID         string
+	Way        string
+	Recipient  string
+	EventID    string
+	Number     int32
+	Content    []byte
+	CreatedAt  int64
+	State      string
+	DueAt      int64
+	Attempts   int32
+	LeaseOwner string
+	LeaseUntil int64
+	Problem    string
+	FinishedAt int64
+	Address    string
+	Subject    string
+	MessageID  string
 }
 
 type Payload struct {
@@ -362,4 +403,13 @@ type User struct {
 	TakesTickets int32
 	OpenCap      int32
 	AssignedAt   int64
+}
+
+type Webhook struct {
+	Name      string
+	Url       string
+	Secret    []byte
+	Kinds     string
+	Inside    int32
+	ChangedAt int64
 }
