@@ -278,7 +278,7 @@ func TestPagesInChromium(t *testing.T) {
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
-		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "due": "/tickets?status=due", "style": "/style", "password": "/password",
+		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "style": "/style", "password": "/password",
 	}
 	looks := []struct {
 		language, scheme string

@@ -116,6 +116,11 @@ func (c *console) ticketEvents(w http.ResponseWriter, v *visit) error {
 	})
 }
 
+// noticeEvents is the stream of pages on which nothing else moves.
+func (c *console) noticeEvents(w http.ResponseWriter, v *visit) error {
+	return c.stream(w, v, "notices", nil)
+}
+
 // endpointEvents tells a machine's page how its diagnosis goes.
 func (c *console) endpointEvents(w http.ResponseWriter, v *visit) error {
 	return c.stream(w, v, "endpoint", nil)
@@ -142,6 +147,7 @@ func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch fun
 			return ctx.Err()
 		}
 	}
+	go c.ring(ctx, v, send)
 	if watch != nil {
 		go func() {
 			if err := watch(ctx, func() { send(event{name: "changed"}) }); err != nil && ctx.Err() == nil {
@@ -179,6 +185,21 @@ func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch fun
 		case e := <-events:
 			text = e.String()
 		}
+	}
+}
+
+// ring sends how many notices the visitor has not read, each time that changes.
+func (c *console) ring(ctx context.Context, v *visit, send func(event) error) {
+	err := c.desk.WatchNotices(ctx, v.user.ID, func(unread int) {
+		var bell strings.Builder
+		if err := c.write(&bell, v.speech, "notices", "bell", unread); err != nil {
+			c.log.Error("the bell could not be shown", "error", err)
+			return
+		}
+		send(event{name: "bell", data: bell.String()})
+	})
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("notices are not watched any more", "error", err)
 	}
 }
 

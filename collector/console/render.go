@@ -58,7 +58,9 @@ type page struct {
 	// Nav names the part of the console the page belongs to.
 	Nav   string
 	Flash *flash
-	Data  any
+	// Unread is how many notices the visitor has not read.
+	Unread int
+	Data   any
 }
 
 // flash is said once, on the page after the deed.
@@ -78,6 +80,12 @@ func (c *console) render(w http.ResponseWriter, v *visit, status int, name, nav 
 	frame := "framed"
 	if p.Alone = alonePages[name] || v.user.ID == ""; p.Alone {
 		frame = "alone"
+	}
+	if !p.Alone {
+		var err error
+		if p.Unread, err = c.desk.Unread(v.Context(), v.user.ID); err != nil {
+			return err
+		}
 	}
 	var out bytes.Buffer
 	if err := c.write(&out, v.speech, name, frame, p); err != nil {

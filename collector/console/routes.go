@@ -35,6 +35,12 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /tickets/{number}/merge", c.signedIn(c.merge))
 	pages.Handle("GET /tickets/{number}/events", c.signedIn(c.ticketEvents))
 
+	pages.Handle("GET /events", c.signedIn(c.noticeEvents))
+	pages.Handle("GET /notices", c.signedIn(c.notices))
+	pages.Handle("POST /notices", c.signedIn(c.readNotices))
+	pages.Handle("GET /notices/rule", c.signedIn(c.noticeRule))
+	pages.Handle("POST /notices/rule", c.signedIn(c.setNoticeRule))
+
 	pages.Handle("GET /people/{id}", c.signedIn(c.requester))
 
 	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))

@@ -70,6 +70,10 @@ func (c *console) ticket(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	kept := c.sessions.PopString(v.Context(), keyKept)
+	// Who looks at the ticket has read what they were told of it.
+	if _, err := c.desk.ReadNotices(v.Context(), v.actor(), number); err != nil {
+		return err
+	}
 	return c.renderTicket(w, v, http.StatusOK, number, reply{Text: kept})
 }
 

@@ -21,6 +21,7 @@ var tones = map[string]map[string]string{
 	"certainty":   {"confirmed": "bad", "probable": "warn", "possible": "hollow"},
 	"verdict":     {"fault": "bad", "healthy": "good", "undetermined": "warn"},
 	"device":      {"ok": "good", "partial": "warn", "timeout": "bad", "authFailed": "bad", "new": "hollow"},
+	"notice":      {"assigned": "info", "mention": "info", "reopened": "warn", "unassigned": "warn", "returned": "warn", "warned": "warn", "missed": "bad", "escalated": "bad", "undelivered": "bad"},
 	"observation": {"observed": "good", "denied": "warn", "failed": "bad", "unsupported": "hollow"},
 }
 
@@ -68,6 +69,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"skills":      s.skills,
 		"why":         s.why,
 		"matter":      s.matter,
+		"noticeText":  s.noticeText,
 		"late":        c.late,
 		"soon":        c.soon,
 		"nextStep":    nextStep,

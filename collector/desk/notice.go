@@ -215,11 +215,7 @@ func (d *Desk) tellAssigned(ctx context.Context, q *query.Queries, a Actor, befo
 	if t.Assignee == "" || t.Assignee == before {
 		return nil
 	}
-	text := ""
-	if t.AssignedBy == byRule {
-		text = t.AssignmentReason
-	}
-	return d.tell(ctx, q, happening{kind: ToldAssigned, id: newID(), ticket: t, actor: a, text: text, to: []string{t.Assignee}})
+	return d.tell(ctx, q, happening{kind: ToldAssigned, id: newID(), ticket: t, actor: a, to: []string{t.Assignee}})
 }
 
 // tellEntry tells those who are concerned that somebody wrote in a ticket, which

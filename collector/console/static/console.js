@@ -13,9 +13,9 @@
 
   function open() {
     close();
-    const place = document.querySelector("[data-stream]");
-    if (!place || document.hidden) return;
-    url = place.dataset.stream;
+    const source = address();
+    if (!source || document.hidden) return;
+    url = source;
     stream = new EventSource(url);
     stream.addEventListener("open", () => {
       retry = 0;
@@ -28,6 +28,10 @@
       if (!panel) return;
       htmx.swap(panel, event.data, { swapStyle: "innerHTML" });
     });
+    stream.addEventListener("bell", (event) => {
+      const bell = document.getElementById("bell");
+      if (bell) htmx.swap(bell, event.data, { swapStyle: "innerHTML" });
+    });
     stream.addEventListener("changed", changed);
     stream.addEventListener("end", close);
     stream.addEventListener("error", () => {
@@ -37,6 +41,11 @@
         setTimeout(open, 1000 * 2 ** retry);
       }
     });
+  }
+
+  // Where the page's stream is; a page without one of its own hears the bell.
+  function address() {
+    return document.querySelector("[data-stream]")?.dataset.stream || document.querySelector("[data-bell]")?.dataset.bell;
   }
 
   function close() {
@@ -50,8 +59,8 @@
 
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : stream || open()));
   document.addEventListener("htmx:load", () => {
-    const place = document.querySelector("[data-stream]");
-    if (place && place.dataset.stream !== url) {
+    const source = address();
+    if (source && source !== url) {
       seen = false;
       open();
     }
