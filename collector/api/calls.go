@@ -142,3 +142,26 @@ func (s *Server) SetServiceLevels(ctx context.Context, r *constatv1.SetServiceLe
 func (s *Server) PreviewTechnician(ctx context.Context, r *constatv1.PreviewTechnicianRequest) (*constatv1.PreviewTechnicianResponse, error) {
 	return s.desk.PreviewTechnician(ctx, actor(ctx), r)
 }
+
+// LinkTickets is desk.Link.
+func (s *Server) LinkTickets(ctx context.Context, r *constatv1.LinkTicketsRequest) (*constatv1.LinkTicketsResponse, error) {
+	links, err := s.desk.Link(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.LinkTicketsResponse{Links: links}, nil
+}
+
+// SplitTicket is desk.Split.
+func (s *Server) SplitTicket(ctx context.Context, r *constatv1.SplitTicketRequest) (*constatv1.SplitTicketResponse, error) {
+	ticket, err := s.desk.Split(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.SplitTicketResponse{Ticket: ticket}, nil
+}
+
+// GetTicketFile is desk.File.
+func (s *Server) GetTicketFile(ctx context.Context, r *constatv1.GetTicketFileRequest) (*constatv1.GetTicketFileResponse, error) {
+	return s.desk.File(ctx, r.GetNumber(), r.GetId())
+}

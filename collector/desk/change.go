@@ -16,6 +16,9 @@ import (
 // merging only.
 var settable = []string{"new", "open", "pending", "solved", "closed"}
 
+// kinds are what a ticket can be, in ITIL's words.
+var kinds = []string{"incident", "request"}
+
 // Update changes fields of a ticket for somebody who saw its present version;
 // ErrConflict when another is in place, so that two technicians never overwrite
 // each other. What changed stands in the timeline; changing nothing is no
@@ -41,7 +44,7 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketReq
 			return problem(ErrConflict, "ticket %d was changed since you read it: look at it again, then repeat your change", before.Number)
 		}
 		after := before
-		if err := d.apply(ctx, q, &after, r); err != nil {
+		if err := d.apply(ctx, q, a, &after, r); err != nil {
 			return err
 		}
 		if changed, err = d.keep(ctx, q, a, before, after); err != nil {
@@ -60,7 +63,13 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketReq
 }
 
 // apply puts the fields that are set in the request into the ticket.
-func (d *Desk) apply(ctx context.Context, q *query.Queries, t *query.Ticket, r *constatv1.UpdateTicketRequest) error {
+func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ticket, r *constatv1.UpdateTicketRequest) error {
+	if err := sort(t, a, r); err != nil {
+		return err
+	}
+	if err := follow(ctx, q, t, r); err != nil {
+		return err
+	}
 	if r.Status != nil {
 		if !slices.Contains(settable, r.GetStatus()) {
 			return problem(ErrInvalid, "a ticket cannot be made %q: it is one of %s", line(r.GetStatus(), 40), strings.Join(settable, ", "))
@@ -156,7 +165,7 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
-	if before.Title != after.Title || before.Resolution != after.Resolution {
+	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category {
 		return true, addWords(ctx, q, after, after.Resolution)
 	}
 	return true, nil
@@ -183,8 +192,15 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 		return nil, err
 	}
 	text := strings.TrimSpace(clean(r.GetText(), maxText))
-	if text == "" {
+	if text == "" && r.GetMinutes() == 0 && len(r.GetFiles()) == 0 {
 		return nil, problem(ErrInvalid, "the text is empty")
+	}
+	if err := checkMinutes(a, r.GetMinutes()); err != nil {
+		return nil, err
+	}
+	files, err := readFiles(r.GetFiles())
+	if err != nil {
+		return nil, err
 	}
 	switch r.GetKind() {
 	case "message":
@@ -204,17 +220,27 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 		}
 		number = ticket.Number
 		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
-			err := writeEntry(ctx, q, number, d.now(), &constatv1.TicketEntry{
-				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text,
-			})
-			if err != nil {
+			entry := &constatv1.TicketEntry{
+				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text, Minutes: r.GetMinutes(),
+			}
+			if entry.Kind == "note" {
+				if entry.Mentions, err = d.mention(ctx, q, a, &ticket, text); err != nil {
+					return err
+				}
+			}
+			if err := writeEntry(ctx, q, number, d.now(), entry); err != nil {
 				return err
 			}
-			if err := d.react(ctx, q, a, ticket, r.GetKind(), text); err != nil {
+			if err := keepFiles(ctx, q, number, id, files); err != nil {
 				return err
 			}
-			if err := d.tellEntry(ctx, q, a, ticket, id, text); err != nil {
+			if err := d.react(ctx, q, a, ticket, entry, files); err != nil {
 				return err
+			}
+			if text != "" || len(files) > 0 {
+				if err := d.tellEntry(ctx, q, a, ticket, entry); err != nil {
+					return err
+				}
 			}
 		} else if err != nil {
 			return err
@@ -223,8 +249,10 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 		if err != nil {
 			return err
 		}
-		entry, err = entryMessage(row)
-		return err
+		if entry, err = entryMessage(row); err != nil {
+			return err
+		}
+		return addFiles(ctx, q, number, []*constatv1.TicketEntry{entry})
 	})
 	if err != nil {
 		return nil, err
@@ -234,10 +262,11 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 }
 
 // react is what a new entry does to its ticket.
-func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before query.Ticket, kind, text string) error {
+func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before query.Ticket, entry *constatv1.TicketEntry, files []file) error {
 	after := before
-	answered := kind == "message" && entryRole(a) == "technician"
-	asked := kind == "message" && a.Role == "requester"
+	said := entry.GetKind() == "message" && (entry.GetText() != "" || len(files) > 0) // not only time spent
+	answered := said && entryRole(a) == "technician"
+	asked := said && a.Role == "requester"
 	if answered && after.FirstResponseAt == 0 {
 		after.FirstResponseAt = store.Millis(d.now())
 	}
@@ -253,5 +282,9 @@ func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before quer
 	if _, err := d.keep(ctx, q, System, before, after); err != nil {
 		return err
 	}
-	return addWords(ctx, q, after, text)
+	texts := []string{entry.GetText()}
+	for _, f := range files {
+		texts = append(texts, f.name)
+	}
+	return addWords(ctx, q, after, texts...)
 }

@@ -127,7 +127,7 @@ func (in *intake) take(ctx context.Context, p parcel) (*constatv1.Receipt, error
 
 func (in *intake) takeTicket(ctx context.Context, draft *constatv1.TicketDraft) (*constatv1.Receipt, error) {
 	agent := Actor{Name: draft.GetRequester().GetName(), Role: "agent"}
-	t, fresh, err := in.desk.open(ctx, in.q, agent, draft, in.endpoint)
+	t, fresh, err := in.desk.open(ctx, in.q, agent, draft, in.endpoint, true)
 	if errors.Is(err, ErrInvalid) {
 		return &constatv1.Receipt{Id: draft.GetId(), Status: "refused", Reason: err.Error()}, nil
 	}

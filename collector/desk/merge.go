@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"constat/collector/store/query"
 	constatv1 "constat/proto/constat/v1"
@@ -25,6 +26,10 @@ func (d *Desk) Merge(ctx context.Context, a Actor, r *constatv1.MergeTicketReque
 	}
 	var ticket *constatv1.Ticket
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		// Its links move, and whoever touches links takes this before tickets.
+		if _, err := q.NextNumber(ctx, "link"); err != nil {
+			return err
+		}
 		from, into, err := lockPair(ctx, q, r.GetNumber(), r.GetInto())
 		if err != nil {
 			return err
@@ -78,6 +83,18 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 	if err := q.CountEntries(ctx, from.Entries, into.Number); err != nil {
 		return err
 	}
+	if err := q.CountMinutes(ctx, into.Number); err != nil {
+		return err
+	}
+	if err := q.CountMinutes(ctx, from.Number); err != nil {
+		return err
+	}
+	if err := q.MoveAttachments(ctx, into.Number, from.Number); err != nil {
+		return err
+	}
+	if err := moveLinks(ctx, q, from, into); err != nil {
+		return err
+	}
 	ended := from
 	ended.Status, ended.MergedInto = "merged", into.Number
 	if err := d.saveTicket(ctx, q, ended, now); err != nil {
@@ -87,6 +104,10 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 		return err
 	}
 	grown := into
+	// Who followed the one follows the other, and what was said of it holds.
+	grown.Tags = strings.Join(joined(list(into.Tags), list(from.Tags)), "\n")
+	grown.Followers = strings.Join(joined(list(into.Followers), list(from.Followers)), "\n")
+	grown.Major = max(into.Major, from.Major)
 	if into.EndpointID == "" || into.EndpointID == from.EndpointID && into.DiagnosedAt < from.DiagnosedAt {
 		// A machine that the other ticket did not know, or the newer diagnosis.
 		grown.EndpointID = from.EndpointID

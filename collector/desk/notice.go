@@ -205,9 +205,9 @@ func eventID(id string, what ...string) string {
 // concerned are the names of those who are told what happens to a ticket.
 func concerned(t query.Ticket) []string {
 	if t.Assignee == "" {
-		return nil
+		return list(t.Followers)
 	}
-	return []string{t.Assignee}
+	return append(list(t.Followers), t.Assignee)
 }
 
 // tellAssigned tells who has a ticket now, where that is another than before.
@@ -219,10 +219,16 @@ func (d *Desk) tellAssigned(ctx context.Context, q *query.Queries, a Actor, befo
 }
 
 // tellEntry tells those who are concerned that somebody wrote in a ticket, which
-// is as before that.
-func (d *Desk) tellEntry(ctx context.Context, q *query.Queries, a Actor, before query.Ticket, entry, text string) error {
+// is as before that, and those whom a note names that it does.
+func (d *Desk) tellEntry(ctx context.Context, q *query.Queries, a Actor, before query.Ticket, entry *constatv1.TicketEntry) error {
 	// The entry's id is its writer's choice, and need be unique in its ticket only.
-	h := happening{kind: ToldMessage, id: eventID(before.ID, "entry", entry), ticket: before, actor: a, text: firstLine(text), to: concerned(before)}
+	h := happening{kind: ToldMention, id: eventID(before.ID, "mention", entry.GetId()), ticket: before, actor: a, text: firstLine(entry.GetText()), to: entry.GetMentions()}
+	if len(h.to) > 0 {
+		if err := d.tell(ctx, q, h); err != nil {
+			return err
+		}
+	}
+	h.kind, h.id, h.to = ToldMessage, eventID(before.ID, "entry", entry.GetId()), joined(concerned(before), nil, entry.GetMentions()...)
 	if done(before.Status) && a.Role == "requester" {
 		h.kind = ToldReopened
 	}

@@ -26,6 +26,11 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 	if err != nil {
 		return nil, err
 	}
+	if entryRole(a) == "technician" || a.Role == "system" {
+		if err := sortDraft(draft, r.GetDraft()); err != nil {
+			return nil, err
+		}
+	}
 	if draft.Requester.Name == "" && draft.Requester.Mail == "" && a.Role != "system" {
 		draft.Requester.Name = line(a.Name, maxName)
 	}
@@ -39,7 +44,7 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 				return problem(ErrNotFound, "there is no endpoint %s", line(id, 64))
 			}
 		}
-		row, fresh, err := d.open(ctx, q, a, draft, r.GetEndpointId())
+		row, fresh, err := d.open(ctx, q, a, draft, r.GetEndpointId(), true)
 		if err != nil {
 			return err
 		}
@@ -57,8 +62,9 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 }
 
 // open is the one path on which tickets come to be, inside a transaction that
-// holds the endpoint's lock. fresh is false when the ticket was there before.
-func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *constatv1.TicketDraft, endpointID string) (t query.Ticket, fresh bool, err error) {
+// holds the endpoint's lock. fresh is false when the ticket was there before. With
+// quote, the draft's text is the first message; without, that came otherwise.
+func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *constatv1.TicketDraft, endpointID string, quote bool) (t query.Ticket, fresh bool, err error) {
 	if t, err = q.TicketByID(ctx, draft.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		if err == nil && t.EndpointID != endpointID {
 			err = problem(ErrInvalid, "the ticket's id %s is taken by a ticket of another endpoint", draft.GetId())
@@ -71,6 +77,7 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		DiagnosisID: draft.GetDiagnosisId(), Language: draft.GetLanguage(),
 		CreatedAt: store.Millis(now), UpdatedAt: store.Millis(now),
 		OccurredAt: occurred(draft, now), Version: 1,
+		Type: cmp.Or(draft.GetType(), "incident"), Queue: draft.GetQueue(), Tags: strings.Join(draft.GetTags(), "\n"),
 	}
 	requester, err := d.identify(ctx, q, draft.GetRequester(), now)
 	if err != nil {
@@ -112,9 +119,11 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		t, err = q.TicketByID(ctx, draft.GetId())
 		return t, false, err
 	}
-	err = writeEntry(ctx, q, t.Number, now, &constatv1.TicketEntry{
-		Id: draft.GetId(), Kind: "message", Actor: cmp.Or(requester.Name, a.Name, System.Name), ActorRole: "requester", Text: draft.GetText(),
-	})
+	if quote {
+		err = writeEntry(ctx, q, t.Number, now, &constatv1.TicketEntry{
+			Id: draft.GetId(), Kind: "message", Actor: cmp.Or(requester.Name, a.Name, System.Name), ActorRole: "requester", Text: draft.GetText(),
+		})
+	}
 	for _, one := range []*constatv1.Diagnosis{found, again} {
 		if err == nil && one != nil {
 			err = writeEntry(ctx, q, t.Number, now, diagnosisEntry(one))
@@ -145,6 +154,13 @@ func occurred(draft *constatv1.TicketDraft, now time.Time) int64 {
 // identify finds the requester among the people known, by account name and else
 // by mail, or makes them known. A draft that names nobody has no requester.
 func (d *Desk) identify(ctx context.Context, q *query.Queries, who *constatv1.Person, now time.Time) (query.Person, error) {
+	if who.GetId() != "" {
+		known, err := q.PersonByID(ctx, who.GetId())
+		if errors.Is(err, sql.ErrNoRows) {
+			return query.Person{}, nil
+		}
+		return known, err
+	}
 	if who.GetName() == "" && who.GetMail() == "" {
 		return query.Person{}, nil
 	}
@@ -182,6 +198,9 @@ func classify(t *query.Ticket, draft *constatv1.TicketDraft) {
 	}
 	if first := firstLine(draft.GetText()); first != "" && (t.Title == "" || !slices.Contains([]string{"agent", "tray"}, t.Channel)) {
 		t.Title = first
+	}
+	if draft.GetTitle() != "" {
+		t.Title, t.TitleDerived = draft.GetTitle(), 0
 	}
 	if t.Title == "" {
 		t.Title = helpWanted["en"]
@@ -257,7 +276,7 @@ func secondOf(ctx context.Context, q *query.Queries, endpointID string, found *c
 
 // addWords makes the ticket findable by its title, fault, machine and texts.
 func addWords(ctx context.Context, q *query.Queries, t query.Ticket, texts ...string) error {
-	first := []string{t.Title, t.RootCause, t.Category}
+	first := []string{t.Title, t.RootCause, t.Category, t.Tags}
 	if t.EndpointID != "" {
 		endpoint, err := q.EndpointByID(ctx, t.EndpointID)
 		if err != nil {

@@ -205,6 +205,9 @@ func (l *serviceLevels) wind(t *query.Ticket, now time.Time) {
 	if waits := t.ClockAt != 0 && t.ClockAt <= store.Millis(now); !waits || len(running) == 0 {
 		t.ClockAt = 0
 	} // else it is still to be told, and then the clock goes on
+	if !frozen(t.Status) {
+		t.DueAt = t.WantedAt // what people agreed on counts like a promise
+	}
 	for _, c := range running {
 		if at := store.Millis(c.due); t.DueAt == 0 || at < t.DueAt {
 			t.DueAt = at

@@ -50,7 +50,11 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 			}
 			answer.Timeline = append(answer.Timeline, entry)
 		}
-		return answer, nil
+		if err := addFiles(ctx, q, number, answer.Timeline); err != nil {
+			return nil, err
+		}
+		answer.Links, err = linksOf(ctx, q, number)
+		return answer, err
 	}
 	return nil, problem(ErrNotFound, "ticket %d is being merged again and again: try later", number)
 }
@@ -181,6 +185,7 @@ func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
 		DueAt: timestamp(t.DueAt), FirstResponseDueAt: timestamp(t.FirstDueAt), NextResponseDueAt: timestamp(t.NextDueAt), SolutionDueAt: timestamp(t.SolutionDueAt),
 		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt), Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
 		Sharing: t.Sharing, ImpactSet: t.ImpactSet == 1, UrgencySet: t.UrgencySet == 1,
+		Type: t.Type, Major: t.Major == 1, Tags: list(t.Tags), Followers: list(t.Followers), WantedBy: timestamp(t.WantedAt), Minutes: t.Minutes,
 	}
 }
 
@@ -202,6 +207,7 @@ func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket,
 		FirstDueAt: t.FirstDueAt, NextDueAt: t.NextDueAt, SolutionDueAt: t.SolutionDueAt, AskedAt: t.AskedAt,
 		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
 		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution, Sharing: t.Sharing,
+		Category: t.Category, Queue: t.Queue, Type: t.Type, Major: t.Major, Tags: t.Tags, Followers: t.Followers, WantedAt: t.WantedAt,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"constat/collector/store"
@@ -18,7 +19,7 @@ func writeEntry(ctx context.Context, q *query.Queries, number int32, now time.Ti
 	if _, err := q.Entry(ctx, number, e.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment(), Service: e.GetService()})
+	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment(), Service: e.GetService(), Mentions: e.GetMentions()})
 	if err != nil {
 		return err
 	}
@@ -26,10 +27,14 @@ func writeEntry(ctx context.Context, q *query.Queries, number int32, now time.Ti
 	if err != nil {
 		return err
 	}
-	return q.AddEntry(ctx, query.AddEntryParams{
-		Number: number, ID: e.GetId(), Position: position, At: store.Millis(now),
-		Kind: e.GetKind(), Actor: e.GetActor(), ActorRole: e.GetActorRole(), Text: e.GetText(), Content: content,
+	err = q.AddEntry(ctx, query.AddEntryParams{
+		Number: number, ID: e.GetId(), Position: position, At: store.Millis(now), Kind: e.GetKind(),
+		Actor: e.GetActor(), ActorRole: e.GetActorRole(), Text: e.GetText(), Content: content, Minutes: e.GetMinutes(),
 	})
+	if err != nil || e.GetMinutes() == 0 {
+		return err
+	}
+	return q.CountMinutes(ctx, number)
 }
 
 func entryMessage(row query.TicketEntry) (*constatv1.TicketEntry, error) {
@@ -38,7 +43,7 @@ func entryMessage(row query.TicketEntry) (*constatv1.TicketEntry, error) {
 		return nil, fmt.Errorf("entry %s of ticket %d: %w", row.ID, row.Number, err)
 	}
 	entry.Id, entry.At, entry.Kind = row.ID, timestamp(row.At), row.Kind
-	entry.Actor, entry.ActorRole, entry.Text = row.Actor, row.ActorRole, row.Text
+	entry.Actor, entry.ActorRole, entry.Text, entry.Minutes = row.Actor, row.ActorRole, row.Text, row.Minutes
 	return entry, nil
 }
 
@@ -102,6 +107,13 @@ var fields = []struct {
 	{"urgency", func(t query.Ticket) string { return t.Urgency }},
 	{"resolution", func(t query.Ticket) string { return t.Resolution }},
 	{"priority", func(t query.Ticket) string { return t.Priority }},
+	{"category", func(t query.Ticket) string { return t.Category }},
+	{"queue", func(t query.Ticket) string { return t.Queue }},
+	{"type", func(t query.Ticket) string { return t.Type }},
+	{"major", func(t query.Ticket) string { return yes(t.Major) }},
+	{"tags", func(t query.Ticket) string { return strings.Join(list(t.Tags), ", ") }},
+	{"followers", func(t query.Ticket) string { return strings.Join(list(t.Followers), ", ") }},
+	{"wanted", func(t query.Ticket) string { return rfc3339(t.WantedAt) }},
 }
 
 // differences are the fields that a change made different.

@@ -8,9 +8,11 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
-    component, brand, resolution, sharing)
+    component, brand, resolution, sharing,
+    type, major, tags, followers, wanted_at, minutes)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
+    $46, $47, $48, $49, $50, $51)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -54,7 +56,8 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
+    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec
@@ -81,8 +84,8 @@ UPDATE tickets SET entries = entries WHERE number = $1 RETURNING *;
 UPDATE tickets SET entries = entries + 1, updated_at = $2 WHERE number = $1 RETURNING entries;
 
 -- name: AddEntry :exec
-INSERT INTO ticket_entries (number, id, position, at, kind, actor, actor_role, text, content)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO ticket_entries (number, id, position, at, kind, actor, actor_role, text, content, minutes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: Entry :one
 SELECT * FROM ticket_entries WHERE number = $1 AND id = $2;
@@ -135,3 +138,58 @@ LIMIT sqlc.arg(max_rows);
 
 -- name: PersonByID :one
 SELECT * FROM people WHERE id = $1;
+
+-- name: CountMinutes :exec
+-- Makes a ticket's time the sum of its entries'.
+UPDATE tickets SET minutes = (SELECT COALESCE(SUM(e.minutes), 0) FROM ticket_entries e WHERE e.number = tickets.number)
+WHERE tickets.number = $1;
+
+-- name: MoveEntry :execrows
+UPDATE ticket_entries SET number = sqlc.arg(into_number), position = sqlc.arg(position)
+WHERE ticket_entries.number = sqlc.arg(from_number) AND id = sqlc.arg(id);
+
+-- name: LinksOf :many
+-- All links of a ticket, whichever end it is, with the ticket at the other end.
+SELECT sqlc.embed(l), t.number AS far_number, t.title, t.status
+FROM ticket_links l
+JOIN tickets t ON t.number = l.number + l.other - CAST(sqlc.arg(number) AS INTEGER)
+WHERE l.number = sqlc.arg(number) OR l.other = sqlc.arg(number)
+ORDER BY t.number;
+
+-- name: LinkUp :many
+-- Where a ticket's links of a kind lead.
+SELECT other FROM ticket_links WHERE number = $1 AND kind = $2;
+
+-- name: PutLink :exec
+INSERT INTO ticket_links (number, other, kind, at, actor) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (number, other) DO NOTHING;
+
+-- name: DeleteLink :execrows
+-- Takes away the link of two tickets, in either direction.
+DELETE FROM ticket_links WHERE (number = sqlc.arg(one) AND other = sqlc.arg(two)) OR (number = sqlc.arg(two) AND other = sqlc.arg(one));
+
+-- name: AddAttachment :execrows
+INSERT INTO attachments (id, number, entry_id, position, name, type, size, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: PutContent :exec
+INSERT INTO attachment_contents (hash, content, thumbnail) VALUES ($1, $2, $3)
+ON CONFLICT (hash) DO NOTHING;
+
+-- name: AttachmentsOf :many
+-- The files of a ticket, without what is in them.
+SELECT a.id, a.entry_id, a.name, a.type, a.size, CAST(CASE WHEN length(c.thumbnail) > 0 THEN 1 ELSE 0 END AS INTEGER) AS shown
+FROM attachments a JOIN attachment_contents c ON c.hash = a.hash
+WHERE a.number = $1 ORDER BY a.entry_id, a.position;
+
+-- name: Attachment :one
+SELECT a.number, a.name, a.type, c.content FROM attachments a JOIN attachment_contents c ON c.hash = a.hash WHERE a.id = $1;
+
+-- name: Thumbnail :one
+SELECT a.number, c.thumbnail FROM attachments a JOIN attachment_contents c ON c.hash = a.hash WHERE a.id = $1;
+
+-- name: MoveAttachments :exec
+-- Files go where their entries went.
+UPDATE attachments SET number = sqlc.arg(into_number)
+WHERE attachments.number = sqlc.arg(from_number)
+  AND entry_id IN (SELECT e.id FROM ticket_entries e WHERE e.number = sqlc.arg(into_number));

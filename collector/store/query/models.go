@@ -19,6 +19,23 @@ type ApiToken struct {
 	ExpiresAt  int64
 }
 
+type Attachment struct {
+	ID       string
+	Number   int32
+	EntryID  string
+	Position int32
+	Name     string
+	Type     string
+	Size     int32
+	Hash     []byte
+}
+
+type AttachmentContent struct {
+	Hash      []byte
+	Content   []byte
+	Thumbnail []byte
+}
+
 type Certificate struct {
 	Serial     string
 	EndpointID string
@@ -371,6 +388,12 @@ type Ticket struct {
 	Brand            string
 	Resolution       string
 	Sharing          int32
+	Type             string
+	Major            int32
+	Tags             string
+	Followers        string
+	WantedAt         int64
+	Minutes          int32
 }
 
 type TicketEntry struct {
@@ -383,6 +406,15 @@ type TicketEntry struct {
 	ActorRole string
 	Text      string
 	Content   []byte
+	Minutes   int32
+}
+
+type TicketLink struct {
+	Number int32
+	Other  int32
+	Kind   string
+	At     int64
+	Actor  string
 }
 
 type TicketWord struct {

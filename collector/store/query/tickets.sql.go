@@ -9,9 +9,42 @@ import (
 	"context"
 )
 
+const addAttachment = `-- name: AddAttachment :execrows
+INSERT INTO attachments (id, number, entry_id, position, name, type, size, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id) DO NOTHING
+`
+
+type AddAttachmentParams struct {
+	ID       string
+	Number   int32
+	EntryID  string
+	Position int32
+	Name     string
+	Type     string
+	Size     int32
+	Hash     []byte
+}
+
+func (q *Queries) AddAttachment(ctx context.Context, arg AddAttachmentParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, addAttachment,
+		arg.ID,
+		arg.Number,
+		arg.EntryID,
+		arg.Position,
+		arg.Name,
+		arg.Type,
+		arg.Size,
+		arg.Hash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const addEntry = `-- name: AddEntry :exec
-INSERT INTO ticket_entries (number, id, position, at, kind, actor, actor_role, text, content)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO ticket_entries (number, id, position, at, kind, actor, actor_role, text, content, minutes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddEntryParams struct {
@@ -24,6 +57,7 @@ type AddEntryParams struct {
 	ActorRole string
 	Text      string
 	Content   []byte
+	Minutes   int32
 }
 
 func (q *Queries) AddEntry(ctx context.Context, arg AddEntryParams) error {
@@ -37,6 +71,7 @@ func (q *Queries) AddEntry(ctx context.Context, arg AddEntryParams) error {
 		arg.ActorRole,
 		arg.Text,
 		arg.Content,
+		arg.Minutes,
 	)
 	return err
 }
@@ -75,9 +110,11 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at,
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
-    component, brand, resolution, sharing)
+    component, brand, resolution, sharing,
+    type, major, tags, followers, wanted_at, minutes)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
+    $46, $47, $48, $49, $50, $51)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -127,6 +164,12 @@ type AddTicketParams struct {
 	Brand            string
 	Resolution       string
 	Sharing          int32
+	Type             string
+	Major            int32
+	Tags             string
+	Followers        string
+	WantedAt         int64
+	Minutes          int32
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -176,11 +219,86 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.Brand,
 		arg.Resolution,
 		arg.Sharing,
+		arg.Type,
+		arg.Major,
+		arg.Tags,
+		arg.Followers,
+		arg.WantedAt,
+		arg.Minutes,
 	)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const attachment = `-- name: Attachment :one
+SELECT a.number, a.name, a.type, c.content FROM attachments a JOIN attachment_contents c ON c.hash = a.hash WHERE a.id = $1
+`
+
+type AttachmentRow struct {
+	Number  int32
+	Name    string
+	Type    string
+	Content []byte
+}
+
+func (q *Queries) Attachment(ctx context.Context, id string) (AttachmentRow, error) {
+	row := q.db.QueryRowContext(ctx, attachment, id)
+	var i AttachmentRow
+	err := row.Scan(
+		&i.Number,
+		&i.Name,
+		&i.Type,
+		&i.Content,
+	)
+	return i, err
+}
+
+const attachmentsOf = `-- name: AttachmentsOf :many
+SELECT a.id, a.entry_id, a.name, a.type, a.size, CAST(CASE WHEN length(c.thumbnail) > 0 THEN 1 ELSE 0 END AS INTEGER) AS shown
+FROM attachments a JOIN attachment_contents c ON c.hash = a.hash
+WHERE a.number = $1 ORDER BY a.entry_id, a.position
+`
+
+type AttachmentsOfRow struct {
+	ID      string
+	EntryID string
+	Name    string
+	Type    string
+	Size    int32
+	Shown   int32
+}
+
+// The files of a ticket, without what is in them.
+func (q *Queries) AttachmentsOf(ctx context.Context, number int32) ([]AttachmentsOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, attachmentsOf, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AttachmentsOfRow
+	for rows.Next() {
+		var i AttachmentsOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.EntryID,
+			&i.Name,
+			&i.Type,
+			&i.Size,
+			&i.Shown,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countEntries = `-- name: CountEntries :exec
@@ -203,6 +321,30 @@ func (q *Queries) CountEntry(ctx context.Context, number int32, updatedAt int64)
 	var entries int32
 	err := row.Scan(&entries)
 	return entries, err
+}
+
+const countMinutes = `-- name: CountMinutes :exec
+UPDATE tickets SET minutes = (SELECT COALESCE(SUM(e.minutes), 0) FROM ticket_entries e WHERE e.number = tickets.number)
+WHERE tickets.number = $1
+`
+
+// Makes a ticket's time the sum of its entries'.
+func (q *Queries) CountMinutes(ctx context.Context, number int32) error {
+	_, err := q.db.ExecContext(ctx, countMinutes, number)
+	return err
+}
+
+const deleteLink = `-- name: DeleteLink :execrows
+DELETE FROM ticket_links WHERE (number = $1 AND other = $2) OR (number = $2 AND other = $1)
+`
+
+// Takes away the link of two tickets, in either direction.
+func (q *Queries) DeleteLink(ctx context.Context, one int32, two int32) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteLink, one, two)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const endpointsSharing = `-- name: EndpointsSharing :one
@@ -239,7 +381,7 @@ func (q *Queries) EndpointsSharing(ctx context.Context, arg EndpointsSharingPara
 }
 
 const entries = `-- name: Entries :many
-SELECT number, id, position, at, kind, actor, actor_role, text, content FROM ticket_entries WHERE number = $1 ORDER BY at, position
+SELECT number, id, position, at, kind, actor, actor_role, text, content, minutes FROM ticket_entries WHERE number = $1 ORDER BY at, position
 `
 
 // By time, since a merged ticket's entries came behind the others.
@@ -262,6 +404,7 @@ func (q *Queries) Entries(ctx context.Context, number int32) ([]TicketEntry, err
 			&i.ActorRole,
 			&i.Text,
 			&i.Content,
+			&i.Minutes,
 		); err != nil {
 			return nil, err
 		}
@@ -277,7 +420,7 @@ func (q *Queries) Entries(ctx context.Context, number int32) ([]TicketEntry, err
 }
 
 const entry = `-- name: Entry :one
-SELECT number, id, position, at, kind, actor, actor_role, text, content FROM ticket_entries WHERE number = $1 AND id = $2
+SELECT number, id, position, at, kind, actor, actor_role, text, content, minutes FROM ticket_entries WHERE number = $1 AND id = $2
 `
 
 func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEntry, error) {
@@ -293,12 +436,89 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 		&i.ActorRole,
 		&i.Text,
 		&i.Content,
+		&i.Minutes,
 	)
 	return i, err
 }
 
+const linkUp = `-- name: LinkUp :many
+SELECT other FROM ticket_links WHERE number = $1 AND kind = $2
+`
+
+// Where a ticket's links of a kind lead.
+func (q *Queries) LinkUp(ctx context.Context, number int32, kind string) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, linkUp, number, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var other int32
+		if err := rows.Scan(&other); err != nil {
+			return nil, err
+		}
+		items = append(items, other)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const linksOf = `-- name: LinksOf :many
+SELECT l.number, l.other, l.kind, l.at, l.actor, t.number AS far_number, t.title, t.status
+FROM ticket_links l
+JOIN tickets t ON t.number = l.number + l.other - CAST($1 AS INTEGER)
+WHERE l.number = $1 OR l.other = $1
+ORDER BY t.number
+`
+
+type LinksOfRow struct {
+	TicketLink TicketLink
+	FarNumber  int32
+	Title      string
+	Status     string
+}
+
+// All links of a ticket, whichever end it is, with the ticket at the other end.
+func (q *Queries) LinksOf(ctx context.Context, number int32) ([]LinksOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, linksOf, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LinksOfRow
+	for rows.Next() {
+		var i LinksOfRow
+		if err := rows.Scan(
+			&i.TicketLink.Number,
+			&i.TicketLink.Other,
+			&i.TicketLink.Kind,
+			&i.TicketLink.At,
+			&i.TicketLink.Actor,
+			&i.FarNumber,
+			&i.Title,
+			&i.Status,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -351,8 +571,26 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.Brand,
 		&i.Resolution,
 		&i.Sharing,
+		&i.Type,
+		&i.Major,
+		&i.Tags,
+		&i.Followers,
+		&i.WantedAt,
+		&i.Minutes,
 	)
 	return i, err
+}
+
+const moveAttachments = `-- name: MoveAttachments :exec
+UPDATE attachments SET number = $1
+WHERE attachments.number = $2
+  AND entry_id IN (SELECT e.id FROM ticket_entries e WHERE e.number = $1)
+`
+
+// Files go where their entries went.
+func (q *Queries) MoveAttachments(ctx context.Context, intoNumber int32, fromNumber int32) error {
+	_, err := q.db.ExecContext(ctx, moveAttachments, intoNumber, fromNumber)
+	return err
 }
 
 const moveEntries = `-- name: MoveEntries :execrows
@@ -365,6 +603,31 @@ WHERE ticket_entries.number = $3
 // in both, such as a diagnosis that two tickets asked for, is not doubled.
 func (q *Queries) MoveEntries(ctx context.Context, intoNumber int32, afterPosition int32, fromNumber int32) (int64, error) {
 	result, err := q.db.ExecContext(ctx, moveEntries, intoNumber, afterPosition, fromNumber)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const moveEntry = `-- name: MoveEntry :execrows
+UPDATE ticket_entries SET number = $1, position = $2
+WHERE ticket_entries.number = $3 AND id = $4
+`
+
+type MoveEntryParams struct {
+	IntoNumber int32
+	Position   int32
+	FromNumber int32
+	ID         string
+}
+
+func (q *Queries) MoveEntry(ctx context.Context, arg MoveEntryParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, moveEntry,
+		arg.IntoNumber,
+		arg.Position,
+		arg.FromNumber,
+		arg.ID,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -449,6 +712,40 @@ func (q *Queries) PersonByMail(ctx context.Context, mail string) ([]Person, erro
 	return items, nil
 }
 
+const putContent = `-- name: PutContent :exec
+INSERT INTO attachment_contents (hash, content, thumbnail) VALUES ($1, $2, $3)
+ON CONFLICT (hash) DO NOTHING
+`
+
+func (q *Queries) PutContent(ctx context.Context, hash []byte, content []byte, thumbnail []byte) error {
+	_, err := q.db.ExecContext(ctx, putContent, hash, content, thumbnail)
+	return err
+}
+
+const putLink = `-- name: PutLink :exec
+INSERT INTO ticket_links (number, other, kind, at, actor) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (number, other) DO NOTHING
+`
+
+type PutLinkParams struct {
+	Number int32
+	Other  int32
+	Kind   string
+	At     int64
+	Actor  string
+}
+
+func (q *Queries) PutLink(ctx context.Context, arg PutLinkParams) error {
+	_, err := q.db.ExecContext(ctx, putLink,
+		arg.Number,
+		arg.Other,
+		arg.Kind,
+		arg.At,
+		arg.Actor,
+	)
+	return err
+}
+
 const putTicketWords = `-- name: PutTicketWords :exec
 INSERT INTO ticket_words (number, words) VALUES ($1, $2)
 ON CONFLICT (number) DO UPDATE SET words = excluded.words
@@ -475,7 +772,8 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     diagnosed_at = $14, root_cause = $15, certainty = $16, first_response_at = $17, first_solved_at = $18,
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
-    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35, version = version + 1
+    due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
+    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -515,6 +813,13 @@ type SaveTicketParams struct {
 	Brand            string
 	Resolution       string
 	Sharing          int32
+	Category         string
+	Queue            string
+	Type             string
+	Major            int32
+	Tags             string
+	Followers        string
+	WantedAt         int64
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -555,6 +860,13 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.Brand,
 		arg.Resolution,
 		arg.Sharing,
+		arg.Category,
+		arg.Queue,
+		arg.Type,
+		arg.Major,
+		arg.Tags,
+		arg.Followers,
+		arg.WantedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -572,7 +884,7 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 }
 
 const solvedWith = `-- name: SolvedWith :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -647,6 +959,12 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 			&i.Ticket.Brand,
 			&i.Ticket.Resolution,
 			&i.Ticket.Sharing,
+			&i.Ticket.Type,
+			&i.Ticket.Major,
+			&i.Ticket.Tags,
+			&i.Ticket.Followers,
+			&i.Ticket.WantedAt,
+			&i.Ticket.Minutes,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -665,8 +983,24 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 	return items, nil
 }
 
+const thumbnail = `-- name: Thumbnail :one
+SELECT a.number, c.thumbnail FROM attachments a JOIN attachment_contents c ON c.hash = a.hash WHERE a.id = $1
+`
+
+type ThumbnailRow struct {
+	Number    int32
+	Thumbnail []byte
+}
+
+func (q *Queries) Thumbnail(ctx context.Context, id string) (ThumbnailRow, error) {
+	row := q.db.QueryRowContext(ctx, thumbnail, id)
+	var i ThumbnailRow
+	err := row.Scan(&i.Number, &i.Thumbnail)
+	return i, err
+}
+
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -718,12 +1052,18 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.Brand,
 		&i.Resolution,
 		&i.Sharing,
+		&i.Type,
+		&i.Major,
+		&i.Tags,
+		&i.Followers,
+		&i.WantedAt,
+		&i.Minutes,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -775,12 +1115,18 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Brand,
 		&i.Resolution,
 		&i.Sharing,
+		&i.Type,
+		&i.Major,
+		&i.Tags,
+		&i.Followers,
+		&i.WantedAt,
+		&i.Minutes,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -845,6 +1191,12 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.Brand,
 		&i.Ticket.Resolution,
 		&i.Ticket.Sharing,
+		&i.Ticket.Type,
+		&i.Ticket.Major,
+		&i.Ticket.Tags,
+		&i.Ticket.Followers,
+		&i.Ticket.WantedAt,
+		&i.Ticket.Minutes,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -864,7 +1216,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -925,6 +1277,12 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.Brand,
 			&i.Resolution,
 			&i.Sharing,
+			&i.Type,
+			&i.Major,
+			&i.Tags,
+			&i.Followers,
+			&i.WantedAt,
+			&i.Minutes,
 		); err != nil {
 			return nil, err
 		}

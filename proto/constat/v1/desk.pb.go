@@ -239,9 +239,11 @@ func (x *GetTicketRequest) GetNumber() int32 {
 
 // GetTicketResponse is the ticket with its whole timeline.
 type GetTicketResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ticket        *Ticket                `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	Timeline      []*TicketEntry         `protobuf:"bytes,2,rep,name=timeline,proto3" json:"timeline,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Ticket   *Ticket                `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Timeline []*TicketEntry         `protobuf:"bytes,2,rep,name=timeline,proto3" json:"timeline,omitempty"`
+	// Sorted by number.
+	Links         []*TicketLink `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +288,13 @@ func (x *GetTicketResponse) GetTicket() *Ticket {
 func (x *GetTicketResponse) GetTimeline() []*TicketEntry {
 	if x != nil {
 		return x.Timeline
+	}
+	return nil
+}
+
+func (x *GetTicketResponse) GetLinks() []*TicketLink {
+	if x != nil {
+		return x.Links
 	}
 	return nil
 }
@@ -393,15 +402,30 @@ type UpdateTicketRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	// Ticket.version the caller saw; another one in place: ABORTED.
-	Version       int32   `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Status        *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	Assignee      *string `protobuf:"bytes,4,opt,name=assignee,proto3,oneof" json:"assignee,omitempty"`
-	Title         *string `protobuf:"bytes,5,opt,name=title,proto3,oneof" json:"title,omitempty"`
-	Impact        *string `protobuf:"bytes,6,opt,name=impact,proto3,oneof" json:"impact,omitempty"`
-	Urgency       *string `protobuf:"bytes,7,opt,name=urgency,proto3,oneof" json:"urgency,omitempty"`
-	Resolution    *string `protobuf:"bytes,8,opt,name=resolution,proto3,oneof" json:"resolution,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Version    int32   `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Status     *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
+	Assignee   *string `protobuf:"bytes,4,opt,name=assignee,proto3,oneof" json:"assignee,omitempty"`
+	Title      *string `protobuf:"bytes,5,opt,name=title,proto3,oneof" json:"title,omitempty"`
+	Impact     *string `protobuf:"bytes,6,opt,name=impact,proto3,oneof" json:"impact,omitempty"`
+	Urgency    *string `protobuf:"bytes,7,opt,name=urgency,proto3,oneof" json:"urgency,omitempty"`
+	Resolution *string `protobuf:"bytes,8,opt,name=resolution,proto3,oneof" json:"resolution,omitempty"`
+	// A complaint, or a category of the desk's own.
+	Category *string `protobuf:"bytes,9,opt,name=category,proto3,oneof" json:"category,omitempty"`
+	Queue    *string `protobuf:"bytes,10,opt,name=queue,proto3,oneof" json:"queue,omitempty"`
+	// incident | request.
+	Type *string `protobuf:"bytes,11,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	// It takes a lead.
+	Major *bool `protobuf:"varint,12,opt,name=major,proto3,oneof" json:"major,omitempty"`
+	// By when it is to be done; a time of 0 seconds: no such day any more.
+	WantedBy *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=wanted_by,json=wantedBy,proto3,oneof" json:"wanted_by,omitempty"`
+	// Those that are there, or not there, already change nothing.
+	AddTags    []string `protobuf:"bytes,14,rep,name=add_tags,json=addTags,proto3" json:"add_tags,omitempty"`
+	RemoveTags []string `protobuf:"bytes,15,rep,name=remove_tags,json=removeTags,proto3" json:"remove_tags,omitempty"`
+	// Names of users.
+	AddFollowers    []string `protobuf:"bytes,16,rep,name=add_followers,json=addFollowers,proto3" json:"add_followers,omitempty"`
+	RemoveFollowers []string `protobuf:"bytes,17,rep,name=remove_followers,json=removeFollowers,proto3" json:"remove_followers,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateTicketRequest) Reset() {
@@ -490,6 +514,69 @@ func (x *UpdateTicketRequest) GetResolution() string {
 	return ""
 }
 
+func (x *UpdateTicketRequest) GetCategory() string {
+	if x != nil && x.Category != nil {
+		return *x.Category
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetQueue() string {
+	if x != nil && x.Queue != nil {
+		return *x.Queue
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetType() string {
+	if x != nil && x.Type != nil {
+		return *x.Type
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetMajor() bool {
+	if x != nil && x.Major != nil {
+		return *x.Major
+	}
+	return false
+}
+
+func (x *UpdateTicketRequest) GetWantedBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WantedBy
+	}
+	return nil
+}
+
+func (x *UpdateTicketRequest) GetAddTags() []string {
+	if x != nil {
+		return x.AddTags
+	}
+	return nil
+}
+
+func (x *UpdateTicketRequest) GetRemoveTags() []string {
+	if x != nil {
+		return x.RemoveTags
+	}
+	return nil
+}
+
+func (x *UpdateTicketRequest) GetAddFollowers() []string {
+	if x != nil {
+		return x.AddFollowers
+	}
+	return nil
+}
+
+func (x *UpdateTicketRequest) GetRemoveFollowers() []string {
+	if x != nil {
+		return x.RemoveFollowers
+	}
+	return nil
+}
+
 // UpdateTicketResponse is the ticket after the change.
 type UpdateTicketResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -542,8 +629,13 @@ type AddEntryRequest struct {
 	// UUIDv7: adding the same entry twice adds it once.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// message | note.
-	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// May be empty where there are minutes or files.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// Time spent, at most 10,080; a technician's to give.
+	Minutes int32 `protobuf:"varint,5,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	// At most 10.
+	Files         []*NewFile `protobuf:"bytes,6,rep,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -606,6 +698,73 @@ func (x *AddEntryRequest) GetText() string {
 	return ""
 }
 
+func (x *AddEntryRequest) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+func (x *AddEntryRequest) GetFiles() []*NewFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+// NewFile is a file to be kept: at most 10 MiB, all of an entry 25 MiB.
+type NewFile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Content       []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewFile) Reset() {
+	*x = NewFile{}
+	mi := &file_constat_v1_desk_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewFile) ProtoMessage() {}
+
+func (x *NewFile) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewFile.ProtoReflect.Descriptor instead.
+func (*NewFile) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *NewFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NewFile) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 // AddEntryResponse is the entry as stored.
 type AddEntryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -616,7 +775,7 @@ type AddEntryResponse struct {
 
 func (x *AddEntryResponse) Reset() {
 	*x = AddEntryResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[9]
+	mi := &file_constat_v1_desk_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +787,7 @@ func (x *AddEntryResponse) String() string {
 func (*AddEntryResponse) ProtoMessage() {}
 
 func (x *AddEntryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[9]
+	mi := &file_constat_v1_desk_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +800,7 @@ func (x *AddEntryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddEntryResponse.ProtoReflect.Descriptor instead.
 func (*AddEntryResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AddEntryResponse) GetEntry() *TicketEntry {
@@ -666,7 +825,7 @@ type MergeTicketRequest struct {
 
 func (x *MergeTicketRequest) Reset() {
 	*x = MergeTicketRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_v1_desk_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +837,7 @@ func (x *MergeTicketRequest) String() string {
 func (*MergeTicketRequest) ProtoMessage() {}
 
 func (x *MergeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_v1_desk_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +850,7 @@ func (x *MergeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeTicketRequest.ProtoReflect.Descriptor instead.
 func (*MergeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MergeTicketRequest) GetNumber() int32 {
@@ -725,7 +884,7 @@ type MergeTicketResponse struct {
 
 func (x *MergeTicketResponse) Reset() {
 	*x = MergeTicketResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_v1_desk_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +896,7 @@ func (x *MergeTicketResponse) String() string {
 func (*MergeTicketResponse) ProtoMessage() {}
 
 func (x *MergeTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_v1_desk_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,12 +909,363 @@ func (x *MergeTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeTicketResponse.ProtoReflect.Descriptor instead.
 func (*MergeTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MergeTicketResponse) GetTicket() *Ticket {
 	if x != nil {
 		return x.Ticket
+	}
+	return nil
+}
+
+// LinkTicketsRequest says how two tickets belong together. Two have one link at
+// most, and a ticket one parent and one that it is a duplicate of.
+type LinkTicketsRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What the other one is to this one: parent | child | duplicate | duplicateOf
+	// | related; none: takes their link away.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Other         int32  `protobuf:"varint,3,opt,name=other,proto3" json:"other,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkTicketsRequest) Reset() {
+	*x = LinkTicketsRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkTicketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkTicketsRequest) ProtoMessage() {}
+
+func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkTicketsRequest.ProtoReflect.Descriptor instead.
+func (*LinkTicketsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LinkTicketsRequest) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LinkTicketsRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *LinkTicketsRequest) GetOther() int32 {
+	if x != nil {
+		return x.Other
+	}
+	return 0
+}
+
+// LinkTicketsResponse is all links of the ticket then.
+type LinkTicketsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Links         []*TicketLink          `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkTicketsResponse) Reset() {
+	*x = LinkTicketsResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkTicketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkTicketsResponse) ProtoMessage() {}
+
+func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkTicketsResponse.ProtoReflect.Descriptor instead.
+func (*LinkTicketsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LinkTicketsResponse) GetLinks() []*TicketLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// SplitTicketRequest says what of a ticket becomes another one.
+type SplitTicketRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its Ticket.version the caller saw; another one in place: ABORTED.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// UUIDv7, the new ticket's for ever: splitting twice with it splits once.
+	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	// TicketEntry.id of messages and notes; at least one must stay.
+	Entries []string `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Empty: the first line of the first entry.
+	Title         string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SplitTicketRequest) Reset() {
+	*x = SplitTicketRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitTicketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitTicketRequest) ProtoMessage() {}
+
+func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitTicketRequest.ProtoReflect.Descriptor instead.
+func (*SplitTicketRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SplitTicketRequest) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SplitTicketRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SplitTicketRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SplitTicketRequest) GetEntries() []string {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *SplitTicketRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// SplitTicketResponse is the new ticket.
+type SplitTicketResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        *Ticket                `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SplitTicketResponse) Reset() {
+	*x = SplitTicketResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitTicketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitTicketResponse) ProtoMessage() {}
+
+func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitTicketResponse.ProtoReflect.Descriptor instead.
+func (*SplitTicketResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SplitTicketResponse) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+// GetTicketFileRequest names a file of a ticket.
+type GetTicketFileRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// TicketFile.id.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTicketFileRequest) Reset() {
+	*x = GetTicketFileRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTicketFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTicketFileRequest) ProtoMessage() {}
+
+func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTicketFileRequest.ProtoReflect.Descriptor instead.
+func (*GetTicketFileRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetTicketFileRequest) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *GetTicketFileRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// GetTicketFileResponse is the file.
+type GetTicketFileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Media type, as the content shows.
+	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Content       []byte `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTicketFileResponse) Reset() {
+	*x = GetTicketFileResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTicketFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTicketFileResponse) ProtoMessage() {}
+
+func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTicketFileResponse.ProtoReflect.Descriptor instead.
+func (*GetTicketFileResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetTicketFileResponse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetTicketFileResponse) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *GetTicketFileResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
 	}
 	return nil
 }
@@ -782,7 +1292,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_constat_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +1304,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +1317,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Endpoint) GetId() string {
@@ -914,7 +1424,7 @@ type ListEndpointsRequest struct {
 
 func (x *ListEndpointsRequest) Reset() {
 	*x = ListEndpointsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +1436,7 @@ func (x *ListEndpointsRequest) String() string {
 func (*ListEndpointsRequest) ProtoMessage() {}
 
 func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1449,7 @@ func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListEndpointsRequest) GetQuery() string {
@@ -975,7 +1485,7 @@ type ListEndpointsResponse struct {
 
 func (x *ListEndpointsResponse) Reset() {
 	*x = ListEndpointsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1497,7 @@ func (x *ListEndpointsResponse) String() string {
 func (*ListEndpointsResponse) ProtoMessage() {}
 
 func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1510,7 @@ func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListEndpointsResponse) GetEndpoints() []*Endpoint {
@@ -1027,7 +1537,7 @@ type GetEndpointRequest struct {
 
 func (x *GetEndpointRequest) Reset() {
 	*x = GetEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1549,7 @@ func (x *GetEndpointRequest) String() string {
 func (*GetEndpointRequest) ProtoMessage() {}
 
 func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1562,7 @@ func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetEndpointRequest) GetId() string {
@@ -1077,7 +1587,7 @@ type GetEndpointResponse struct {
 
 func (x *GetEndpointResponse) Reset() {
 	*x = GetEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1599,7 @@ func (x *GetEndpointResponse) String() string {
 func (*GetEndpointResponse) ProtoMessage() {}
 
 func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1612,7 @@ func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetEndpointResponse) GetEndpoint() *Endpoint {
@@ -1143,7 +1653,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1665,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1678,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetSnapshotRequest) GetId() string {
@@ -1188,7 +1698,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1710,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1723,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
@@ -1236,7 +1746,7 @@ type DiagnoseRequest struct {
 
 func (x *DiagnoseRequest) Reset() {
 	*x = DiagnoseRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1758,7 @@ func (x *DiagnoseRequest) String() string {
 func (*DiagnoseRequest) ProtoMessage() {}
 
 func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1771,7 @@ func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseRequest.ProtoReflect.Descriptor instead.
 func (*DiagnoseRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DiagnoseRequest) GetTicket() int32 {
@@ -1300,7 +1810,7 @@ type DiagnoseResponse struct {
 
 func (x *DiagnoseResponse) Reset() {
 	*x = DiagnoseResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1822,7 @@ func (x *DiagnoseResponse) String() string {
 func (*DiagnoseResponse) ProtoMessage() {}
 
 func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1835,7 @@ func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseResponse.ProtoReflect.Descriptor instead.
 func (*DiagnoseResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DiagnoseResponse) GetEvent() isDiagnoseResponse_Event {
@@ -1396,7 +1906,7 @@ type RevokeEndpointRequest struct {
 
 func (x *RevokeEndpointRequest) Reset() {
 	*x = RevokeEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1918,7 @@ func (x *RevokeEndpointRequest) String() string {
 func (*RevokeEndpointRequest) ProtoMessage() {}
 
 func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1931,7 @@ func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RevokeEndpointRequest) GetEndpointId() string {
@@ -1447,7 +1957,7 @@ type RevokeEndpointResponse struct {
 
 func (x *RevokeEndpointResponse) Reset() {
 	*x = RevokeEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1969,7 @@ func (x *RevokeEndpointResponse) String() string {
 func (*RevokeEndpointResponse) ProtoMessage() {}
 
 func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1982,7 @@ func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
 }
 
 // Technician is somebody who works on tickets, and which ones they get by
@@ -1500,7 +2010,7 @@ type Technician struct {
 
 func (x *Technician) Reset() {
 	*x = Technician{}
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +2022,7 @@ func (x *Technician) String() string {
 func (*Technician) ProtoMessage() {}
 
 func (x *Technician) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +2035,7 @@ func (x *Technician) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Technician.ProtoReflect.Descriptor instead.
 func (*Technician) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Technician) GetName() string {
@@ -1598,7 +2108,7 @@ type Absence struct {
 
 func (x *Absence) Reset() {
 	*x = Absence{}
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +2120,7 @@ func (x *Absence) String() string {
 func (*Absence) ProtoMessage() {}
 
 func (x *Absence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +2133,7 @@ func (x *Absence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absence.ProtoReflect.Descriptor instead.
 func (*Absence) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Absence) GetFrom() *timestamppb.Timestamp {
@@ -1656,7 +2166,7 @@ type ListTechniciansRequest struct {
 
 func (x *ListTechniciansRequest) Reset() {
 	*x = ListTechniciansRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +2178,7 @@ func (x *ListTechniciansRequest) String() string {
 func (*ListTechniciansRequest) ProtoMessage() {}
 
 func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +2191,7 @@ func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
 func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
 }
 
 // ListTechniciansResponse is sorted by name.
@@ -1694,7 +2204,7 @@ type ListTechniciansResponse struct {
 
 func (x *ListTechniciansResponse) Reset() {
 	*x = ListTechniciansResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +2216,7 @@ func (x *ListTechniciansResponse) String() string {
 func (*ListTechniciansResponse) ProtoMessage() {}
 
 func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +2229,7 @@ func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
 func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
@@ -1741,7 +2251,7 @@ type SetTechnicianRequest struct {
 
 func (x *SetTechnicianRequest) Reset() {
 	*x = SetTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +2263,7 @@ func (x *SetTechnicianRequest) String() string {
 func (*SetTechnicianRequest) ProtoMessage() {}
 
 func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +2276,7 @@ func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SetTechnicianRequest) GetTechnician() *Technician {
@@ -1786,7 +2296,7 @@ type SetTechnicianResponse struct {
 
 func (x *SetTechnicianResponse) Reset() {
 	*x = SetTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +2308,7 @@ func (x *SetTechnicianResponse) String() string {
 func (*SetTechnicianResponse) ProtoMessage() {}
 
 func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +2321,7 @@ func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SetTechnicianResponse) GetTechnician() *Technician {
@@ -1833,7 +2343,7 @@ type PreviewTechnicianRequest struct {
 
 func (x *PreviewTechnicianRequest) Reset() {
 	*x = PreviewTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +2355,7 @@ func (x *PreviewTechnicianRequest) String() string {
 func (*PreviewTechnicianRequest) ProtoMessage() {}
 
 func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +2368,7 @@ func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
@@ -1891,7 +2401,7 @@ type PreviewTechnicianResponse struct {
 
 func (x *PreviewTechnicianResponse) Reset() {
 	*x = PreviewTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2413,7 @@ func (x *PreviewTechnicianResponse) String() string {
 func (*PreviewTechnicianResponse) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2426,7 @@ func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PreviewTechnicianResponse) GetTickets() int32 {
@@ -1949,7 +2459,7 @@ type GetServiceLevelsRequest struct {
 
 func (x *GetServiceLevelsRequest) Reset() {
 	*x = GetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2471,7 @@ func (x *GetServiceLevelsRequest) String() string {
 func (*GetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2484,7 @@ func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
 }
 
 // GetServiceLevelsResponse is the text they were set by.
@@ -1988,7 +2498,7 @@ type GetServiceLevelsResponse struct {
 
 func (x *GetServiceLevelsResponse) Reset() {
 	*x = GetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2510,7 @@ func (x *GetServiceLevelsResponse) String() string {
 func (*GetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2523,7 @@ func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetServiceLevelsResponse) GetText() string {
@@ -2035,7 +2545,7 @@ type SetServiceLevelsRequest struct {
 
 func (x *SetServiceLevelsRequest) Reset() {
 	*x = SetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2557,7 @@ func (x *SetServiceLevelsRequest) String() string {
 func (*SetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2570,7 @@ func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetServiceLevelsRequest) GetText() string {
@@ -2081,7 +2591,7 @@ type SetServiceLevelsResponse struct {
 
 func (x *SetServiceLevelsResponse) Reset() {
 	*x = SetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2093,7 +2603,7 @@ func (x *SetServiceLevelsResponse) String() string {
 func (*SetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2106,7 +2616,7 @@ func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SetServiceLevelsResponse) GetChanged() int32 {
@@ -2126,7 +2636,7 @@ type ListSimilarRequest struct {
 
 func (x *ListSimilarRequest) Reset() {
 	*x = ListSimilarRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2648,7 @@ func (x *ListSimilarRequest) String() string {
 func (*ListSimilarRequest) ProtoMessage() {}
 
 func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2661,7 @@ func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
 func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListSimilarRequest) GetNumber() int32 {
@@ -2172,7 +2682,7 @@ type ListSimilarResponse struct {
 
 func (x *ListSimilarResponse) Reset() {
 	*x = ListSimilarResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2694,7 @@ func (x *ListSimilarResponse) String() string {
 func (*ListSimilarResponse) ProtoMessage() {}
 
 func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2707,7 @@ func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
 func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
@@ -2220,7 +2730,7 @@ type SimilarTicket struct {
 
 func (x *SimilarTicket) Reset() {
 	*x = SimilarTicket{}
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2742,7 @@ func (x *SimilarTicket) String() string {
 func (*SimilarTicket) ProtoMessage() {}
 
 func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2755,7 @@ func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
 func (*SimilarTicket) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SimilarTicket) GetTicket() *Ticket {
@@ -2291,7 +2801,7 @@ type RequestRemedyRequest struct {
 
 func (x *RequestRemedyRequest) Reset() {
 	*x = RequestRemedyRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2813,7 @@ func (x *RequestRemedyRequest) String() string {
 func (*RequestRemedyRequest) ProtoMessage() {}
 
 func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2826,7 @@ func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RequestRemedyRequest) GetTicket() int32 {
@@ -2363,7 +2873,7 @@ type RequestRemedyResponse struct {
 
 func (x *RequestRemedyResponse) Reset() {
 	*x = RequestRemedyResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2885,7 @@ func (x *RequestRemedyResponse) String() string {
 func (*RequestRemedyResponse) ProtoMessage() {}
 
 func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2898,7 @@ func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RequestRemedyResponse) GetCommandId() string {
@@ -2430,7 +2940,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2442,7 +2952,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2455,7 +2965,7 @@ func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30, 0}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37, 0}
 }
 
 func (x *PreviewTechnicianResponse_Load) GetName() string {
@@ -2490,7 +3000,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2502,7 +3012,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2515,7 +3025,7 @@ func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30, 1}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37, 1}
 }
 
 func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
@@ -2563,16 +3073,17 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number\"t\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\"\xa2\x01\n" +
 	"\x11GetTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
-	"\btimeline\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\btimeline\"e\n" +
+	"\btimeline\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\btimeline\x12,\n" +
+	"\x05links\x18\x03 \x03(\v2\x16.constat.v1.TicketLinkR\x05links\"e\n" +
 	"\x13CreateTicketRequest\x12-\n" +
 	"\x05draft\x18\x01 \x01(\v2\x17.constat.v1.TicketDraftR\x05draft\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
 	"endpointId\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xc9\x02\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xbb\x05\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -2583,21 +3094,44 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\aurgency\x18\a \x01(\tH\x04R\aurgency\x88\x01\x01\x12#\n" +
 	"\n" +
 	"resolution\x18\b \x01(\tH\x05R\n" +
-	"resolution\x88\x01\x01B\t\n" +
+	"resolution\x88\x01\x01\x12\x1f\n" +
+	"\bcategory\x18\t \x01(\tH\x06R\bcategory\x88\x01\x01\x12\x19\n" +
+	"\x05queue\x18\n" +
+	" \x01(\tH\aR\x05queue\x88\x01\x01\x12\x17\n" +
+	"\x04type\x18\v \x01(\tH\bR\x04type\x88\x01\x01\x12\x19\n" +
+	"\x05major\x18\f \x01(\bH\tR\x05major\x88\x01\x01\x12<\n" +
+	"\twanted_by\x18\r \x01(\v2\x1a.google.protobuf.TimestampH\n" +
+	"R\bwantedBy\x88\x01\x01\x12\x19\n" +
+	"\badd_tags\x18\x0e \x03(\tR\aaddTags\x12\x1f\n" +
+	"\vremove_tags\x18\x0f \x03(\tR\n" +
+	"removeTags\x12#\n" +
+	"\radd_followers\x18\x10 \x03(\tR\faddFollowers\x12)\n" +
+	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowersB\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
 	"\a_impactB\n" +
 	"\n" +
 	"\b_urgencyB\r\n" +
-	"\v_resolution\"B\n" +
+	"\v_resolutionB\v\n" +
+	"\t_categoryB\b\n" +
+	"\x06_queueB\a\n" +
+	"\x05_typeB\b\n" +
+	"\x06_majorB\f\n" +
+	"\n" +
+	"_wanted_by\"B\n" +
 	"\x14UpdateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"a\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xa6\x01\n" +
 	"\x0fAddEntryRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
-	"\x04text\x18\x04 \x01(\tR\x04text\"A\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x18\n" +
+	"\aminutes\x18\x05 \x01(\x05R\aminutes\x12)\n" +
+	"\x05files\x18\x06 \x03(\v2\x13.constat.v1.NewFileR\x05files\"7\n" +
+	"\aNewFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"A\n" +
 	"\x10AddEntryResponse\x12-\n" +
 	"\x05entry\x18\x01 \x01(\v2\x17.constat.v1.TicketEntryR\x05entry\"Z\n" +
 	"\x12MergeTicketRequest\x12\x16\n" +
@@ -2605,7 +3139,28 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x12\n" +
 	"\x04into\x18\x03 \x01(\x05R\x04into\"A\n" +
 	"\x13MergeTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xe2\x03\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"V\n" +
+	"\x12LinkTicketsRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05other\x18\x03 \x01(\x05R\x05other\"C\n" +
+	"\x13LinkTicketsResponse\x12,\n" +
+	"\x05links\x18\x01 \x03(\v2\x16.constat.v1.TicketLinkR\x05links\"\x86\x01\n" +
+	"\x12SplitTicketRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x18\n" +
+	"\aentries\x18\x04 \x03(\tR\aentries\x12\x14\n" +
+	"\x05title\x18\x05 \x01(\tR\x05title\"A\n" +
+	"\x13SplitTicketResponse\x12*\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\">\n" +
+	"\x14GetTicketFileRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"Y\n" +
+	"\x15GetTicketFileResponse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\xe2\x03\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1b\n" +
@@ -2727,14 +3282,17 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05fault\x18\x03 \x01(\tR\x05fault\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt2\xf4\v\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt2\xea\r\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
 	"\fCreateTicket\x12\x1f.constat.v1.CreateTicketRequest\x1a .constat.v1.CreateTicketResponse\x12Q\n" +
 	"\fUpdateTicket\x12\x1f.constat.v1.UpdateTicketRequest\x1a .constat.v1.UpdateTicketResponse\x12E\n" +
 	"\bAddEntry\x12\x1b.constat.v1.AddEntryRequest\x1a\x1c.constat.v1.AddEntryResponse\x12N\n" +
-	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12T\n" +
+	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12N\n" +
+	"\vLinkTickets\x12\x1e.constat.v1.LinkTicketsRequest\x1a\x1f.constat.v1.LinkTicketsResponse\x12N\n" +
+	"\vSplitTicket\x12\x1e.constat.v1.SplitTicketRequest\x1a\x1f.constat.v1.SplitTicketResponse\x12T\n" +
+	"\rGetTicketFile\x12 .constat.v1.GetTicketFileRequest\x1a!.constat.v1.GetTicketFileResponse\x12T\n" +
 	"\rListEndpoints\x12 .constat.v1.ListEndpointsRequest\x1a!.constat.v1.ListEndpointsResponse\x12N\n" +
 	"\vGetEndpoint\x12\x1e.constat.v1.GetEndpointRequest\x1a\x1f.constat.v1.GetEndpointResponse\x12N\n" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
@@ -2760,7 +3318,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
@@ -2771,125 +3329,144 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*UpdateTicketRequest)(nil),             // 6: constat.v1.UpdateTicketRequest
 	(*UpdateTicketResponse)(nil),            // 7: constat.v1.UpdateTicketResponse
 	(*AddEntryRequest)(nil),                 // 8: constat.v1.AddEntryRequest
-	(*AddEntryResponse)(nil),                // 9: constat.v1.AddEntryResponse
-	(*MergeTicketRequest)(nil),              // 10: constat.v1.MergeTicketRequest
-	(*MergeTicketResponse)(nil),             // 11: constat.v1.MergeTicketResponse
-	(*Endpoint)(nil),                        // 12: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),            // 13: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),           // 14: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),              // 15: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),             // 16: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),              // 17: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),             // 18: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),                 // 19: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),                // 20: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),           // 21: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil),          // 22: constat.v1.RevokeEndpointResponse
-	(*Technician)(nil),                      // 23: constat.v1.Technician
-	(*Absence)(nil),                         // 24: constat.v1.Absence
-	(*ListTechniciansRequest)(nil),          // 25: constat.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),         // 26: constat.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),            // 27: constat.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),           // 28: constat.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),        // 29: constat.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),       // 30: constat.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),         // 31: constat.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),        // 32: constat.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),         // 33: constat.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),        // 34: constat.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),              // 35: constat.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),             // 36: constat.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                   // 37: constat.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),            // 38: constat.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),           // 39: constat.v1.RequestRemedyResponse
-	(*PreviewTechnicianResponse_Load)(nil),  // 40: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 41: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 42: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 43: constat.v1.TicketEntry
-	(*TicketDraft)(nil),                     // 44: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 45: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 46: constat.v1.Snapshot
-	(*Change)(nil),                          // 47: constat.v1.Change
-	(*Diagnosis)(nil),                       // 48: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 49: constat.v1.Progress
-	(*Skill)(nil),                           // 50: constat.v1.Skill
+	(*NewFile)(nil),                         // 9: constat.v1.NewFile
+	(*AddEntryResponse)(nil),                // 10: constat.v1.AddEntryResponse
+	(*MergeTicketRequest)(nil),              // 11: constat.v1.MergeTicketRequest
+	(*MergeTicketResponse)(nil),             // 12: constat.v1.MergeTicketResponse
+	(*LinkTicketsRequest)(nil),              // 13: constat.v1.LinkTicketsRequest
+	(*LinkTicketsResponse)(nil),             // 14: constat.v1.LinkTicketsResponse
+	(*SplitTicketRequest)(nil),              // 15: constat.v1.SplitTicketRequest
+	(*SplitTicketResponse)(nil),             // 16: constat.v1.SplitTicketResponse
+	(*GetTicketFileRequest)(nil),            // 17: constat.v1.GetTicketFileRequest
+	(*GetTicketFileResponse)(nil),           // 18: constat.v1.GetTicketFileResponse
+	(*Endpoint)(nil),                        // 19: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),            // 20: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),           // 21: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),              // 22: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),             // 23: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),              // 24: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),             // 25: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                 // 26: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                // 27: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),           // 28: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),          // 29: constat.v1.RevokeEndpointResponse
+	(*Technician)(nil),                      // 30: constat.v1.Technician
+	(*Absence)(nil),                         // 31: constat.v1.Absence
+	(*ListTechniciansRequest)(nil),          // 32: constat.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),         // 33: constat.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),            // 34: constat.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),           // 35: constat.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),        // 36: constat.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),       // 37: constat.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),         // 38: constat.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),        // 39: constat.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),         // 40: constat.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),        // 41: constat.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),              // 42: constat.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),             // 43: constat.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                   // 44: constat.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),            // 45: constat.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),           // 46: constat.v1.RequestRemedyResponse
+	(*PreviewTechnicianResponse_Load)(nil),  // 47: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 48: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 49: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 50: constat.v1.TicketEntry
+	(*TicketLink)(nil),                      // 51: constat.v1.TicketLink
+	(*TicketDraft)(nil),                     // 52: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 53: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 54: constat.v1.Snapshot
+	(*Change)(nil),                          // 55: constat.v1.Change
+	(*Diagnosis)(nil),                       // 56: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 57: constat.v1.Progress
+	(*Skill)(nil),                           // 58: constat.v1.Skill
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	42, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	42, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	43, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	44, // 3: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	42, // 4: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	42, // 5: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	43, // 6: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	42, // 7: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	45, // 8: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	45, // 9: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	45, // 10: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	12, // 11: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
-	12, // 12: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	46, // 13: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	47, // 14: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	48, // 15: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	46, // 16: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	45, // 17: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	49, // 18: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	48, // 19: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	50, // 20: constat.v1.Technician.skills:type_name -> constat.v1.Skill
-	24, // 21: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	45, // 22: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	45, // 23: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	45, // 24: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	23, // 25: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
-	23, // 26: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
-	23, // 27: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
-	23, // 28: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	40, // 29: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	41, // 30: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
-	37, // 31: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	42, // 32: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	45, // 33: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 34: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 35: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 36: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 37: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 38: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	10, // 39: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 40: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	15, // 41: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	17, // 42: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	19, // 43: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	38, // 44: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	21, // 45: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	35, // 46: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	25, // 47: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	27, // 48: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	31, // 49: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	33, // 50: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	29, // 51: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	1,  // 52: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 53: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 54: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 55: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	9,  // 56: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	11, // 57: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 58: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	16, // 59: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	18, // 60: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	20, // 61: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	39, // 62: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	22, // 63: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	36, // 64: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	26, // 65: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	28, // 66: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	32, // 67: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	34, // 68: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	30, // 69: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	52, // [52:70] is the sub-list for method output_type
-	34, // [34:52] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	49, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	49, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	50, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	51, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	52, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	49, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	53, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	49, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	9,  // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
+	50, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	49, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	51, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	49, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	53, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	53, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	53, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	19, // 16: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
+	19, // 17: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
+	54, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	55, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	56, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	54, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	53, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	57, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	56, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	58, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	31, // 26: constat.v1.Technician.absences:type_name -> constat.v1.Absence
+	53, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	53, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	53, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	30, // 30: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
+	30, // 31: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
+	30, // 32: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
+	30, // 33: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
+	47, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	48, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	44, // 36: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
+	49, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	53, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	0,  // 39: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 40: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 41: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 42: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 43: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11, // 44: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 45: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	15, // 46: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	17, // 47: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	20, // 48: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	22, // 49: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	24, // 50: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	26, // 51: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	45, // 52: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	28, // 53: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	42, // 54: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	32, // 55: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	34, // 56: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	38, // 57: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	40, // 58: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	36, // 59: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	1,  // 60: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 61: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 62: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 63: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10, // 64: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12, // 65: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 66: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	16, // 67: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	18, // 68: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	21, // 69: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	23, // 70: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	25, // 71: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	27, // 72: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	46, // 73: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	29, // 74: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	43, // 75: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	33, // 76: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	35, // 77: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	39, // 78: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	41, // 79: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	37, // 80: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	60, // [60:81] is the sub-list for method output_type
+	39, // [39:60] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -2903,7 +3480,7 @@ func file_constat_v1_desk_proto_init() {
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
-	file_constat_v1_desk_proto_msgTypes[20].OneofWrappers = []any{
+	file_constat_v1_desk_proto_msgTypes[27].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
@@ -2914,7 +3491,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,9 @@ const (
 	DeskService_UpdateTicket_FullMethodName      = "/constat.v1.DeskService/UpdateTicket"
 	DeskService_AddEntry_FullMethodName          = "/constat.v1.DeskService/AddEntry"
 	DeskService_MergeTicket_FullMethodName       = "/constat.v1.DeskService/MergeTicket"
+	DeskService_LinkTickets_FullMethodName       = "/constat.v1.DeskService/LinkTickets"
+	DeskService_SplitTicket_FullMethodName       = "/constat.v1.DeskService/SplitTicket"
+	DeskService_GetTicketFile_FullMethodName     = "/constat.v1.DeskService/GetTicketFile"
 	DeskService_ListEndpoints_FullMethodName     = "/constat.v1.DeskService/ListEndpoints"
 	DeskService_GetEndpoint_FullMethodName       = "/constat.v1.DeskService/GetEndpoint"
 	DeskService_GetSnapshot_FullMethodName       = "/constat.v1.DeskService/GetSnapshot"
@@ -54,6 +57,11 @@ type DeskServiceClient interface {
 	// MergeTicket makes one ticket part of another, for good: its number leads
 	// there from then on, and its timeline stands in the other's.
 	MergeTicket(ctx context.Context, in *MergeTicketRequest, opts ...grpc.CallOption) (*MergeTicketResponse, error)
+	// LinkTickets says how two tickets belong together, or that they do not.
+	LinkTickets(ctx context.Context, in *LinkTicketsRequest, opts ...grpc.CallOption) (*LinkTicketsResponse, error)
+	// SplitTicket makes entries of a ticket one of their own.
+	SplitTicket(ctx context.Context, in *SplitTicketRequest, opts ...grpc.CallOption) (*SplitTicketResponse, error)
+	GetTicketFile(ctx context.Context, in *GetTicketFileRequest, opts ...grpc.CallOption) (*GetTicketFileResponse, error)
 	ListEndpoints(ctx context.Context, in *ListEndpointsRequest, opts ...grpc.CallOption) (*ListEndpointsResponse, error)
 	GetEndpoint(ctx context.Context, in *GetEndpointRequest, opts ...grpc.CallOption) (*GetEndpointResponse, error)
 	GetSnapshot(ctx context.Context, in *GetSnapshotRequest, opts ...grpc.CallOption) (*GetSnapshotResponse, error)
@@ -143,6 +151,36 @@ func (c *deskServiceClient) MergeTicket(ctx context.Context, in *MergeTicketRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MergeTicketResponse)
 	err := c.cc.Invoke(ctx, DeskService_MergeTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) LinkTickets(ctx context.Context, in *LinkTicketsRequest, opts ...grpc.CallOption) (*LinkTicketsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LinkTicketsResponse)
+	err := c.cc.Invoke(ctx, DeskService_LinkTickets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) SplitTicket(ctx context.Context, in *SplitTicketRequest, opts ...grpc.CallOption) (*SplitTicketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SplitTicketResponse)
+	err := c.cc.Invoke(ctx, DeskService_SplitTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) GetTicketFile(ctx context.Context, in *GetTicketFileRequest, opts ...grpc.CallOption) (*GetTicketFileResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTicketFileResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetTicketFile_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -293,6 +331,11 @@ type DeskServiceServer interface {
 	// MergeTicket makes one ticket part of another, for good: its number leads
 	// there from then on, and its timeline stands in the other's.
 	MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error)
+	// LinkTickets says how two tickets belong together, or that they do not.
+	LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error)
+	// SplitTicket makes entries of a ticket one of their own.
+	SplitTicket(context.Context, *SplitTicketRequest) (*SplitTicketResponse, error)
+	GetTicketFile(context.Context, *GetTicketFileRequest) (*GetTicketFileResponse, error)
 	ListEndpoints(context.Context, *ListEndpointsRequest) (*ListEndpointsResponse, error)
 	GetEndpoint(context.Context, *GetEndpointRequest) (*GetEndpointResponse, error)
 	GetSnapshot(context.Context, *GetSnapshotRequest) (*GetSnapshotResponse, error)
@@ -345,6 +388,15 @@ func (UnimplementedDeskServiceServer) AddEntry(context.Context, *AddEntryRequest
 }
 func (UnimplementedDeskServiceServer) MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MergeTicket not implemented")
+}
+func (UnimplementedDeskServiceServer) LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LinkTickets not implemented")
+}
+func (UnimplementedDeskServiceServer) SplitTicket(context.Context, *SplitTicketRequest) (*SplitTicketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SplitTicket not implemented")
+}
+func (UnimplementedDeskServiceServer) GetTicketFile(context.Context, *GetTicketFileRequest) (*GetTicketFileResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTicketFile not implemented")
 }
 func (UnimplementedDeskServiceServer) ListEndpoints(context.Context, *ListEndpointsRequest) (*ListEndpointsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEndpoints not implemented")
@@ -507,6 +559,60 @@ func _DeskService_MergeTicket_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DeskServiceServer).MergeTicket(ctx, req.(*MergeTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_LinkTickets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LinkTicketsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).LinkTickets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_LinkTickets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).LinkTickets(ctx, req.(*LinkTicketsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_SplitTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SplitTicketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).SplitTicket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_SplitTicket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).SplitTicket(ctx, req.(*SplitTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_GetTicketFile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTicketFileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetTicketFile(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetTicketFile_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetTicketFile(ctx, req.(*GetTicketFileRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -750,6 +856,18 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "MergeTicket",
 			Handler:    _DeskService_MergeTicket_Handler,
+		},
+		{
+			MethodName: "LinkTickets",
+			Handler:    _DeskService_LinkTickets_Handler,
+		},
+		{
+			MethodName: "SplitTicket",
+			Handler:    _DeskService_SplitTicket_Handler,
+		},
+		{
+			MethodName: "GetTicketFile",
+			Handler:    _DeskService_GetTicketFile_Handler,
 		},
 		{
 			MethodName: "ListEndpoints",

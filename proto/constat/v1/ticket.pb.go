@@ -80,8 +80,20 @@ type Ticket struct {
 	// included; 0: nobody counted.
 	Sharing int32 `protobuf:"varint,33,opt,name=sharing,proto3" json:"sharing,omitempty"`
 	// A technician set them, and no diagnosis changes them any more.
-	ImpactSet     bool `protobuf:"varint,34,opt,name=impact_set,json=impactSet,proto3" json:"impact_set,omitempty"`
-	UrgencySet    bool `protobuf:"varint,35,opt,name=urgency_set,json=urgencySet,proto3" json:"urgency_set,omitempty"`
+	ImpactSet  bool `protobuf:"varint,34,opt,name=impact_set,json=impactSet,proto3" json:"impact_set,omitempty"`
+	UrgencySet bool `protobuf:"varint,35,opt,name=urgency_set,json=urgencySet,proto3" json:"urgency_set,omitempty"`
+	// incident: something is broken. request: something is wanted.
+	Type string `protobuf:"bytes,36,opt,name=type,proto3" json:"type,omitempty"`
+	// It stands above the matrix of priorities; a lead says so.
+	Major bool `protobuf:"varint,37,opt,name=major,proto3" json:"major,omitempty"`
+	// Lower case, sorted.
+	Tags []string `protobuf:"bytes,38,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Names of users who are told of what happens, sorted.
+	Followers []string `protobuf:"bytes,39,rep,name=followers,proto3" json:"followers,omitempty"`
+	// By when it is to be done, as people agreed; what is promised is due_at.
+	WantedBy *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=wanted_by,json=wantedBy,proto3" json:"wanted_by,omitempty"`
+	// Time spent: the sum of its entries'.
+	Minutes       int32 `protobuf:"varint,41,opt,name=minutes,proto3" json:"minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -361,6 +373,48 @@ func (x *Ticket) GetUrgencySet() bool {
 	return false
 }
 
+func (x *Ticket) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Ticket) GetMajor() bool {
+	if x != nil {
+		return x.Major
+	}
+	return false
+}
+
+func (x *Ticket) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Ticket) GetFollowers() []string {
+	if x != nil {
+		return x.Followers
+	}
+	return nil
+}
+
+func (x *Ticket) GetWantedBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WantedBy
+	}
+	return nil
+}
+
+func (x *Ticket) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
 // Person is who asks or who answers.
 type Person struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -440,7 +494,12 @@ type TicketEntry struct {
 	Service    *ServiceEvent  `protobuf:"bytes,10,opt,name=service,proto3" json:"service,omitempty"`
 	// Of kind remedy: how it went; without an outcome: the person at the machine
 	// was asked.
-	Remedy        *RemedyResult `protobuf:"bytes,11,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	Remedy *RemedyResult `protobuf:"bytes,11,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// Time spent.
+	Minutes int32         `protobuf:"varint,12,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	Files   []*TicketFile `protobuf:"bytes,13,rep,name=files,proto3" json:"files,omitempty"`
+	// Names of the users whom a note names with @.
+	Mentions      []string `protobuf:"bytes,14,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,6 +611,179 @@ func (x *TicketEntry) GetRemedy() *RemedyResult {
 	return nil
 }
 
+func (x *TicketEntry) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+func (x *TicketEntry) GetFiles() []*TicketFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *TicketEntry) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+// TicketFile is a file of an entry.
+type TicketFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Without a path, and with nothing that a file name may not hold.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Media type, as the content shows.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// Bytes.
+	Size int32 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// It is a picture of which there is a small one.
+	Shown         bool `protobuf:"varint,5,opt,name=shown,proto3" json:"shown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketFile) Reset() {
+	*x = TicketFile{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketFile) ProtoMessage() {}
+
+func (x *TicketFile) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketFile.ProtoReflect.Descriptor instead.
+func (*TicketFile) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TicketFile) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TicketFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TicketFile) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TicketFile) GetSize() int32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *TicketFile) GetShown() bool {
+	if x != nil {
+		return x.Shown
+	}
+	return false
+}
+
+// TicketLink is another ticket that a ticket belongs together with.
+type TicketLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the other one is to this one: parent | child | duplicate (the other is
+	// one of this) | duplicateOf | related | splitFrom | splitInto.
+	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Number        int32  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Title         string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Status        string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketLink) Reset() {
+	*x = TicketLink{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketLink) ProtoMessage() {}
+
+func (x *TicketLink) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketLink.ProtoReflect.Descriptor instead.
+func (*TicketLink) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TicketLink) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *TicketLink) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *TicketLink) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *TicketLink) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
 // ServiceEvent is what happened to a promise.
 type ServiceEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -566,7 +798,7 @@ type ServiceEvent struct {
 
 func (x *ServiceEvent) Reset() {
 	*x = ServiceEvent{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +810,7 @@ func (x *ServiceEvent) String() string {
 func (*ServiceEvent) ProtoMessage() {}
 
 func (x *ServiceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[3]
+	mi := &file_constat_v1_ticket_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +823,7 @@ func (x *ServiceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceEvent.ProtoReflect.Descriptor instead.
 func (*ServiceEvent) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ServiceEvent) GetClock() string {
@@ -630,7 +862,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +874,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[4]
+	mi := &file_constat_v1_ticket_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +887,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Assignment) GetAssignee() string {
@@ -699,7 +931,7 @@ type Matter struct {
 
 func (x *Matter) Reset() {
 	*x = Matter{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +943,7 @@ func (x *Matter) String() string {
 func (*Matter) ProtoMessage() {}
 
 func (x *Matter) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[5]
+	mi := &file_constat_v1_ticket_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +956,7 @@ func (x *Matter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matter.ProtoReflect.Descriptor instead.
 func (*Matter) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Matter) GetDomains() []string {
@@ -790,7 +1022,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +1034,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[6]
+	mi := &file_constat_v1_ticket_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1047,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Candidate) GetName() string {
@@ -882,7 +1114,7 @@ type Skill struct {
 
 func (x *Skill) Reset() {
 	*x = Skill{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[7]
+	mi := &file_constat_v1_ticket_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +1126,7 @@ func (x *Skill) String() string {
 func (*Skill) ProtoMessage() {}
 
 func (x *Skill) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[7]
+	mi := &file_constat_v1_ticket_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1139,7 @@ func (x *Skill) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skill.ProtoReflect.Descriptor instead.
 func (*Skill) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Skill) GetKind() string {
@@ -943,7 +1175,7 @@ type FieldChange struct {
 
 func (x *FieldChange) Reset() {
 	*x = FieldChange{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[8]
+	mi := &file_constat_v1_ticket_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1187,7 @@ func (x *FieldChange) String() string {
 func (*FieldChange) ProtoMessage() {}
 
 func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[8]
+	mi := &file_constat_v1_ticket_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1200,7 @@ func (x *FieldChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
 func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FieldChange) GetField() string {
@@ -1010,14 +1242,20 @@ type TicketDraft struct {
 	// BCP 47.
 	Language string `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
 	// agent | tray | api; set by the collector where it knows better.
-	Channel       string `protobuf:"bytes,8,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel string `protobuf:"bytes,8,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Title, type, queue and tags are a technician's to give; from others they are
+	// not looked at. Empty: as Ticket has them by itself.
+	Title         string   `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
+	Type          string   `protobuf:"bytes,10,opt,name=type,proto3" json:"type,omitempty"`
+	Queue         string   `protobuf:"bytes,11,opt,name=queue,proto3" json:"queue,omitempty"`
+	Tags          []string `protobuf:"bytes,12,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TicketDraft) Reset() {
 	*x = TicketDraft{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[9]
+	mi := &file_constat_v1_ticket_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1267,7 @@ func (x *TicketDraft) String() string {
 func (*TicketDraft) ProtoMessage() {}
 
 func (x *TicketDraft) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[9]
+	mi := &file_constat_v1_ticket_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1280,7 @@ func (x *TicketDraft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketDraft.ProtoReflect.Descriptor instead.
 func (*TicketDraft) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TicketDraft) GetId() string {
@@ -1101,13 +1339,40 @@ func (x *TicketDraft) GetChannel() string {
 	return ""
 }
 
+func (x *TicketDraft) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *TicketDraft) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TicketDraft) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *TicketDraft) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
-	"\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\v\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1154,11 +1419,17 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"impact_set\x18\" \x01(\bR\timpactSet\x12\x1f\n" +
 	"\vurgency_set\x18# \x01(\bR\n" +
-	"urgencySet\"@\n" +
+	"urgencySet\x12\x12\n" +
+	"\x04type\x18$ \x01(\tR\x04type\x12\x14\n" +
+	"\x05major\x18% \x01(\bR\x05major\x12\x12\n" +
+	"\x04tags\x18& \x03(\tR\x04tags\x12\x1c\n" +
+	"\tfollowers\x18' \x03(\tR\tfollowers\x127\n" +
+	"\twanted_by\x18( \x01(\v2\x1a.google.protobuf.TimestampR\bwantedBy\x12\x18\n" +
+	"\aminutes\x18) \x01(\x05R\aminutes\"@\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04mail\x18\x03 \x01(\tR\x04mail\"\xac\x03\n" +
+	"\x04mail\x18\x03 \x01(\tR\x04mail\"\x90\x04\n" +
 	"\vTicketEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -1174,7 +1445,23 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"assignment\x122\n" +
 	"\aservice\x18\n" +
 	" \x01(\v2\x18.constat.v1.ServiceEventR\aservice\x120\n" +
-	"\x06remedy\x18\v \x01(\v2\x18.constat.v1.RemedyResultR\x06remedy\"m\n" +
+	"\x06remedy\x18\v \x01(\v2\x18.constat.v1.RemedyResultR\x06remedy\x12\x18\n" +
+	"\aminutes\x18\f \x01(\x05R\aminutes\x12,\n" +
+	"\x05files\x18\r \x03(\v2\x16.constat.v1.TicketFileR\x05files\x12\x1a\n" +
+	"\bmentions\x18\x0e \x03(\tR\bmentions\"n\n" +
+	"\n" +
+	"TicketFile\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x05R\x04size\x12\x14\n" +
+	"\x05shown\x18\x05 \x01(\bR\x05shown\"f\n" +
+	"\n" +
+	"TicketLink\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x05R\x06number\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\"m\n" +
 	"\fServiceEvent\x12\x14\n" +
 	"\x05clock\x18\x01 \x01(\tR\x05clock\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x121\n" +
@@ -1208,7 +1495,7 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\vFieldChange\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\tR\x05after\"\x97\x02\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\xeb\x02\n" +
 	"\vTicketDraft\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tcomplaint\x18\x02 \x01(\tR\tcomplaint\x12\x12\n" +
@@ -1218,7 +1505,12 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"occurredAt\x12!\n" +
 	"\fdiagnosis_id\x18\x06 \x01(\tR\vdiagnosisId\x12\x1a\n" +
 	"\blanguage\x18\a \x01(\tR\blanguage\x12\x18\n" +
-	"\achannel\x18\b \x01(\tR\achannelB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\achannel\x18\b \x01(\tR\achannel\x12\x14\n" +
+	"\x05title\x18\t \x01(\tR\x05title\x12\x12\n" +
+	"\x04type\x18\n" +
+	" \x01(\tR\x04type\x12\x14\n" +
+	"\x05queue\x18\v \x01(\tR\x05queue\x12\x12\n" +
+	"\x04tags\x18\f \x03(\tR\x04tagsB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_ticket_proto_rawDescOnce sync.Once
@@ -1232,51 +1524,55 @@ func file_constat_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_constat_v1_ticket_proto_rawDescData
 }
 
-var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Ticket)(nil),                // 0: constat.v1.Ticket
 	(*Person)(nil),                // 1: constat.v1.Person
 	(*TicketEntry)(nil),           // 2: constat.v1.TicketEntry
-	(*ServiceEvent)(nil),          // 3: constat.v1.ServiceEvent
-	(*Assignment)(nil),            // 4: constat.v1.Assignment
-	(*Matter)(nil),                // 5: constat.v1.Matter
-	(*Candidate)(nil),             // 6: constat.v1.Candidate
-	(*Skill)(nil),                 // 7: constat.v1.Skill
-	(*FieldChange)(nil),           // 8: constat.v1.FieldChange
-	(*TicketDraft)(nil),           // 9: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 11: constat.v1.Diagnosis
-	(*RemedyResult)(nil),          // 12: constat.v1.RemedyResult
+	(*TicketFile)(nil),            // 3: constat.v1.TicketFile
+	(*TicketLink)(nil),            // 4: constat.v1.TicketLink
+	(*ServiceEvent)(nil),          // 5: constat.v1.ServiceEvent
+	(*Assignment)(nil),            // 6: constat.v1.Assignment
+	(*Matter)(nil),                // 7: constat.v1.Matter
+	(*Candidate)(nil),             // 8: constat.v1.Candidate
+	(*Skill)(nil),                 // 9: constat.v1.Skill
+	(*FieldChange)(nil),           // 10: constat.v1.FieldChange
+	(*TicketDraft)(nil),           // 11: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 13: constat.v1.Diagnosis
+	(*RemedyResult)(nil),          // 14: constat.v1.RemedyResult
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
-	10, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
-	10, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
-	10, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
-	10, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
-	10, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
-	10, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
-	10, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
-	10, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
-	10, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
-	10, // 10: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
-	11, // 11: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
-	8,  // 12: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
-	4,  // 13: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
-	3,  // 14: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
-	12, // 15: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
-	10, // 16: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
-	5,  // 17: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
-	6,  // 18: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
-	7,  // 19: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
-	10, // 20: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
-	1,  // 21: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	10, // 22: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	12, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
+	12, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
+	12, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
+	12, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
+	12, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
+	12, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
+	12, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
+	12, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
+	12, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
+	12, // 10: constat.v1.Ticket.wanted_by:type_name -> google.protobuf.Timestamp
+	12, // 11: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
+	13, // 12: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
+	10, // 13: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
+	6,  // 14: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
+	5,  // 15: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
+	14, // 16: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
+	3,  // 17: constat.v1.TicketEntry.files:type_name -> constat.v1.TicketFile
+	12, // 18: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
+	7,  // 19: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
+	8,  // 20: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
+	9,  // 21: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
+	12, // 22: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	1,  // 23: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
+	12, // 24: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -1292,7 +1588,7 @@ func file_constat_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_ticket_proto_rawDesc), len(file_constat_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
