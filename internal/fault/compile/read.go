@@ -29,6 +29,9 @@ var (
 	termForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)
 )
 
+// Remedies lists the verbs that an agent can do.
+func Remedies() []string { return slices.Clone(remedies) }
+
 // placeholder is what a text may hold; see fault.Text.
 var placeholder = regexp.MustCompile(`\{component\|([^{}|]*)\}`)
 
