@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -29,8 +30,11 @@ const (
 	senderRate  = 20 // a second
 	// waiting is how many wait to be kept; what comes beyond is counted and lost.
 	waiting = 2048
-	// sendersEvery is how often the list of known senders is read anew.
-	sendersEvery = 15 * time.Second
+	// sendersEvery is how often the list of known senders is read anew, with the
+	// addresses that names have; strangerEvery is how soon again for one who is not in
+	// it, since another collector may have him only now.
+	sendersEvery  = 15 * time.Second
+	strangerEvery = time.Second
 	// maxStreams is how many devices may send syslog over TCP at the same time, and
 	// idleStream how long one may say nothing.
 	maxStreams = 2000
@@ -61,10 +65,16 @@ type Listener struct {
 
 	// known is closed once it is known who may tell something.
 	known chan struct{}
+	every time.Duration
+
+	// reading is held while that is read: what follows is its.
+	reading sync.Mutex
+	names   map[string][]netip.Addr
+	readAt  time.Time
+	changes int64 // of the watch's, that are read
 
 	mu        sync.Mutex
 	senders   map[netip.Addr][]query.Gear
-	names     map[string][]netip.Addr
 	buckets   map[netip.Addr]*bucket
 	strangers map[string]bool
 }
@@ -98,7 +108,7 @@ func (w *Watch) NewListener(ctx context.Context) (*Listener, error) {
 	}
 	return &Listener{
 		watch: w, receiver: snmp.NewReceiver(string(name), uint32(w.now().Sub(bootsSince)/time.Second), w.now), queue: make(chan told, waiting),
-		known: make(chan struct{}), names: map[string][]netip.Addr{}, buckets: map[netip.Addr]*bucket{}, strangers: map[string]bool{},
+		known: make(chan struct{}), every: sendersEvery, names: map[string][]netip.Addr{}, buckets: map[netip.Addr]*bucket{}, strangers: map[string]bool{},
 	}, nil
 }
 
@@ -154,6 +164,7 @@ func (l *Listener) from(ctx context.Context, source string, a netip.Addr) []quer
 	case <-l.known:
 	}
 	a = a.Unmap().WithZone("")
+	l.refresh(ctx, a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.watch.now()
@@ -183,20 +194,14 @@ func (l *Listener) from(ctx context.Context, source string, a netip.Addr) []quer
 
 // readSenders reads again and again which addresses the gear has, until ctx ends.
 func (l *Listener) readSenders(ctx context.Context) {
-	tick := time.NewTicker(sendersEvery)
+	tick := time.NewTicker(l.every)
 	defer tick.Stop()
 	for first := true; ; first = false {
-		senders, err := l.whoMayTell(ctx)
-		l.mu.Lock()
-		if err == nil { // else the list of before stands
-			l.senders = senders
-			for a := range l.buckets {
-				if len(senders[a]) == 0 {
-					delete(l.buckets, a)
-				}
-			}
-		}
-		l.mu.Unlock()
+		found := l.lookUp(ctx) // who is known may tell something meanwhile
+		l.reading.Lock()
+		maps.Copy(l.names, found)
+		l.read(ctx)
+		l.reading.Unlock()
 		if first {
 			close(l.known)
 		}
@@ -204,6 +209,55 @@ func (l *Listener) readSenders(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// lookUp gives the addresses that names of gear have now, within a time; one that has
+// no answer keeps those of before.
+func (l *Listener) lookUp(ctx context.Context) map[string][]netip.Addr {
+	found := map[string][]netip.Addr{}
+	rows, err := l.watch.store.Read().ListGear(ctx)
+	if err != nil {
+		return found
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendersEvery/2)
+	defer cancel()
+	for _, g := range rows {
+		if now := addressesOf(ctx, g.Address); len(now) > 0 {
+			found[g.Address] = now
+		}
+	}
+	return found
+}
+
+// refresh reads who may tell something where that is not what was read last: the
+// gear has changed since, or the sender is a stranger and may have been added at
+// another collector.
+func (l *Listener) refresh(ctx context.Context, a netip.Addr) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	l.mu.Lock()
+	known := len(l.senders[a]) > 0
+	l.mu.Unlock()
+	if l.changes != l.watch.changes.Load() || !known && time.Since(l.readAt) >= strangerEvery {
+		l.read(ctx)
+	}
+}
+
+// read reads who may tell something. It holds reading.
+func (l *Listener) read(ctx context.Context) {
+	l.readAt, l.changes = time.Now(), l.watch.changes.Load()
+	senders, err := l.whoMayTell(ctx)
+	if err != nil {
+		return // the list of before stands
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.senders = senders
+	for a := range l.buckets {
+		if len(senders[a]) == 0 {
+			delete(l.buckets, a)
 		}
 	}
 }
@@ -224,17 +278,16 @@ func (l *Listener) whoMayTell(ctx context.Context) (map[netip.Addr][]query.Gear,
 			senders[a] = append(senders[a], g)
 		}
 	}
-	// Names are looked up within a time; one that has no answer now keeps that of
-	// before.
+	// A name that is new is looked up once, within a time.
 	looking, cancel := context.WithTimeout(ctx, sendersEvery/2)
 	defer cancel()
 	for _, g := range rows {
 		byID[g.ID] = g
-		found := addressesOf(looking, g.Address)
-		if len(found) == 0 {
-			found = l.names[g.Address]
+		found, looked := l.names[g.Address]
+		if !looked {
+			found = addressesOf(looking, g.Address)
+			l.names[g.Address] = found
 		}
-		l.names[g.Address] = found
 		for _, a := range found {
 			add(a, g)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"net/netip"
 	"os/exec"
 	"slices"
 	"strings"
@@ -265,6 +266,53 @@ func TestListener(t *testing.T) {
 				t.Errorf("the log tells %q:\n%s", secret, p.log.String())
 			}
 		}
+	})
+}
+
+// A device may tell something as soon as it is added, and no more once it is removed;
+// so may one that another collector of the same database has just got.
+func TestListenerKnowsAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := newPlant(t, s)
+		p.community("floors", "x")
+		l, err := p.NewListener(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.every = time.Hour
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { l.Run(ctx); close(ended) }()
+		defer func() { stop(); <-ended }()
+		first, second, third := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+		if n := len(l.from(ctx, "snmpTrap", first)); n != 0 {
+			t.Errorf("%d devices of which there is none", n)
+		}
+		p.add("192.0.2.1", "floors")
+		if n := len(l.from(ctx, "snmpTrap", first)); n != 1 {
+			t.Errorf("%d devices, just added", n)
+		}
+		gone := p.device("192.0.2.1").GetDevice().GetId()
+		if err := p.Remove(ctx, gone); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(l.from(ctx, "snmpTrap", first)); n != 0 {
+			t.Errorf("%d devices, just removed", n)
+		}
+		// It is known by an address of its own as soon as a poll has read that.
+		played := lab.Play(t, lab.Recording{Community: "x", Text: switchOf(1).set("1.3.6.1.2.1.4.20.1.2.192.0.2.3", integerType, uplink).recording()})
+		p.add(played.Address, "floors")
+		if l.from(ctx, "snmpTrap", third); p.turn(0) != 1 {
+			t.Fatal("it was not polled")
+		}
+		if n := len(l.from(ctx, "snmpTrap", third)); n != 1 {
+			t.Errorf("%d devices at an address of its own", n)
+		}
+		other := NewWatch(s, p.key, p.catalog, p.Watch.log)
+		if err := other.Add(ctx, "192.0.2.2", "floors", ""); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, "one that another collector has", func() bool { return len(l.from(ctx, "snmpTrap", second)) == 1 })
 	})
 }
 

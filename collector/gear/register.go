@@ -9,6 +9,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +45,9 @@ type Watch struct {
 	// within is how long each kind of poll may take.
 	within  map[kind]time.Duration
 	metrics *metrics
+	// changes counts what this collector changed of which gear there is, and of its
+	// addresses.
+	changes atomic.Int64
 }
 
 // NewWatch makes a watch; key opens what is sealed in the database.
@@ -87,6 +91,7 @@ func (w *Watch) Add(ctx context.Context, address, credential, site string) error
 	if len(site) > 100 || strings.ContainsFunc(site, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.ToValidUTF8(site, "") != site {
 		return refuse("a site is a name of at most 100 letters")
 	}
+	defer w.changes.Add(1)
 	return w.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		if _, err := q.Credential(ctx, credential); errors.Is(err, sql.ErrNoRows) {
 			return refuse("there is no credential %q: make it with `constat-collector gear credential set %s`", credential, credential)
@@ -102,6 +107,7 @@ func (w *Watch) Add(ctx context.Context, address, credential, site string) error
 
 // Remove forgets a device, by its id, with all that it said.
 func (w *Watch) Remove(ctx context.Context, id string) error {
+	defer w.changes.Add(1)
 	return w.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		if _, err := q.DropGear(ctx, id); err != nil {
 			return err

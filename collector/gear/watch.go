@@ -143,6 +143,9 @@ func (w *Watch) visit(ctx context.Context, device query.Gear) {
 	if err == nil {
 		err = w.keep(ctx, device, seen)
 	}
+	if err == nil && seen.kind == whole {
+		w.changes.Add(1) // it may have told other addresses of its own
+	}
 	if err != nil && ctx.Err() == nil { // ours, not the device's: it is due again when the lease ends
 		w.log.Error("what a device said was not kept", "device", device.Address, "error", err)
 	}
