@@ -32,6 +32,16 @@ type Announcements struct {
 	// problem is why nothing is heard; nil while something is, or may be.
 	problem error
 	saved   time.Time
+	// ends are the links that are listened to.
+	ends map[string]*linkEnd
+}
+
+// linkEnd is this machine's end of a cable.
+type linkEnd struct {
+	carrier   bool
+	addresses string
+	// losses counts how often the carrier was lost.
+	losses int
 }
 
 // heard is one neighbour, when it was heard, and until when its word holds.
@@ -83,30 +93,148 @@ const (
 	pauseHeard  = time.Minute
 	pauseSilent = 5 * time.Minute
 	silentTurns = 10
+	// Of turns that are cut short because a link changed, who listens does so to their
+	// end: in cutFor there are at most maxCut, or nobody else would be heard there.
+	maxCut = 2
+	cutFor = 15 * time.Second
 )
 
 // Listen hears announcements on all wired links, by the verb "lldp" of the
-// process that holds the rights, until ctx ends. Links may come and go.
+// process that holds the rights, until ctx ends. Links may come and go: as soon as
+// the system tells that a cable was plugged in, or that a link has another address,
+// it is listened to, and what was heard before a carrier was lost is of before.
 func (a *Announcements) Listen(ctx context.Context, c Config) {
 	a.note(nil)
+	woken := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if c.Privileged != nil {
+		watching.Go(func() {
+			watchLinks(ctx, func(n linkNews) {
+				if a.changed(n, time.Now(), func() []string { return wiredLinks(newReader(ctx, c)) }) {
+					select {
+					case woken <- struct{}{}:
+					default:
+					}
+				}
+			})
+		})
+	}
 	silent := 0
+	var cut []time.Time // when turns were cut short
 	for ctx.Err() == nil {
+		turn, end := context.WithCancel(ctx)
+		watching.Go(func() {
+			select {
+			case <-woken:
+				end()
+			case <-turn.Done():
+			}
+		})
 		links := wiredLinks(newReader(ctx, c))
-		all := a.turn(ctx, c, links)
+		a.attend(links)
+		all := a.turn(turn, c, links)
 		pause := time.Duration(0)
 		switch silent++; {
+		case turn.Err() != nil: // begin anew
+			silent = 0
+			if len(links) > 0 {
+				cut = append(cut, time.Now())
+			}
+			if len(cut) > maxCut { // a plug with bad contact
+				pause, cut = max(cutFor-time.Since(cut[0]), 0), cut[1:]
+			}
 		case all:
 			pause, silent = pauseHeard, 0
 		case a.trouble() != nil || silent >= silentTurns:
 			pause, silent = pauseSilent, 0
 		}
 		if pause > 0 {
+			until := turn
+			if turn.Err() != nil {
+				until = ctx
+			}
 			select {
-			case <-ctx.Done():
+			case <-until.Done():
 			case <-time.After(pause):
 			}
 		}
+		end()
 	}
+}
+
+// attend notes how the links are that are listened to now.
+func (a *Announcements) attend(links []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ends == nil {
+		a.ends = map[string]*linkEnd{}
+	}
+	for _, name := range links {
+		if a.ends[name] == nil {
+			a.ends[name] = &linkEnd{addresses: addressesOn(name)}
+		}
+		a.ends[name].carrier = true
+	}
+}
+
+// changed takes up what the system tells of a link, and tells whether that is worth
+// listening anew.
+func (a *Announcements) changed(n linkNews, now time.Time, wired func() []string) bool {
+	addresses := ""
+	if n.address {
+		addresses = addressesOn(n.name)
+	}
+	a.mu.Lock()
+	end := a.ends[n.name]
+	listened := end != nil && end.carrier
+	switch {
+	case n.address:
+		defer a.mu.Unlock()
+		if !listened || end.addresses == addresses { // routers repeat theirs all the time
+			return false
+		}
+		end.addresses = addresses
+		return true
+	case !n.carrier:
+		defer a.mu.Unlock()
+		if !listened {
+			return false
+		}
+		end.carrier = false
+		end.losses++
+		for i := range a.kept {
+			if a.kept[i].GetLink() == n.name && a.kept[i].until.After(now) {
+				a.kept[i].until = now
+			}
+		}
+		return true
+	}
+	a.mu.Unlock()
+	return !listened && slices.Contains(wired(), n.name)
+}
+
+func (a *Announcements) losses(link string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if end := a.ends[link]; end != nil {
+		return end.losses
+	}
+	return 0
+}
+
+// addressesOn are the addresses of a link, as one text.
+func addressesOn(link string) string {
+	var all []string
+	if i, err := net.InterfaceByName(link); err == nil {
+		if found, err := i.Addrs(); err == nil {
+			for _, one := range found {
+				all = append(all, one.String())
+			}
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 func (a *Announcements) trouble() error {
@@ -130,11 +258,15 @@ func (a *Announcements) turn(ctx context.Context, c Config, links []string) (all
 		room <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-room }()
+			before := a.losses(link)
 			frames, err := c.Privileged(ctx, "lldp", link)
 			if ctx.Err() != nil {
 				return
 			}
 			a.note(err)
+			if a.losses(link) != before { // nobody knows on which side of it they came
+				frames = nil
+			}
 			if err != nil || a.hear(time.Now(), link, frames) == 0 {
 				silence <- struct{}{}
 			}

@@ -16,7 +16,8 @@ import (
 )
 
 // TestSwitchPort: the agent's service hears what a switch announces over LLDP
-// and CDP, and the port is still known after the cable was pulled.
+// and CDP, the port is still known after the cable was pulled, as that of before, and
+// after the machine was carried to another switch that one is.
 func TestSwitchPort(t *testing.T) {
 	w := NewWorld(t)
 	dir := t.TempDir()
@@ -82,6 +83,17 @@ func TestSwitchPort(t *testing.T) {
 	w.AwaitLink(PC, "eth0", "NO-CARRIER")
 	w.Await("the switch's port without a cable", heard(func(_, cdp *constatv1.LinkNeighbour) bool {
 		return cdp.GetPortId() == "pc0" && cdp.HeardAt != nil
+	}))
+	for _, command := range [][]string{{"configure", "system", "hostname", "sw-floor-9"}, {"configure", "lldp", "portidsubtype", "local", "Gi1/0/9"}} {
+		if out, err := w.Command(t.Context(), Switch, "lldpcli", append([]string{"-u", filepath.Join(dir, "lldpd.sock")}, command...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	w.IP(Switch, "link set pc0 up")
+	w.AwaitLink(PC, "eth0", "LOWER_UP")
+	w.Await("the other switch's port", heard(func(lldp, cdp *constatv1.LinkNeighbour) bool {
+		last := seen[len(seen)-1].Network.Neighbours
+		return len(last) == 2 && lldp.GetSystemName() == "sw-floor-9" && lldp.GetPortId() == "Gi1/0/9" && cdp.GetSystemName() == "sw-floor-9"
 	}))
 	for _, s := range seen {
 		RecordFacts(t, "namespaces", s)
