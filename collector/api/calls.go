@@ -165,3 +165,34 @@ func (s *Server) SplitTicket(ctx context.Context, r *constatv1.SplitTicketReques
 func (s *Server) GetTicketFile(ctx context.Context, r *constatv1.GetTicketFileRequest) (*constatv1.GetTicketFileResponse, error) {
 	return s.desk.File(ctx, r.GetNumber(), r.GetId())
 }
+
+// ListArticles is desk.Articles.
+func (s *Server) ListArticles(ctx context.Context, r *constatv1.ListArticlesRequest) (*constatv1.ListArticlesResponse, error) {
+	list, err := s.desk.Articles(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.ListArticlesResponse{Articles: list}, nil
+}
+
+// GetArticle is desk.Article.
+func (s *Server) GetArticle(ctx context.Context, r *constatv1.GetArticleRequest) (*constatv1.GetArticleResponse, error) {
+	return s.desk.Article(ctx, actor(ctx), r)
+}
+
+// SaveArticle is desk.SaveArticle.
+func (s *Server) SaveArticle(ctx context.Context, r *constatv1.SaveArticleRequest) (*constatv1.SaveArticleResponse, error) {
+	one, err := s.desk.SaveArticle(ctx, actor(ctx), r.GetArticle())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.SaveArticleResponse{Article: one}, nil
+}
+
+// RateArticle is desk.RateArticle.
+func (s *Server) RateArticle(ctx context.Context, r *constatv1.RateArticleRequest) (*constatv1.RateArticleResponse, error) {
+	if err := s.desk.RateArticle(ctx, actor(ctx), r); err != nil {
+		return nil, err
+	}
+	return &constatv1.RateArticleResponse{}, nil
+}

@@ -52,7 +52,7 @@ func startChromium(t testing.TB) *chromium {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	lab.Need(t, "chromium", err == nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	toBrowser, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +269,9 @@ func TestPagesInChromium(t *testing.T) {
 	lea.post(ticket, lea.form(ticket).with("text", "The second floor has it too.\nAsked the network team.", "kind", "note", "status", "open", "assignee", "lea")...)
 	solved := fmt.Sprintf("/tickets/%d", before)
 	lea.post(solved, lea.form(solved).with("status", "solved", "resolution", "Resumed the queue; Paul had paused it to change the paper.")...)
+	article := lea.article("title", "Resume a queue that somebody paused", "body", "The queue waits, and the printer is well.\n\n1. Open the queue.\n2. Press **Resume**.\n\n## It worked when\n\nthe first document comes out.", "faults", "printer-queue-paused", "ticket", fmt.Sprint(before))
+	lea.post(article, "version", "1", "state", "published", "audience", "team", "language", "en", "title", "Resume a queue that somebody paused", "body", "The queue waits, and the printer is well.\n\n1. Open the queue.\n2. Press **Resume**, and wait.\n\n## It worked when\n\nthe first document comes out.", "faults", "printer-queue-paused", "note", "one has to wait", "review", "2020-01-01")
+	lea.post(article+"/rating", "version", "2", "helped", "no", "unclear", "How long?")
 	// A lead sees all pages.
 	c.enter(b.lead())
 
@@ -279,6 +282,7 @@ func TestPagesInChromium(t *testing.T) {
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "style": "/style", "password": "/password",
+		"articles": "/articles", "article": article, "article-old": article + "?version=2&language=en", "article-edit": article + "/edit", "article-new": fmt.Sprintf("/articles/new?ticket=%d", before),
 	}
 	looks := []struct {
 		language, scheme string

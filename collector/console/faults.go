@@ -10,6 +10,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/internal/fault"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // faultDomain is a chapter of the reference.
@@ -24,6 +25,8 @@ type faultView struct {
 	// ExplainedBy are the faults whose consequence it can be.
 	ExplainedBy []*fault.Fault
 	Proof       proof
+	// Articles are the team's own words on it.
+	Articles []*constatv1.Article
 }
 
 // faults is the reference: all that can be recognised, by domain, or what of it
@@ -74,6 +77,10 @@ func (c *console) fault(w http.ResponseWriter, v *visit) error {
 		if slices.Contains(other.Explains, f.ID) {
 			view.ExplainedBy = append(view.ExplainedBy, other)
 		}
+	}
+	var err error
+	if view.Articles, err = c.desk.Articles(v.Context(), v.actor(), &constatv1.ListArticlesRequest{Fault: f.ID}); err != nil {
+		return err
 	}
 	return c.render(w, v, http.StatusOK, "fault", "faults", view)
 }

@@ -59,6 +59,13 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /service", c.signedIn(c.service))
 	pages.Handle("POST /service", c.signedIn(c.setService))
 
+	pages.Handle("GET /articles", c.signedIn(c.articles))
+	pages.Handle("GET /articles/new", c.signedIn(c.newArticle))
+	pages.Handle("GET /articles/{id}", c.signedIn(c.article))
+	pages.Handle("POST /articles/{id}", c.signedIn(c.saveArticle))
+	pages.Handle("GET /articles/{id}/edit", c.signedIn(c.editArticle))
+	pages.Handle("POST /articles/{id}/rating", c.signedIn(c.rateArticle))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /style", c.signedIn(c.style))

@@ -22,6 +22,8 @@ type ticketView struct {
 	Diagnosis *constatv1.Diagnosis
 	// Similar are solved tickets that are most like this one.
 	Similar []*constatv1.SimilarTicket
+	// Articles are what the team wrote down on its root cause.
+	Articles []*constatv1.Article
 	// Earlier are the latest others of the same requester.
 	Earlier []*constatv1.Ticket
 	// PriorityWhy says why its priority is what it is.
@@ -90,6 +92,11 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	page := ticketView{
 		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
+	}
+	if ticket.GetRootCause() != "" {
+		if page.Articles, err = c.desk.Articles(v.Context(), v.actor(), &constatv1.ListArticlesRequest{Fault: ticket.GetRootCause()}); err != nil {
+			return err
+		}
 	}
 	if page.Similar, err = c.desk.Similar(v.Context(), ticket.GetNumber()); err != nil {
 		return err

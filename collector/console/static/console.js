@@ -71,7 +71,9 @@
   // until the form is sent and the next page came.
   document.addEventListener("DOMContentLoaded", () => {
     for (const done of document.querySelectorAll("[data-draft-done]")) {
-      sessionStorage.removeItem("draft:" + done.dataset.draftDone);
+      // A form's further fields have its name before a colon.
+      const name = "draft:" + done.dataset.draftDone;
+      Object.keys(sessionStorage).filter((key) => key === name || key.startsWith(name + ":")).forEach((key) => sessionStorage.removeItem(key));
     }
     for (const field of document.querySelectorAll("[data-draft]")) {
       const key = "draft:" + field.dataset.draft;

@@ -19,6 +19,42 @@ type ApiToken struct {
 	ExpiresAt  int64
 }
 
+type Article struct {
+	ID        string
+	State     string
+	Audience  string
+	Owner     string
+	ReviewAt  int64
+	Version   int32
+	Words     string
+	CreatedAt int64
+	UpdatedAt int64
+}
+
+type ArticleFault struct {
+	Fault     string
+	ArticleID string
+}
+
+type ArticleRating struct {
+	ArticleID string
+	Version   int32
+	Reader    string
+	At        int64
+	Helped    int32
+	Unclear   string
+}
+
+type ArticleVersion struct {
+	ArticleID string
+	Version   int32
+	At        int64
+	Author    string
+	Note      string
+	Ticket    int32
+	Content   []byte
+}
+
 type Attachment struct {
 	ID       string
 	Number   int32

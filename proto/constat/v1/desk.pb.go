@@ -2929,6 +2929,431 @@ func (x *RequestRemedyResponse) GetExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ListArticlesRequest filters.
+type ListArticlesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Words of titles and texts, or the id of a fault.
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// draft | published | retired; empty: all but the retired.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Only published ones that help against this fault.
+	Fault         string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListArticlesRequest) Reset() {
+	*x = ListArticlesRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListArticlesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListArticlesRequest) ProtoMessage() {}
+
+func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListArticlesRequest.ProtoReflect.Descriptor instead.
+func (*ListArticlesRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListArticlesRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ListArticlesRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ListArticlesRequest) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+// ListArticlesResponse holds at most 200, the newest change first, each with its
+// titles but without its texts.
+type ListArticlesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Articles      []*Article             `protobuf:"bytes,1,rep,name=articles,proto3" json:"articles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListArticlesResponse) Reset() {
+	*x = ListArticlesResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListArticlesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListArticlesResponse) ProtoMessage() {}
+
+func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListArticlesResponse.ProtoReflect.Descriptor instead.
+func (*ListArticlesResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListArticlesResponse) GetArticles() []*Article {
+	if x != nil {
+		return x.Articles
+	}
+	return nil
+}
+
+// GetArticleRequest names one; version 0 is the newest.
+type GetArticleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Version       int32                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetArticleRequest) Reset() {
+	*x = GetArticleRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetArticleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetArticleRequest) ProtoMessage() {}
+
+func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetArticleRequest.ProtoReflect.Descriptor instead.
+func (*GetArticleRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *GetArticleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetArticleRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// GetArticleResponse is an article with what became of it.
+type GetArticleResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Article *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	// Without texts, newest first, at most 200.
+	Versions []*Article `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+	// Newest first, at most 50.
+	Ratings       []*ArticleRating `protobuf:"bytes,3,rep,name=ratings,proto3" json:"ratings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetArticleResponse) Reset() {
+	*x = GetArticleResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetArticleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetArticleResponse) ProtoMessage() {}
+
+func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetArticleResponse.ProtoReflect.Descriptor instead.
+func (*GetArticleResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *GetArticleResponse) GetArticle() *Article {
+	if x != nil {
+		return x.Article
+	}
+	return nil
+}
+
+func (x *GetArticleResponse) GetVersions() []*Article {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *GetArticleResponse) GetRatings() []*ArticleRating {
+	if x != nil {
+		return x.Ratings
+	}
+	return nil
+}
+
+// SaveArticleRequest is the article as it should be; its version is the one the
+// writer saw, and another one in place is ABORTED.
+type SaveArticleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Article       *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveArticleRequest) Reset() {
+	*x = SaveArticleRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveArticleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveArticleRequest) ProtoMessage() {}
+
+func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveArticleRequest.ProtoReflect.Descriptor instead.
+func (*SaveArticleRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *SaveArticleRequest) GetArticle() *Article {
+	if x != nil {
+		return x.Article
+	}
+	return nil
+}
+
+// SaveArticleResponse is the article as it stands now.
+type SaveArticleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Article       *Article               `protobuf:"bytes,1,opt,name=article,proto3" json:"article,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveArticleResponse) Reset() {
+	*x = SaveArticleResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveArticleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveArticleResponse) ProtoMessage() {}
+
+func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveArticleResponse.ProtoReflect.Descriptor instead.
+func (*SaveArticleResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *SaveArticleResponse) GetArticle() *Article {
+	if x != nil {
+		return x.Article
+	}
+	return nil
+}
+
+// RateArticleRequest is one reader's voice; a second one replaces the first.
+type RateArticleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The version that was read.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Helped  bool  `protobuf:"varint,3,opt,name=helped,proto3" json:"helped,omitempty"`
+	// What was unclear; may be empty.
+	Unclear       string `protobuf:"bytes,4,opt,name=unclear,proto3" json:"unclear,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateArticleRequest) Reset() {
+	*x = RateArticleRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateArticleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateArticleRequest) ProtoMessage() {}
+
+func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateArticleRequest.ProtoReflect.Descriptor instead.
+func (*RateArticleRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *RateArticleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RateArticleRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RateArticleRequest) GetHelped() bool {
+	if x != nil {
+		return x.Helped
+	}
+	return false
+}
+
+func (x *RateArticleRequest) GetUnclear() string {
+	if x != nil {
+		return x.Unclear
+	}
+	return ""
+}
+
+// RateArticleResponse has no fields.
+type RateArticleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateArticleResponse) Reset() {
+	*x = RateArticleResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateArticleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateArticleResponse) ProtoMessage() {}
+
+func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateArticleResponse.ProtoReflect.Descriptor instead.
+func (*RateArticleResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2940,7 +3365,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +3377,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3000,7 +3425,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3012,7 +3437,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3054,7 +3479,7 @@ var File_constat_v1_desk_proto protoreflect.FileDescriptor
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x18constat/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -3282,7 +3707,30 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05fault\x18\x03 \x01(\tR\x05fault\x129\n" +
 	"\n" +
-	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt2\xea\r\n" +
+	"expires_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"W\n" +
+	"\x13ListArticlesRequest\x12\x14\n" +
+	"\x05query\x18\x01 \x01(\tR\x05query\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\"G\n" +
+	"\x14ListArticlesResponse\x12/\n" +
+	"\barticles\x18\x01 \x03(\v2\x13.constat.v1.ArticleR\barticles\"=\n" +
+	"\x11GetArticleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\"\xa9\x01\n" +
+	"\x12GetArticleResponse\x12-\n" +
+	"\aarticle\x18\x01 \x01(\v2\x13.constat.v1.ArticleR\aarticle\x12/\n" +
+	"\bversions\x18\x02 \x03(\v2\x13.constat.v1.ArticleR\bversions\x123\n" +
+	"\aratings\x18\x03 \x03(\v2\x19.constat.v1.ArticleRatingR\aratings\"C\n" +
+	"\x12SaveArticleRequest\x12-\n" +
+	"\aarticle\x18\x01 \x01(\v2\x13.constat.v1.ArticleR\aarticle\"D\n" +
+	"\x13SaveArticleResponse\x12-\n" +
+	"\aarticle\x18\x01 \x01(\v2\x13.constat.v1.ArticleR\aarticle\"p\n" +
+	"\x12RateArticleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
+	"\x06helped\x18\x03 \x01(\bR\x06helped\x12\x18\n" +
+	"\aunclear\x18\x04 \x01(\tR\aunclear\"\x15\n" +
+	"\x13RateArticleResponse2\xaa\x10\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -3304,7 +3752,12 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12]\n" +
 	"\x10GetServiceLevels\x12#.constat.v1.GetServiceLevelsRequest\x1a$.constat.v1.GetServiceLevelsResponse\x12]\n" +
 	"\x10SetServiceLevels\x12#.constat.v1.SetServiceLevelsRequest\x1a$.constat.v1.SetServiceLevelsResponse\x12`\n" +
-	"\x11PreviewTechnician\x12$.constat.v1.PreviewTechnicianRequest\x1a%.constat.v1.PreviewTechnicianResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x11PreviewTechnician\x12$.constat.v1.PreviewTechnicianRequest\x1a%.constat.v1.PreviewTechnicianResponse\x12Q\n" +
+	"\fListArticles\x12\x1f.constat.v1.ListArticlesRequest\x1a .constat.v1.ListArticlesResponse\x12K\n" +
+	"\n" +
+	"GetArticle\x12\x1d.constat.v1.GetArticleRequest\x1a\x1e.constat.v1.GetArticleResponse\x12N\n" +
+	"\vSaveArticle\x12\x1e.constat.v1.SaveArticleRequest\x1a\x1f.constat.v1.SaveArticleResponse\x12N\n" +
+	"\vRateArticle\x12\x1e.constat.v1.RateArticleRequest\x1a\x1f.constat.v1.RateArticleResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_desk_proto_rawDescOnce sync.Once
@@ -3318,7 +3771,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
@@ -3367,106 +3820,130 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*SimilarTicket)(nil),                   // 44: constat.v1.SimilarTicket
 	(*RequestRemedyRequest)(nil),            // 45: constat.v1.RequestRemedyRequest
 	(*RequestRemedyResponse)(nil),           // 46: constat.v1.RequestRemedyResponse
-	(*PreviewTechnicianResponse_Load)(nil),  // 47: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 48: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 49: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 50: constat.v1.TicketEntry
-	(*TicketLink)(nil),                      // 51: constat.v1.TicketLink
-	(*TicketDraft)(nil),                     // 52: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 53: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 54: constat.v1.Snapshot
-	(*Change)(nil),                          // 55: constat.v1.Change
-	(*Diagnosis)(nil),                       // 56: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 57: constat.v1.Progress
-	(*Skill)(nil),                           // 58: constat.v1.Skill
+	(*ListArticlesRequest)(nil),             // 47: constat.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),            // 48: constat.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),               // 49: constat.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),              // 50: constat.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),              // 51: constat.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),             // 52: constat.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),              // 53: constat.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),             // 54: constat.v1.RateArticleResponse
+	(*PreviewTechnicianResponse_Load)(nil),  // 55: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil), // 56: constat.v1.PreviewTechnicianResponse.Moved
+	(*Ticket)(nil),                          // 57: constat.v1.Ticket
+	(*TicketEntry)(nil),                     // 58: constat.v1.TicketEntry
+	(*TicketLink)(nil),                      // 59: constat.v1.TicketLink
+	(*TicketDraft)(nil),                     // 60: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),           // 61: google.protobuf.Timestamp
+	(*Snapshot)(nil),                        // 62: constat.v1.Snapshot
+	(*Change)(nil),                          // 63: constat.v1.Change
+	(*Diagnosis)(nil),                       // 64: constat.v1.Diagnosis
+	(*Progress)(nil),                        // 65: constat.v1.Progress
+	(*Skill)(nil),                           // 66: constat.v1.Skill
+	(*Article)(nil),                         // 67: constat.v1.Article
+	(*ArticleRating)(nil),                   // 68: constat.v1.ArticleRating
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	49, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	49, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	50, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	51, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	52, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	49, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	53, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	49, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	57, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	57, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	58, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	59, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	60, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	57, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	61, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	57, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,  // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
-	50, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	49, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	51, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	49, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	53, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	53, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	53, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	58, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	57, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	59, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	57, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	61, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	61, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	61, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	19, // 16: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	19, // 17: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	54, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	55, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	56, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	54, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	53, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	57, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	56, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	58, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	62, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	63, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	64, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	62, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	61, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	65, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	64, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	66, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
 	31, // 26: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	53, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	53, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	53, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	61, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	61, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	61, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	30, // 30: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
 	30, // 31: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
 	30, // 32: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
 	30, // 33: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	47, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	48, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	55, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	56, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
 	44, // 36: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	49, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	53, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	0,  // 39: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 40: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 41: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 42: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 43: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11, // 44: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 45: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
-	15, // 46: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
-	17, // 47: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
-	20, // 48: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	22, // 49: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	24, // 50: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	26, // 51: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	45, // 52: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	28, // 53: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	42, // 54: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	32, // 55: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	34, // 56: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	38, // 57: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	40, // 58: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	36, // 59: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	1,  // 60: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 61: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 62: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 63: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	10, // 64: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12, // 65: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 66: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
-	16, // 67: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
-	18, // 68: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
-	21, // 69: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	23, // 70: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	25, // 71: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	27, // 72: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	46, // 73: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	29, // 74: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	43, // 75: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	33, // 76: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	35, // 77: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	39, // 78: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	41, // 79: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	37, // 80: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	60, // [60:81] is the sub-list for method output_type
-	39, // [39:60] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	57, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	61, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	67, // 39: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
+	67, // 40: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
+	67, // 41: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
+	68, // 42: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
+	67, // 43: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
+	67, // 44: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
+	0,  // 45: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 46: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 47: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 48: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 49: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11, // 50: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 51: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	15, // 52: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	17, // 53: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	20, // 54: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	22, // 55: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	24, // 56: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	26, // 57: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	45, // 58: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	28, // 59: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	42, // 60: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	32, // 61: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	34, // 62: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	38, // 63: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	40, // 64: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	36, // 65: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	47, // 66: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
+	49, // 67: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
+	51, // 68: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
+	53, // 69: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
+	1,  // 70: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 71: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 72: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 73: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10, // 74: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12, // 75: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 76: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	16, // 77: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	18, // 78: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	21, // 79: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	23, // 80: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	25, // 81: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	27, // 82: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	46, // 83: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	29, // 84: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	43, // 85: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	33, // 86: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	35, // 87: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	39, // 88: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	41, // 89: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	37, // 90: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	48, // 91: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
+	50, // 92: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
+	52, // 93: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
+	54, // 94: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
+	70, // [70:95] is the sub-list for method output_type
+	45, // [45:70] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -3475,6 +3952,7 @@ func file_constat_v1_desk_proto_init() {
 		return
 	}
 	file_constat_v1_agent_proto_init()
+	file_constat_v1_article_proto_init()
 	file_constat_v1_diagnosis_proto_init()
 	file_constat_v1_history_proto_init()
 	file_constat_v1_snapshot_proto_init()
@@ -3491,7 +3969,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,6 +40,10 @@ const (
 	DeskService_GetServiceLevels_FullMethodName  = "/constat.v1.DeskService/GetServiceLevels"
 	DeskService_SetServiceLevels_FullMethodName  = "/constat.v1.DeskService/SetServiceLevels"
 	DeskService_PreviewTechnician_FullMethodName = "/constat.v1.DeskService/PreviewTechnician"
+	DeskService_ListArticles_FullMethodName      = "/constat.v1.DeskService/ListArticles"
+	DeskService_GetArticle_FullMethodName        = "/constat.v1.DeskService/GetArticle"
+	DeskService_SaveArticle_FullMethodName       = "/constat.v1.DeskService/SaveArticle"
+	DeskService_RateArticle_FullMethodName       = "/constat.v1.DeskService/RateArticle"
 )
 
 // DeskServiceClient is the client API for DeskService service.
@@ -87,6 +91,14 @@ type DeskServiceClient interface {
 	// PreviewTechnician tells who would have had the tickets of the past if one of
 	// the team had been so. It changes nothing.
 	PreviewTechnician(ctx context.Context, in *PreviewTechnicianRequest, opts ...grpc.CallOption) (*PreviewTechnicianResponse, error)
+	// ListArticles gives what the team wrote down, the newest change first.
+	ListArticles(ctx context.Context, in *ListArticlesRequest, opts ...grpc.CallOption) (*ListArticlesResponse, error)
+	// GetArticle gives one article with its versions and what readers said.
+	GetArticle(ctx context.Context, in *GetArticleRequest, opts ...grpc.CallOption) (*GetArticleResponse, error)
+	// SaveArticle makes an article or a new version of one.
+	SaveArticle(ctx context.Context, in *SaveArticleRequest, opts ...grpc.CallOption) (*SaveArticleResponse, error)
+	// RateArticle says whether the newest version helped.
+	RateArticle(ctx context.Context, in *RateArticleRequest, opts ...grpc.CallOption) (*RateArticleResponse, error)
 }
 
 type deskServiceClient struct {
@@ -316,6 +328,46 @@ func (c *deskServiceClient) PreviewTechnician(ctx context.Context, in *PreviewTe
 	return out, nil
 }
 
+func (c *deskServiceClient) ListArticles(ctx context.Context, in *ListArticlesRequest, opts ...grpc.CallOption) (*ListArticlesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListArticlesResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListArticles_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) GetArticle(ctx context.Context, in *GetArticleRequest, opts ...grpc.CallOption) (*GetArticleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetArticleResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetArticle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) SaveArticle(ctx context.Context, in *SaveArticleRequest, opts ...grpc.CallOption) (*SaveArticleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SaveArticleResponse)
+	err := c.cc.Invoke(ctx, DeskService_SaveArticle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) RateArticle(ctx context.Context, in *RateArticleRequest, opts ...grpc.CallOption) (*RateArticleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RateArticleResponse)
+	err := c.cc.Invoke(ctx, DeskService_RateArticle_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DeskServiceServer is the server API for DeskService service.
 // All implementations must embed UnimplementedDeskServiceServer
 // for forward compatibility.
@@ -361,6 +413,14 @@ type DeskServiceServer interface {
 	// PreviewTechnician tells who would have had the tickets of the past if one of
 	// the team had been so. It changes nothing.
 	PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error)
+	// ListArticles gives what the team wrote down, the newest change first.
+	ListArticles(context.Context, *ListArticlesRequest) (*ListArticlesResponse, error)
+	// GetArticle gives one article with its versions and what readers said.
+	GetArticle(context.Context, *GetArticleRequest) (*GetArticleResponse, error)
+	// SaveArticle makes an article or a new version of one.
+	SaveArticle(context.Context, *SaveArticleRequest) (*SaveArticleResponse, error)
+	// RateArticle says whether the newest version helped.
+	RateArticle(context.Context, *RateArticleRequest) (*RateArticleResponse, error)
 	mustEmbedUnimplementedDeskServiceServer()
 }
 
@@ -433,6 +493,18 @@ func (UnimplementedDeskServiceServer) SetServiceLevels(context.Context, *SetServ
 }
 func (UnimplementedDeskServiceServer) PreviewTechnician(context.Context, *PreviewTechnicianRequest) (*PreviewTechnicianResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PreviewTechnician not implemented")
+}
+func (UnimplementedDeskServiceServer) ListArticles(context.Context, *ListArticlesRequest) (*ListArticlesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListArticles not implemented")
+}
+func (UnimplementedDeskServiceServer) GetArticle(context.Context, *GetArticleRequest) (*GetArticleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetArticle not implemented")
+}
+func (UnimplementedDeskServiceServer) SaveArticle(context.Context, *SaveArticleRequest) (*SaveArticleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SaveArticle not implemented")
+}
+func (UnimplementedDeskServiceServer) RateArticle(context.Context, *RateArticleRequest) (*RateArticleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RateArticle not implemented")
 }
 func (UnimplementedDeskServiceServer) mustEmbedUnimplementedDeskServiceServer() {}
 func (UnimplementedDeskServiceServer) testEmbeddedByValue()                     {}
@@ -826,6 +898,78 @@ func _DeskService_PreviewTechnician_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_ListArticles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListArticlesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListArticles(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListArticles_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListArticles(ctx, req.(*ListArticlesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_GetArticle_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetArticleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetArticle(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetArticle_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetArticle(ctx, req.(*GetArticleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_SaveArticle_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SaveArticleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).SaveArticle(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_SaveArticle_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).SaveArticle(ctx, req.(*SaveArticleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_RateArticle_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RateArticleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).RateArticle(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_RateArticle_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).RateArticle(ctx, req.(*RateArticleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DeskService_ServiceDesc is the grpc.ServiceDesc for DeskService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -912,6 +1056,22 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PreviewTechnician",
 			Handler:    _DeskService_PreviewTechnician_Handler,
+		},
+		{
+			MethodName: "ListArticles",
+			Handler:    _DeskService_ListArticles_Handler,
+		},
+		{
+			MethodName: "GetArticle",
+			Handler:    _DeskService_GetArticle_Handler,
+		},
+		{
+			MethodName: "SaveArticle",
+			Handler:    _DeskService_SaveArticle_Handler,
+		},
+		{
+			MethodName: "RateArticle",
+			Handler:    _DeskService_RateArticle_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
