@@ -42,6 +42,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		factsCommand(&o),
 		diagnoseCommand(&o),
+		procedureCommand(&o),
 		ticketCommand(&o),
 		enrollCommand(&o),
 		runCommand(&o),

@@ -41,7 +41,7 @@ type Spool struct {
 }
 
 // SpoolLimits bound what waits. Beyond them the oldest snapshots go first, then
-// the oldest diagnoses that belong to no ticket. Tickets and their diagnoses are
+// the oldest walks through procedures, then the oldest diagnoses that belong to no ticket. Tickets and their diagnoses are
 // never dropped, even if they alone exceed the limits.
 type SpoolLimits struct {
 	// Bytes is 64 MiB when zero.
@@ -189,7 +189,7 @@ func (s *Spool) makeRoom(waiting []spooled, kind string, size int64) error {
 	for _, e := range waiting {
 		bytes += e.size
 	}
-	for _, droppable := range []string{kindSnapshot, kindDiagnosis} {
+	for _, droppable := range []string{kindSnapshot, kindRun, kindDiagnosis} {
 		for _, e := range waiting { // oldest first
 			if files <= s.limits.Files && bytes <= s.limits.Bytes {
 				return nil
@@ -335,6 +335,8 @@ func identify(r *constatv1.Report) (kind, id string) {
 	switch c := r.GetContent().(type) {
 	case *constatv1.Report_Ticket:
 		return kindTicket, c.Ticket.GetId()
+	case *constatv1.Report_Run:
+		return kindRun, c.Run.GetId()
 	case *constatv1.Report_Diagnosis:
 		return kindDiagnosis, c.Diagnosis.GetId()
 	case *constatv1.Report_Snapshot:
@@ -346,6 +348,7 @@ func identify(r *constatv1.Report) (kind, id string) {
 // Kinds of files. An attached diagnosis is one that belongs to a ticket.
 const (
 	kindTicket    = "ticket"
+	kindRun       = "run"
 	kindAttached  = "attached"
 	kindDiagnosis = "diagnosis"
 	kindSnapshot  = "snapshot"
@@ -370,7 +373,7 @@ func parseName(name string) (spooled, bool) {
 	}
 	order, err := strconv.ParseUint(parts[0], 16, 64)
 	e := spooled{order: order, kind: parts[1], id: parts[2]}
-	known := slices.Contains([]string{kindTicket, kindAttached, kindDiagnosis, kindSnapshot}, e.kind)
+	known := slices.Contains([]string{kindTicket, kindAttached, kindDiagnosis, kindSnapshot, kindRun}, e.kind)
 	return e, err == nil && known && isUUID(e.id) && e.name() == name
 }
 

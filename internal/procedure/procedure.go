@@ -207,10 +207,10 @@ func With(p *constatv1.Procedure, c *fault.Catalog, d *constatv1.Diagnosis, m *M
 				})
 			}
 		}
-		if !about(f.ID, "manual", "") {
+		if !about(f.ID, "", "") { // its advice may be that a technician is needed
 			first = append(first, &constatv1.Procedure_Step{
-				Id: "advice-" + f.ID, Kind: "manual", About: []string{f.ID}, Cost: 60,
-				Text: text(f.User, r.GetComponent()), Answers: tried,
+				Id: "advice-" + f.ID, Kind: "article", About: []string{f.ID}, Cost: 60,
+				Text: text(f.User, r.GetComponent()), Answers: read,
 			})
 		}
 	}
@@ -233,6 +233,12 @@ var tried = []*constatv1.Procedure_Answer{
 	{Id: Helped, LeadsTo: Done, Label: &constatv1.Procedure_Text{En: "It works now", Fr: "Ça marche maintenant"}},
 	{Id: Not, LeadsTo: Next, Label: &constatv1.Procedure_Text{En: "Still not", Fr: "Toujours pas"}},
 	{Id: "skipped", LeadsTo: Next, Label: &constatv1.Procedure_Text{En: "I can’t do that", Fr: "Je ne peux pas faire cela"}},
+}
+
+// read are the answers to an advice.
+var read = []*constatv1.Procedure_Answer{
+	tried[0],
+	{Id: Not, LeadsTo: Next, Label: &constatv1.Procedure_Text{En: "Go on", Fr: "Continuer"}},
 }
 
 // Where an answer leads, beside a step.
@@ -284,8 +290,11 @@ func Advance(p *constatv1.Procedure, m *Machine, taken []*constatv1.ProcedureRun
 			return more, nil, Handed
 		}
 		step = w.to(goal)
-		if step == nil {
+		switch {
+		case step == nil:
 			return more, nil, Ended
+		case goal == Next && step.GetKind() != "check" && w.settled(step):
+			return more, nil, Handed
 		}
 		answer := w.given(step)
 		if answer == "" {
@@ -398,6 +407,16 @@ func (w *walk) found(s *constatv1.Procedure_Step) bool {
 	return slices.ContainsFunc(s.GetAbout(), func(id string) bool {
 		return w.machine.Truth(id) == fault.True && worths[w.machine.Causes[id]] > worths["possible"]
 	})
+}
+
+// settled tells that the cause is known for sure, and that what can be done about
+// it was done: what another step would ask tells nothing more.
+func (w *walk) settled(next *constatv1.Procedure_Step) bool {
+	sure := false
+	for id, certainty := range w.machine.Causes {
+		sure = sure || certainty == "confirmed" && w.machine.Truth(id) == fault.True
+	}
+	return sure && !w.found(next) && !slices.ContainsFunc(w.procedure.GetSteps(), func(s *constatv1.Procedure_Step) bool { return w.open(s) && w.found(s) })
 }
 
 // replaced is the step that is taken instead of this one on this machine; nil:

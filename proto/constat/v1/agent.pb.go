@@ -419,6 +419,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Command
 	//	*ConnectResponse_Policy
 	//	*ConnectResponse_Revoked
+	//	*ConnectResponse_Knowledge
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -497,6 +498,15 @@ func (x *ConnectResponse) GetRevoked() *Revoked {
 	return nil
 }
 
+func (x *ConnectResponse) GetKnowledge() *SignedKnowledge {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_Knowledge); ok {
+			return x.Knowledge
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -517,6 +527,10 @@ type ConnectResponse_Revoked struct {
 	Revoked *Revoked `protobuf:"bytes,4,opt,name=revoked,proto3,oneof"`
 }
 
+type ConnectResponse_Knowledge struct {
+	Knowledge *SignedKnowledge `protobuf:"bytes,9,opt,name=knowledge,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Command) isConnectResponse_Message() {}
@@ -524,6 +538,8 @@ func (*ConnectResponse_Command) isConnectResponse_Message() {}
 func (*ConnectResponse_Policy) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Revoked) isConnectResponse_Message() {}
+
+func (*ConnectResponse_Knowledge) isConnectResponse_Message() {}
 
 // Hello opens the stream.
 type Hello struct {
@@ -538,9 +554,11 @@ type Hello struct {
 	// The agent's clock now; the collector answers with its own.
 	Now *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=now,proto3" json:"now,omitempty"`
 	// Reports that wait in the spool.
-	Spooled       int32 `protobuf:"varint,7,opt,name=spooled,proto3" json:"spooled,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Spooled int32 `protobuf:"varint,7,opt,name=spooled,proto3" json:"spooled,omitempty"`
+	// Knowledge.revision in force; 0: none.
+	KnowledgeRevision int64 `protobuf:"varint,9,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -618,6 +636,13 @@ func (x *Hello) GetNow() *timestamppb.Timestamp {
 func (x *Hello) GetSpooled() int32 {
 	if x != nil {
 		return x.Spooled
+	}
+	return 0
+}
+
+func (x *Hello) GetKnowledgeRevision() int64 {
+	if x != nil {
+		return x.KnowledgeRevision
 	}
 	return 0
 }
@@ -1611,6 +1636,7 @@ type Report struct {
 	//	*Report_Diagnosis
 	//	*Report_Ticket
 	//	*Report_Remedy
+	//	*Report_Run
 	Content       isReport_Content `protobuf_oneof:"content"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1689,6 +1715,15 @@ func (x *Report) GetRemedy() *RemedyResult {
 	return nil
 }
 
+func (x *Report) GetRun() *ProcedureRun {
+	if x != nil {
+		if x, ok := x.Content.(*Report_Run); ok {
+			return x.Run
+		}
+	}
+	return nil
+}
+
 type isReport_Content interface {
 	isReport_Content()
 }
@@ -1709,6 +1744,10 @@ type Report_Remedy struct {
 	Remedy *RemedyResult `protobuf:"bytes,8,opt,name=remedy,proto3,oneof"`
 }
 
+type Report_Run struct {
+	Run *ProcedureRun `protobuf:"bytes,9,opt,name=run,proto3,oneof"`
+}
+
 func (*Report_Snapshot) isReport_Content() {}
 
 func (*Report_Diagnosis) isReport_Content() {}
@@ -1716,6 +1755,8 @@ func (*Report_Diagnosis) isReport_Content() {}
 func (*Report_Ticket) isReport_Content() {}
 
 func (*Report_Remedy) isReport_Content() {}
+
+func (*Report_Run) isReport_Content() {}
 
 // SnapshotReport is a manifest with the payloads the agent believes the
 // collector does not have.
@@ -1903,7 +1944,7 @@ var File_constat_v1_agent_proto protoreflect.FileDescriptor
 const file_constat_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/agent.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x1a\n" +
@@ -1929,13 +1970,14 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\theartbeat\x18\x02 \x01(\v2\x15.constat.v1.HeartbeatH\x00R\theartbeat\x122\n" +
 	"\bprogress\x18\x03 \x01(\v2\x14.constat.v1.ProgressH\x00R\bprogress\x123\n" +
 	"\x06result\x18\x04 \x01(\v2\x19.constat.v1.CommandResultH\x00R\x06resultB\t\n" +
-	"\amessage\"\xdd\x01\n" +
+	"\amessage\"\x9a\x02\n" +
 	"\x0fConnectResponse\x12/\n" +
 	"\awelcome\x18\x01 \x01(\v2\x13.constat.v1.WelcomeH\x00R\awelcome\x12/\n" +
 	"\acommand\x18\x02 \x01(\v2\x13.constat.v1.CommandH\x00R\acommand\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x12.constat.v1.PolicyH\x00R\x06policy\x12/\n" +
-	"\arevoked\x18\x04 \x01(\v2\x13.constat.v1.RevokedH\x00R\arevokedB\t\n" +
-	"\amessage\"\xff\x01\n" +
+	"\arevoked\x18\x04 \x01(\v2\x13.constat.v1.RevokedH\x00R\arevoked\x12;\n" +
+	"\tknowledge\x18\t \x01(\v2\x1b.constat.v1.SignedKnowledgeH\x00R\tknowledgeB\t\n" +
+	"\amessage\"\xae\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1b\n" +
 	"\tos_family\x18\x02 \x01(\tR\bosFamily\x12\x1a\n" +
@@ -1943,7 +1985,8 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x0fpolicy_revision\x18\x04 \x01(\tR\x0epolicyRevision\x12'\n" +
 	"\x0fcatalog_version\x18\x05 \x01(\tR\x0ecatalogVersion\x12,\n" +
 	"\x03now\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x18\n" +
-	"\aspooled\x18\a \x01(\x05R\aspooled\"d\n" +
+	"\aspooled\x18\a \x01(\x05R\aspooled\x12-\n" +
+	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\"d\n" +
 	"\aWelcome\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12+\n" +
 	"\x11heartbeat_seconds\x18\x02 \x01(\x05R\x10heartbeatSeconds\"%\n" +
@@ -2011,12 +2054,13 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\aRevoked\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"=\n" +
 	"\rUploadRequest\x12,\n" +
-	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\xeb\x01\n" +
+	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\x99\x02\n" +
 	"\x06Report\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.constat.v1.SnapshotReportH\x00R\bsnapshot\x125\n" +
 	"\tdiagnosis\x18\x02 \x01(\v2\x15.constat.v1.DiagnosisH\x00R\tdiagnosis\x121\n" +
 	"\x06ticket\x18\x03 \x01(\v2\x17.constat.v1.TicketDraftH\x00R\x06ticket\x122\n" +
-	"\x06remedy\x18\b \x01(\v2\x18.constat.v1.RemedyResultH\x00R\x06remedyB\t\n" +
+	"\x06remedy\x18\b \x01(\v2\x18.constat.v1.RemedyResultH\x00R\x06remedy\x12,\n" +
+	"\x03run\x18\t \x01(\v2\x18.constat.v1.ProcedureRunH\x00R\x03runB\t\n" +
 	"\acontent\"s\n" +
 	"\x0eSnapshotReport\x120\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x14.constat.v1.ManifestR\bmanifest\x12/\n" +
@@ -2076,11 +2120,13 @@ var file_constat_v1_agent_proto_goTypes = []any{
 	(*UploadResponse)(nil),        // 24: constat.v1.UploadResponse
 	(*Receipt)(nil),               // 25: constat.v1.Receipt
 	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 27: constat.v1.Diagnosis
-	(*TicketDraft)(nil),           // 28: constat.v1.TicketDraft
-	(*RemedyResult)(nil),          // 29: constat.v1.RemedyResult
-	(*Manifest)(nil),              // 30: constat.v1.Manifest
-	(*Payload)(nil),               // 31: constat.v1.Payload
+	(*SignedKnowledge)(nil),       // 27: constat.v1.SignedKnowledge
+	(*Diagnosis)(nil),             // 28: constat.v1.Diagnosis
+	(*TicketDraft)(nil),           // 29: constat.v1.TicketDraft
+	(*RemedyResult)(nil),          // 30: constat.v1.RemedyResult
+	(*ProcedureRun)(nil),          // 31: constat.v1.ProcedureRun
+	(*Manifest)(nil),              // 32: constat.v1.Manifest
+	(*Payload)(nil),               // 33: constat.v1.Payload
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
 	26, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
@@ -2094,37 +2140,39 @@ var file_constat_v1_agent_proto_depIdxs = []int32{
 	9,  // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
 	14, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
 	20, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
-	26, // 11: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	26, // 12: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	26, // 13: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 14: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
-	11, // 15: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
-	15, // 16: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	16, // 17: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	17, // 18: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	18, // 19: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	19, // 20: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	22, // 21: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	23, // 22: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	27, // 23: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	28, // 24: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	29, // 25: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
-	30, // 26: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	31, // 27: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	25, // 28: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 29: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 30: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 31: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	21, // 32: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	1,  // 33: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 34: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 35: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	24, // 36: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	33, // [33:37] is the sub-list for method output_type
-	29, // [29:33] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	27, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
+	26, // 12: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	26, // 13: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	26, // 14: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 15: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
+	11, // 16: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
+	15, // 17: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	16, // 18: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	17, // 19: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	18, // 20: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	19, // 21: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	22, // 22: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	23, // 23: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	28, // 24: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	29, // 25: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	30, // 26: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
+	31, // 27: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
+	32, // 28: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	33, // 29: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	25, // 30: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 31: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 32: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 33: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	21, // 34: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	1,  // 35: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 36: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 37: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	24, // 38: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	35, // [35:39] is the sub-list for method output_type
+	31, // [31:35] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }
@@ -2133,6 +2181,7 @@ func file_constat_v1_agent_proto_init() {
 		return
 	}
 	file_constat_v1_diagnosis_proto_init()
+	file_constat_v1_procedure_proto_init()
 	file_constat_v1_remedy_proto_init()
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
@@ -2147,6 +2196,7 @@ func file_constat_v1_agent_proto_init() {
 		(*ConnectResponse_Command)(nil),
 		(*ConnectResponse_Policy)(nil),
 		(*ConnectResponse_Revoked)(nil),
+		(*ConnectResponse_Knowledge)(nil),
 	}
 	file_constat_v1_agent_proto_msgTypes[9].OneofWrappers = []any{
 		(*Command_Diagnose)(nil),
@@ -2157,6 +2207,7 @@ func file_constat_v1_agent_proto_init() {
 		(*Report_Diagnosis)(nil),
 		(*Report_Ticket)(nil),
 		(*Report_Remedy)(nil),
+		(*Report_Run)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -822,12 +822,302 @@ func (x *RunRemedyResponse) GetResult() *RemedyResult {
 	return nil
 }
 
+// WalkRequest is where a walk stands. Nothing of it is kept between two calls.
+type WalkRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Procedure.id, or a complaint: then the procedure for it that suits the
+	// machine.
+	Procedure string `protobuf:"bytes,1,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// A diagnosis that RunDiagnosis gave.
+	DiagnosisId string                    `protobuf:"bytes,2,opt,name=diagnosis_id,json=diagnosisId,proto3" json:"diagnosis_id,omitempty"`
+	Taken       []*ProcedureRun_StepTaken `protobuf:"bytes,3,rep,name=taken,proto3" json:"taken,omitempty"`
+	// The one before it, where a step was done between the two.
+	BeforeDiagnosisId string `protobuf:"bytes,4,opt,name=before_diagnosis_id,json=beforeDiagnosisId,proto3" json:"before_diagnosis_id,omitempty"`
+	// That step.
+	Step          string `protobuf:"bytes,5,opt,name=step,proto3" json:"step,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WalkRequest) Reset() {
+	*x = WalkRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WalkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WalkRequest) ProtoMessage() {}
+
+func (x *WalkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WalkRequest.ProtoReflect.Descriptor instead.
+func (*WalkRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WalkRequest) GetProcedure() string {
+	if x != nil {
+		return x.Procedure
+	}
+	return ""
+}
+
+func (x *WalkRequest) GetDiagnosisId() string {
+	if x != nil {
+		return x.DiagnosisId
+	}
+	return ""
+}
+
+func (x *WalkRequest) GetTaken() []*ProcedureRun_StepTaken {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *WalkRequest) GetBeforeDiagnosisId() string {
+	if x != nil {
+		return x.BeforeDiagnosisId
+	}
+	return ""
+}
+
+func (x *WalkRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+// WalkResponse is the next step.
+type WalkResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without its steps.
+	Procedure *Procedure `protobuf:"bytes,1,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// What the machine answered itself: to be put behind taken.
+	More []*ProcedureRun_StepTaken `protobuf:"bytes,2,rep,name=more,proto3" json:"more,omitempty"`
+	// Unset at the end.
+	Step *Procedure_Step `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	// As ProcedureRun.outcome, at the end.
+	Outcome string `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// A fault that the step is about was seen: after it was done the machine can
+	// look again.
+	Visible bool `protobuf:"varint,5,opt,name=visible,proto3" json:"visible,omitempty"`
+	// What the machine saw of WalkRequest.step, done between the two diagnoses:
+	// its answer; empty: only a person can tell. Then nothing else is set.
+	Seen string `protobuf:"bytes,6,opt,name=seen,proto3" json:"seen,omitempty"`
+	// What the step is about, as the diagnosis names it, for a remedy.
+	Component         string `protobuf:"bytes,7,opt,name=component,proto3" json:"component,omitempty"`
+	Fault             string `protobuf:"bytes,8,opt,name=fault,proto3" json:"fault,omitempty"`
+	KnowledgeRevision int64  `protobuf:"varint,9,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *WalkResponse) Reset() {
+	*x = WalkResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WalkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WalkResponse) ProtoMessage() {}
+
+func (x *WalkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WalkResponse.ProtoReflect.Descriptor instead.
+func (*WalkResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WalkResponse) GetProcedure() *Procedure {
+	if x != nil {
+		return x.Procedure
+	}
+	return nil
+}
+
+func (x *WalkResponse) GetMore() []*ProcedureRun_StepTaken {
+	if x != nil {
+		return x.More
+	}
+	return nil
+}
+
+func (x *WalkResponse) GetStep() *Procedure_Step {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+func (x *WalkResponse) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *WalkResponse) GetVisible() bool {
+	if x != nil {
+		return x.Visible
+	}
+	return false
+}
+
+func (x *WalkResponse) GetSeen() string {
+	if x != nil {
+		return x.Seen
+	}
+	return ""
+}
+
+func (x *WalkResponse) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *WalkResponse) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *WalkResponse) GetKnowledgeRevision() int64 {
+	if x != nil {
+		return x.KnowledgeRevision
+	}
+	return 0
+}
+
+// EndWalkRequest is the whole walk.
+type EndWalkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Run           *ProcedureRun          `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndWalkRequest) Reset() {
+	*x = EndWalkRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndWalkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndWalkRequest) ProtoMessage() {}
+
+func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndWalkRequest.ProtoReflect.Descriptor instead.
+func (*EndWalkRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EndWalkRequest) GetRun() *ProcedureRun {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+// EndWalkResponse says that it is kept, where this machine has a collector.
+type EndWalkResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kept          bool                   `protobuf:"varint,1,opt,name=kept,proto3" json:"kept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndWalkResponse) Reset() {
+	*x = EndWalkResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndWalkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndWalkResponse) ProtoMessage() {}
+
+func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndWalkResponse.ProtoReflect.Descriptor instead.
+func (*EndWalkResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EndWalkResponse) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
+}
+
 var File_constat_v1_local_proto protoreflect.FileDescriptor
 
 const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
 	"\x10GetStatusRequest\"\xfb\x02\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
@@ -873,7 +1163,27 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05fault\x18\x03 \x01(\tR\x05fault\"E\n" +
 	"\x11RunRemedyResponse\x120\n" +
-	"\x06result\x18\x01 \x01(\v2\x18.constat.v1.RemedyResultR\x06result2\xc9\x04\n" +
+	"\x06result\x18\x01 \x01(\v2\x18.constat.v1.RemedyResultR\x06result\"\xcc\x01\n" +
+	"\vWalkRequest\x12\x1c\n" +
+	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12!\n" +
+	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x128\n" +
+	"\x05taken\x18\x03 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\x12.\n" +
+	"\x13before_diagnosis_id\x18\x04 \x01(\tR\x11beforeDiagnosisId\x12\x12\n" +
+	"\x04step\x18\x05 \x01(\tR\x04step\"\xd6\x02\n" +
+	"\fWalkResponse\x123\n" +
+	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x126\n" +
+	"\x04more\x18\x02 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x04more\x12.\n" +
+	"\x04step\x18\x03 \x01(\v2\x1a.constat.v1.Procedure.StepR\x04step\x12\x18\n" +
+	"\aoutcome\x18\x04 \x01(\tR\aoutcome\x12\x18\n" +
+	"\avisible\x18\x05 \x01(\bR\avisible\x12\x12\n" +
+	"\x04seen\x18\x06 \x01(\tR\x04seen\x12\x1c\n" +
+	"\tcomponent\x18\a \x01(\tR\tcomponent\x12\x14\n" +
+	"\x05fault\x18\b \x01(\tR\x05fault\x12-\n" +
+	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\"<\n" +
+	"\x0eEndWalkRequest\x12*\n" +
+	"\x03run\x18\x01 \x01(\v2\x18.constat.v1.ProcedureRunR\x03run\"%\n" +
+	"\x0fEndWalkResponse\x12\x12\n" +
+	"\x04kept\x18\x01 \x01(\bR\x04kept2\xc8\x05\n" +
 	"\fLocalService\x12H\n" +
 	"\tGetStatus\x12\x1c.constat.v1.GetStatusRequest\x1a\x1d.constat.v1.GetStatusResponse\x12S\n" +
 	"\fRunDiagnosis\x12\x1f.constat.v1.RunDiagnosisRequest\x1a .constat.v1.RunDiagnosisResponse0\x01\x12Q\n" +
@@ -881,7 +1191,9 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fListRemedies\x12\x1f.constat.v1.ListRemediesRequest\x1a .constat.v1.ListRemediesResponse\x12T\n" +
 	"\rConsentRemedy\x12 .constat.v1.ConsentRemedyRequest\x1a!.constat.v1.ConsentRemedyResponse\x12T\n" +
 	"\rDeclineRemedy\x12 .constat.v1.DeclineRemedyRequest\x1a!.constat.v1.DeclineRemedyResponse\x12H\n" +
-	"\tRunRemedy\x12\x1c.constat.v1.RunRemedyRequest\x1a\x1d.constat.v1.RunRemedyResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\tRunRemedy\x12\x1c.constat.v1.RunRemedyRequest\x1a\x1d.constat.v1.RunRemedyResponse\x129\n" +
+	"\x04Walk\x12\x17.constat.v1.WalkRequest\x1a\x18.constat.v1.WalkResponse\x12B\n" +
+	"\aEndWalk\x12\x1a.constat.v1.EndWalkRequest\x1a\x1b.constat.v1.EndWalkResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_local_proto_rawDescOnce sync.Once
@@ -895,56 +1207,73 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_constat_v1_local_proto_goTypes = []any{
-	(*GetStatusRequest)(nil),      // 0: constat.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 1: constat.v1.GetStatusResponse
-	(*RunDiagnosisRequest)(nil),   // 2: constat.v1.RunDiagnosisRequest
-	(*RunDiagnosisResponse)(nil),  // 3: constat.v1.RunDiagnosisResponse
-	(*SubmitTicketRequest)(nil),   // 4: constat.v1.SubmitTicketRequest
-	(*SubmitTicketResponse)(nil),  // 5: constat.v1.SubmitTicketResponse
-	(*ListRemediesRequest)(nil),   // 6: constat.v1.ListRemediesRequest
-	(*ListRemediesResponse)(nil),  // 7: constat.v1.ListRemediesResponse
-	(*ConsentRemedyRequest)(nil),  // 8: constat.v1.ConsentRemedyRequest
-	(*ConsentRemedyResponse)(nil), // 9: constat.v1.ConsentRemedyResponse
-	(*DeclineRemedyRequest)(nil),  // 10: constat.v1.DeclineRemedyRequest
-	(*DeclineRemedyResponse)(nil), // 11: constat.v1.DeclineRemedyResponse
-	(*RunRemedyRequest)(nil),      // 12: constat.v1.RunRemedyRequest
-	(*RunRemedyResponse)(nil),     // 13: constat.v1.RunRemedyResponse
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*Progress)(nil),              // 15: constat.v1.Progress
-	(*Diagnosis)(nil),             // 16: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),           // 17: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),          // 18: constat.v1.RemedyResult
+	(*GetStatusRequest)(nil),       // 0: constat.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),      // 1: constat.v1.GetStatusResponse
+	(*RunDiagnosisRequest)(nil),    // 2: constat.v1.RunDiagnosisRequest
+	(*RunDiagnosisResponse)(nil),   // 3: constat.v1.RunDiagnosisResponse
+	(*SubmitTicketRequest)(nil),    // 4: constat.v1.SubmitTicketRequest
+	(*SubmitTicketResponse)(nil),   // 5: constat.v1.SubmitTicketResponse
+	(*ListRemediesRequest)(nil),    // 6: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),   // 7: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),   // 8: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil),  // 9: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),   // 10: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil),  // 11: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),       // 12: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),      // 13: constat.v1.RunRemedyResponse
+	(*WalkRequest)(nil),            // 14: constat.v1.WalkRequest
+	(*WalkResponse)(nil),           // 15: constat.v1.WalkResponse
+	(*EndWalkRequest)(nil),         // 16: constat.v1.EndWalkRequest
+	(*EndWalkResponse)(nil),        // 17: constat.v1.EndWalkResponse
+	(*timestamppb.Timestamp)(nil),  // 18: google.protobuf.Timestamp
+	(*Progress)(nil),               // 19: constat.v1.Progress
+	(*Diagnosis)(nil),              // 20: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),            // 21: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),           // 22: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil), // 23: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),              // 24: constat.v1.Procedure
+	(*Procedure_Step)(nil),         // 25: constat.v1.Procedure.Step
+	(*ProcedureRun)(nil),           // 26: constat.v1.ProcedureRun
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	14, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	14, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	15, // 2: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	16, // 3: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	17, // 4: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	18, // 5: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	18, // 6: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	18, // 7: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	0,  // 8: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	2,  // 9: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	4,  // 10: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	6,  // 11: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	8,  // 12: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	10, // 13: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	12, // 14: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	1,  // 15: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	3,  // 16: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	5,  // 17: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	7,  // 18: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	9,  // 19: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	11, // 20: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	13, // 21: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	18, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	18, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	19, // 2: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	20, // 3: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	21, // 4: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	22, // 5: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	22, // 6: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	22, // 7: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	23, // 8: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	24, // 9: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	23, // 10: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	25, // 11: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	26, // 12: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	0,  // 13: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	2,  // 14: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	4,  // 15: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	6,  // 16: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	8,  // 17: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	10, // 18: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	12, // 19: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	14, // 20: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	16, // 21: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 22: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	3,  // 23: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	5,  // 24: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	7,  // 25: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	9,  // 26: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	11, // 27: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	13, // 28: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	15, // 29: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	17, // 30: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	22, // [22:31] is the sub-list for method output_type
+	13, // [13:22] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -954,6 +1283,7 @@ func file_constat_v1_local_proto_init() {
 	}
 	file_constat_v1_agent_proto_init()
 	file_constat_v1_diagnosis_proto_init()
+	file_constat_v1_procedure_proto_init()
 	file_constat_v1_remedy_proto_init()
 	file_constat_v1_local_proto_msgTypes[3].OneofWrappers = []any{
 		(*RunDiagnosisResponse_Progress)(nil),
@@ -965,7 +1295,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

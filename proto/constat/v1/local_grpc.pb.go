@@ -26,6 +26,8 @@ const (
 	LocalService_ConsentRemedy_FullMethodName = "/constat.v1.LocalService/ConsentRemedy"
 	LocalService_DeclineRemedy_FullMethodName = "/constat.v1.LocalService/DeclineRemedy"
 	LocalService_RunRemedy_FullMethodName     = "/constat.v1.LocalService/RunRemedy"
+	LocalService_Walk_FullMethodName          = "/constat.v1.LocalService/Walk"
+	LocalService_EndWalk_FullMethodName       = "/constat.v1.LocalService/EndWalk"
 )
 
 // LocalServiceClient is the client API for LocalService service.
@@ -52,6 +54,11 @@ type LocalServiceClient interface {
 	DeclineRemedy(ctx context.Context, in *DeclineRemedyRequest, opts ...grpc.CallOption) (*DeclineRemedyResponse, error)
 	// RunRemedy is a person's own wish, and their consent to it.
 	RunRemedy(ctx context.Context, in *RunRemedyRequest, opts ...grpc.CallOption) (*RunRemedyResponse, error)
+	// Walk goes on in a written procedure, from the answers so far to the next
+	// step that a person has to do or say something for.
+	Walk(ctx context.Context, in *WalkRequest, opts ...grpc.CallOption) (*WalkResponse, error)
+	// EndWalk keeps what came of a walk, for the collector.
+	EndWalk(ctx context.Context, in *EndWalkRequest, opts ...grpc.CallOption) (*EndWalkResponse, error)
 }
 
 type localServiceClient struct {
@@ -141,6 +148,26 @@ func (c *localServiceClient) RunRemedy(ctx context.Context, in *RunRemedyRequest
 	return out, nil
 }
 
+func (c *localServiceClient) Walk(ctx context.Context, in *WalkRequest, opts ...grpc.CallOption) (*WalkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WalkResponse)
+	err := c.cc.Invoke(ctx, LocalService_Walk_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) EndWalk(ctx context.Context, in *EndWalkRequest, opts ...grpc.CallOption) (*EndWalkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndWalkResponse)
+	err := c.cc.Invoke(ctx, LocalService_EndWalk_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LocalServiceServer is the server API for LocalService service.
 // All implementations must embed UnimplementedLocalServiceServer
 // for forward compatibility.
@@ -165,6 +192,11 @@ type LocalServiceServer interface {
 	DeclineRemedy(context.Context, *DeclineRemedyRequest) (*DeclineRemedyResponse, error)
 	// RunRemedy is a person's own wish, and their consent to it.
 	RunRemedy(context.Context, *RunRemedyRequest) (*RunRemedyResponse, error)
+	// Walk goes on in a written procedure, from the answers so far to the next
+	// step that a person has to do or say something for.
+	Walk(context.Context, *WalkRequest) (*WalkResponse, error)
+	// EndWalk keeps what came of a walk, for the collector.
+	EndWalk(context.Context, *EndWalkRequest) (*EndWalkResponse, error)
 	mustEmbedUnimplementedLocalServiceServer()
 }
 
@@ -195,6 +227,12 @@ func (UnimplementedLocalServiceServer) DeclineRemedy(context.Context, *DeclineRe
 }
 func (UnimplementedLocalServiceServer) RunRemedy(context.Context, *RunRemedyRequest) (*RunRemedyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RunRemedy not implemented")
+}
+func (UnimplementedLocalServiceServer) Walk(context.Context, *WalkRequest) (*WalkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Walk not implemented")
+}
+func (UnimplementedLocalServiceServer) EndWalk(context.Context, *EndWalkRequest) (*EndWalkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndWalk not implemented")
 }
 func (UnimplementedLocalServiceServer) mustEmbedUnimplementedLocalServiceServer() {}
 func (UnimplementedLocalServiceServer) testEmbeddedByValue()                      {}
@@ -336,6 +374,42 @@ func _LocalService_RunRemedy_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_Walk_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WalkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).Walk(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_Walk_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).Walk(ctx, req.(*WalkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_EndWalk_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndWalkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).EndWalk(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_EndWalk_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).EndWalk(ctx, req.(*EndWalkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LocalService_ServiceDesc is the grpc.ServiceDesc for LocalService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -366,6 +440,14 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RunRemedy",
 			Handler:    _LocalService_RunRemedy_Handler,
+		},
+		{
+			MethodName: "Walk",
+			Handler:    _LocalService_Walk_Handler,
+		},
+		{
+			MethodName: "EndWalk",
+			Handler:    _LocalService_EndWalk_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
