@@ -92,47 +92,38 @@ func See(c *fault.Catalog, s *constatv1.Snapshot, d *constatv1.Diagnosis, now ti
 // name gathers what the thing that the complaint is about is called: an HP
 // computer with a Canon printer prints like any Canon.
 func (m *Machine) name(s *constatv1.Snapshot, d *constatv1.Diagnosis) {
-	brand := func(names ...string) { m.Brands = append(m.Brands, names...) }
-	model := func(names ...string) { m.Models = append(m.Models, names...) }
+	called := func(brand, maker, model string) {
+		m.Brands, m.Models = append(m.Brands, brand, maker), append(m.Models, model)
+	}
 	switch d.GetProcedure() {
 	case "printing":
 		for _, r := range d.GetRootCauses() {
-			brand(r.GetBrand())
+			called(r.GetBrand(), "", "")
 		}
-		known := slices.ContainsFunc(m.Brands, func(b string) bool { return b != "" })
-		for _, p := range s.GetPrinting().GetPrinters() {
-			if !known {
-				brand(p.GetBrand(), p.GetManufacturer())
+		if !slices.ContainsFunc(m.Brands, func(b string) bool { return b != "" }) {
+			for _, p := range s.GetPrinting().GetPrinters() {
+				called(p.GetBrand(), p.GetManufacturer(), p.GetModel())
 			}
-			model(p.GetModel())
-		}
-		for _, d := range s.GetUsb().GetDevices() {
-			if !known {
-				brand(d.GetIeee1284Make())
+			for _, d := range s.GetUsb().GetDevices() {
+				called(d.GetIeee1284Make(), "", d.GetIeee1284Model())
 			}
-			model(d.GetIeee1284Model())
 		}
 	case "peripheral":
 		for _, d := range s.GetUsb().GetDevices() {
-			brand(d.GetBrand(), d.GetVendor())
-			model(d.GetProduct())
+			called(d.GetBrand(), d.GetVendor(), d.GetProduct())
 		}
 		for _, d := range s.GetPeripherals().GetDevices() {
-			brand(d.GetBrand())
-			model(d.GetModel())
+			called(d.GetBrand(), "", d.GetModel())
 		}
 		for _, d := range s.GetPeripherals().GetAbsent() {
-			brand(d.GetBrand())
-			model(d.GetName())
+			called(d.GetBrand(), "", d.GetName())
 		}
 		for _, d := range s.GetPeripherals().GetBluetoothDevices() {
-			brand(d.GetName())
-			model(d.GetName())
+			called(d.GetName(), "", d.GetName())
 		}
 	default:
 		system := s.GetHardware().GetSystem()
-		brand(system.GetBrand(), system.GetManufacturer())
-		model(system.GetModel(), system.GetFamily())
+		called(system.GetBrand(), system.GetManufacturer(), system.GetModel())
 	}
 	for _, p := range s.GetSoftware().GetPrograms() {
 		m.Products = append(m.Products, p.GetName())
@@ -141,8 +132,6 @@ func (m *Machine) name(s *constatv1.Snapshot, d *constatv1.Diagnosis) {
 		for i, n := range *names {
 			(*names)[i] = strings.ToLower(n)
 		}
-		slices.Sort(*names)
-		*names = slices.DeleteFunc(slices.Compact(*names), func(n string) bool { return n == "" })
 	}
 }
 

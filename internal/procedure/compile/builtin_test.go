@@ -37,6 +37,11 @@ func shipped(t testing.TB) *constatv1.Procedures {
 // A change of shipped/*.md is nothing before it was compiled.
 func TestBuiltinIsWhatIsWritten(t *testing.T) {
 	want := shipped(t)
+	for _, p := range want.Procedures {
+		for _, s := range p.Steps {
+			s.Source = "" // nobody reads it on an agent
+		}
+	}
 	if have, err := procedure.Builtin(); err == nil && proto.Equal(have, want) {
 		return
 	}
