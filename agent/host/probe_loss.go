@@ -31,7 +31,7 @@ const (
 	lossMost     = 200
 	lossInterval = 15 * time.Millisecond
 	lossLimit    = 900 * time.Millisecond
-	lossTail     = lossLimit + 200*time.Millisecond // for the last answers
+	lossTail     = lossLimit + 500*time.Millisecond // for the last answers, and signs of life
 	lossWait     = 2 * time.Second
 	lossLook     = 250 * time.Millisecond
 	lossBetween  = 400 * time.Millisecond // so much slower than the fastest is slow
@@ -60,7 +60,13 @@ type loss struct {
 	hinted, reached, begun, done *event
 	target                       netip.AddrPort // written before reached
 	connects, echoes             tally
-	others                       []*loss // of the other family
+	// kept are connects that stood, and were asked for a sign of life; slow are
+	// those at a slow pace.
+	kept, slow returns
+	begins     atomic.Bool  // only connections that begin are lost; written before counted
+	counted    *event       // all connects were sent, and what stood was asked
+	slowing    *atomic.Bool // one family is counted at a slow pace
+	others     []*loss      // of the other family
 	// missed: what was not answered had been lost, or the way is slow; 30 good
 	// answers are then too few to say that it was an accident.
 	missed atomic.Bool
@@ -68,11 +74,25 @@ type loss struct {
 
 // tally is how many were sent and answered.
 type tally struct {
-	mu    sync.Mutex
-	begun []time.Time
-	took  []time.Duration // of each; zero: not answered so far, or not at the first time
-	// sent and received are what it comes to, once the measuring is done.
-	sent, received int
+	mu      sync.Mutex
+	begun   []time.Time
+	took    []time.Duration // of each; zero: not answered so far, or not at the first time
+	returns                 // what it comes to, once the measuring is done
+}
+
+// returns is how many were sent, and of these answered.
+type returns struct{ sent, received int }
+
+func (s returns) lost() int { return s.sent - s.received }
+
+// add is one more.
+func (s *returns) add(sent, received bool) {
+	if sent {
+		s.sent++
+	}
+	if received {
+		s.received++
+	}
 }
 
 // begin counts one more, and says which it is.
@@ -92,20 +112,27 @@ func (t *tally) answered(i int, took time.Duration) {
 	}
 }
 
-// soFar is how many were answered or should be by now, and how many of them were
-// not. Where none was answered, nothing tells how long the way is.
-func (t *tally) soFar() (sent, lost int) {
+// fastest is the shortest time that an answer took; 0: none came.
+func (t *tally) fastest() (fastest time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var fastest time.Duration
 	for _, took := range t.took {
 		if took > 0 && (fastest == 0 || took < fastest) {
 			fastest = took
 		}
 	}
+	return fastest
+}
+
+// soFar is how many were answered or should be by now, and how many of them were
+// not. Where none was answered, nothing tells how long the way is.
+func (t *tally) soFar() (sent, lost int) {
+	fastest := t.fastest()
 	if fastest == 0 {
 		return 0, 0
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for i, at := range t.begun {
 		if t.took[i] > 0 {
 			sent++
@@ -123,16 +150,16 @@ func (t *tally) complete() bool {
 	return !slices.Contains(t.took, 0)
 }
 
-// percent is the share that was lost; nil where none was answered.
-func (t *tally) percent() *float64 {
-	if t.received == 0 {
+// percent is the part that was lost; nil where none was answered.
+func (s returns) percent() *float64 {
+	if s.received == 0 {
 		return nil
 	}
-	return set(float64(t.sent-t.received) / float64(t.sent) * 100)
+	return set(float64(s.lost()) / float64(s.sent) * 100)
 }
 
 func newLoss() *loss {
-	return &loss{hinted: newEvent(), reached: newEvent(), begun: newEvent(), done: newEvent()}
+	return &loss{hinted: newEvent(), reached: newEvent(), begun: newEvent(), done: newEvent(), counted: newEvent(), slowing: &atomic.Bool{}}
 }
 
 // arrived notes the first target that answered.
@@ -154,7 +181,7 @@ func (l *loss) bad() bool {
 	for {
 		select {
 		case <-l.done.done:
-			return l.connects.sent-l.connects.received >= lossy
+			return l.connects.lost() >= lossy
 		case <-tick.C:
 			if _, lost := l.connects.soFar(); lost >= lossy {
 				return true
@@ -293,16 +320,18 @@ func (l *loss) connect(ctx context.Context) {
 		wg    sync.WaitGroup
 		mu    sync.Mutex
 		tries []try
+		stood standing
 	)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	defer stood.close()
 	while, cancel := sending(ctx)
 	defer cancel()
+	quick, stop := context.WithCancel(ctx)
+	defer stop()
 	l.connects.rounds(while, &l.missed, l.others, func(i int) {
 		wg.Go(func() {
 			start := time.Now()
-			dialer := net.Dialer{Timeout: lossWait}
-			conn, err := dialer.DialContext(ctx, "tcp", l.target.String())
+			dialer := net.Dialer{Timeout: lossWait, KeepAlive: -1}
+			conn, err := dialer.DialContext(quick, "tcp", l.target.String())
 			t := try{took: time.Since(start), answered: err == nil || resultOf(err) == "refused"}
 			t.repeated = t.took >= lossLimit
 			if err == nil {
@@ -312,12 +341,13 @@ func (l *loss) connect(ctx context.Context) {
 						t.took = min(t.took, took) // without the time until we were told
 					}
 				}
-				// Ended in one way or the other by chance, as who loses each so
-				// many-th packet would else always lose the same one of them.
-				if c, ok := conn.(*net.TCPConn); ok && rand.IntN(2) == 0 {
-					_ = c.SetLinger(0)
+				// Some end at once, by chance: who loses each so many-th packet would
+				// else always lose the same one of a connection.
+				if t.repeated || rand.IntN(4) == 0 {
+					end(conn)
+				} else {
+					stood.add(conn)
 				}
-				conn.Close()
 			}
 			if t.answered && !t.repeated {
 				l.connects.answered(i, t.took)
@@ -327,12 +357,28 @@ func (l *loss) connect(ctx context.Context) {
 			tries = append(tries, t)
 		})
 	})
+	defer l.counted.set()
 	// Where little is lost, it matters no more whether that was lost or late.
 	if sent, lost := l.connects.soFar(); lost > 0 && decided(sent, lost) && 10*lost < sent {
 		stop()
 		wg.Wait()
-		l.connects.sent, l.connects.received = sent, sent-lost
+		l.connects.returns = returns{sent, sent - lost}
 		return
+	}
+	if !l.connects.complete() {
+		connects := func() returns {
+			sent, lost := l.connects.soFar()
+			return returns{sent, sent - lost}
+		}
+		l.kept = stood.ask(ctx, l.connects.fastest(), func(first returns) bool { return onlyNew(connects(), first, 8) })
+		l.begins.Store(onlyNew(connects(), l.kept, 6))
+		if l.counted.set(); l.onlyBegins(ctx) {
+			l.connects.returns = connects()
+			stop() // what is said again would count for a limit
+			wg.Wait()
+			l.slow = l.slowly(while)
+			return
+		}
 	}
 	wg.Wait()
 	l.connects.sent, l.connects.received = count(tries)
@@ -465,6 +511,12 @@ func (p *prober) lossesSeen(result *constatv1.Probes) {
 		}
 		t.Sent, t.Received = set(int32(l.connects.sent)), set(int32(l.connects.received))
 		t.LossPercent = l.connects.percent()
+		if l.kept.sent > 0 {
+			t.KeptSent, t.KeptReceived = set(int32(l.kept.sent)), set(int32(l.kept.received))
+		}
+		if l.slow.sent > 0 {
+			t.SlowSent, t.SlowReceived = set(int32(l.slow.sent)), set(int32(l.slow.received))
+		}
 	}
 	for _, g := range result.GetGateways() {
 		l := p.losses[g.GetFamily()]

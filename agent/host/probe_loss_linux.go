@@ -28,6 +28,29 @@ func saidAgain(conn net.Conn) (n uint32, took time.Duration, known bool) {
 	return n, took, known && err == nil
 }
 
+// signOfLife tells whether a connection that began so long ago was asked for a
+// sign of life, and gave it. While it was not given, the kernel counts what it
+// asked; whatever comes is an answer.
+func signOfLife(conn net.Conn, age time.Duration) (asked, answered bool) {
+	c, ok := conn.(*net.TCPConn)
+	if !ok {
+		return false, false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false, false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || info.State != unix.BPF_TCP_ESTABLISHED {
+			return
+		}
+		answered = info.Probes == 0 && time.Duration(info.Last_ack_recv)*time.Millisecond < age-keptIdle*9/10
+		asked = answered || info.Probes > 0
+	})
+	return asked, answered
+}
+
 // saidAgainByAll is how many TCP segments this system had to say twice since it
 // began, and whether that is known (RFC 4022, tcpRetransSegs).
 func saidAgainByAll() (n uint64, known bool) {

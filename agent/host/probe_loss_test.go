@@ -116,3 +116,23 @@ func TestRepetitionsOfTheSystem(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyNewConnectionsAreLost(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		connects, kept returns
+		want           bool
+	}{
+		{"a limit of new connections", returns{74, 30}, returns{24, 24}, true},
+		{"such a limit, and one of fifty packets is lost", returns{74, 30}, returns{24, 23}, true},
+		{"packets are lost", returns{60, 48}, returns{36, 29}, false},
+		{"few stood", returns{74, 30}, returns{9, 9}, false},
+		{"few were lost", returns{60, 56}, returns{45, 45}, false},
+		{"little lost, and too few stood to tell", returns{60, 50}, returns{30, 30}, false},
+		{"nothing was asked", returns{74, 30}, returns{}, false},
+	} {
+		if got := onlyNew(c.connects, c.kept, 6); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}

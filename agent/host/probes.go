@@ -118,6 +118,7 @@ type prober struct {
 func newProber(ctx context.Context, network *constatv1.Network, policy *constatv1.ProbePolicy) *prober {
 	losses := map[int32]*loss{4: newLoss(), 6: newLoss()}
 	losses[4].others, losses[6].others = []*loss{losses[6]}, []*loss{losses[4]}
+	losses[6].slowing = losses[4].slowing
 	return &prober{
 		ctx: ctx, losses: losses, patience: patience{losses: losses}, network: network, policy: policy, lookups: map[string]*lookup{}, servers: map[string]*nameServer{}, narrowed: map[int32]*constatv1.MtuProbe{},
 		passed: map[int32]*event{4: newEvent(), 6: newEvent()}, well: newEvent(),

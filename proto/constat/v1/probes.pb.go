@@ -538,7 +538,16 @@ type TcpProbe struct {
 	Sent     *int32 `protobuf:"varint,7,opt,name=sent,proto3,oneof" json:"sent,omitempty"`
 	Received *int32 `protobuf:"varint,8,opt,name=received,proto3,oneof" json:"received,omitempty"`
 	// Loss over `sent`, 0 to 100; unset when it was not measured.
-	LossPercent   *float64 `protobuf:"fixed64,9,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
+	LossPercent *float64 `protobuf:"fixed64,9,opt,name=loss_percent,json=lossPercent,proto3,oneof" json:"loss_percent,omitempty"`
+	// Those of `sent` that stood for a second and were then asked for a sign of
+	// life (keep-alive, RFC 9293 3.8.4), where some of `sent` were lost, and those
+	// that gave it: packets of connections that a limit of new ones passes over.
+	KeptSent     *int32 `protobuf:"varint,10,opt,name=kept_sent,json=keptSent,proto3,oneof" json:"kept_sent,omitempty"`
+	KeptReceived *int32 `protobuf:"varint,11,opt,name=kept_received,json=keptReceived,proto3,oneof" json:"kept_received,omitempty"`
+	// Further connects, sent 110 ms apart only where many of `sent` were lost and
+	// next to none of `kept_sent`, and those answered.
+	SlowSent      *int32 `protobuf:"varint,12,opt,name=slow_sent,json=slowSent,proto3,oneof" json:"slow_sent,omitempty"`
+	SlowReceived  *int32 `protobuf:"varint,13,opt,name=slow_received,json=slowReceived,proto3,oneof" json:"slow_received,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -632,6 +641,34 @@ func (x *TcpProbe) GetReceived() int32 {
 func (x *TcpProbe) GetLossPercent() float64 {
 	if x != nil && x.LossPercent != nil {
 		return *x.LossPercent
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetKeptSent() int32 {
+	if x != nil && x.KeptSent != nil {
+		return *x.KeptSent
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetKeptReceived() int32 {
+	if x != nil && x.KeptReceived != nil {
+		return *x.KeptReceived
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetSlowSent() int32 {
+	if x != nil && x.SlowSent != nil {
+		return *x.SlowSent
+	}
+	return 0
+}
+
+func (x *TcpProbe) GetSlowReceived() int32 {
+	if x != nil && x.SlowReceived != nil {
+		return *x.SlowReceived
 	}
 	return 0
 }
@@ -1492,7 +1529,7 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\x05_nameB\t\n" +
 	"\a_resultB\x05\n" +
 	"\x03_msB\v\n" +
-	"\t_expected\"\xfa\x02\n" +
+	"\t_expected\"\xd2\x04\n" +
 	"\bTcpProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
 	"\x06family\x18\x02 \x01(\x05H\x01R\x06family\x88\x01\x01\x12\x1b\n" +
@@ -1502,7 +1539,13 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\battempts\x18\x06 \x01(\x05H\x05R\battempts\x88\x01\x01\x12\x17\n" +
 	"\x04sent\x18\a \x01(\x05H\x06R\x04sent\x88\x01\x01\x12\x1f\n" +
 	"\breceived\x18\b \x01(\x05H\aR\breceived\x88\x01\x01\x12&\n" +
-	"\floss_percent\x18\t \x01(\x01H\bR\vlossPercent\x88\x01\x01B\n" +
+	"\floss_percent\x18\t \x01(\x01H\bR\vlossPercent\x88\x01\x01\x12 \n" +
+	"\tkept_sent\x18\n" +
+	" \x01(\x05H\tR\bkeptSent\x88\x01\x01\x12(\n" +
+	"\rkept_received\x18\v \x01(\x05H\n" +
+	"R\fkeptReceived\x88\x01\x01\x12 \n" +
+	"\tslow_sent\x18\f \x01(\x05H\vR\bslowSent\x88\x01\x01\x12(\n" +
+	"\rslow_received\x18\r \x01(\x05H\fR\fslowReceived\x88\x01\x01B\n" +
 	"\n" +
 	"\b_addressB\t\n" +
 	"\a_familyB\t\n" +
@@ -1512,7 +1555,13 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\t_attemptsB\a\n" +
 	"\x05_sentB\v\n" +
 	"\t_receivedB\x0f\n" +
-	"\r_loss_percent\"\xd2\x02\n" +
+	"\r_loss_percentB\f\n" +
+	"\n" +
+	"_kept_sentB\x10\n" +
+	"\x0e_kept_receivedB\f\n" +
+	"\n" +
+	"_slow_sentB\x10\n" +
+	"\x0e_slow_received\"\xd2\x02\n" +
 	"\tHttpProbe\x12\x15\n" +
 	"\x03url\x18\x01 \x01(\tH\x00R\x03url\x88\x01\x01\x12\x1b\n" +
 	"\x06result\x18\x02 \x01(\tH\x01R\x06result\x88\x01\x01\x12\x1b\n" +
