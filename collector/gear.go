@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/gear"
 	"constat/internal/command"
@@ -175,10 +174,7 @@ func judgeGear(g *constatv1.Gear, now time.Time) (*constatv1.Diagnosis, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{TakenAt: timestamppb.New(now), Groups: []*constatv1.GroupEntry{
-		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.New(now)}},
-	}}}
-	return diagnosis.Judge(catalog, diagnosis.Gear(), s, now, "en"), nil
+	return diagnosis.Judge(catalog, diagnosis.Gear(), gear.Snapshot(g, "snmp", now), now, "en"), nil
 }
 
 // gearReport is what poll prints: the promised keys, absent where the device does
@@ -309,10 +305,10 @@ func newGearReport(r *gear.Result, found *constatv1.Diagnosis) *gearReport {
 	for _, m := range g.GetMemory() {
 		out.Memory = append(out.Memory, gearMemory{m.Pool, m.UsedBytes, m.FreeBytes})
 	}
-	for _, s := range g.GetSupplies() {
+	for _, s := range g.GetPrinter().GetSupplies() {
 		out.Supplies = append(out.Supplies, gearSupply{s.Name, s.Percent, s.State, s.Kind, s.Colour})
 	}
-	for _, a := range g.GetAlerts() {
+	for _, a := range g.GetPrinter().GetAlerts() {
 		out.Alerts = append(out.Alerts, gearAlert{a.Severity, a.Code, a.Group, a.Location, a.Description})
 	}
 	for _, c := range found.GetRootCauses() {
@@ -359,14 +355,14 @@ func printGear(w io.Writer, r *gear.Result, found *constatv1.Diagnosis) {
 	if r.Gear.CpuPercent != nil {
 		line("CPU", fmt.Sprintf("%.0f %%", r.Gear.GetCpuPercent()))
 	}
-	for _, s := range r.Gear.GetSupplies() {
+	for _, s := range r.Gear.GetPrinter().GetSupplies() {
 		level := s.GetState()
 		if s.Percent != nil {
 			level = fmt.Sprintf("%d %%, %s", s.GetPercent(), s.GetState())
 		}
 		line("supply", s.GetName()+": "+level)
 	}
-	for _, a := range r.Gear.GetAlerts() {
+	for _, a := range r.Gear.GetPrinter().GetAlerts() {
 		line("alert", a.GetSeverity()+": "+a.GetDescription())
 	}
 	for _, s := range r.Gear.GetSensors() {

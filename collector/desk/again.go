@@ -35,8 +35,9 @@ func againID(id string) string {
 }
 
 // judgeAgain judges what an agent judged, with what only the collector knows
-// beside it: the switch's port at the other end of its cable, and who else of its
-// switch and subnet has the same now. Where that adds something, the second diagnosis stands beside the agent's in its tickets.
+// beside it: the switch's port at the other end of its cable, what its printers
+// told the polls and their ports, and who else of its switch and subnet has the
+// same now. Where that adds something, the second diagnosis stands beside the agent's in its tickets.
 // It waits for the snapshot, which may come after the diagnosis.
 func (in *intake) judgeAgain(ctx context.Context, found *constatv1.Diagnosis) error {
 	again, err := in.again(ctx, found)
@@ -88,8 +89,17 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 		return nil, err
 	}
 	socket, err := locateSocket(ctx, in.q, endpoint, s.GetNetwork(), manifest.GetTakenAt().AsTime())
-	if err != nil || fleet == nil && socket == nil {
+	if err != nil {
 		return nil, err
+	}
+	var printers []*Printer
+	if slices.Contains(procedure.Groups, "printing") {
+		if printers, err = printersBehind(ctx, in.q, s.GetPrinting()); err != nil {
+			return nil, err
+		}
+	}
+	if fleet == nil && socket == nil && len(printers) == 0 {
+		return nil, nil
 	}
 	if fleet != nil {
 		s.Fleet = fleet
@@ -100,6 +110,10 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 		source, at := socket.witness()
 		add(s, "attachment", source, at)
 	}
+	if polled, at, gaps := polledOf(printers, manifest.GetTakenAt().AsTime()); polled != nil {
+		s.Polled = polled
+		add(s, "polled", "snmp", at, gaps...)
+	}
 	again := diagnosis.Judge(in.desk.catalog, procedure, s, found.GetStartedAt().AsTime(), found.GetLanguage())
 	if fleet == nil && (again.GetVerdict() != "fault" || slices.Equal(causes(again), causes(found))) {
 		return nil, nil
@@ -109,9 +123,9 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 }
 
 // add notes in the manifest where a group of the collector's own comes from.
-func add(s *constatv1.Snapshot, group, source string, at time.Time) {
+func add(s *constatv1.Snapshot, group, source string, at time.Time, gaps ...*constatv1.Gap) {
 	s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: group, Observation: &constatv1.Observation{
-		Status: "observed", Source: source, At: timestamppb.New(at),
+		Status: "observed", Source: source, At: timestamppb.New(at), Gaps: gaps,
 	}})
 	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int { return cmp.Compare(a.GetGroup(), b.GetGroup()) })
 }

@@ -29,7 +29,7 @@ func namelessPC(t *testing.T, chassis, port string) (snapshotOf, diagnosisOf *co
 	s := proto.CloneOf(cases[0].Snapshot)
 	s.Gear, s.Attachment, s.Fleet = nil, nil, nil // an agent has none
 	s.Manifest.Groups = slices.DeleteFunc(s.Manifest.Groups, func(g *constatv1.GroupEntry) bool {
-		return slices.Contains([]string{"attachment", "fleet", "gear"}, g.GetGroup())
+		return slices.Contains([]string{"attachment", "fleet", "gear", "polled"}, g.GetGroup())
 	})
 	s.Manifest.Id, s.Manifest.TakenAt = newID(), timestamppb.Now()
 	s.Network.Neighbours = []*constatv1.LinkNeighbour{{

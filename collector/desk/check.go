@@ -26,7 +26,7 @@ const (
 var word = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
 // collectorsOwn are the groups that only a collector fills.
-var collectorsOwn = []string{"attachment", "fleet", "gear"}
+var collectorsOwn = []string{"attachment", "fleet", "gear", "polled"}
 
 // checkManifest refuses a snapshot that cannot be the endpoint's own. It gives a
 // copy to store, which names the endpoint.

@@ -319,18 +319,25 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 	if err := heard.expect(ctx, q, endpoint.ID); err != nil {
 		return nil, err
 	}
-	socket := &Socket{Attachment: heard.attachment, Link: link, ReadAt: timestamp(heard.facts.TakenAt), State: heard.device.State, ReplacedAt: timestamp(heard.device.ReplacedAt)}
+	socket := heard.socket()
+	socket.Link = link
 	if lent != nil && store.Time(lent.SeenAt).After(heard.at) {
 		socket.LentTo, socket.LentAt = lent.Hostname, timestamp(lent.SeenAt)
 		no := false
 		socket.Current = &no
 	}
-	for _, neighbour := range heard.gear.GetNeighbours() {
-		if heard.attachment.GetPort() != nil && neighbour.LocalIfIndex != nil && neighbour.GetLocalIfIndex() == heard.attachment.Port.GetIfIndex() {
+	return socket, nil
+}
+
+// socket is the device's end of the cable.
+func (s *sighting) socket() *Socket {
+	socket := &Socket{Attachment: s.attachment, ReadAt: timestamp(s.facts.TakenAt), State: s.device.State, ReplacedAt: timestamp(s.device.ReplacedAt)}
+	for _, neighbour := range s.gear.GetNeighbours() {
+		if s.attachment.GetPort() != nil && neighbour.LocalIfIndex != nil && neighbour.GetLocalIfIndex() == s.attachment.Port.GetIfIndex() {
 			socket.Neighbours = append(socket.Neighbours, neighbour)
 		}
 	}
-	return socket, nil
+	return socket
 }
 
 // defaultLink is the wired link of the default route, nil when it is another.

@@ -31,7 +31,7 @@ func unpluggedPC(t *testing.T) (snapshotOf, diagnosisOf *constatv1.Report) {
 	s := proto.CloneOf(cases[i].Snapshot)
 	s.Gear, s.Attachment, s.Fleet = nil, nil, nil // an agent has none
 	s.Manifest.Groups = slices.DeleteFunc(s.Manifest.Groups, func(g *constatv1.GroupEntry) bool {
-		return slices.Contains([]string{"attachment", "fleet", "gear"}, g.GetGroup())
+		return slices.Contains([]string{"attachment", "fleet", "gear", "polled"}, g.GetGroup())
 	})
 	s.Manifest.Id, s.Manifest.TakenAt = newID(), timestamppb.Now()
 	catalog, err := fault.Builtin()

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"constat/internal/diagnosis"
 	"constat/internal/fault"
 	"constat/internal/lab"
@@ -144,10 +142,7 @@ func judged(t *testing.T, g *constatv1.Gear) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{Groups: []*constatv1.GroupEntry{
-		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.Now()}},
-	}}}
-	d := diagnosis.Judge(catalog, diagnosis.Gear(), s, time.Now(), "en")
+	d := diagnosis.Judge(catalog, diagnosis.Gear(), Snapshot(g, "snmp", time.Now()), time.Now(), "en")
 	var found []string
 	for _, c := range d.GetRootCauses() {
 		found = append(found, c.GetFault())
@@ -238,24 +233,24 @@ func TestComposedDevices(t *testing.T) {
 				t.Errorf("neighbours %v", n)
 			}
 		}},
-		{"a printer without paper", "", printerWith(3000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
-			if a := g.GetAlerts(); len(a) != 1 || a[0].GetSeverity() != "critical" || a[0].GetGroup() != "input" || a[0].GetCode() != 808 || a[0].GetTraining() != "untrained" {
+		{"a printer without paper", "printer-paper-out", printerWith(3000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if a := g.GetPrinter().GetAlerts(); len(a) != 1 || a[0].GetSeverity() != "critical" || a[0].GetGroup() != "input" || a[0].GetCode() != 808 || a[0].GetTraining() != "untrained" {
 				t.Errorf("alerts %v", a)
 			}
-			if s := g.GetSupplies()[0]; s.GetPercent() != 25 || s.GetKind() != "toner" || s.GetColour() != "black" || s.GetState() != "ok" {
+			if s := g.GetPrinter().GetSupplies()[0]; s.GetPercent() != 25 || s.GetKind() != "toner" || s.GetColour() != "black" || s.GetState() != "ok" {
 				t.Errorf("supply %v", s)
 			}
 			if id := g.GetIdentity(); id.GetModel() != "HP LaserJet 4250" || id.GetSerial() != "CNTEST0001" || id.GetVendor() != "HP" {
 				t.Errorf("identity %v", id)
 			}
 		}},
-		{"a cartridge that tells no level", "", printerWith(-3), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
-			if s := g.GetSupplies()[0]; s.Percent != nil || s.GetState() != "ok" {
+		{"a cartridge that tells no level", "printer-paper-out", printerWith(-3), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if s := g.GetPrinter().GetSupplies()[0]; s.Percent != nil || s.GetState() != "ok" {
 				t.Errorf("supply %v", s)
 			}
 		}},
-		{"toner at 150 %", "", printerWith(18000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
-			if s := g.GetSupplies()[0]; s.GetPercent() != 100 {
+		{"toner at 150 %", "printer-paper-out", printerWith(18000), func(t *testing.T, g *constatv1.Gear, _ *constatv1.GearInterface) {
+			if s := g.GetPrinter().GetSupplies()[0]; s.GetPercent() != 100 {
 				t.Errorf("supply %v", s)
 			}
 		}},

@@ -83,7 +83,7 @@ func (w *world) computer(t *testing.T, of, name string, port int, heard *timesta
 	own := proto.CloneOf(cases[i].Snapshot)
 	own.Gear, own.Attachment, own.Fleet = nil, nil, nil
 	own.Manifest.Groups = slices.DeleteFunc(own.Manifest.Groups, func(g *constatv1.GroupEntry) bool {
-		return slices.Contains([]string{"attachment", "fleet", "gear"}, g.GetGroup())
+		return slices.Contains([]string{"attachment", "fleet", "gear", "polled"}, g.GetGroup())
 	})
 	own.Manifest.Id, own.Manifest.TakenAt = uuid.Must(uuid.NewV7()).String(), timestamppb.Now()
 	own.Network.Neighbours = []*constatv1.LinkNeighbour{{

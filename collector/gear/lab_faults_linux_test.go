@@ -55,7 +55,7 @@ type gearRow struct {
 	make  func(*gearCase)
 }
 
-func anyShape(*shape) bool        { return true }
+func anyShape(s *shape) bool      { return s.prints == nil }
 func switches(s *shape) bool      { return s.vlans != "" }
 func catalysts(s *shape) bool     { return s.vlans == "vtp" }
 func withCauses(s *shape) bool    { return s.causes }
@@ -289,7 +289,7 @@ var gearRows = slices.Concat(
 			delete(c.after.device, runningChanged)
 			delete(c.after.device, startupChanged)
 		}},
-		{"cisco-high-cpu", "the processor is busy", func(s *shape) bool { return s.radios == 0 }, func(c *gearCase) {
+		{"cisco-high-cpu", "the processor is busy", func(s *shape) bool { return s.radios == 0 && s.prints == nil }, func(c *gearCase) {
 			c.after.makeLoad(84 + c.draw.IntN(16))
 		}},
 		{"cisco-low-memory", "a process eats up the memory", func(s *shape) bool { return s.pools != "" }, func(c *gearCase) {

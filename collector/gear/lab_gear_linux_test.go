@@ -17,7 +17,6 @@ import (
 
 	"github.com/gosnmp/gosnmp"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store/query"
 	"constat/collector/store/storetest"
@@ -64,15 +63,20 @@ func chance(words ...any) *rand.Rand {
 func newWorld(row gearRow, seed string, n int) *world {
 	draw := chance(seed, "gear", row.fault, row.how, n)
 	var fitting []*shape
-	for _, s := range shapes {
+	for _, s := range slices.Concat(shapes, printerShapes) {
 		if row.fits(s) {
 			fitting = append(fitting, s)
 		}
 	}
-	before := newBox(fitting[draw.IntN(len(fitting))], draw)
+	kind := fitting[draw.IntN(len(fitting))]
+	make := newBox
+	if kind.prints != nil {
+		make = newPrinter
+	}
+	before := make(kind, draw)
 	w := &world{row: row, id: fmt.Sprintf("w%x", draw.Uint32()), v3: oneOf(draw, 4), gearCase: &gearCase{before: before, draw: draw}}
 	odd := []string{fmt.Sprintf("%d ports", len(before.edge)), map[bool]string{true: "SNMPv3", false: "SNMPv2c"}[w.v3]}
-	for _, o := range gearOddities {
+	for _, o := range slices.Concat(gearOddities, printerOddities) {
 		if o.fits(before.shape) && oneOf(draw, 5) {
 			odd = append(odd, o.how)
 			o.make(before)
@@ -149,7 +153,7 @@ func (w *world) run(t *testing.T, played lab.Played) lab.Run {
 		t.Errorf("%s: before anything happened: %v", w, said(first.GetDiagnosis()))
 	}
 	var on *listening
-	if len(w.lines)+len(w.traps) > 0 && w.after.shape.vlans != "" {
+	if len(w.lines)+len(w.traps) > 0 && (w.after.shape.vlans != "" || w.after.shape.prints != nil) {
 		on = p.listen()
 	}
 	began := time.Now()
@@ -180,15 +184,14 @@ func (w *world) run(t *testing.T, played lab.Played) lab.Run {
 	last := p.device(map[bool]string{true: nowhere, false: played.Address}[w.silent])
 	run := lab.Run{
 		How: w.String(), Procedure: "gear", At: p.at.UTC().Truncate(time.Second), Live: true, ElapsedMs: int(time.Since(began).Milliseconds()),
-		Diagnosis: last.GetDiagnosis(), Snapshot: &constatv1.Snapshot{Gear: last.GetGear(), Manifest: &constatv1.Manifest{
-			TakenAt: timestamppb.New(p.at), Groups: []*constatv1.GroupEntry{{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: "snmp", At: timestamppb.New(p.at)}}},
-		}},
+		Diagnosis: last.GetDiagnosis(), Snapshot: Snapshot(last.GetGear(), "snmp", p.at),
 	}
 	if state := last.GetDevice().GetState(); state != "ok" && state != "partial" { // what was judged then
-		run.Snapshot.Gear = &constatv1.Gear{PollResult: &state}
+		v := &visited{state: state, last: Known{Gear: last.GetGear()}}
 		if state == "timeout" {
-			run.Snapshot.Gear.AnswersPing = silence(t.Context(), last.GetDevice().GetAddress(), last.GetGear())
+			v.pings = silence(t.Context(), last.GetDevice().GetAddress(), last.GetGear())
 		}
+		run.Snapshot = Snapshot(v.mute(), "snmp", p.at)
 	}
 	if w.of != "" {
 		w.complain(t, p, w.of, w.seen, &run)
@@ -301,8 +304,8 @@ func wrong(r lab.Run) string {
 	return ""
 }
 
-// TestLabGear plays Cisco's switches, routers and firewalls to the collector's own
-// watch: healthy ones with what is odd and harmless, then ones to which something
+// TestLabGear plays Cisco's switches, routers and firewalls, and makers' printers,
+// to the collector's own watch: healthy ones with what is odd and harmless, then ones to which something
 // happens, and compares what it names with what was done.
 //
 // FAULT=id runs the rows of one fault, FAULT=healthy those without any;
@@ -311,7 +314,7 @@ func TestLabGear(t *testing.T) {
 	seed, only := cmp.Or(os.Getenv("SEED"), "constat"), os.Getenv("FAULT")
 	whole := os.Getenv("CONSTAT_LAB") == "whole"
 	var worlds []*world
-	rows := slices.Concat(gearRows, healthyGear)
+	rows := slices.Concat(gearRows, healthyGear, printerRows, healthyPrinters)
 	for _, d := range deskRows {
 		rows = append(rows, d.gearRow)
 	}

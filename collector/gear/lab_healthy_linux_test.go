@@ -101,7 +101,7 @@ var gearOddities = []oddity{
 // healthyGear is what happens every day, and is no fault.
 var healthyGear = []gearRow{
 	{"", "nothing happens", anyShape, func(*gearCase) {}},
-	{"", "nothing happens at a firewall or a router", func(s *shape) bool { return s.vlans == "" }, func(*gearCase) {}},
+	{"", "nothing happens at a firewall or a router", func(s *shape) bool { return s.vlans == "" && s.prints == nil }, func(*gearCase) {}},
 	{"", "somebody switches a computer off in the evening", switches, func(c *gearCase) { c.after.falls(c.port) }},
 	{"", "somebody takes his notebook out of the dock and puts it back", withCauses, func(c *gearCase) {
 		c.after.add(cieTable+"4", c.port, 2)

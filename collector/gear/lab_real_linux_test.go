@@ -140,10 +140,17 @@ var notJudged = []string{"ios_2960x", "ios_stp-vlans"}
 // realWorlds put faults into recordings of real devices, where they lie beside the
 // repository.
 func realWorlds(t *testing.T, seed string) (worlds []*world) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "recordings", "cisco", "*.snmprec*"))
+	recordings := filepath.Join("..", "..", "..", "shared", "recordings")
+	files, err := filepath.Glob(filepath.Join(recordings, "cisco", "*.snmprec*"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	printers, err := filepath.Glob(filepath.Join(recordings, "printers", "*.snmprec"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, printers...)
+	prints := map[string]bool{}
 	beside := map[string]map[string]string{}
 	whole := map[string]device{}
 	for _, file := range files {
@@ -153,6 +160,7 @@ func realWorlds(t *testing.T, seed string) (worlds []*world) {
 		}
 		name, packed := strings.CutSuffix(filepath.Base(file), ".bz2")
 		name = strings.TrimSuffix(name, ".snmprec")
+		prints[name] = slices.Contains(printers, file)
 		from := io.Reader(f)
 		if packed {
 			from = bzip2.NewReader(f)
@@ -187,9 +195,19 @@ func realWorlds(t *testing.T, seed string) (worlds []*world) {
 				beside[name]["@"+index[strings.LastIndexByte(index, '.')+1:]] = upTime + "|" + ticksType + "|864000000\n"
 			}
 		}
-		for _, row := range realRows {
-			draw := chance(seed, "real", name, row.fault)
-			before := &box{device: maps.Clone(whole[name]), shape: &shape{name: "the recording " + name}, draw: draw, uptime: 864_000_000}
+		rows, make := realRows, func(draw *rand.Rand) *box {
+			return &box{device: maps.Clone(whole[name]), shape: &shape{name: "the recording " + name}, draw: draw, uptime: 864_000_000}
+		}
+		if prints[name] {
+			rows, make = realPrinterRows, func(draw *rand.Rand) *box { return realPrinter(name, whole[name], draw) }
+		}
+		for _, row := range rows {
+			words := []any{seed, "real", name, row.fault}
+			if prints[name] {
+				words = append(words, row.how) // several of one fault
+			}
+			draw := chance(words...)
+			before := make(draw)
 			if known := before.value(upTime); known != "" {
 				fmt.Sscan(known, &before.uptime)
 			}

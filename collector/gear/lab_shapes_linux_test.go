@@ -28,6 +28,8 @@ type shape struct {
 	power, causes bool
 	// radios are the access points of a controller.
 	radios int
+	// prints is what a printer has beyond that; nil: it is none.
+	prints *prints
 }
 
 const ios15 = "Cisco IOS Software, %s Software (%s), Version %s, RELEASE SOFTWARE (fc2)"
@@ -104,6 +106,8 @@ type box struct {
 	all    []int // VLANs
 	uptime int64 // hundredths of a second
 	radios []string
+	// unstated: a printer that does not tell its hrPrinterStatus.
+	unstated bool
 }
 
 func (b *box) at(column string, ifIndex int) string { return fmt.Sprintf("%s.%d", column, ifIndex) }

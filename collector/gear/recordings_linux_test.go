@@ -214,17 +214,17 @@ func (r recorded) compare(t *testing.T, g *constatv1.Gear) {
 	}
 	r.compareStock(t, g)
 	var percents []int
-	for _, s := range g.GetSupplies() {
+	for _, s := range g.GetPrinter().GetSupplies() {
 		if s.Percent != nil {
 			percents = append(percents, int(s.GetPercent()))
 		}
 	}
 	slices.Sort(percents)
-	if want := r.percents(); !slices.Equal(percents, want) || len(g.GetSupplies()) != len(r.rows("1.3.6.1.2.1.43.11.1.1")) {
-		t.Errorf("%d supplies at %v %%, want %d at %v %%", len(g.GetSupplies()), percents, len(r.rows("1.3.6.1.2.1.43.11.1.1")), want)
+	if want := r.percents(); !slices.Equal(percents, want) || len(g.GetPrinter().GetSupplies()) != len(r.rows("1.3.6.1.2.1.43.11.1.1")) {
+		t.Errorf("%d supplies at %v %%, want %d at %v %%", len(g.GetPrinter().GetSupplies()), percents, len(r.rows("1.3.6.1.2.1.43.11.1.1")), want)
 	}
-	if len(g.GetAlerts()) != len(r.rows("1.3.6.1.2.1.43.18.1.1")) {
-		t.Errorf("%d alerts, want %d", len(g.GetAlerts()), len(r.rows("1.3.6.1.2.1.43.18.1.1")))
+	if len(g.GetPrinter().GetAlerts()) != len(r.rows("1.3.6.1.2.1.43.18.1.1")) {
+		t.Errorf("%d alerts, want %d", len(g.GetPrinter().GetAlerts()), len(r.rows("1.3.6.1.2.1.43.18.1.1")))
 	}
 }
 

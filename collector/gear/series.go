@@ -100,7 +100,7 @@ func samples(g *constatv1.Gear) map[store.Measure]int64 {
 			put(s.GetKind(), s.GetName(), s.Value, factor)
 		}
 	}
-	for n, s := range g.GetSupplies() {
+	for n, s := range g.GetPrinter().GetSupplies() {
 		if s.Percent != nil && n < maxMeasuredParts {
 			put("supply", s.GetName(), proto.Float64(float64(s.GetPercent())), 1)
 		}

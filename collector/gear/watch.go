@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store"
 	"constat/collector/store/query"
@@ -446,7 +445,7 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 		// Of a device that is silent only that is known; what it said stays, with
 		// its age.
 		row.TakenAt = v.before.TakenAt
-		row.Diagnosis, err = store.PackMessage(w.judge(&constatv1.Gear{PollResult: proto.String(v.state), AnswersPing: v.pings}, now))
+		row.Diagnosis, err = store.PackMessage(w.judge(v.mute(), now))
 		return row, nil, err
 	}
 	// After a silence, that is judged anew.
@@ -488,6 +487,17 @@ func (w *Watch) facts(ctx context.Context, device query.Gear, v *visited, now ti
 	return row, measured, nil
 }
 
+// mute is what is known of a device that says nothing: whether it is a printer, of
+// which nobody knows how it is now.
+func (v *visited) mute() *constatv1.Gear {
+	g := &constatv1.Gear{PollResult: proto.String(v.state), AnswersPing: v.pings}
+	if p := v.last.Gear.GetPrinter(); p != nil {
+		g.Identity = v.last.Gear.Identity
+		g.Printer = &constatv1.Printer{Id: p.Id, Brand: p.Brand, Model: p.Model, Serial: p.Serial, Connection: p.Connection}
+	}
+	return g
+}
+
 // tooSoon tells that counters were read just before these.
 func (v *visited) tooSoon() bool {
 	now, before := v.Counters, v.last.Counters
@@ -508,10 +518,7 @@ func (v *visited) same() bool {
 
 // judge names what is wrong with a device by its own poll.
 func (w *Watch) judge(g *constatv1.Gear, now time.Time) *constatv1.Diagnosis {
-	s := &constatv1.Snapshot{Gear: g, Manifest: &constatv1.Manifest{TakenAt: timestamppb.New(now), Groups: []*constatv1.GroupEntry{
-		{Group: "gear", Observation: &constatv1.Observation{Status: "observed", Source: witnesses(g, now), At: timestamppb.New(now)}},
-	}}}
-	return diagnosis.Judge(w.catalog, diagnosis.Gear(), s, now, "en")
+	return diagnosis.Judge(w.catalog, diagnosis.Gear(), Snapshot(g, witnesses(g, now), now), now, "en")
 }
 
 // word cuts what a device says to what a column holds.

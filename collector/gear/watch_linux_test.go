@@ -428,7 +428,7 @@ func TestBothEnds(t *testing.T) {
 		own := proto.CloneOf(seen) // as an agent sees it, which heard the switch before
 		own.Gear, own.Attachment, own.Fleet = nil, nil, nil
 		own.Manifest.Groups = slices.DeleteFunc(own.Manifest.Groups, func(g *constatv1.GroupEntry) bool {
-			return slices.Contains([]string{"attachment", "fleet", "gear"}, g.GetGroup())
+			return slices.Contains([]string{"attachment", "fleet", "gear", "polled"}, g.GetGroup())
 		})
 		own.Manifest.Id, own.Manifest.TakenAt = uuid.Must(uuid.NewV7()).String(), timestamppb.Now()
 		heard := timestamppb.New(time.Now().Add(-2 * time.Hour).Truncate(time.Hour))

@@ -16,6 +16,7 @@ var groupNames = map[string]fault.Text{
 	"load":        {EN: "the load", FR: "la charge"},
 	"network":     {EN: "the network settings", FR: "la configuration du réseau"},
 	"peripherals": {EN: "the devices", FR: "les périphériques"},
+	"polled":      {EN: "the printers as polled", FR: "les imprimantes interrogées"},
 	"power":       {EN: "battery and charger", FR: "la batterie et le chargeur"},
 	"printing":    {EN: "printing", FR: "l’impression"},
 	"probes":      {EN: "the tests of the network", FR: "les tests du réseau"},

@@ -38,15 +38,15 @@ func (p *Procedure) Concerns(f *fault.Fault) bool {
 // for them.
 func Procedures() []*Procedure { return builtin }
 
-// Gear is how a poll of a switch, a router or an access point is judged by
-// itself. It is no complaint of a user, so Procedures does not list it.
+// Gear is how a poll of a switch, a router, an access point or a printer is judged
+// by itself. It is no complaint of a user, so Procedures does not list it.
 func Gear() *Procedure { return gear }
 
 var gear = &Procedure{
 	ID:      "gear",
 	Title:   fault.Text{EN: "A check of a network device", FR: "Un contrôle d’un équipement réseau"},
 	Groups:  []string{"gear"},
-	Domains: []string{"cisco"},
+	Domains: []string{"cisco", "printer"},
 	Works:   "gear_works",
 }
 

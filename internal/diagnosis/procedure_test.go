@@ -12,7 +12,7 @@ func TestProceduresFitTheCatalog(t *testing.T) {
 	c := builtinCatalog(t)
 	groups := (&constatv1.Snapshot{}).ProtoReflect().Descriptor().Fields()
 	seen := map[string]bool{}
-	added := []string{"attachment", "fleet", "gear"} // by the collector
+	added := []string{"attachment", "fleet", "gear", "polled"} // by the collector
 	for _, p := range append(Procedures(), Gear()) {
 		if seen[p.ID] {
 			t.Errorf("%s: defined twice", p.ID)

@@ -35,6 +35,7 @@ type Facts struct {
 	terms        map[string]ref.Val
 	catalog      *Catalog
 	unknowns     map[string]*types.Unknown
+	gearAlone    *bool // once it was asked
 }
 
 // Facts makes a snapshot readable for the rules of c. Rules that compare times
@@ -68,11 +69,28 @@ func (f *Facts) Observation(group string) *constatv1.Observation { return f.obse
 
 // collectorGroups are what only a collector adds to a snapshot. An agent's own
 // has none of them, and that is no gap of it.
-var collectorGroups = []string{"attachment", "fleet", "gear"}
+var collectorGroups = []string{"attachment", "fleet", "gear", "polled"}
 
-// unasked tells that the group is the collector's, and that none looked for it.
+// unasked tells that nobody looked for the group: it is the collector's, and no
+// collector did, or an agent's, and the snapshot is of gear, which has no agent.
 func (f *Facts) unasked(group string) bool {
-	return slices.Contains(collectorGroups, group) && f.observations[group] == nil && !f.Observed(group)
+	return !f.known(group) && (slices.Contains(collectorGroups, group) || f.ofGear())
+}
+
+// known tells that the group was asked for.
+func (f *Facts) known(group string) bool { return f.observations[group] != nil || f.Observed(group) }
+
+// ofGear tells that the snapshot is a poll of a device, with nothing of a computer.
+func (f *Facts) ofGear() bool {
+	if f.gearAlone == nil {
+		alone := f.known("gear")
+		for i := range snapshotFields.Len() {
+			name := string(snapshotFields.Get(i).Name())
+			alone = alone && (name == "manifest" || slices.Contains(collectorGroups, name) || !f.known(name))
+		}
+		f.gearAlone = &alone
+	}
+	return *f.gearAlone
 }
 
 // ResolveName gives CEL a variable: a group, a term of the catalog, or now.
@@ -263,6 +281,7 @@ var keyFields = map[protoreflect.FullName][]protoreflect.Name{
 	"constat.v1.MemoryPool":    {"pool"},
 	"constat.v1.GearEvent":     {"mnemonic"},
 	"constat.v1.SharedFinding": {"fault", "scope_id"},
+	"constat.v1.Attachment":    {"printer_id"},
 }
 
 // generalKeys are tried in this order on every other message.

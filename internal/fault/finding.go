@@ -140,6 +140,7 @@ var wholes = map[protoreflect.FullName][]belonging{
 	"constat.v1.Link":                    {{kind: "link", field: "name"}},
 	"constat.v1.Printer":                 {{kind: "printer", field: "id"}},
 	"constat.v1.Queue":                   {{kind: "printer", field: "printer_id"}},
+	"constat.v1.Attachment":              {{kind: "printer", field: "printer_id"}},
 	"constat.v1.HostsEntry":              {{kind: "host", field: "name"}},
 	"constat.v1.TlsProbe":                {{kind: "host", field: "server_name"}},
 	"constat.v1.HttpProbe":               {{kind: "host", field: "url"}},

@@ -226,7 +226,7 @@ func disabledBy(causes ...string) func(*constatv1.Snapshot) bool {
 
 func alert(codes ...int32) func(*constatv1.Snapshot) bool {
 	return func(s *constatv1.Snapshot) bool {
-		return slices.ContainsFunc(s.GetGear().GetAlerts(), func(a *constatv1.PrinterAlert) bool { return slices.Contains(codes, a.GetCode()) })
+		return slices.ContainsFunc(s.GetGear().GetPrinter().GetAlerts(), func(a *constatv1.PrinterAlert) bool { return slices.Contains(codes, a.GetCode()) })
 	}
 }
 

@@ -14,7 +14,7 @@ var notInOffice = map[string]string{
 	"audio-muted": noSession, "audio-wrong-default": noSession, "media-permission-denied": noSession, "sw-addin-fault": notRead,
 	"sw-install-damaged": notRead, "sw-licence-expired": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
 	"printer-false-offline-snmp": windows, "printer-server-policy": windows, "os-kerberos-skew": noDomain, "os-dc-unreachable": noDomain,
-	"os-domain-trust-broken": noDomain,
+	"os-domain-trust-broken": noDomain, "printer-offline-panel": "a polled printer shows it: TestLabGear",
 	// What would touch the system that the lab runs on.
 	"os-memory-pressure": "it would take this system's memory", "os-io-saturation": "it would take this system's disk",
 	// Devices.

@@ -194,3 +194,10 @@ DELETE FROM gear_ips WHERE gear_id = $1;
 
 -- name: GearMACs :many
 SELECT mac, gear_id FROM gear_addresses ORDER BY gear_id, mac;
+
+-- name: GearBySerial :many
+SELECT * FROM gear WHERE lower(serial) = lower($1) AND serial <> '' ORDER BY id LIMIT 2;
+
+-- name: GearByIP :many
+-- By an address that the device says is its own.
+SELECT g.* FROM gear g JOIN gear_ips i ON i.gear_id = g.id WHERE i.address = $1 ORDER BY g.id LIMIT 2;

@@ -524,6 +524,61 @@ func (q *Queries) GearByID(ctx context.Context, id string) (Gear, error) {
 	return i, err
 }
 
+const gearByIP = `-- name: GearByIP :many
+SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at, g.wanted_at, g.wanted_whole, g.replaced_at FROM gear g JOIN gear_ips i ON i.gear_id = g.id WHERE i.address = $1 ORDER BY g.id LIMIT 2
+`
+
+// By an address that the device says is its own.
+func (q *Queries) GearByIP(ctx context.Context, address string) ([]Gear, error) {
+	rows, err := q.db.QueryContext(ctx, gearByIP, address)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Gear
+	for rows.Next() {
+		var i Gear
+		if err := rows.Scan(
+			&i.ID,
+			&i.Address,
+			&i.Site,
+			&i.Credential,
+			&i.Enabled,
+			&i.AddedAt,
+			&i.Name,
+			&i.NameKey,
+			&i.Vendor,
+			&i.Model,
+			&i.Serial,
+			&i.Os,
+			&i.Version,
+			&i.State,
+			&i.Reason,
+			&i.StateSince,
+			&i.AnsweredAt,
+			&i.Failures,
+			&i.WholeDueAt,
+			&i.DueAt,
+			&i.LeaseOwner,
+			&i.LeaseUntil,
+			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
+			&i.ReplacedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const gearByMAC = `-- name: GearByMAC :many
 SELECT g.id, g.address, g.site, g.credential, g.enabled, g.added_at, g.name, g.name_key, g.vendor, g.model, g.serial, g.os, g.version, g.state, g.reason, g.state_since, g.answered_at, g.failures, g.whole_due_at, g.due_at, g.lease_owner, g.lease_until, g.counters_due_at, g.wanted_at, g.wanted_whole, g.replaced_at FROM gear g JOIN gear_addresses a ON a.gear_id = g.id WHERE a.mac = $1 ORDER BY g.id LIMIT 2
 `
@@ -584,6 +639,60 @@ SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor,
 
 func (q *Queries) GearByName(ctx context.Context, nameKey string) ([]Gear, error) {
 	rows, err := q.db.QueryContext(ctx, gearByName, nameKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Gear
+	for rows.Next() {
+		var i Gear
+		if err := rows.Scan(
+			&i.ID,
+			&i.Address,
+			&i.Site,
+			&i.Credential,
+			&i.Enabled,
+			&i.AddedAt,
+			&i.Name,
+			&i.NameKey,
+			&i.Vendor,
+			&i.Model,
+			&i.Serial,
+			&i.Os,
+			&i.Version,
+			&i.State,
+			&i.Reason,
+			&i.StateSince,
+			&i.AnsweredAt,
+			&i.Failures,
+			&i.WholeDueAt,
+			&i.DueAt,
+			&i.LeaseOwner,
+			&i.LeaseUntil,
+			&i.CountersDueAt,
+			&i.WantedAt,
+			&i.WantedWhole,
+			&i.ReplacedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const gearBySerial = `-- name: GearBySerial :many
+SELECT id, address, site, credential, enabled, added_at, name, name_key, vendor, model, serial, os, version, state, reason, state_since, answered_at, failures, whole_due_at, due_at, lease_owner, lease_until, counters_due_at, wanted_at, wanted_whole, replaced_at FROM gear WHERE lower(serial) = lower($1) AND serial <> '' ORDER BY id LIMIT 2
+`
+
+func (q *Queries) GearBySerial(ctx context.Context, lower string) ([]Gear, error) {
+	rows, err := q.db.QueryContext(ctx, gearBySerial, lower)
 	if err != nil {
 		return nil, err
 	}

@@ -127,9 +127,9 @@ func (t tables) printer() *constatv1.Printer {
 		Serial:       present(cmp.Or(t.firstText(prtGeneralSerialNumber), id["SN"], id["SERN"], id["SERIALNUMBER"])),
 		Manufacturer: present(cmp.Or(id["MFG"], id["MANUFACTURER"])),
 		Model:        present(cmp.Or(id["MDL"], id["MODEL"], t.description())),
-		State:        t.state(), StateReasons: t.reasons(), Alerts: t.alerts(), Trays: t.trays(),
+		State:        t.state(), Alerts: t.alerts(), Trays: t.trays(),
 	}
-	p.Supplies = t.supplies(p.Alerts)
+	p.StateReasons, p.Supplies = t.reasons(p.State, p.Alerts), t.supplies(p.Alerts)
 	return p
 }
 
@@ -158,35 +158,87 @@ func (t tables) description() string {
 	return t.firstText(prtGeneralPrinterName)
 }
 
-// state folds hrPrinterStatus and hrDeviceStatus (RFC 2790 section 4.4).
+// Values of hrDeviceStatus and hrPrinterStatus (RFC 2790).
+const (
+	deviceRunning, deviceWarning, deviceDown                    = 2, 3, 5
+	statusOther, statusIdle, statusPrinting, statusWarmup int64 = 1, 3, 4, 5
+)
+
+// state folds hrPrinterStatus and hrDeviceStatus (RFC 3805 section 2.2.13.2): one
+// that prints or warms up is at work whatever its device's row says, one that is
+// down waits for somebody, and one that runs and is in no state is asleep.
 func (t tables) state() *string {
 	for _, index := range byIndex(t[hrPrinterStatus]) {
-		const down, idle, printing, warmup = 5, 3, 4, 5
-		if device, told := t[hrDeviceStatus][index].Int(); told && device == down {
-			return proto.String("stopped")
-		}
-		switch status, _ := t[hrPrinterStatus][index].Int(); status {
-		case idle:
-			return proto.String("idle")
-		case printing, warmup:
+		device, _ := t[hrDeviceStatus][index].Int()
+		switch status, _ := t[hrPrinterStatus][index].Int(); {
+		case status == statusPrinting, status == statusWarmup:
 			return proto.String("processing")
+		case device == deviceDown:
+			return proto.String("stopped")
+		case status == statusIdle, status == statusOther && device == deviceRunning:
+			return proto.String("idle")
 		}
+	}
+	if device, told := t.device(); told && device == deviceDown && len(t[hrPrinterStatus]) == 0 {
+		return proto.String("stopped")
 	}
 	return nil
 }
 
-// detectedErrors are the bits of hrPrinterDetectedErrorState, first bit first,
-// in IPP's words; "" for those that are told better elsewhere.
-var detectedErrors = []string{
-	"media-low-warning", "media-empty-error", "toner-low-warning", "toner-empty-error", "door-open-error", "media-jam-error", "offline-report", "",
-	"input-tray-missing-error", "output-tray-missing-error", "marker-supply-missing-error", "output-area-almost-full-warning", "output-area-full-error", "media-empty-warning", "",
+// device is hrDeviceStatus of the printer.
+func (t tables) device() (status int64, told bool) {
+	for _, index := range byIndex(t[hrDeviceStatus]) {
+		if isPrinter(t[hrDeviceType][index]) || t[hrDeviceType][index].OID() == "" {
+			return t[hrDeviceStatus][index].Int()
+		}
+	}
+	return 0, false
 }
 
-func (t tables) reasons() []string {
+// detectedErrors are the bits of hrPrinterDetectedErrorState, first bit first,
+// in IPP's words; "" for those that are told better elsewhere. What ends in
+// neither -warning nor -report keeps a printer from printing.
+var detectedErrors = []string{
+	"media-low-warning", "media-empty", "toner-low-warning", "toner-empty", "door-open", "media-jam", "offline-report", "",
+	"input-tray-missing", "output-tray-missing", "marker-supply-missing", "output-area-almost-full-warning", "output-area-full", trayEmpty, "",
+}
+
+// trayEmpty is the bit inputTrayEmpty: one of several may be, and nobody waits.
+const trayEmpty = "media-empty-warning"
+
+// criticalAlerts are alerts that keep a printer from printing, in IPP's words
+// (PrtAlertCodeTC of IANA-PRINTER-MIB; PWG 5100.9).
+var criticalAlerts = map[int32]string{
+	3: "cover-open", 5: "interlock-open", 8: "media-jam", 501: "door-open", 801: "input-tray-missing", 808: "media-empty",
+	901: "output-tray-missing", 903: "output-area-full", 1101: "marker-supply-empty", 1102: "marker-supply-empty", 1103: "marker-supply-empty",
+	1109: "marker-waste-full", 1110: "marker-waste-full", 1112: "opc-life-over", 1114: "developer-empty", 1115: "marker-supply-missing",
+}
+
+// partAlerts are those that say what is the matter with the part that their group
+// names: subunitMissing, subunitEmpty, subunitFull, subunitOpened.
+var partAlerts = map[int32]map[string]string{
+	9:  {"input": "input-tray-missing", "output": "output-tray-missing", "markerSupplies": "marker-supply-missing"},
+	13: {"input": "media-empty", "markerSupplies": "marker-supply-empty"},
+	15: {"output": "output-area-full"},
+	18: {"cover": "cover-open", "input": "input-tray-missing"},
+}
+
+// reasons are why the printer does not print, or what it wants though it does: the
+// bits and alerts name it, and the state says which of the two it is.
+func (t tables) reasons(state *string, alerts []*constatv1.PrinterAlert) []string {
+	severity := "-error"
+	device, _ := t.device()
+	works := state != nil && *state != "stopped" || state == nil && (device == deviceRunning || device == deviceWarning)
+	if works {
+		severity = "-warning"
+	}
 	var reasons []string
 	for _, v := range t[hrPrinterDetectedErrorState] {
 		for i, reason := range detectedErrors {
 			if bits := v.Bytes(); i/8 < len(bits) && bits[i/8]&(0x80>>(i%8)) != 0 && reason != "" {
+				if !strings.HasSuffix(reason, "-warning") && !strings.HasSuffix(reason, "-report") {
+					reason += severity
+				}
 				reasons = append(reasons, reason)
 			}
 		}
@@ -194,7 +246,28 @@ func (t tables) reasons() []string {
 	for _, v := range t[prtCoverStatus] {
 		const coverOpen, interlockOpen = 3, 5
 		if status, _ := v.Int(); status == coverOpen || status == interlockOpen {
-			reasons = append(reasons, "cover-open-report")
+			reason := "cover-open-report"
+			if works { // a flap that stops nothing
+				reason = "cover-open-warning"
+			}
+			reasons = append(reasons, reason)
+		}
+	}
+	for _, a := range alerts {
+		reason := cmp.Or(criticalAlerts[a.GetCode()], partAlerts[a.GetCode()][a.GetGroup()])
+		if a.GetSeverity() != "critical" || reason == "" || slices.ContainsFunc(reasons, func(r string) bool {
+			return r != trayEmpty && strings.HasPrefix(r, reason+"-")
+		}) {
+			continue
+		}
+		reasons = append(reasons, reason+severity)
+	}
+	// A printer that waits, and has nothing to name but an empty tray, waits for that.
+	if state != nil && *state == "stopped" && !slices.ContainsFunc(reasons, func(r string) bool { return strings.HasSuffix(r, "-error") }) {
+		for i, r := range reasons {
+			if r == trayEmpty {
+				reasons[i] = "media-empty-error"
+			}
 		}
 	}
 	slices.Sort(reasons)
@@ -332,12 +405,20 @@ func (t tables) supplyState(index string, s *constatv1.Supply, alerts []*constat
 		return "unknown"
 	case !told || level < 0 && level != someLeft:
 		return "unknown"
+	case level == 0 && t.holdsNothing(index): // a place for a supply that is not there
+		return "unknown"
 	case level == 0:
 		return "empty"
 	case s.Percent != nil && *s.Percent <= lowPercent:
 		return "low"
 	}
 	return "ok"
+}
+
+// holdsNothing tells a supply that has room for none.
+func (t tables) holdsNothing(index string) bool {
+	full, told := t[prtMarkerSuppliesMaxCapacity][index].Int()
+	return told && full == 0
 }
 
 func (t tables) trays() []*constatv1.Tray {

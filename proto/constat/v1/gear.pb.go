@@ -35,8 +35,6 @@ type Gear struct {
 	Sensors      []*Sensor        `protobuf:"bytes,5,rep,name=sensors,proto3" json:"sensors,omitempty"`
 	CpuPercent   *float64         `protobuf:"fixed64,6,opt,name=cpu_percent,json=cpuPercent,proto3,oneof" json:"cpu_percent,omitempty"`
 	Memory       []*MemoryPool    `protobuf:"bytes,7,rep,name=memory,proto3" json:"memory,omitempty"`
-	Supplies     []*Supply        `protobuf:"bytes,8,rep,name=supplies,proto3" json:"supplies,omitempty"`
-	Alerts       []*PrinterAlert  `protobuf:"bytes,9,rep,name=alerts,proto3" json:"alerts,omitempty"`
 	Vlans        []*Vlan          `protobuf:"bytes,10,rep,name=vlans,proto3" json:"vlans,omitempty"`
 	StackMembers []*StackMember   `protobuf:"bytes,11,rep,name=stack_members,json=stackMembers,proto3" json:"stack_members,omitempty"`
 	AccessPoints []*AccessPoint   `protobuf:"bytes,12,rep,name=access_points,json=accessPoints,proto3" json:"access_points,omitempty"`
@@ -58,7 +56,9 @@ type Gear struct {
 	CpuHighSince *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=cpu_high_since,json=cpuHighSince,proto3,oneof" json:"cpu_high_since,omitempty"`
 	// Which station stands behind which address, and where else than in the
 	// forwarding table the device sees it.
-	Stations      []*GearStation `protobuf:"bytes,40,rep,name=stations,proto3" json:"stations,omitempty"`
+	Stations []*GearStation `protobuf:"bytes,40,rep,name=stations,proto3" json:"stations,omitempty"`
+	// What it tells as a printer (RFC 3805, RFC 2790); unset: it is none.
+	Printer       *Printer `protobuf:"bytes,70,opt,name=printer,proto3" json:"printer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -138,20 +138,6 @@ func (x *Gear) GetCpuPercent() float64 {
 func (x *Gear) GetMemory() []*MemoryPool {
 	if x != nil {
 		return x.Memory
-	}
-	return nil
-}
-
-func (x *Gear) GetSupplies() []*Supply {
-	if x != nil {
-		return x.Supplies
-	}
-	return nil
-}
-
-func (x *Gear) GetAlerts() []*PrinterAlert {
-	if x != nil {
-		return x.Alerts
 	}
 	return nil
 }
@@ -275,6 +261,70 @@ func (x *Gear) GetStations() []*GearStation {
 	return nil
 }
 
+func (x *Gear) GetPrinter() *Printer {
+	if x != nil {
+		return x.Printer
+	}
+	return nil
+}
+
+// Polled is what the collector knows of printers from polls: of those behind an
+// endpoint's queues, or of the polled printer itself.
+type Polled struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As they told last, each with the id that the group printing knows it by.
+	// Reachable is what the endpoint saw, or else the last poll.
+	Printers []*Printer `protobuf:"bytes,1,rep,name=printers,proto3" json:"printers,omitempty"`
+	// The switch ports they are at, as far as those are known.
+	Ports         []*Attachment `protobuf:"bytes,2,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Polled) Reset() {
+	*x = Polled{}
+	mi := &file_constat_v1_gear_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Polled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Polled) ProtoMessage() {}
+
+func (x *Polled) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_gear_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Polled.ProtoReflect.Descriptor instead.
+func (*Polled) Descriptor() ([]byte, []int) {
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Polled) GetPrinters() []*Printer {
+	if x != nil {
+		return x.Printers
+	}
+	return nil
+}
+
+func (x *Polled) GetPorts() []*Attachment {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
 // GearIdentity names the device.
 type GearIdentity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -300,7 +350,7 @@ type GearIdentity struct {
 
 func (x *GearIdentity) Reset() {
 	*x = GearIdentity{}
-	mi := &file_constat_v1_gear_proto_msgTypes[1]
+	mi := &file_constat_v1_gear_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +362,7 @@ func (x *GearIdentity) String() string {
 func (*GearIdentity) ProtoMessage() {}
 
 func (x *GearIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[1]
+	mi := &file_constat_v1_gear_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +375,7 @@ func (x *GearIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearIdentity.ProtoReflect.Descriptor instead.
 func (*GearIdentity) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{1}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GearIdentity) GetVendor() string {
@@ -480,7 +530,7 @@ type GearInterface struct {
 
 func (x *GearInterface) Reset() {
 	*x = GearInterface{}
-	mi := &file_constat_v1_gear_proto_msgTypes[2]
+	mi := &file_constat_v1_gear_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +542,7 @@ func (x *GearInterface) String() string {
 func (*GearInterface) ProtoMessage() {}
 
 func (x *GearInterface) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[2]
+	mi := &file_constat_v1_gear_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +555,7 @@ func (x *GearInterface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearInterface.ProtoReflect.Descriptor instead.
 func (*GearInterface) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{2}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GearInterface) GetIfIndex() int32 {
@@ -833,7 +883,7 @@ type Poe struct {
 
 func (x *Poe) Reset() {
 	*x = Poe{}
-	mi := &file_constat_v1_gear_proto_msgTypes[3]
+	mi := &file_constat_v1_gear_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +895,7 @@ func (x *Poe) String() string {
 func (*Poe) ProtoMessage() {}
 
 func (x *Poe) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[3]
+	mi := &file_constat_v1_gear_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +908,7 @@ func (x *Poe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Poe.ProtoReflect.Descriptor instead.
 func (*Poe) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Poe) GetState() string {
@@ -929,7 +979,7 @@ type PortSecurity struct {
 
 func (x *PortSecurity) Reset() {
 	*x = PortSecurity{}
-	mi := &file_constat_v1_gear_proto_msgTypes[4]
+	mi := &file_constat_v1_gear_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +991,7 @@ func (x *PortSecurity) String() string {
 func (*PortSecurity) ProtoMessage() {}
 
 func (x *PortSecurity) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[4]
+	mi := &file_constat_v1_gear_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1004,7 @@ func (x *PortSecurity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortSecurity.ProtoReflect.Descriptor instead.
 func (*PortSecurity) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PortSecurity) GetEnabled() bool {
@@ -1033,7 +1083,7 @@ type GearNeighbour struct {
 
 func (x *GearNeighbour) Reset() {
 	*x = GearNeighbour{}
-	mi := &file_constat_v1_gear_proto_msgTypes[5]
+	mi := &file_constat_v1_gear_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1095,7 @@ func (x *GearNeighbour) String() string {
 func (*GearNeighbour) ProtoMessage() {}
 
 func (x *GearNeighbour) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[5]
+	mi := &file_constat_v1_gear_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1108,7 @@ func (x *GearNeighbour) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearNeighbour.ProtoReflect.Descriptor instead.
 func (*GearNeighbour) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GearNeighbour) GetLocalIfIndex() int32 {
@@ -1139,7 +1189,7 @@ type Forwarding struct {
 
 func (x *Forwarding) Reset() {
 	*x = Forwarding{}
-	mi := &file_constat_v1_gear_proto_msgTypes[6]
+	mi := &file_constat_v1_gear_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1201,7 @@ func (x *Forwarding) String() string {
 func (*Forwarding) ProtoMessage() {}
 
 func (x *Forwarding) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[6]
+	mi := &file_constat_v1_gear_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1214,7 @@ func (x *Forwarding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forwarding.ProtoReflect.Descriptor instead.
 func (*Forwarding) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Forwarding) GetMac() string {
@@ -1215,7 +1265,7 @@ type GearStation struct {
 
 func (x *GearStation) Reset() {
 	*x = GearStation{}
-	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	mi := &file_constat_v1_gear_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1277,7 @@ func (x *GearStation) String() string {
 func (*GearStation) ProtoMessage() {}
 
 func (x *GearStation) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[7]
+	mi := &file_constat_v1_gear_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1290,7 @@ func (x *GearStation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearStation.ProtoReflect.Descriptor instead.
 func (*GearStation) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GearStation) GetMac() string {
@@ -1303,7 +1353,7 @@ type Sensor struct {
 
 func (x *Sensor) Reset() {
 	*x = Sensor{}
-	mi := &file_constat_v1_gear_proto_msgTypes[8]
+	mi := &file_constat_v1_gear_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1365,7 @@ func (x *Sensor) String() string {
 func (*Sensor) ProtoMessage() {}
 
 func (x *Sensor) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[8]
+	mi := &file_constat_v1_gear_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1378,7 @@ func (x *Sensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sensor.ProtoReflect.Descriptor instead.
 func (*Sensor) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Sensor) GetName() string {
@@ -1378,7 +1428,7 @@ type MemoryPool struct {
 
 func (x *MemoryPool) Reset() {
 	*x = MemoryPool{}
-	mi := &file_constat_v1_gear_proto_msgTypes[9]
+	mi := &file_constat_v1_gear_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1440,7 @@ func (x *MemoryPool) String() string {
 func (*MemoryPool) ProtoMessage() {}
 
 func (x *MemoryPool) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[9]
+	mi := &file_constat_v1_gear_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1453,7 @@ func (x *MemoryPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryPool.ProtoReflect.Descriptor instead.
 func (*MemoryPool) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MemoryPool) GetPool() string {
@@ -1441,7 +1491,7 @@ type Vlan struct {
 
 func (x *Vlan) Reset() {
 	*x = Vlan{}
-	mi := &file_constat_v1_gear_proto_msgTypes[10]
+	mi := &file_constat_v1_gear_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1503,7 @@ func (x *Vlan) String() string {
 func (*Vlan) ProtoMessage() {}
 
 func (x *Vlan) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[10]
+	mi := &file_constat_v1_gear_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1516,7 @@ func (x *Vlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vlan.ProtoReflect.Descriptor instead.
 func (*Vlan) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Vlan) GetId() int32 {
@@ -1512,7 +1562,7 @@ type StackMember struct {
 
 func (x *StackMember) Reset() {
 	*x = StackMember{}
-	mi := &file_constat_v1_gear_proto_msgTypes[11]
+	mi := &file_constat_v1_gear_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1574,7 @@ func (x *StackMember) String() string {
 func (*StackMember) ProtoMessage() {}
 
 func (x *StackMember) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[11]
+	mi := &file_constat_v1_gear_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1587,7 @@ func (x *StackMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StackMember.ProtoReflect.Descriptor instead.
 func (*StackMember) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StackMember) GetNumber() int32 {
@@ -1590,7 +1640,7 @@ type AccessPoint struct {
 
 func (x *AccessPoint) Reset() {
 	*x = AccessPoint{}
-	mi := &file_constat_v1_gear_proto_msgTypes[12]
+	mi := &file_constat_v1_gear_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1652,7 @@ func (x *AccessPoint) String() string {
 func (*AccessPoint) ProtoMessage() {}
 
 func (x *AccessPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[12]
+	mi := &file_constat_v1_gear_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1665,7 @@ func (x *AccessPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessPoint.ProtoReflect.Descriptor instead.
 func (*AccessPoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AccessPoint) GetName() string {
@@ -1721,7 +1771,7 @@ type GearEvent struct {
 
 func (x *GearEvent) Reset() {
 	*x = GearEvent{}
-	mi := &file_constat_v1_gear_proto_msgTypes[13]
+	mi := &file_constat_v1_gear_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1783,7 @@ func (x *GearEvent) String() string {
 func (*GearEvent) ProtoMessage() {}
 
 func (x *GearEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[13]
+	mi := &file_constat_v1_gear_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1796,7 @@ func (x *GearEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearEvent.ProtoReflect.Descriptor instead.
 func (*GearEvent) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GearEvent) GetAt() *timestamppb.Timestamp {
@@ -1871,7 +1921,7 @@ type SpanningTree struct {
 
 func (x *SpanningTree) Reset() {
 	*x = SpanningTree{}
-	mi := &file_constat_v1_gear_proto_msgTypes[14]
+	mi := &file_constat_v1_gear_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +1933,7 @@ func (x *SpanningTree) String() string {
 func (*SpanningTree) ProtoMessage() {}
 
 func (x *SpanningTree) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[14]
+	mi := &file_constat_v1_gear_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +1946,7 @@ func (x *SpanningTree) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanningTree.ProtoReflect.Descriptor instead.
 func (*SpanningTree) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SpanningTree) GetTopologyChangesDelta() int64 {
@@ -1953,7 +2003,7 @@ type DhcpPool struct {
 
 func (x *DhcpPool) Reset() {
 	*x = DhcpPool{}
-	mi := &file_constat_v1_gear_proto_msgTypes[15]
+	mi := &file_constat_v1_gear_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2015,7 @@ func (x *DhcpPool) String() string {
 func (*DhcpPool) ProtoMessage() {}
 
 func (x *DhcpPool) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[15]
+	mi := &file_constat_v1_gear_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2028,7 @@ func (x *DhcpPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DhcpPool.ProtoReflect.Descriptor instead.
 func (*DhcpPool) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DhcpPool) GetName() string {
@@ -2031,15 +2081,18 @@ type Attachment struct {
 	// The station is there now: the device listed it when it was last read.
 	Current *bool `protobuf:"varint,14,opt,name=current,proto3,oneof" json:"current,omitempty"`
 	// The station's address and, where asked by another, its MAC.
-	Mac           *string `protobuf:"bytes,15,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
-	Address       *string `protobuf:"bytes,16,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	Mac     *string `protobuf:"bytes,15,opt,name=mac,proto3,oneof" json:"mac,omitempty"`
+	Address *string `protobuf:"bytes,16,opt,name=address,proto3,oneof" json:"address,omitempty"`
+	// Printer.id of the printer whose port it is; unset: it is the port of the
+	// snapshot's own machine.
+	PrinterId     *string `protobuf:"bytes,17,opt,name=printer_id,json=printerId,proto3,oneof" json:"printer_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_constat_v1_gear_proto_msgTypes[16]
+	mi := &file_constat_v1_gear_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2104,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[16]
+	mi := &file_constat_v1_gear_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2117,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Attachment) GetGearId() string {
@@ -2179,6 +2232,13 @@ func (x *Attachment) GetAddress() string {
 	return ""
 }
 
+func (x *Attachment) GetPrinterId() string {
+	if x != nil && x.PrinterId != nil {
+		return *x.PrinterId
+	}
+	return ""
+}
+
 // Fleet is what others see at the same time.
 type Fleet struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -2195,7 +2255,7 @@ type Fleet struct {
 
 func (x *Fleet) Reset() {
 	*x = Fleet{}
-	mi := &file_constat_v1_gear_proto_msgTypes[17]
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2207,7 +2267,7 @@ func (x *Fleet) String() string {
 func (*Fleet) ProtoMessage() {}
 
 func (x *Fleet) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[17]
+	mi := &file_constat_v1_gear_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2280,7 @@ func (x *Fleet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fleet.ProtoReflect.Descriptor instead.
 func (*Fleet) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Fleet) GetShared() []*SharedFinding {
@@ -2273,7 +2333,7 @@ type SharedFinding struct {
 
 func (x *SharedFinding) Reset() {
 	*x = SharedFinding{}
-	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2345,7 @@ func (x *SharedFinding) String() string {
 func (*SharedFinding) ProtoMessage() {}
 
 func (x *SharedFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[18]
+	mi := &file_constat_v1_gear_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2358,7 @@ func (x *SharedFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedFinding.ProtoReflect.Descriptor instead.
 func (*SharedFinding) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SharedFinding) GetFault() string {
@@ -2352,7 +2412,7 @@ type GearCounters struct {
 
 func (x *GearCounters) Reset() {
 	*x = GearCounters{}
-	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2424,7 @@ func (x *GearCounters) String() string {
 func (*GearCounters) ProtoMessage() {}
 
 func (x *GearCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[19]
+	mi := &file_constat_v1_gear_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2437,7 @@ func (x *GearCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearCounters.ProtoReflect.Descriptor instead.
 func (*GearCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GearCounters) GetAt() *timestamppb.Timestamp {
@@ -2441,7 +2501,7 @@ type PortCounters struct {
 
 func (x *PortCounters) Reset() {
 	*x = PortCounters{}
-	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2513,7 @@ func (x *PortCounters) String() string {
 func (*PortCounters) ProtoMessage() {}
 
 func (x *PortCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[20]
+	mi := &file_constat_v1_gear_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2526,7 @@ func (x *PortCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortCounters.ProtoReflect.Descriptor instead.
 func (*PortCounters) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PortCounters) GetIfIndex() int32 {
@@ -2637,7 +2697,7 @@ type GearPlan struct {
 
 func (x *GearPlan) Reset() {
 	*x = GearPlan{}
-	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2709,7 @@ func (x *GearPlan) String() string {
 func (*GearPlan) ProtoMessage() {}
 
 func (x *GearPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[21]
+	mi := &file_constat_v1_gear_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2722,7 @@ func (x *GearPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearPlan.ProtoReflect.Descriptor instead.
 func (*GearPlan) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GearPlan) GetSoftware() string {
@@ -2763,7 +2823,7 @@ type GearMark struct {
 
 func (x *GearMark) Reset() {
 	*x = GearMark{}
-	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	mi := &file_constat_v1_gear_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2835,7 @@ func (x *GearMark) String() string {
 func (*GearMark) ProtoMessage() {}
 
 func (x *GearMark) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[22]
+	mi := &file_constat_v1_gear_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2848,7 @@ func (x *GearMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearMark.ProtoReflect.Descriptor instead.
 func (*GearMark) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GearMark) GetOid() string {
@@ -2828,7 +2888,7 @@ type GearReading struct {
 
 func (x *GearReading) Reset() {
 	*x = GearReading{}
-	mi := &file_constat_v1_gear_proto_msgTypes[23]
+	mi := &file_constat_v1_gear_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2900,7 @@ func (x *GearReading) String() string {
 func (*GearReading) ProtoMessage() {}
 
 func (x *GearReading) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_gear_proto_msgTypes[23]
+	mi := &file_constat_v1_gear_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2913,7 @@ func (x *GearReading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GearReading.ProtoReflect.Descriptor instead.
 func (*GearReading) Descriptor() ([]byte, []int) {
-	return file_constat_v1_gear_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_gear_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GearReading) GetOid() string {
@@ -2889,7 +2949,7 @@ var File_constat_v1_gear_proto protoreflect.FileDescriptor
 const file_constat_v1_gear_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/gear.proto\x12\n" +
-	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\f\n" +
+	"constat.v1\x1a\x19constat/v1/printing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\v\n" +
 	"\x04Gear\x124\n" +
 	"\bidentity\x18\x01 \x01(\v2\x18.constat.v1.GearIdentityR\bidentity\x129\n" +
 	"\n" +
@@ -2904,9 +2964,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\asensors\x18\x05 \x03(\v2\x12.constat.v1.SensorR\asensors\x12$\n" +
 	"\vcpu_percent\x18\x06 \x01(\x01H\x00R\n" +
 	"cpuPercent\x88\x01\x01\x12.\n" +
-	"\x06memory\x18\a \x03(\v2\x16.constat.v1.MemoryPoolR\x06memory\x12.\n" +
-	"\bsupplies\x18\b \x03(\v2\x12.constat.v1.SupplyR\bsupplies\x120\n" +
-	"\x06alerts\x18\t \x03(\v2\x18.constat.v1.PrinterAlertR\x06alerts\x12&\n" +
+	"\x06memory\x18\a \x03(\v2\x16.constat.v1.MemoryPoolR\x06memory\x12&\n" +
 	"\x05vlans\x18\n" +
 	" \x03(\v2\x10.constat.v1.VlanR\x05vlans\x12<\n" +
 	"\rstack_members\x18\v \x03(\v2\x17.constat.v1.StackMemberR\fstackMembers\x12<\n" +
@@ -2926,7 +2984,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x10poe_budget_watts\x18\x17 \x01(\x01H\aR\x0epoeBudgetWatts\x88\x01\x01\x12)\n" +
 	"\x0epoe_used_watts\x18\x18 \x01(\x01H\bR\fpoeUsedWatts\x88\x01\x01\x12E\n" +
 	"\x0ecpu_high_since\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampH\tR\fcpuHighSince\x88\x01\x01\x123\n" +
-	"\bstations\x18( \x03(\v2\x17.constat.v1.GearStationR\bstationsB\x0e\n" +
+	"\bstations\x18( \x03(\v2\x17.constat.v1.GearStationR\bstations\x12-\n" +
+	"\aprinter\x18F \x01(\v2\x13.constat.v1.PrinterR\aprinterB\x0e\n" +
 	"\f_cpu_percentB\x0e\n" +
 	"\f_poll_resultB\x0f\n" +
 	"\r_answers_pingB\x14\n" +
@@ -2937,7 +2996,11 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x13_table_used_percentB\x13\n" +
 	"\x11_poe_budget_wattsB\x11\n" +
 	"\x0f_poe_used_wattsB\x11\n" +
-	"\x0f_cpu_high_since\"\x85\x04\n" +
+	"\x0f_cpu_high_sinceJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
+	"R\bsuppliesR\x06alerts\"g\n" +
+	"\x06Polled\x12/\n" +
+	"\bprinters\x18\x01 \x03(\v2\x13.constat.v1.PrinterR\bprinters\x12,\n" +
+	"\x05ports\x18\x02 \x03(\v2\x16.constat.v1.AttachmentR\x05ports\"\x85\x04\n" +
 	"\fGearIdentity\x12\x1b\n" +
 	"\x06vendor\x18\x01 \x01(\tH\x00R\x06vendor\x88\x01\x01\x12\x19\n" +
 	"\x05model\x18\x02 \x01(\tH\x01R\x05model\x88\x01\x01\x12\x1b\n" +
@@ -3269,7 +3332,7 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\x04size\x18\x03 \x01(\x03H\x02R\x04size\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_freeB\a\n" +
-	"\x05_size\"\x89\x06\n" +
+	"\x05_size\"\xbc\x06\n" +
 	"\n" +
 	"Attachment\x12\x1c\n" +
 	"\agear_id\x18\x01 \x01(\tH\x00R\x06gearId\x88\x01\x01\x12 \n" +
@@ -3289,7 +3352,9 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"R\x05since\x88\x01\x01\x12\x1d\n" +
 	"\acurrent\x18\x0e \x01(\bH\vR\acurrent\x88\x01\x01\x12\x15\n" +
 	"\x03mac\x18\x0f \x01(\tH\fR\x03mac\x88\x01\x01\x12\x1d\n" +
-	"\aaddress\x18\x10 \x01(\tH\rR\aaddress\x88\x01\x01B\n" +
+	"\aaddress\x18\x10 \x01(\tH\rR\aaddress\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"printer_id\x18\x11 \x01(\tH\x0eR\tprinterId\x88\x01\x01B\n" +
 	"\n" +
 	"\b_gear_idB\f\n" +
 	"\n" +
@@ -3308,7 +3373,8 @@ const file_constat_v1_gear_proto_rawDesc = "" +
 	"\b_currentB\x06\n" +
 	"\x04_macB\n" +
 	"\n" +
-	"\b_address\"\xc6\x02\n" +
+	"\b_addressB\r\n" +
+	"\v_printer_id\"\xc6\x02\n" +
 	"\x05Fleet\x121\n" +
 	"\x06shared\x18\x01 \x03(\v2\x19.constat.v1.SharedFindingR\x06shared\x12&\n" +
 	"\fsubnet_peers\x18\x02 \x01(\x05H\x00R\vsubnetPeers\x88\x01\x01\x123\n" +
@@ -3419,79 +3485,80 @@ func file_constat_v1_gear_proto_rawDescGZIP() []byte {
 	return file_constat_v1_gear_proto_rawDescData
 }
 
-var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_constat_v1_gear_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_constat_v1_gear_proto_goTypes = []any{
 	(*Gear)(nil),                  // 0: constat.v1.Gear
-	(*GearIdentity)(nil),          // 1: constat.v1.GearIdentity
-	(*GearInterface)(nil),         // 2: constat.v1.GearInterface
-	(*Poe)(nil),                   // 3: constat.v1.Poe
-	(*PortSecurity)(nil),          // 4: constat.v1.PortSecurity
-	(*GearNeighbour)(nil),         // 5: constat.v1.GearNeighbour
-	(*Forwarding)(nil),            // 6: constat.v1.Forwarding
-	(*GearStation)(nil),           // 7: constat.v1.GearStation
-	(*Sensor)(nil),                // 8: constat.v1.Sensor
-	(*MemoryPool)(nil),            // 9: constat.v1.MemoryPool
-	(*Vlan)(nil),                  // 10: constat.v1.Vlan
-	(*StackMember)(nil),           // 11: constat.v1.StackMember
-	(*AccessPoint)(nil),           // 12: constat.v1.AccessPoint
-	(*GearEvent)(nil),             // 13: constat.v1.GearEvent
-	(*SpanningTree)(nil),          // 14: constat.v1.SpanningTree
-	(*DhcpPool)(nil),              // 15: constat.v1.DhcpPool
-	(*Attachment)(nil),            // 16: constat.v1.Attachment
-	(*Fleet)(nil),                 // 17: constat.v1.Fleet
-	(*SharedFinding)(nil),         // 18: constat.v1.SharedFinding
-	(*GearCounters)(nil),          // 19: constat.v1.GearCounters
-	(*PortCounters)(nil),          // 20: constat.v1.PortCounters
-	(*GearPlan)(nil),              // 21: constat.v1.GearPlan
-	(*GearMark)(nil),              // 22: constat.v1.GearMark
-	(*GearReading)(nil),           // 23: constat.v1.GearReading
-	(*Supply)(nil),                // 24: constat.v1.Supply
-	(*PrinterAlert)(nil),          // 25: constat.v1.PrinterAlert
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*Polled)(nil),                // 1: constat.v1.Polled
+	(*GearIdentity)(nil),          // 2: constat.v1.GearIdentity
+	(*GearInterface)(nil),         // 3: constat.v1.GearInterface
+	(*Poe)(nil),                   // 4: constat.v1.Poe
+	(*PortSecurity)(nil),          // 5: constat.v1.PortSecurity
+	(*GearNeighbour)(nil),         // 6: constat.v1.GearNeighbour
+	(*Forwarding)(nil),            // 7: constat.v1.Forwarding
+	(*GearStation)(nil),           // 8: constat.v1.GearStation
+	(*Sensor)(nil),                // 9: constat.v1.Sensor
+	(*MemoryPool)(nil),            // 10: constat.v1.MemoryPool
+	(*Vlan)(nil),                  // 11: constat.v1.Vlan
+	(*StackMember)(nil),           // 12: constat.v1.StackMember
+	(*AccessPoint)(nil),           // 13: constat.v1.AccessPoint
+	(*GearEvent)(nil),             // 14: constat.v1.GearEvent
+	(*SpanningTree)(nil),          // 15: constat.v1.SpanningTree
+	(*DhcpPool)(nil),              // 16: constat.v1.DhcpPool
+	(*Attachment)(nil),            // 17: constat.v1.Attachment
+	(*Fleet)(nil),                 // 18: constat.v1.Fleet
+	(*SharedFinding)(nil),         // 19: constat.v1.SharedFinding
+	(*GearCounters)(nil),          // 20: constat.v1.GearCounters
+	(*PortCounters)(nil),          // 21: constat.v1.PortCounters
+	(*GearPlan)(nil),              // 22: constat.v1.GearPlan
+	(*GearMark)(nil),              // 23: constat.v1.GearMark
+	(*GearReading)(nil),           // 24: constat.v1.GearReading
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*Printer)(nil),               // 26: constat.v1.Printer
 }
 var file_constat_v1_gear_proto_depIdxs = []int32{
-	1,  // 0: constat.v1.Gear.identity:type_name -> constat.v1.GearIdentity
-	2,  // 1: constat.v1.Gear.interfaces:type_name -> constat.v1.GearInterface
-	5,  // 2: constat.v1.Gear.neighbours:type_name -> constat.v1.GearNeighbour
-	6,  // 3: constat.v1.Gear.forwarding:type_name -> constat.v1.Forwarding
-	8,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
-	9,  // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
-	24, // 6: constat.v1.Gear.supplies:type_name -> constat.v1.Supply
-	25, // 7: constat.v1.Gear.alerts:type_name -> constat.v1.PrinterAlert
-	10, // 8: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
-	11, // 9: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
-	12, // 10: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
-	13, // 11: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
-	14, // 12: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
-	26, // 13: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
-	26, // 14: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
-	15, // 15: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
-	26, // 16: constat.v1.Gear.cpu_high_since:type_name -> google.protobuf.Timestamp
-	7,  // 17: constat.v1.Gear.stations:type_name -> constat.v1.GearStation
-	3,  // 18: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
-	26, // 19: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
-	4,  // 20: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
-	26, // 21: constat.v1.GearInterface.errors_since:type_name -> google.protobuf.Timestamp
-	26, // 22: constat.v1.GearInterface.drops_since:type_name -> google.protobuf.Timestamp
-	26, // 23: constat.v1.GearInterface.busy_since:type_name -> google.protobuf.Timestamp
-	13, // 24: constat.v1.GearInterface.last_event:type_name -> constat.v1.GearEvent
-	26, // 25: constat.v1.AccessPoint.absent_since:type_name -> google.protobuf.Timestamp
-	26, // 26: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
-	2,  // 27: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
-	26, // 28: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
-	2,  // 29: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
-	26, // 30: constat.v1.Attachment.since:type_name -> google.protobuf.Timestamp
-	18, // 31: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
-	26, // 32: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
-	26, // 33: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
-	20, // 34: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
-	22, // 35: constat.v1.GearPlan.marks:type_name -> constat.v1.GearMark
-	23, // 36: constat.v1.GearPlan.readings:type_name -> constat.v1.GearReading
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	2,  // 0: constat.v1.Gear.identity:type_name -> constat.v1.GearIdentity
+	3,  // 1: constat.v1.Gear.interfaces:type_name -> constat.v1.GearInterface
+	6,  // 2: constat.v1.Gear.neighbours:type_name -> constat.v1.GearNeighbour
+	7,  // 3: constat.v1.Gear.forwarding:type_name -> constat.v1.Forwarding
+	9,  // 4: constat.v1.Gear.sensors:type_name -> constat.v1.Sensor
+	10, // 5: constat.v1.Gear.memory:type_name -> constat.v1.MemoryPool
+	11, // 6: constat.v1.Gear.vlans:type_name -> constat.v1.Vlan
+	12, // 7: constat.v1.Gear.stack_members:type_name -> constat.v1.StackMember
+	13, // 8: constat.v1.Gear.access_points:type_name -> constat.v1.AccessPoint
+	14, // 9: constat.v1.Gear.events:type_name -> constat.v1.GearEvent
+	15, // 10: constat.v1.Gear.spanning_tree:type_name -> constat.v1.SpanningTree
+	25, // 11: constat.v1.Gear.config_changed_at:type_name -> google.protobuf.Timestamp
+	25, // 12: constat.v1.Gear.config_saved_at:type_name -> google.protobuf.Timestamp
+	16, // 13: constat.v1.Gear.dhcp_pools:type_name -> constat.v1.DhcpPool
+	25, // 14: constat.v1.Gear.cpu_high_since:type_name -> google.protobuf.Timestamp
+	8,  // 15: constat.v1.Gear.stations:type_name -> constat.v1.GearStation
+	26, // 16: constat.v1.Gear.printer:type_name -> constat.v1.Printer
+	26, // 17: constat.v1.Polled.printers:type_name -> constat.v1.Printer
+	17, // 18: constat.v1.Polled.ports:type_name -> constat.v1.Attachment
+	4,  // 19: constat.v1.GearInterface.poe:type_name -> constat.v1.Poe
+	25, // 20: constat.v1.GearInterface.last_change_at:type_name -> google.protobuf.Timestamp
+	5,  // 21: constat.v1.GearInterface.port_security:type_name -> constat.v1.PortSecurity
+	25, // 22: constat.v1.GearInterface.errors_since:type_name -> google.protobuf.Timestamp
+	25, // 23: constat.v1.GearInterface.drops_since:type_name -> google.protobuf.Timestamp
+	25, // 24: constat.v1.GearInterface.busy_since:type_name -> google.protobuf.Timestamp
+	14, // 25: constat.v1.GearInterface.last_event:type_name -> constat.v1.GearEvent
+	25, // 26: constat.v1.AccessPoint.absent_since:type_name -> google.protobuf.Timestamp
+	25, // 27: constat.v1.GearEvent.at:type_name -> google.protobuf.Timestamp
+	3,  // 28: constat.v1.Attachment.port:type_name -> constat.v1.GearInterface
+	25, // 29: constat.v1.Attachment.seen_at:type_name -> google.protobuf.Timestamp
+	3,  // 30: constat.v1.Attachment.uplink:type_name -> constat.v1.GearInterface
+	25, // 31: constat.v1.Attachment.since:type_name -> google.protobuf.Timestamp
+	19, // 32: constat.v1.Fleet.shared:type_name -> constat.v1.SharedFinding
+	25, // 33: constat.v1.SharedFinding.since:type_name -> google.protobuf.Timestamp
+	25, // 34: constat.v1.GearCounters.at:type_name -> google.protobuf.Timestamp
+	21, // 35: constat.v1.GearCounters.ports:type_name -> constat.v1.PortCounters
+	23, // 36: constat.v1.GearPlan.marks:type_name -> constat.v1.GearMark
+	24, // 37: constat.v1.GearPlan.readings:type_name -> constat.v1.GearReading
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_gear_proto_init() }
@@ -3501,7 +3568,6 @@ func file_constat_v1_gear_proto_init() {
 	}
 	file_constat_v1_printing_proto_init()
 	file_constat_v1_gear_proto_msgTypes[0].OneofWrappers = []any{}
-	file_constat_v1_gear_proto_msgTypes[1].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[2].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[3].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[4].OneofWrappers = []any{}
@@ -3519,14 +3585,15 @@ func file_constat_v1_gear_proto_init() {
 	file_constat_v1_gear_proto_msgTypes[16].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[17].OneofWrappers = []any{}
 	file_constat_v1_gear_proto_msgTypes[18].OneofWrappers = []any{}
-	file_constat_v1_gear_proto_msgTypes[20].OneofWrappers = []any{}
+	file_constat_v1_gear_proto_msgTypes[19].OneofWrappers = []any{}
+	file_constat_v1_gear_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_gear_proto_rawDesc), len(file_constat_v1_gear_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -72,6 +72,7 @@ type Snapshot struct {
 	Gear          *Gear       `protobuf:"bytes,60,opt,name=gear,proto3" json:"gear,omitempty"`
 	Attachment    *Attachment `protobuf:"bytes,61,opt,name=attachment,proto3" json:"attachment,omitempty"`
 	Fleet         *Fleet      `protobuf:"bytes,62,opt,name=fleet,proto3" json:"fleet,omitempty"`
+	Polled        *Polled     `protobuf:"bytes,63,opt,name=polled,proto3" json:"polled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +292,13 @@ func (x *Snapshot) GetAttachment() *Attachment {
 func (x *Snapshot) GetFleet() *Fleet {
 	if x != nil {
 		return x.Fleet
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPolled() *Polled {
+	if x != nil {
+		return x.Polled
 	}
 	return nil
 }
@@ -672,7 +680,8 @@ var File_constat_v1_snapshot_proto protoreflect.FileDescriptor
 const file_constat_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
 	"\x19constat/v1/snapshot.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/clock.proto\x1a\x15constat/v1/gear.proto\x1a\x19constat/v1/hardware.proto\x1a\x18constat/v1/history.proto\x1a\x15constat/v1/host.proto\x1a\x15constat/v1/load.proto\x1a\x18constat/v1/network.proto\x1a\x1cconstat/v1/peripherals.proto\x1a\x16constat/v1/power.proto\x1a\x19constat/v1/printing.proto\x1a\x17constat/v1/probes.proto\x1a\x19constat/v1/services.proto\x1a\x17constat/v1/signin.proto\x1a\x19constat/v1/software.proto\x1a\x18constat/v1/storage.proto\x1a\x14constat/v1/usb.proto\x1a\x15constat/v1/wifi.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\t\n" +
+	"constat.v1\x1a\x16constat/v1/clock.proto\x1a\x15constat/v1/gear.proto\x1a\x19constat/v1/hardware.proto\x1a\x18constat/v1/history.proto\x1a\x15constat/v1/host.proto\x1a\x15constat/v1/load.proto\x1a\x18constat/v1/network.proto\x1a\x1cconstat/v1/peripherals.proto\x1a\x16constat/v1/power.proto\x1a\x19constat/v1/printing.proto\x1a\x17constat/v1/probes.proto\x1a\x19constat/v1/services.proto\x1a\x17constat/v1/signin.proto\x1a\x19constat/v1/software.proto\x1a\x18constat/v1/storage.proto\x1a\x14constat/v1/usb.proto\x1a\x15constat/v1/wifi.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\n" +
+	"\n" +
 	"\bSnapshot\x120\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x14.constat.v1.ManifestR\bmanifest\x12$\n" +
 	"\x04host\x18\n" +
@@ -703,7 +712,8 @@ const file_constat_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
 	"attachment\x18= \x01(\v2\x16.constat.v1.AttachmentR\n" +
 	"attachment\x12'\n" +
-	"\x05fleet\x18> \x01(\v2\x11.constat.v1.FleetR\x05fleet\"\xc7\x01\n" +
+	"\x05fleet\x18> \x01(\v2\x11.constat.v1.FleetR\x05fleet\x12*\n" +
+	"\x06polled\x18? \x01(\v2\x12.constat.v1.PolledR\x06polled\"\xc7\x01\n" +
 	"\bManifest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
@@ -780,7 +790,8 @@ var file_constat_v1_snapshot_proto_goTypes = []any{
 	(*Gear)(nil),                  // 29: constat.v1.Gear
 	(*Attachment)(nil),            // 30: constat.v1.Attachment
 	(*Fleet)(nil),                 // 31: constat.v1.Fleet
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*Polled)(nil),                // 32: constat.v1.Polled
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
 }
 var file_constat_v1_snapshot_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Snapshot.manifest:type_name -> constat.v1.Manifest
@@ -810,16 +821,17 @@ var file_constat_v1_snapshot_proto_depIdxs = []int32{
 	29, // 24: constat.v1.Snapshot.gear:type_name -> constat.v1.Gear
 	30, // 25: constat.v1.Snapshot.attachment:type_name -> constat.v1.Attachment
 	31, // 26: constat.v1.Snapshot.fleet:type_name -> constat.v1.Fleet
-	32, // 27: constat.v1.Manifest.taken_at:type_name -> google.protobuf.Timestamp
-	2,  // 28: constat.v1.Manifest.groups:type_name -> constat.v1.GroupEntry
-	3,  // 29: constat.v1.GroupEntry.observation:type_name -> constat.v1.Observation
-	32, // 30: constat.v1.Observation.at:type_name -> google.protobuf.Timestamp
-	4,  // 31: constat.v1.Observation.gaps:type_name -> constat.v1.Gap
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	32, // 27: constat.v1.Snapshot.polled:type_name -> constat.v1.Polled
+	33, // 28: constat.v1.Manifest.taken_at:type_name -> google.protobuf.Timestamp
+	2,  // 29: constat.v1.Manifest.groups:type_name -> constat.v1.GroupEntry
+	3,  // 30: constat.v1.GroupEntry.observation:type_name -> constat.v1.Observation
+	33, // 31: constat.v1.Observation.at:type_name -> google.protobuf.Timestamp
+	4,  // 32: constat.v1.Observation.gaps:type_name -> constat.v1.Gap
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_snapshot_proto_init() }
