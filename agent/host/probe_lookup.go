@@ -63,6 +63,9 @@ type lookup struct {
 
 // resolve starts the lookup of a name, or finds the one that was started.
 func (p *prober) resolve(name string) *lookup {
+	if p.first != nil {
+		return p.first.resolve(name)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	name = strings.ToLower(name)

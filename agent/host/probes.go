@@ -85,6 +85,7 @@ func readProbes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 // prober is one run of all probes.
 type prober struct {
 	ctx     context.Context
+	first   *prober // whom this one looks a second time for; nil: it is the first
 	network *constatv1.Network
 	policy  *constatv1.ProbePolicy
 	// guarded: the policy is somebody else's, see permit.
@@ -128,8 +129,8 @@ func newProber(ctx context.Context, network *constatv1.Network, policy *constatv
 	}
 }
 
-// run sends everything and waits for the slowest answer; whole ends what is asked
-// a second time.
+// run sends everything and waits for the slowest answer; whole ends it, with what
+// is asked a second time.
 func (p *prober) run(whole context.Context) *constatv1.Probes {
 	var wg, measuring sync.WaitGroup
 	result := &constatv1.Probes{}
@@ -145,8 +146,12 @@ func (p *prober) run(whole context.Context) *constatv1.Probes {
 	result.Tcp = each(&wg, p.policy.GetTcp(), p.askTCP)
 	bound := each(&wg, p.ways(), p.askWay)
 	var listening sync.WaitGroup
-	result.Tls = each(&wg, p.policy.GetTls(), p.askTLS)
-	result.Services = each(&wg, p.policy.GetServices(), p.askService)
+	late, cancel := context.WithTimeout(whole, againLimit)
+	defer cancel()
+	patient := p.patiently(late)
+	tls, tlsAgain := twice(&wg, p, patient, p.policy.GetTls(), (*prober).askTLS)
+	services, servicesAgain := twice(&wg, p, patient, p.policy.GetServices(), (*prober).askService)
+	result.Tls, result.Services = tls, services
 	result.Conflicts = each(&listening, p.claims(), p.askOwners)
 	result.Mtu = each(&wg, p.mtuTargets(), p.askMTU)
 	if link, addressed := p.offerLink(); link != nil {
@@ -169,7 +174,7 @@ func (p *prober) run(whole context.Context) *constatv1.Probes {
 	}
 	listening.Wait()
 	measuring.Wait()
-	p.lookAgain(whole, result)
+	p.takeSecond(result, servicesAgain, tlsAgain)
 	result.Tcp, result.Tls, result.Services = answered(result.Tcp), answered(result.Tls), answered(result.Services)
 	result.Mtu = p.sizesSeen(answered(result.Mtu))
 	if result.Proxy != nil {
