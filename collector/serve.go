@@ -20,6 +20,7 @@ import (
 
 	"constat/collector/api"
 	"constat/collector/console"
+	"constat/collector/courier"
 	"constat/collector/gear"
 	"constat/collector/intake"
 	"constat/internal/command"
@@ -116,7 +117,8 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 
 	agents := intake.New(srv.desk, srv.authority, intake.Options{Names: srv.settings.names(), Log: srv.log})
 	watch := gear.NewWatch(srv.store, srv.key, srv.catalog, srv.log)
-	technicians := api.New(srv.desk, srv.accounts, watch)
+	post := courier.New(srv.store, srv.bus, srv.desk, srv.key, srv.catalog, srv.url(), srv.log)
+	technicians := api.New(srv.desk, srv.accounts, watch, post)
 	var err error
 	if srv.grpc, err = agents.Server(); err != nil {
 		return err
@@ -125,7 +127,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	healthv1.RegisterHealthServer(srv.grpc, health.NewServer())
 
 	srv.http = &http.Server{
-		Handler:           srv.routes(ctx, watch),
+		Handler:           srv.routes(ctx, watch, post),
 		ReadHeaderTimeout: 10 * time.Second,
 		// Who sends or takes a page more slowly than this is no browser. Live
 		// streams lift both for themselves.
@@ -147,6 +149,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	}
 	srv.parts.Go(func() { srv.desk.Run(ctx) })
 	srv.parts.Go(func() { watch.Run(ctx) })
+	srv.parts.Go(func() { post.Run(ctx) })
 	srv.parts.Go(func() {
 		if err := srv.grpc.Serve(forAgents); err != nil {
 			srv.ended <- fmt.Errorf("serving agents: %w", err)
@@ -181,7 +184,7 @@ func (srv *server) consoleTLS() (*tls.Config, error) {
 }
 
 // routes puts what machines ask for beside the console.
-func (srv *server) routes(stopping context.Context, watch *gear.Watch) http.Handler {
+func (srv *server) routes(stopping context.Context, watch *gear.Watch, post *courier.Courier) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -193,7 +196,7 @@ func (srv *server) routes(stopping context.Context, watch *gear.Watch) http.Hand
 	})
 	mux.Handle("GET /metrics", srv.metrics(watch))
 	mux.Handle("/", console.New(srv.desk, srv.accounts, srv.catalog, console.Options{
-		BaseURL: srv.url(), Store: srv.store, Log: srv.log, Stopping: stopping,
+		BaseURL: srv.url(), Store: srv.store, Log: srv.log, Stopping: stopping, Courier: post,
 	}))
 	return mux
 }

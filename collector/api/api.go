@@ -1,6 +1,6 @@
 // Package api is the collector as technicians' programs see it: the gRPC services
 // of proto/constat/v1/desk.proto on top of package desk, and of watch.proto on top
-// of package gear. Every call carries an
+// of package gear, and of notice.proto on top of package courier. Every call carries an
 // API token and acts as its user.
 package api
 
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"constat/collector/account"
+	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/gear"
 	constatv1 "constat/proto/constat/v1"
@@ -26,14 +27,17 @@ import (
 type Server struct {
 	constatv1.UnimplementedDeskServiceServer
 	constatv1.UnimplementedGearServiceServer
+	constatv1.UnimplementedNoticeServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
+	courier  *courier.Courier
 	accounts *account.Accounts
 }
 
-// New makes the services over a desk, its accounts and the watch on its gear.
-func New(d *desk.Desk, a *account.Accounts, w *gear.Watch) *Server {
-	return &Server{desk: d, accounts: a, watch: w}
+// New makes the services over a desk, its accounts, the watch on its gear and the
+// courier of its mails.
+func New(d *desk.Desk, a *account.Accounts, w *gear.Watch, c *courier.Courier) *Server {
+	return &Server{desk: d, accounts: a, watch: w, courier: c}
 }
 
 // Register puts the services on a gRPC server.
@@ -45,6 +49,7 @@ func New(d *desk.Desk, a *account.Accounts, w *gear.Watch) *Server {
 func (s *Server) Register(on *grpc.Server) {
 	s.register(on, constatv1.DeskService_ServiceDesc)
 	s.register(on, constatv1.GearService_ServiceDesc)
+	s.register(on, constatv1.NoticeService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

@@ -20,6 +20,7 @@ import (
 	"constat/collector/account"
 	"constat/collector/api"
 	"constat/collector/bus"
+	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/gear"
 	"constat/collector/store/storetest"
@@ -65,7 +66,7 @@ func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lea
 		t.Fatal(err)
 	}
 	d = desk.New(s, b, catalog)
-	service := api.New(d, accounts, gear.NewWatch(s, key, catalog, slog.Default()))
+	service := api.New(d, accounts, gear.NewWatch(s, key, catalog, slog.Default()), courier.New(s, b, d, key, catalog, "", slog.Default()))
 	server := grpc.NewServer()
 	service.Register(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

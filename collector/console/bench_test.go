@@ -3,10 +3,12 @@ package console
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +17,12 @@ import (
 
 	"constat/collector/account"
 	"constat/collector/bus"
+	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
+	"constat/internal/identity"
 	"constat/internal/snapshot"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -27,6 +31,7 @@ import (
 type bench struct {
 	testing.TB
 	desk     *desk.Desk
+	courier  *courier.Courier
 	accounts *account.Accounts
 	store    *store.Store
 	catalog  *fault.Catalog
@@ -53,8 +58,13 @@ func newBench(t testing.TB) *bench {
 			t.Fatal(err)
 		}
 	}
+	key, err := identity.NewKeyFile(filepath.Join(t.TempDir(), "sealing.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.courier = courier.New(s, hints, b.desk, key, catalog, "https://desk.example.org", slog.Default())
 	stopping, stop := context.WithCancel(context.Background())
-	server := httptest.NewServer(New(b.desk, b.accounts, catalog, Options{Store: s, Stopping: stopping}))
+	server := httptest.NewServer(New(b.desk, b.accounts, catalog, Options{Store: s, Stopping: stopping, Courier: b.courier}))
 	t.Cleanup(server.Close)
 	t.Cleanup(stop)
 	b.address = server.URL

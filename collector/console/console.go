@@ -21,6 +21,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"constat/collector/account"
+	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/internal/fault"
@@ -39,6 +40,8 @@ type Options struct {
 	// Stopping ends the live streams when it is done, so that a server can be
 	// shut down while pages are open; nil: they end with their connections.
 	Stopping context.Context
+	// Courier brings mails and webhooks out of the house.
+	Courier *courier.Courier
 }
 
 // sessionLifetime is how long a sign-in lasts: a working day with its breaks.
@@ -47,6 +50,7 @@ const sessionLifetime = 12 * time.Hour
 // console serves the pages. It is safe for use by many goroutines.
 type console struct {
 	desk     *desk.Desk
+	courier  *courier.Courier
 	accounts *account.Accounts
 	catalog  *fault.Catalog
 	// The same faults with their rules as trees, and the terms' rules by name.
@@ -63,7 +67,7 @@ type console struct {
 // New gives the handler of the whole console.
 func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) http.Handler {
 	c := &console{
-		desk: d, accounts: a, catalog: catalog,
+		desk: d, courier: o.Courier, accounts: a, catalog: catalog,
 		speeches: newSpeeches(), log: o.Log, stopping: o.Stopping, now: time.Now,
 	}
 	if c.log == nil {

@@ -17,7 +17,7 @@ import (
 func TestNothingWithoutSignIn(t *testing.T) {
 	b := newBench(t)
 	_, number := b.machineAsks("compta-07", "Claire", "hello", "internet", dnsDiagnosis)
-	for _, path := range []string{"/", "/tickets", fmt.Sprintf("/tickets/%d", number), "/tickets/999", "/tickets/new", "/team", "/team/x", "/service", "/notices", "/notices/rule", "/endpoints", "/endpoints/x", "/faults", "/faults/x", "/style", "/password", "/nowhere"} {
+	for _, path := range []string{"/", "/tickets", fmt.Sprintf("/tickets/%d", number), "/tickets/999", "/tickets/new", "/team", "/team/x", "/service", "/notices", "/notices/rule", "/delivery", "/endpoints", "/endpoints/x", "/faults", "/faults/x", "/style", "/password", "/nowhere"} {
 		w := b.browser()
 		if p := w.get(path); !strings.HasPrefix(p.path, "/sign-in?next=") {
 			t.Errorf("%s without sign-in showed %s", path, p.path)

@@ -66,6 +66,13 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /articles/{id}/edit", c.signedIn(c.editArticle))
 	pages.Handle("POST /articles/{id}/rating", c.signedIn(c.rateArticle))
 
+	pages.Handle("GET /delivery", c.signedIn(c.delivery))
+	pages.Handle("POST /delivery/mail", c.signedIn(c.setMailServer))
+	pages.Handle("POST /delivery/test", c.signedIn(c.testMail))
+	pages.Handle("POST /delivery/retry", c.signedIn(c.retryDelivery))
+	pages.Handle("POST /delivery/webhooks", c.signedIn(c.putWebhook))
+	pages.Handle("POST /delivery/webhooks/{name}/delete", c.signedIn(c.deleteWebhook))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /style", c.signedIn(c.style))

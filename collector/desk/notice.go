@@ -41,8 +41,8 @@ var NoticeKinds = []string{
 }
 
 const (
-	// MailSetting is where the mail server is kept, sealed. Without it nothing is
-	// put aside for mailing.
+	// MailSetting is where the mail server is kept. Without it nothing is put
+	// aside for mailing.
 	MailSetting = "mail.server"
 	// Ways out of the house.
 	ByMail    = "mail"
@@ -274,18 +274,29 @@ func (d *Desk) quietOf(ctx context.Context, q *query.Queries, r query.NoticeRule
 	return quiet, nil
 }
 
-// QuietUntil is until when a user wants no mail: now, when they want it.
-func (d *Desk) QuietUntil(ctx context.Context, userID string) (time.Time, error) {
-	now := d.now()
-	rule, err := d.store.Read().NoticeRuleOf(ctx, userID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return now, nil
+// Reader is somebody who is told something by mail.
+type Reader struct {
+	Name, Mail, Language string
+	Quiet
+}
+
+// Reader gives a user as they are told things by mail; ErrNotFound when they are
+// gone.
+func (d *Desk) Reader(ctx context.Context, userID string) (Reader, error) {
+	q := d.store.Read()
+	user, err := q.UserByID(ctx, userID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && user.DisabledAt != 0 {
+		return Reader{}, problem(ErrNotFound, "there is no such user")
 	}
 	if err != nil {
-		return now, err
+		return Reader{}, err
 	}
-	quiet, err := d.quietOf(ctx, d.store.Read(), rule)
-	return quiet.End(now), err
+	rule, err := q.NoticeRuleOf(ctx, userID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Reader{}, err
+	}
+	quiet, err := d.quietOf(ctx, q, rule)
+	return Reader{Name: user.Name, Mail: user.Mail, Language: user.Language, Quiet: quiet}, err
 }
 
 // Notices are what a user was told, newest first, and how many they have not read.
@@ -296,14 +307,15 @@ func (d *Desk) Notices(ctx context.Context, a Actor) (*constatv1.ListNoticesResp
 	}
 	answer := &constatv1.ListNoticesResponse{}
 	for _, row := range rows {
-		answer.Notices = append(answer.Notices, noticeMessage(row))
+		answer.Notices = append(answer.Notices, NoticeMessage(row))
 	}
 	unread, err := d.Unread(ctx, a.ID)
 	answer.Unread = int32(unread)
 	return answer, err
 }
 
-func noticeMessage(n query.Notice) *constatv1.Notice {
+// NoticeMessage is a row of the notices as messages carry it.
+func NoticeMessage(n query.Notice) *constatv1.Notice {
 	return &constatv1.Notice{
 		EventId: n.EventID, Kind: n.Kind, Number: n.Number, Title: n.Title, Actor: n.Actor, Text: n.Text,
 		At: timestamp(n.At), Read: n.ReadAt != 0,

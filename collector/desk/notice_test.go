@@ -273,8 +273,8 @@ func TestNoticeRule(t *testing.T) {
 		if rows := h.outbox(t, monday); len(rows) != 1 {
 			t.Errorf("%d leave on Monday", len(rows))
 		}
-		if until, err := h.QuietUntil(t.Context(), nina.ID); err != nil || !until.Equal(monday) {
-			t.Errorf("quiet until %s (%v)", until, err)
+		if reader, err := h.Reader(t.Context(), nina.ID); err != nil || !reader.End(friday).Equal(monday) || reader.Mail != "nina@example.net" {
+			t.Errorf("as a reader she is %+v (%v)", reader, err)
 		}
 	})
 }

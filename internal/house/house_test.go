@@ -78,6 +78,7 @@ var arrows = map[string][]string{
 	"constat/collector/bus":              {},
 	"constat/collector/gear":             {"constat/collector/store", "constat/internal", "constat/proto"},
 	"constat/collector/desk":             {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
+	"constat/collector/courier":          {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
 	"constat/collector/store/storetest":  {"constat/collector/store", "constat/internal/lab"},
 	"constat/collector/store/query":      {},
 	"constat/agent/host":                 {"constat/agent/host", "constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/internal", "constat/proto"},
@@ -90,7 +91,7 @@ var arrows = map[string][]string{
 	"constat/agent/local":                {"constat/proto"},
 	"constat/agent/tray":                 {"constat/agent/local", "constat/internal", "constat/proto"},
 	"constat/installers/bill":            {},
-	"constat/collector/console":          {"constat/collector/desk", "constat/collector/account", "constat/collector/store", "constat/internal", "constat/proto"},
+	"constat/collector/console":          {"constat/collector/courier", "constat/collector/desk", "constat/collector/account", "constat/collector/store", "constat/internal", "constat/proto"},
 }
 
 // forTests are the packages that only tests import, and that may use the lab.

@@ -92,3 +92,6 @@ DELETE FROM webhooks WHERE name = $1;
 
 -- name: SetUserMail :execrows
 UPDATE users SET mail = $2 WHERE id = $1;
+
+-- name: DeleteSetting :exec
+DELETE FROM settings WHERE name = $1;

@@ -209,6 +209,15 @@ func (q *Queries) DeleteOldOutbox(ctx context.Context, finishedAt int64) (int64,
 	return result.RowsAffected()
 }
 
+const deleteSetting = `-- name: DeleteSetting :exec
+DELETE FROM settings WHERE name = $1
+`
+
+func (q *Queries) DeleteSetting(ctx context.Context, name string) error {
+	_, err := q.db.ExecContext(ctx, deleteSetting, name)
+	return err
+}
+
 const deleteWebhook = `-- name: DeleteWebhook :execrows
 DELETE FROM webhooks WHERE name = $1
 `
