@@ -104,12 +104,15 @@ type shown struct {
 
 func (w *browser) do(method, path string, form url.Values, header ...string) shown {
 	w.Helper()
-	r, err := http.NewRequestWithContext(w.Context(), method, w.address+path, strings.NewReader(form.Encode()))
+	return w.send(method, path, strings.NewReader(form.Encode()), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, header...)...)
+}
+
+// send is do with any body.
+func (w *browser) send(method, path string, body io.Reader, header ...string) shown {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), method, w.address+path, body)
 	if err != nil {
 		w.Fatal(err)
-	}
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -119,11 +122,11 @@ func (w *browser) do(method, path string, form url.Values, header ...string) sho
 		w.Fatal(err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	content, err := io.ReadAll(answer.Body)
 	if err != nil {
 		w.Fatal(err)
 	}
-	return shown{answer.StatusCode, answer.Request.URL.RequestURI(), string(body), answer.Header}
+	return shown{answer.StatusCode, answer.Request.URL.RequestURI(), string(content), answer.Header}
 }
 
 func (w *browser) get(path string, header ...string) shown { return w.do("GET", path, nil, header...) }

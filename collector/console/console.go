@@ -44,6 +44,9 @@ type Options struct {
 	Courier *courier.Courier
 }
 
+// inMemory is how much of the files of a form is kept in memory, in bytes.
+const inMemory = 1 << 20
+
 // sessionLifetime is how long a sign-in lasts: a working day with its breaks.
 const sessionLifetime = 12 * time.Hour
 
@@ -131,8 +134,9 @@ const (
 	// What to say on the next page, and which draft it has done with.
 	keyFlash = "flash"
 	keyDone  = "done"
-	// What somebody typed while their session ended.
-	keyKept = "kept"
+	// What somebody typed while their session ended, and on which page.
+	keyKept    = "kept"
+	keyKeptFor = "keptFor"
 )
 
 // handler is a page: it writes its answer, or returns why it cannot, which
@@ -154,6 +158,13 @@ func (c *console) open(h handler) http.Handler {
 // first. What somebody typed while their session ended is kept for them.
 func (c *console) signedIn(h handler) http.Handler {
 	return c.open(func(w http.ResponseWriter, v *visit) error {
+		if strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
+			// Files lie on the disk while they are read, not in memory.
+			if err := v.ParseMultipartForm(inMemory); err != nil {
+				return err
+			}
+			defer v.MultipartForm.RemoveAll()
+		}
 		switch {
 		case v.user.ID != "":
 			return h(w, v)

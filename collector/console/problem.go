@@ -3,6 +3,7 @@ package console
 import (
 	"crypto/rand"
 	"errors"
+	"mime/multipart"
 	"net/http"
 
 	"constat/collector/desk"
@@ -29,7 +30,7 @@ func (c *console) explain(w http.ResponseWriter, v *visit, err error) {
 		c.problem(w, v, http.StatusNotFound, problem{Title: "problem.notFound.title", Next: "problem.notFound.next"})
 	case errors.Is(err, desk.ErrForbidden):
 		c.problem(w, v, http.StatusForbidden, problem{Title: "problem.forbidden.title", Next: "problem.forbidden.next", Detail: err.Error()})
-	case errors.As(err, &tooLarge):
+	case errors.As(err, &tooLarge), errors.Is(err, multipart.ErrMessageTooLarge):
 		c.problem(w, v, http.StatusRequestEntityTooLarge, problem{Title: "problem.tooLarge.title", Next: "problem.tooLarge.next"})
 	case errors.Is(err, desk.ErrInvalid):
 		c.problem(w, v, http.StatusUnprocessableEntity, problem{

@@ -2,14 +2,21 @@ package console
 
 import (
 	"net/http"
+	"strings"
+
+	"constat/collector/desk"
 )
 
 // contentSecurityPolicy allows what the console brings itself and nothing else.
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// maxForm bounds what a form may carry, in bytes.
-const maxForm = 1 << 20
+// maxForm bounds what a form may carry, in bytes, and maxUpload one with files: a
+// pasted text of some size beside them, so that its writer gets it back.
+const (
+	maxForm   = 1 << 20
+	maxUpload = desk.MaxFilesSize + 12<<20
+)
 
 // routes is every address of the console.
 func (c *console) routes() http.Handler {
@@ -33,6 +40,10 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /tickets/{number}", c.signedIn(c.work))
 	pages.Handle("POST /tickets/{number}/diagnose", c.signedIn(c.diagnoseTicket))
 	pages.Handle("POST /tickets/{number}/merge", c.signedIn(c.merge))
+	pages.Handle("POST /tickets/{number}/split", c.signedIn(c.split))
+	pages.Handle("POST /tickets/{number}/link", c.signedIn(c.link))
+	pages.Handle("GET /tickets/{number}/files/{id}", c.signedIn(c.file))
+	pages.Handle("GET /tickets/{number}/files/{id}/small", c.signedIn(c.smallPicture))
 	pages.Handle("GET /tickets/{number}/events", c.signedIn(c.ticketEvents))
 
 	pages.Handle("GET /events", c.signedIn(c.noticeEvents))
@@ -104,7 +115,11 @@ func secure(next http.Handler) http.Handler {
 // limitForm ends the reading of a form that is too large.
 func limitForm(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		limit := int64(maxForm)
+		if strings.HasPrefix(r.URL.Path, "/tickets") && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+			limit = maxUpload
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -17,8 +17,9 @@ type signInForm struct {
 	Name    string
 	// Next is where to go afterwards, an address of the console.
 	Next string
-	// Text is what somebody typed while their session ended.
-	Text string
+	// Text is what somebody typed while their session ended, Kept what else stood
+	// in the form, encoded as a form's values.
+	Text, Kept string
 }
 
 // showSignIn is the page for a name and a password.
@@ -60,18 +61,44 @@ func currentPath(v *visit) string {
 // kept in the page, and stands in the form again after the sign-in.
 func (c *console) signInAgain(w http.ResponseWriter, v *visit) error {
 	next := "/tickets"
+	if v.Pattern == "POST /tickets" {
+		next = "/tickets/new"
+	}
 	if number := v.PathValue("number"); number != "" {
 		next = "/tickets/" + url.PathEscape(number)
 	}
 	if v.Header.Get("HX-Request") != "" {
 		return c.sendToSignIn(w, v)
 	}
-	return c.render(w, v, http.StatusUnauthorized, "sign-in", "", signInForm{Next: next, Text: v.PostFormValue("text")})
+	kept := url.Values{}
+	for _, field := range keptFields {
+		if value := v.PostFormValue(field); value != "" {
+			kept.Set(field, value)
+		}
+	}
+	return c.render(w, v, http.StatusUnauthorized, "sign-in", "", signInForm{Next: next, Text: v.PostFormValue("text"), Kept: kept.Encode()})
+}
+
+// keptFields are those that stand in a form again after the sign-in, beside the
+// text: what takes some time to type.
+var keptFields = []string{"kind", "resolution", "minutes", "requester", "mail", "complaint", "endpoint", "title"}
+
+// kept gives what was typed here while the session ended, once.
+func (c *console) kept(v *visit) url.Values {
+	if c.sessions.GetString(v.Context(), keyKeptFor) != v.URL.Path {
+		return url.Values{}
+	}
+	c.sessions.Remove(v.Context(), keyKeptFor)
+	values, err := url.ParseQuery(c.sessions.PopString(v.Context(), keyKept))
+	if err != nil {
+		return url.Values{} // somebody wrote that themselves
+	}
+	return values
 }
 
 // signIn checks name and password.
 func (c *console) signIn(w http.ResponseWriter, v *visit) error {
-	form := signInForm{Name: v.PostFormValue("name"), Next: inside(v.PostFormValue("next")), Text: v.PostFormValue("text")}
+	form := signInForm{Name: v.PostFormValue("name"), Next: inside(v.PostFormValue("next")), Text: v.PostFormValue("text"), Kept: v.PostFormValue("kept")}
 	user, err := c.accounts.Authenticate(account.From(v.Context(), v.address()), form.Name, v.PostFormValue("password"))
 	switch {
 	case errors.Is(err, account.ErrBadCredentials):
@@ -86,8 +113,9 @@ func (c *console) signIn(w http.ResponseWriter, v *visit) error {
 	if err := c.begin(v, user); err != nil {
 		return err
 	}
-	if form.Text != "" {
-		c.sessions.Put(v.Context(), keyKept, form.Text)
+	if form.Text != "" || form.Kept != "" {
+		c.sessions.Put(v.Context(), keyKept, form.Kept+"&"+url.Values{"text": {form.Text}}.Encode())
+		c.sessions.Put(v.Context(), keyKeptFor, form.Next)
 	}
 	http.Redirect(w, v.Request, form.Next, http.StatusSeeOther)
 	return nil
@@ -110,7 +138,7 @@ func (c *console) begin(v *visit, user account.User) error {
 	if err := c.sessions.RenewToken(v.Context()); err != nil {
 		return err
 	}
-	for _, key := range []string{keyByLink, keyFlash, keyDone, keyKept} {
+	for _, key := range []string{keyByLink, keyFlash, keyDone, keyKept, keyKeptFor} {
 		c.sessions.Remove(v.Context(), key)
 	}
 	c.sessions.Put(v.Context(), keyUser, user.ID)

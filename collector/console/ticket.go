@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -17,7 +18,7 @@ import (
 type ticketView struct {
 	Ticket *constatv1.Ticket
 	// Timeline is oldest first.
-	Timeline []*constatv1.TicketEntry
+	Timeline []entryView
 	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
 	// Similar are solved tickets that are most like this one.
@@ -40,8 +41,53 @@ type ticketView struct {
 	Statuses  []string
 	// Assignees are those who can have it.
 	Assignees []string
+	Links     []*constatv1.TicketLink
+	// LinkKinds, Categories, Types, Impacts and Urgencies are what can be chosen.
+	LinkKinds, Categories, Types, Impacts, Urgencies []string
+	// Queues are those that tickets are in.
+	Queues []string
+	// Follows: the visitor follows it.
+	Follows bool
+	// MayLead: the visitor may say that it is major.
+	MayLead bool
+	// Tags and Wanted as the form has them.
+	Tags, Wanted string
+	// Parts are what can become a ticket of its own.
+	Parts []*constatv1.TicketEntry
 	live
 	reply
+}
+
+// entryView is a line of the timeline of the ticket with that number.
+type entryView struct {
+	*constatv1.TicketEntry
+	Number int32
+}
+
+// Solution is what stands in the field for what helped.
+func (t ticketView) Solution() string {
+	if t.Resolution != nil {
+		return *t.Resolution
+	}
+	return t.Ticket.GetResolution()
+}
+
+// Forms are those that say which version of the ticket their sender saw, and
+// stand where they are not loaded anew.
+func (ticketView) Forms() []string { return []string{"merge-form", "split-form", "about-form"} }
+
+// fieldSeen is a field as it stood when a form was shown.
+type fieldSeen struct{ Field, Value string }
+
+// AboutFields are those of the form that tells what a ticket is.
+func (t ticketView) AboutFields() []fieldSeen {
+	seen := []fieldSeen{{"tags", t.Tags}}
+	for _, field := range []string{"title", "type", "category", "queue", "wanted", "impact", "urgency", "major"} {
+		if field != "major" || t.MayLead {
+			seen = append(seen, fieldSeen{field, valueOf(t.Ticket, field)})
+		}
+	}
+	return seen
 }
 
 // reply is what a technician writes into the form of a ticket.
@@ -53,6 +99,18 @@ type reply struct {
 	// Into is the number typed into the form that merges, and MergeProblem why
 	// that did not work.
 	Into, MergeProblem string
+	// Minutes is the time spent, as typed.
+	Minutes string
+	// Resolution as typed; nil: as the ticket has it.
+	Resolution *string
+	// LinkKind and LinkTo are what was typed into the form that links, SplitTitle
+	// into the one that splits, and Chosen the entries ticked there.
+	LinkKind, LinkTo, LinkProblem string
+	SplitID                       string
+	SplitTitle, SplitProblem      string
+	Chosen                        []string
+	// AboutProblem is what of the ticket's fields cannot be kept.
+	AboutProblem string
 }
 
 // ticketNumber reads the number in the address. What is no number names no
@@ -71,12 +129,17 @@ func (c *console) ticket(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	kept := c.sessions.PopString(v.Context(), keyKept)
 	// Who looks at the ticket has read what they were told of it.
 	if _, err := c.desk.ReadNotices(v.Context(), v.actor(), number); err != nil {
 		return err
 	}
-	return c.renderTicket(w, v, http.StatusOK, number, reply{Text: kept})
+	kept := c.kept(v)
+	written := reply{Text: kept.Get("text"), Kind: kept.Get("kind"), Minutes: kept.Get("minutes")}
+	if kept.Has("resolution") {
+		typed := kept.Get("resolution")
+		written.Resolution = &typed
+	}
+	return c.renderTicket(w, v, http.StatusOK, number, written)
 }
 
 // renderTicket shows a ticket with what is in its form already.
@@ -90,7 +153,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		written.Entry = uuid.Must(uuid.NewV7()).String()
 	}
 	page := ticketView{
-		Ticket: ticket, Timeline: found.GetTimeline(), Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
+		Ticket: ticket, Diagnosis: latest(found.GetTimeline(), ticket.GetEndpointId()),
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
 	if ticket.GetRootCause() != "" {
@@ -103,6 +166,23 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	}
 	if page.Earlier, err = c.earlier(v, ticket); err != nil {
 		return err
+	}
+	if page.SplitID == "" {
+		page.SplitID = uuid.Must(uuid.NewV7()).String()
+	}
+	page.Links, page.LinkKinds = found.GetLinks(), linkKinds
+	page.Types, page.Impacts, page.Urgencies = types, impacts, urgencies
+	page.Categories = complaints
+	if !slices.Contains(complaints, ticket.GetCategory()) {
+		page.Categories = append([]string{ticket.GetCategory()}, complaints...)
+	}
+	page.Follows, page.MayLead = slices.Contains(ticket.GetFollowers(), v.user.Name), mayLead(v)
+	page.Tags, page.Wanted = strings.Join(ticket.GetTags(), ", "), valueOf(ticket, "wanted")
+	for _, e := range found.GetTimeline() {
+		page.Timeline = append(page.Timeline, entryView{e, ticket.GetNumber()})
+		if e.GetKind() == "message" || e.GetKind() == "note" {
+			page.Parts = append(page.Parts, e)
+		}
 	}
 	page.PriorityWhy = v.speech.priorityWhy(ticket)
 	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())

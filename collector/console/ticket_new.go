@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -32,9 +33,10 @@ type draftForm struct {
 // newTicket is the empty form, or one filled by a link.
 func (c *console) newTicket(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
+	maps.Copy(form, c.kept(v))
 	return c.renderDraft(w, v, http.StatusOK, draftForm{
-		ID: uuid.Must(uuid.NewV7()).String(), Requester: form.Get("requester"), Complaint: form.Get("complaint"),
-		Endpoint: form.Get("endpoint"), Text: c.sessions.PopString(v.Context(), keyKept),
+		ID: uuid.Must(uuid.NewV7()).String(), Requester: form.Get("requester"), Mail: form.Get("mail"), Complaint: form.Get("complaint"),
+		Endpoint: form.Get("endpoint"), Text: form.Get("text"),
 	})
 }
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 	"strings"
 	"time"
@@ -77,6 +78,12 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"checkOf":       func(h *constatv1.Hypothesis) string { return c.check(s, h) },
 		"model":         model,
 		"translationOf": func(a *constatv1.Article) *constatv1.ArticleTranslation { return translation(a, s.language) },
+		"spent":         s.spent,
+		"size":          func(bytes int32) string { return s.quantity("bytes", float64(bytes)) },
+		"firstWords":    firstWords,
+		"fileLimits": func() string {
+			return s.say("work.files.limits", "Files", desk.MaxFiles, "Size", s.quantity("bytes", desk.MaxFile), "Total", s.quantity("bytes", desk.MaxFilesSize))
+		},
 		"actor": func(e *constatv1.TicketEntry) string {
 			if e.GetActor() == desk.System.Name || e.GetActor() == "" {
 				return s.say("actor.system")
@@ -171,17 +178,43 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	field := change.GetField()
 	value := func(text string) string {
 		switch field {
-		case "status", "priority", "certainty", "impact", "urgency":
+		case "status", "priority", "certainty", "impact", "urgency", "type":
 			return s.word(field, text)
+		case "category":
+			return s.word("complaint", text)
+		case "wanted":
+			if at, err := time.Parse(time.RFC3339, text); err == nil {
+				return at.Local().Format(dayForm)
+			}
+		case "link":
+			kind, ticket, _ := strings.Cut(text, " ")
+			if text != "" {
+				return s.word("link", kind) + " " + ticket
+			}
 		case "root_cause":
 			return c.faultTitle(s, text, "", "")
 		}
 		return text
 	}
-	if field == "merged" {
+	switch field {
+	case "merged":
 		return s.say("change.merged", "Ticket", change.GetAfter())
+	case "major":
+		if change.GetAfter() == "" {
+			return s.say("change.notMajor")
+		}
+		return s.say("change.major")
+	case "splitInto":
+		return s.say("change.splitInto", "Ticket", change.GetAfter())
+	case "splitFrom":
+		return s.say("change.splitFrom", "Ticket", change.GetAfter())
 	}
 	before, after := value(change.GetBefore()), value(change.GetAfter())
+	if field == "link" && after != "" {
+		return s.say("change.linked", "Link", after)
+	} else if field == "link" {
+		return s.say("change.unlinked", "Link", before)
+	}
 	name := s.word("field", field)
 	switch {
 	case before == "":
@@ -200,4 +233,21 @@ func model(e *constatv1.Endpoint) string {
 		return e.GetModel()
 	}
 	return strings.TrimSpace(e.GetManufacturer() + " " + e.GetModel())
+}
+
+// spent is a time in hours and minutes.
+func (s *speech) spent(minutes int32) string {
+	if minutes < 60 {
+		return s.say("spent.minutes", "Minutes", minutes)
+	}
+	return s.say("spent.hours", "Hours", minutes/60, "Minutes", fmt.Sprintf("%02d", minutes%60))
+}
+
+// firstWords is the beginning of a text on one line.
+func firstWords(text string) string {
+	line := strings.Join(strings.Fields(text), " ")
+	if runes := []rune(line); len(runes) > 80 {
+		return string(runes[:79]) + "…"
+	}
+	return line
 }

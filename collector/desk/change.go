@@ -191,14 +191,14 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 	if err != nil {
 		return nil, err
 	}
-	text := strings.TrimSpace(clean(r.GetText(), maxText))
+	text := strings.TrimSpace(clean(r.GetText(), MaxText))
 	if text == "" && r.GetMinutes() == 0 && len(r.GetFiles()) == 0 {
 		return nil, problem(ErrInvalid, "the text is empty")
 	}
 	if err := checkMinutes(a, r.GetMinutes()); err != nil {
 		return nil, err
 	}
-	files, err := readFiles(r.GetFiles())
+	files, err := d.readFiles(r.GetFiles())
 	if err != nil {
 		return nil, err
 	}

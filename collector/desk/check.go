@@ -148,7 +148,7 @@ func checkDraft(draft *constatv1.TicketDraft) (*constatv1.TicketDraft, error) {
 		return nil, err
 	}
 	checked := &constatv1.TicketDraft{
-		Id: id, Complaint: line(draft.GetComplaint(), 40), Text: clean(draft.GetText(), maxText),
+		Id: id, Complaint: line(draft.GetComplaint(), 40), Text: clean(draft.GetText(), MaxText),
 		Requester: &constatv1.Person{Name: line(draft.GetRequester().GetName(), maxName), Mail: line(draft.GetRequester().GetMail(), maxName)},
 		Language:  line(draft.GetLanguage(), 35), Channel: line(draft.GetChannel(), 20),
 	}

@@ -30,21 +30,29 @@ type file struct {
 	hash, content, thumbnail []byte
 }
 
-// readFiles refuses files that are too large or too many, cleans their names and
-// makes small pictures of those that are pictures.
-func readFiles(sent []*constatv1.NewFile) ([]file, error) {
+// CheckFiles refuses files that are too large or too many.
+func (d *Desk) CheckFiles(sent []*constatv1.NewFile) error {
 	if len(sent) > MaxFiles {
-		return nil, problem(ErrInvalid, "%d files are too many at once: send %d, then the others", len(sent), MaxFiles)
+		return problem(ErrInvalid, "%d files are too many at once: send %d, then the others", len(sent), MaxFiles)
 	}
 	total := 0
 	for _, f := range sent {
 		if len(f.GetContent()) > MaxFile {
-			return nil, problem(ErrInvalid, "the file %q is too large: a file has %d MiB at most", fileName(f.GetName()), MaxFile>>20)
+			return problem(ErrInvalid, "the file %q is too large: a file has %d MiB at most", fileName(f.GetName()), MaxFile>>20)
 		}
 		total += len(f.GetContent())
 	}
 	if total > MaxFilesSize {
-		return nil, problem(ErrInvalid, "the files are too large together: they have %d MiB at most at once", MaxFilesSize>>20)
+		return problem(ErrInvalid, "the files are too large together: they have %d MiB at most at once", MaxFilesSize>>20)
+	}
+	return nil
+}
+
+// readFiles checks files, cleans their names and makes small pictures of those
+// that are pictures.
+func (d *Desk) readFiles(sent []*constatv1.NewFile) ([]file, error) {
+	if err := d.CheckFiles(sent); err != nil {
+		return nil, err
 	}
 	var files []file
 	for _, f := range sent {

@@ -9,7 +9,7 @@ import (
 // Limits of what people and agents write, in bytes. More is cut with a word that
 // it was, never refused: a ticket must not get lost over its length.
 const (
-	maxText       = 256 << 10
+	MaxText       = 256 << 10 // of a message; the console refuses more, so that its writer can shorten it
 	maxTitle      = 200
 	maxResolution = 4 << 10
 	maxName       = 128
