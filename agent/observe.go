@@ -86,7 +86,7 @@ func newObserver(ctx context.Context, s *settings, dir string, wanted []string) 
 
 // newJudge is an observer of all groups that can also judge what it saw.
 func newJudge(ctx context.Context, s *settings, dir string) (*observer, error) {
-	catalog, err := openCatalog()
+	catalog, err := openCatalog((&observer{dir: s.Data}).team())
 	if err != nil {
 		return nil, err
 	}
@@ -126,16 +126,6 @@ func (o *observer) close() {
 	o.config.Packages.Close()
 }
 
-// openCatalog reads the catalog in this program anew; whoever drops it has its
-// memory back, which is not so with fault.Builtin.
-func openCatalog() (*fault.Catalog, error) {
-	compiled, err := fault.Compiled()
-	if err != nil {
-		return nil, err
-	}
-	return fault.Open(compiled)
-}
-
 // observe looks at the machine, and adds what is remembered of it. A group that
 // is named twice is told once.
 func (o *observer) observe(ctx context.Context, c host.Config, groups []string) *constatv1.Snapshot {
@@ -170,7 +160,7 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 	catalog := o.catalog
 	if catalog == nil {
 		var err error
-		if catalog, err = openCatalog(); err != nil {
+		if catalog, err = openCatalog(o.team()); err != nil {
 			panic(err) // it could be read when the agent started
 		}
 	}

@@ -103,7 +103,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		}
 		c.adopt(link.Policy())
 		err := link.Run(ctx, uplink.Handlers{
-			Diagnose: c.commanded, Policy: c.adopt, CatalogVersion: catalogVersion,
+			Diagnose: c.commanded, Policy: c.adopt, Knowledge: usable, CatalogVersion: catalogVersion,
 		})
 		if errors.Is(err, uplink.ErrRevoked) {
 			// The machine's own users are still served.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"constat/agent/local"
+	"constat/agent/uplink"
 	"constat/internal/fault"
 	"constat/internal/procedure"
 	constatv1 "constat/proto/constat/v1"
@@ -125,18 +126,46 @@ func (c *counter) endWalkFor(user local.User, run *constatv1.ProcedureRun) (*con
 	return &constatv1.EndWalkResponse{Kept: true}, nil
 }
 
-// known are the faults and procedures in force. What a program that rests does
-// not hold is read anew.
+// known are the faults and procedures in force, and which revision of the team's
+// knowledge is in them.
 func (o *observer) known() (*fault.Catalog, *constatv1.Procedures, int64, error) {
+	team := o.team()
+	all, err := procedure.Builtin()
+	if err != nil {
+		return nil, nil, 0, err
+	}
 	catalog := o.catalog
 	if catalog == nil {
-		var err error
-		if catalog, err = openCatalog(); err != nil {
-			return nil, nil, 0, err
-		}
+		catalog, err = openCatalog(team)
 	}
-	all, err := procedure.Builtin()
-	return catalog, all, 0, err
+	return catalog, procedure.Merge(all, team.GetProcedures()), team.GetRevision(), err
+}
+
+// team is what the team of this machine's collector wrote. What cannot be read, or
+// is not this organisation's, is not used: the program's own knowledge is always
+// there, and the link's log says why.
+func (o *observer) team() *constatv1.Knowledge {
+	team, err := uplink.Knowledge(o.dir)
+	if err != nil {
+		return nil
+	}
+	return team
+}
+
+// openCatalog reads the catalog in this program anew, with what a team wrote;
+// whoever drops it has its memory back, which is not so with fault.Builtin.
+func openCatalog(team *constatv1.Knowledge) (*fault.Catalog, error) {
+	base, err := fault.Compiled()
+	if err != nil {
+		return nil, err
+	}
+	return fault.Open(fault.Merge(base, team.GetCatalog(), team.GetRevision()))
+}
+
+// usable tells whether what a team wrote can be used by this program.
+func usable(team *constatv1.Knowledge) error {
+	_, err := openCatalog(team)
+	return err
 }
 
 // newRun begins the record of a walk.

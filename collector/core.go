@@ -71,6 +71,7 @@ func (c *core) build(ctx context.Context, s *settings) error {
 	}
 	c.accounts = account.New(c.store)
 	c.desk = desk.New(c.store, c.bus, c.catalog)
+	c.desk.SignWith(authority.SignKnowledge)
 	return nil
 }
 

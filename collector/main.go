@@ -29,6 +29,7 @@ func rootCommand() *cobra.Command {
 		quickstartCommand(&o),
 		tokenCommand(&o),
 		userCommand(&o),
+		procedureCommand(&o),
 		teamCommand(&o),
 		mailCommand(&o),
 		webhookCommand(&o),

@@ -245,6 +245,8 @@ func (s *session) greet(stream constatv1.AgentService_ConnectClient) (heartbeat 
 		CatalogVersion: s.handlers.CatalogVersion,
 		Now:            timestamppb.New(sent),
 		Spooled:        l.spooled(),
+
+		KnowledgeRevision: l.revision(),
 	}}})
 	// When sending fails, receiving tells why.
 	first, receiving := stream.Recv()
@@ -284,6 +286,8 @@ func (s *session) receive(stream constatv1.AgentService_ConnectClient) error {
 			s.link.commands.take(m.Command)
 		case *constatv1.ConnectResponse_Policy:
 			s.link.takePolicy(m.Policy, s.handlers.Policy)
+		case *constatv1.ConnectResponse_Knowledge:
+			s.link.takeKnowledge(m.Knowledge, s.handlers.Knowledge)
 		case *constatv1.ConnectResponse_Revoked:
 			return fmt.Errorf("%w (%s)", ErrRevoked, m.Revoked.GetReason())
 		}

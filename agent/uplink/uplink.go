@@ -83,6 +83,9 @@ type Handlers struct {
 	Diagnose func(ctx context.Context, c *constatv1.Command, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot, error)
 	// Policy is told of each new policy, after it was kept; may be nil.
 	Policy func(*constatv1.Policy)
+	// Knowledge says whether what the team wrote can be used, before it is kept;
+	// may be nil.
+	Knowledge func(*constatv1.Knowledge) error
 	// CatalogVersion is that of the catalog in force.
 	CatalogVersion string
 }

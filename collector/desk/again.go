@@ -114,7 +114,7 @@ func (in *intake) again(ctx context.Context, found *constatv1.Diagnosis) (*const
 		s.Polled = polled
 		add(s, "polled", "snmp", at, gaps...)
 	}
-	again := diagnosis.Judge(in.desk.catalog, procedure, s, found.GetStartedAt().AsTime(), found.GetLanguage())
+	again := diagnosis.Judge(in.desk.Catalog(), procedure, s, found.GetStartedAt().AsTime(), found.GetLanguage())
 	if fleet == nil && (again.GetVerdict() != "fault" || slices.Equal(causes(again), causes(found))) {
 		return nil, nil
 	}
@@ -205,7 +205,7 @@ func (in *intake) remember(ctx context.Context, found *constatv1.Diagnosis) erro
 	}
 	stands := map[string]bool{}
 	for _, cause := range slices.Concat(found.GetRootCauses(), found.GetUnrelated()) {
-		if in.desk.catalog.Lookup(cause.GetFault()) == nil || cause.GetCertainty() == "possible" || stands[cause.GetFault()] {
+		if in.desk.Catalog().Lookup(cause.GetFault()) == nil || cause.GetCertainty() == "possible" || stands[cause.GetFault()] {
 			continue
 		}
 		stands[cause.GetFault()] = true
@@ -227,7 +227,7 @@ func (in *intake) remember(ctx context.Context, found *constatv1.Diagnosis) erro
 		return err
 	}
 	for _, f := range known {
-		judged := in.desk.catalog.Lookup(f.Fault)
+		judged := in.desk.Catalog().Lookup(f.Fault)
 		if stands[f.Fault] || judged != nil && !procedure.Concerns(judged) {
 			continue
 		}

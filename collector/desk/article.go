@@ -337,7 +337,7 @@ func (d *Desk) checkArticle(r *constatv1.Article) (*constatv1.Article, error) {
 		if id = strings.TrimSpace(id); id == "" {
 			continue
 		}
-		if d.catalog.Lookup(id) == nil {
+		if d.Catalog().Lookup(id) == nil {
 			return nil, problem(ErrInvalid, "there is no fault %q: the list of faults has the ids", line(id, 64))
 		}
 		one.Text.Faults = append(one.Text.Faults, id)
@@ -378,7 +378,7 @@ func (d *Desk) ArticleFrom(ctx context.Context, number int32, language string) (
 	ticket := found.GetTicket()
 	one := &constatv1.Article{Id: newID(), State: articleDraft, Audience: teamOnly, Ticket: ticket.GetNumber(), Text: &constatv1.ArticleText{}}
 	translation := &constatv1.ArticleTranslation{Language: language, Title: ticket.GetTitle(), Body: ticket.GetResolution()}
-	if f := d.catalog.Lookup(ticket.GetRootCause()); f != nil {
+	if f := d.Catalog().Lookup(ticket.GetRootCause()); f != nil {
 		one.Text.Faults = []string{f.ID}
 		translation.Title = f.Title.In(language)
 	}

@@ -76,6 +76,8 @@ type Desk struct {
 	bus     *bus.Bus
 	catalog *fault.Catalog
 	now     func() time.Time
+	// sign signs what the team wrote; nil: nothing can be pushed.
+	sign func([]byte) ([]byte, error)
 	// newsRead is until when Run has judged by what gear was read.
 	newsRead time.Time
 
@@ -83,6 +85,11 @@ type Desk struct {
 	// service is what serviceText promises; nil: not read yet.
 	service     *serviceLevels
 	serviceText string
+	// rings are who gets which revision of the team's knowledge; extended is the
+	// catalog with that of revision judgesBy in it, nil: the program's own.
+	rings    rings
+	judgesBy int64
+	extended *fault.Catalog
 	// streams counts the open control streams of each endpoint on this
 	// collector: after a reconnect the old one may end later than the new began.
 	streams map[string]int

@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 	"time"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 // SetClock makes it that time for the desk, and stops its clock.
@@ -16,3 +18,8 @@ func (d *Desk) Sweep(ctx context.Context) error { return d.sweep(ctx) }
 
 // WatchClocks is what Run does with promises.
 func (d *Desk) WatchClocks(ctx context.Context) error { return d.watchClocks(ctx) }
+
+// KnowledgeFor is what Knowledge sends.
+func (d *Desk) KnowledgeFor(ctx context.Context, endpointID string, has int64) (*constatv1.SignedKnowledge, int64, error) {
+	return d.knowledgeFor(ctx, endpointID, has)
+}

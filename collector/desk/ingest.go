@@ -62,6 +62,7 @@ type parcel struct {
 	payloads  []*constatv1.Payload
 	diagnosis *constatv1.Diagnosis
 	ticket    *constatv1.TicketDraft
+	run       *constatv1.ProcedureRun
 	refused   *constatv1.Receipt
 }
 
@@ -83,6 +84,9 @@ func inspect(endpointID string, report *constatv1.Report) parcel {
 		if p.ticket, err = checkDraft(content.Ticket); err == nil && p.ticket.Channel != "tray" {
 			p.ticket.Channel = "agent"
 		}
+	case *constatv1.Report_Run:
+		id = content.Run.GetId()
+		p.run, err = checkRun(content.Run)
 	default:
 		err = problem(ErrInvalid, "the report holds nothing this collector knows: update it")
 	}
@@ -120,6 +124,8 @@ func (in *intake) take(ctx context.Context, p parcel) (*constatv1.Receipt, error
 		return in.takeSnapshot(ctx, p.manifest, p.payloads)
 	case p.diagnosis != nil:
 		return in.takeDiagnosis(ctx, p.diagnosis)
+	case p.run != nil:
+		return in.takeRun(ctx, p.run)
 	default:
 		return in.takeTicket(ctx, p.ticket)
 	}

@@ -224,7 +224,7 @@ func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Ti
 	cause := found.GetRootCauses()[0]
 	t.RootCause, t.Certainty = line(cause.GetFault(), maxName), line(cause.GetCertainty(), maxName)
 	t.Component, t.Brand = line(cause.GetComponent(), maxName), line(cause.GetBrand(), maxName)
-	if known := d.catalog.Lookup(cause.GetFault()); known != nil {
+	if known := d.Catalog().Lookup(cause.GetFault()); known != nil {
 		if t.TitleDerived == 1 {
 			t.Title = line(known.Title.About(found.GetLanguage(), cause.GetComponent()), maxTitle)
 		}

@@ -121,7 +121,7 @@ var exampleOf = map[string]string{
 // domains are the catalog's, sorted.
 func (d *Desk) domains() []string {
 	var all []string
-	for _, f := range d.catalog.Faults() {
+	for _, f := range d.Catalog().Faults() {
 		all = append(all, f.Domain)
 	}
 	slices.Sort(all)

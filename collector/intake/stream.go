@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -30,8 +31,10 @@ const (
 type stream struct {
 	intake *Intake
 	agent  constatv1.AgentService_ConnectServer
-	peer   identity.Peer
-	end    context.CancelCauseFunc
+	// sending keeps two messages from being sent at once.
+	sending sync.Mutex
+	peer    identity.Peer
+	end     context.CancelCauseFunc
 }
 
 // errReplaced ends the older of two streams of one endpoint: after a network
@@ -75,20 +78,38 @@ func (s *stream) serve(ctx context.Context, hello *constatv1.Hello) error {
 	if err := s.welcome(hello); err != nil {
 		return err
 	}
+	ctx, end := context.WithCancelCause(ctx)
+	var knowing sync.WaitGroup
+	defer knowing.Wait()
+	defer end(nil)
+	knowing.Go(func() {
+		err := in.desk.Knowledge(ctx, id, hello.GetKnowledgeRevision(), func(k *constatv1.SignedKnowledge) error {
+			return s.send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Knowledge{Knowledge: k}})
+		})
+		if err != nil && ctx.Err() == nil {
+			end(in.failed("give the team's knowledge", err))
+		}
+	})
 	err := in.desk.Commands(ctx, id, func(c *constatv1.Command) error {
-		return s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Command{Command: c}})
+		return s.send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Command{Command: c}})
 	})
 	switch {
 	case ctx.Err() != nil:
 		return reason(ctx)
 	case errors.Is(err, desk.ErrForbidden):
-		if err := s.agent.Send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Revoked{
+		if err := s.send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Revoked{
 			Revoked: &constatv1.Revoked{Reason: err.Error()},
 		}}); err != nil {
 			return err
 		}
 	}
 	return in.failed("fetch commands", err)
+}
+
+func (s *stream) send(m *constatv1.ConnectResponse) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.agent.Send(m)
 }
 
 // reason is why the stream ended, as its status; an agent that went is no error.

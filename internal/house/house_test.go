@@ -66,6 +66,8 @@ var arrows = map[string][]string{
 	"constat/internal/fault/compile":     {"constat/proto", "constat/internal/fault"},
 	"constat/internal/diagnosis":         {"constat/proto", "constat/internal/snapshot", "constat/internal/fault"},
 	"constat/internal/procedure":         {"constat/proto", "constat/internal/fault"},
+	"constat/internal/procedure/shipped": {},
+	"constat/internal/fault/catalog":     {},
 	"constat/internal/procedure/compile": {"constat/proto", "constat/internal/fault", "constat/internal/diagnosis", "constat/internal/procedure"},
 	"constat/internal/durable":           {},
 	"constat/internal/snmp":              {},

@@ -47,6 +47,19 @@ func Builtin() (*constatv1.Procedures, error) {
 	return all, proto.Unmarshal(content, all)
 }
 
+// Merge adds to procedures what a team wrote, which takes the place of what has the
+// same id.
+func Merge(base, team *constatv1.Procedures) *constatv1.Procedures {
+	all := &constatv1.Procedures{Version: base.GetVersion(), Procedures: slices.Clone(team.GetProcedures())}
+	for _, p := range base.GetProcedures() {
+		if !slices.ContainsFunc(team.GetProcedures(), func(own *constatv1.Procedure) bool { return own.GetId() == p.GetId() }) {
+			all.Procedures = append(all.Procedures, p)
+		}
+	}
+	slices.SortFunc(all.Procedures, func(a, b *constatv1.Procedure) int { return cmp.Compare(a.GetId(), b.GetId()) })
+	return all
+}
+
 // Machine is what is known of a machine, as a procedure asks it.
 type Machine struct {
 	// Truth judges a fault or a term of the catalog.

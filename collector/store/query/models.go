@@ -232,6 +232,14 @@ type GearIp struct {
 	GearID  string
 }
 
+type Knowledge struct {
+	Revision int64
+	Content  []byte
+	Signed   []byte
+	Percent  int32
+	Hosts    string
+}
+
 type LatestFact struct {
 	EndpointID string
 	GroupName  string
@@ -301,6 +309,23 @@ type Person struct {
 	Name      string
 	Mail      string
 	CreatedAt int64
+}
+
+type ProcedureRun struct {
+	EndpointID  string
+	ID          string
+	Procedure   string
+	Version     int32
+	StartedBy   string
+	StartedAt   int64
+	ElapsedMs   int32
+	Steps       int32
+	Asked       int32
+	Outcome     string
+	Helped      string
+	DiagnosisID string
+	Content     []byte
+	ReceivedAt  int64
 }
 
 type Sequence struct {

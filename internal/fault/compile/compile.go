@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"path"
 	"slices"
@@ -48,16 +49,96 @@ func Compile(fsys fs.FS) (*constatv1.Catalog, error) {
 	return r.catalog, errors.Join(r.problems...)
 }
 
+// Extend reads what a team wrote beside a base that is known to be sound: faults
+// and terms that are new, or that take the place of those with the same id or
+// name. It gives the whole, and the team's part alone.
+func Extend(base, team fs.FS) (whole, own *constatv1.Catalog, err error) {
+	read := func(fsys fs.FS) ([]*file, error) { return decodeAll(fsys, sha256.New()) }
+	sound, err := read(base)
+	if err != nil {
+		return nil, nil, err
+	}
+	added, err := read(team)
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := map[string]bool{}
+	for _, f := range added {
+		for _, e := range f.entries {
+			mine["fault "+e.ID.text] = true
+		}
+		for _, t := range f.terms {
+			mine["term "+t.Name.text] = true
+		}
+	}
+	r := &reader{catalog: &constatv1.Catalog{}, faults: map[string]*written{}}
+	for _, f := range sound {
+		f.entries = slices.DeleteFunc(f.entries, func(e entry) bool { return mine["fault "+e.ID.text] })
+		if f.name == termsName {
+			// A term asks those above it: one that is replaced stays in its place.
+			for i, t := range f.terms {
+				for _, a := range added {
+					if j := slices.IndexFunc(a.terms, func(n term) bool { return n.Name.text == t.Name.text }); j >= 0 {
+						f.terms[i] = a.terms[j]
+						a.terms = slices.Delete(a.terms, j, j+1)
+					}
+				}
+			}
+		}
+		r.read(f)
+	}
+	for _, f := range added {
+		r.read(f)
+	}
+	r.resolve()
+	if len(r.problems) == 0 {
+		r.check()
+	}
+	if len(r.problems) > 0 {
+		return nil, nil, errors.Join(r.problems...)
+	}
+	own = &constatv1.Catalog{}
+	for _, f := range r.catalog.Faults {
+		if mine["fault "+f.GetId()] {
+			own.Faults = append(own.Faults, f)
+		}
+	}
+	for _, t := range r.catalog.Terms {
+		if mine["term "+t.GetName()] {
+			own.Terms = append(own.Terms, t)
+		}
+	}
+	for _, of := range []*constatv1.Catalog{r.catalog, own} {
+		slices.SortFunc(of.Faults, func(a, b *constatv1.Catalog_Fault) int { return strings.Compare(a.GetId(), b.GetId()) })
+	}
+	return r.catalog, own, nil
+}
+
 // read decodes all files and checks everything but the expressions.
 func read(fsys fs.FS) (*reader, error) {
+	digest := sha256.New()
+	files, err := decodeAll(fsys, digest)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no catalog here: expected files named <domain>.yaml")
+	}
+	r := &reader{catalog: &constatv1.Catalog{Version: hex.EncodeToString(digest.Sum(nil))[:12]}, faults: map[string]*written{}}
+	for _, f := range files {
+		r.read(f)
+	}
+	r.resolve()
+	slices.SortFunc(r.catalog.Faults, func(a, b *constatv1.Catalog_Fault) int { return strings.Compare(a.GetId(), b.GetId()) })
+	return r, nil
+}
+
+// decodeAll decodes all files, and puts what they hold into the digest.
+func decodeAll(fsys fs.FS, digest hash.Hash) ([]*file, error) {
 	names, err := fs.Glob(fsys, "*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	if len(names) == 0 {
-		return nil, errors.New("no catalog here: expected files named <domain>.yaml")
-	}
-	digest := sha256.New()
 	files := make([]*file, len(names))
 	var decoding sync.WaitGroup
 	for i, name := range names { // Glob sorts
@@ -70,13 +151,7 @@ func read(fsys fs.FS) (*reader, error) {
 		decoding.Go(func() { files[i].decode(content) })
 	}
 	decoding.Wait()
-	r := &reader{catalog: &constatv1.Catalog{Version: hex.EncodeToString(digest.Sum(nil))[:12]}, faults: map[string]*written{}}
-	for _, f := range files {
-		r.read(f)
-	}
-	r.resolve()
-	slices.SortFunc(r.catalog.Faults, func(a, b *constatv1.Catalog_Fault) int { return strings.Compare(a.GetId(), b.GetId()) })
-	return r, nil
+	return files, nil
 }
 
 // file is one of the catalog's files. Decoding YAML is most of what reading a

@@ -3354,6 +3354,1229 @@ func (*RateArticleResponse) Descriptor() ([]byte, []int) {
 	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
 }
 
+// ProcedureUse is a written procedure and how it went.
+type ProcedureUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without its steps.
+	Procedure *Procedure `protobuf:"bytes,1,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// The team's own, or its own version of one that ships.
+	Own bool `protobuf:"varint,2,opt,name=own,proto3" json:"own,omitempty"`
+	// Newest version first.
+	Rates         []*ProcedureRate `protobuf:"bytes,3,rep,name=rates,proto3" json:"rates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcedureUse) Reset() {
+	*x = ProcedureUse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcedureUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcedureUse) ProtoMessage() {}
+
+func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcedureUse.ProtoReflect.Descriptor instead.
+func (*ProcedureUse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ProcedureUse) GetProcedure() *Procedure {
+	if x != nil {
+		return x.Procedure
+	}
+	return nil
+}
+
+func (x *ProcedureUse) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+func (x *ProcedureUse) GetRates() []*ProcedureRate {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
+// ProcedureRate counts the walks through one version.
+type ProcedureRate struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version int32                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Runs    int64                  `protobuf:"varint,2,opt,name=runs,proto3" json:"runs,omitempty"`
+	Solved  int64                  `protobuf:"varint,3,opt,name=solved,proto3" json:"solved,omitempty"`
+	// Left before the end.
+	Left int64 `protobuf:"varint,4,opt,name=left,proto3" json:"left,omitempty"`
+	// What people said; of others nobody asked, or they did not answer.
+	Helped    int64 `protobuf:"varint,5,opt,name=helped,proto3" json:"helped,omitempty"`
+	NotHelped int64 `protobuf:"varint,6,opt,name=not_helped,json=notHelped,proto3" json:"not_helped,omitempty"`
+	// Of all walks together.
+	ElapsedMs int64 `protobuf:"varint,7,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
+	Steps     int64 `protobuf:"varint,8,opt,name=steps,proto3" json:"steps,omitempty"`
+	// Steps to which a person had to say something.
+	Asked int64 `protobuf:"varint,9,opt,name=asked,proto3" json:"asked,omitempty"`
+	// Walks that a ticket came of, how many of those are solved, and how many were
+	// opened again.
+	Tickets       int64 `protobuf:"varint,10,opt,name=tickets,proto3" json:"tickets,omitempty"`
+	Closed        int64 `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`
+	Reopened      int64 `protobuf:"varint,12,opt,name=reopened,proto3" json:"reopened,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcedureRate) Reset() {
+	*x = ProcedureRate{}
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcedureRate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcedureRate) ProtoMessage() {}
+
+func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcedureRate.ProtoReflect.Descriptor instead.
+func (*ProcedureRate) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *ProcedureRate) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetRuns() int64 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetSolved() int64 {
+	if x != nil {
+		return x.Solved
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetHelped() int64 {
+	if x != nil {
+		return x.Helped
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetNotHelped() int64 {
+	if x != nil {
+		return x.NotHelped
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetElapsedMs() int64 {
+	if x != nil {
+		return x.ElapsedMs
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetSteps() int64 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetAsked() int64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetTickets() int64 {
+	if x != nil {
+		return x.Tickets
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetClosed() int64 {
+	if x != nil {
+		return x.Closed
+	}
+	return 0
+}
+
+func (x *ProcedureRate) GetReopened() int64 {
+	if x != nil {
+		return x.Reopened
+	}
+	return 0
+}
+
+// ListProceduresRequest is empty: it is all of them.
+type ListProceduresRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProceduresRequest) Reset() {
+	*x = ListProceduresRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProceduresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProceduresRequest) ProtoMessage() {}
+
+func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProceduresRequest.ProtoReflect.Descriptor instead.
+func (*ListProceduresRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{57}
+}
+
+// ListProceduresResponse is sorted by id.
+type ListProceduresResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Procedures    []*ProcedureUse        `protobuf:"bytes,1,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProceduresResponse) Reset() {
+	*x = ListProceduresResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProceduresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProceduresResponse) ProtoMessage() {}
+
+func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProceduresResponse.ProtoReflect.Descriptor instead.
+func (*ListProceduresResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ListProceduresResponse) GetProcedures() []*ProcedureUse {
+	if x != nil {
+		return x.Procedures
+	}
+	return nil
+}
+
+// GetProcedureRequest names one.
+type GetProcedureRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProcedureRequest) Reset() {
+	*x = GetProcedureRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProcedureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProcedureRequest) ProtoMessage() {}
+
+func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProcedureRequest.ProtoReflect.Descriptor instead.
+func (*GetProcedureRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *GetProcedureRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// GetProcedureResponse is the procedure as it was written.
+type GetProcedureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Use   *ProcedureUse          `protobuf:"bytes,1,opt,name=use,proto3" json:"use,omitempty"`
+	// Markdown.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProcedureResponse) Reset() {
+	*x = GetProcedureResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProcedureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProcedureResponse) ProtoMessage() {}
+
+func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProcedureResponse.ProtoReflect.Descriptor instead.
+func (*GetProcedureResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *GetProcedureResponse) GetUse() *ProcedureUse {
+	if x != nil {
+		return x.Use
+	}
+	return nil
+}
+
+func (x *GetProcedureResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// KnowledgeFile is a file of what the team wrote.
+type KnowledgeFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// faults/DOMAIN.yaml, faults/terms.yaml or procedures/ID.md.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnowledgeFile) Reset() {
+	*x = KnowledgeFile{}
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnowledgeFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnowledgeFile) ProtoMessage() {}
+
+func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
+func (*KnowledgeFile) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *KnowledgeFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *KnowledgeFile) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// KnowledgeRevision is all that the team has written, at one time.
+type KnowledgeRevision struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	At       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Author   string                 `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
+	Note     string                 `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Sorted by path.
+	Files []*KnowledgeFile `protobuf:"bytes,5,rep,name=files,proto3" json:"files,omitempty"`
+	// The ring: this share of all machines, chosen by their ids, and these by name.
+	Percent       int32    `protobuf:"varint,6,opt,name=percent,proto3" json:"percent,omitempty"`
+	Hosts         []string `protobuf:"bytes,7,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnowledgeRevision) Reset() {
+	*x = KnowledgeRevision{}
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnowledgeRevision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnowledgeRevision) ProtoMessage() {}
+
+func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
+func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *KnowledgeRevision) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *KnowledgeRevision) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *KnowledgeRevision) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *KnowledgeRevision) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *KnowledgeRevision) GetFiles() []*KnowledgeFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *KnowledgeRevision) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *KnowledgeRevision) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+// KnowledgeChange is files put and taken away.
+type KnowledgeChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Put   []*KnowledgeFile       `protobuf:"bytes,1,rep,name=put,proto3" json:"put,omitempty"`
+	// Paths.
+	Remove        []string `protobuf:"bytes,2,rep,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnowledgeChange) Reset() {
+	*x = KnowledgeChange{}
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnowledgeChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnowledgeChange) ProtoMessage() {}
+
+func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
+func (*KnowledgeChange) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
+	if x != nil {
+		return x.Put
+	}
+	return nil
+}
+
+func (x *KnowledgeChange) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+// ListKnowledgeRequest is empty: it is the newest hundred revisions.
+type ListKnowledgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKnowledgeRequest) Reset() {
+	*x = ListKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKnowledgeRequest) ProtoMessage() {}
+
+func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{64}
+}
+
+// ListKnowledgeResponse is newest first, without the files' text.
+type ListKnowledgeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revisions     []*KnowledgeRevision   `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKnowledgeResponse) Reset() {
+	*x = ListKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKnowledgeResponse) ProtoMessage() {}
+
+func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+// GetKnowledgeRequest names a revision; 0: the newest.
+type GetKnowledgeRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Another revision: then the answer says what changed since that.
+	Since         *int64 `protobuf:"varint,2,opt,name=since,proto3,oneof" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKnowledgeRequest) Reset() {
+	*x = GetKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKnowledgeRequest) ProtoMessage() {}
+
+func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *GetKnowledgeRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *GetKnowledgeRequest) GetSince() int64 {
+	if x != nil && x.Since != nil {
+		return *x.Since
+	}
+	return 0
+}
+
+// GetKnowledgeResponse is the revision.
+type GetKnowledgeResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision *KnowledgeRevision     `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Unified diff from `since`.
+	Diff          string `protobuf:"bytes,2,opt,name=diff,proto3" json:"diff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKnowledgeResponse) Reset() {
+	*x = GetKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKnowledgeResponse) ProtoMessage() {}
+
+func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+func (x *GetKnowledgeResponse) GetDiff() string {
+	if x != nil {
+		return x.Diff
+	}
+	return ""
+}
+
+// PreviewKnowledgeRequest is a change that is not made.
+type PreviewKnowledgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Change        *KnowledgeChange       `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewKnowledgeRequest) Reset() {
+	*x = PreviewKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewKnowledgeRequest) ProtoMessage() {}
+
+func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+// PreviewKnowledgeResponse is what it would do.
+type PreviewKnowledgeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong with it, each with file and line; then nothing else is set.
+	Problems []string `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	Diff     string   `protobuf:"bytes,2,opt,name=diff,proto3" json:"diff,omitempty"`
+	// Machines of which facts are kept, at most 2,000, and the faults that are new
+	// or changed.
+	Machines      int32                                    `protobuf:"varint,3,opt,name=machines,proto3" json:"machines,omitempty"`
+	Faults        []*PreviewKnowledgeResponse_FaultPreview `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewKnowledgeResponse) Reset() {
+	*x = PreviewKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewKnowledgeResponse) ProtoMessage() {}
+
+func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *PreviewKnowledgeResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *PreviewKnowledgeResponse) GetDiff() string {
+	if x != nil {
+		return x.Diff
+	}
+	return ""
+}
+
+func (x *PreviewKnowledgeResponse) GetMachines() int32 {
+	if x != nil {
+		return x.Machines
+	}
+	return 0
+}
+
+func (x *PreviewKnowledgeResponse) GetFaults() []*PreviewKnowledgeResponse_FaultPreview {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// PushKnowledgeRequest makes a revision; it takes a lead.
+type PushKnowledgeRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Change *KnowledgeChange       `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
+	// The revision that the caller saw; another one in place: ABORTED.
+	Revision      int64    `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Note          string   `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	Percent       int32    `protobuf:"varint,4,opt,name=percent,proto3" json:"percent,omitempty"`
+	Hosts         []string `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushKnowledgeRequest) Reset() {
+	*x = PushKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushKnowledgeRequest) ProtoMessage() {}
+
+func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *PushKnowledgeRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *PushKnowledgeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *PushKnowledgeRequest) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *PushKnowledgeRequest) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+// PushKnowledgeResponse is the new revision.
+type PushKnowledgeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      *KnowledgeRevision     `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushKnowledgeResponse) Reset() {
+	*x = PushKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushKnowledgeResponse) ProtoMessage() {}
+
+func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+// ReleaseKnowledgeRequest widens the ring of a revision; it takes a lead. A ring
+// never narrows: what an agent has it keeps until a newer one comes.
+type ReleaseKnowledgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Percent       int32                  `protobuf:"varint,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	Hosts         []string               `protobuf:"bytes,3,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseKnowledgeRequest) Reset() {
+	*x = ReleaseKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseKnowledgeRequest) ProtoMessage() {}
+
+func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ReleaseKnowledgeRequest) GetPercent() int32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *ReleaseKnowledgeRequest) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+// ReleaseKnowledgeResponse is the revision with its ring.
+type ReleaseKnowledgeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      *KnowledgeRevision     `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseKnowledgeResponse) Reset() {
+	*x = ReleaseKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseKnowledgeResponse) ProtoMessage() {}
+
+func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+// RollBackKnowledgeRequest makes a new revision with what stood in an old one, 0
+// for nothing, and the ring of the newest; it takes a lead.
+type RollBackKnowledgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollBackKnowledgeRequest) Reset() {
+	*x = RollBackKnowledgeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollBackKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollBackKnowledgeRequest) ProtoMessage() {}
+
+func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *RollBackKnowledgeRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RollBackKnowledgeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// RollBackKnowledgeResponse is the new revision.
+type RollBackKnowledgeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      *KnowledgeRevision     `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollBackKnowledgeResponse) Reset() {
+	*x = RollBackKnowledgeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollBackKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollBackKnowledgeResponse) ProtoMessage() {}
+
+func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3365,7 +4588,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3377,7 +4600,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3425,7 +4648,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3437,7 +4660,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3474,12 +4697,92 @@ func (x *PreviewTechnicianResponse_Moved) GetAfter() string {
 	return ""
 }
 
+type PreviewKnowledgeResponse_FaultPreview struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Fault string                 `protobuf:"bytes,1,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Machines on which it would have fired, and on how many of those nothing
+	// else is wrong.
+	Fired   int32 `protobuf:"varint,2,opt,name=fired,proto3" json:"fired,omitempty"`
+	Healthy int32 `protobuf:"varint,3,opt,name=healthy,proto3" json:"healthy,omitempty"`
+	// Machines whose facts do not tell.
+	Unknown int32 `protobuf:"varint,4,opt,name=unknown,proto3" json:"unknown,omitempty"`
+	// Names of machines on which it fired, at most 20; the healthy ones first.
+	Machines      []string `protobuf:"bytes,5,rep,name=machines,proto3" json:"machines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
+	*x = PreviewKnowledgeResponse_FaultPreview{}
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
+func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69, 0}
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) GetFired() int32 {
+	if x != nil {
+		return x.Fired
+	}
+	return 0
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) GetHealthy() int32 {
+	if x != nil {
+		return x.Healthy
+	}
+	return 0
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) GetUnknown() int32 {
+	if x != nil {
+		return x.Unknown
+	}
+	return 0
+}
+
+func (x *PreviewKnowledgeResponse_FaultPreview) GetMachines() []string {
+	if x != nil {
+		return x.Machines
+	}
+	return nil
+}
+
 var File_constat_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x18constat/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x18constat/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -3730,7 +5033,93 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
 	"\x06helped\x18\x03 \x01(\bR\x06helped\x12\x18\n" +
 	"\aunclear\x18\x04 \x01(\tR\aunclear\"\x15\n" +
-	"\x13RateArticleResponse2\xaa\x10\n" +
+	"\x13RateArticleResponse\"\x86\x01\n" +
+	"\fProcedureUse\x123\n" +
+	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x12\x10\n" +
+	"\x03own\x18\x02 \x01(\bR\x03own\x12/\n" +
+	"\x05rates\x18\x03 \x03(\v2\x19.constat.v1.ProcedureRateR\x05rates\"\xb9\x02\n" +
+	"\rProcedureRate\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x05R\aversion\x12\x12\n" +
+	"\x04runs\x18\x02 \x01(\x03R\x04runs\x12\x16\n" +
+	"\x06solved\x18\x03 \x01(\x03R\x06solved\x12\x12\n" +
+	"\x04left\x18\x04 \x01(\x03R\x04left\x12\x16\n" +
+	"\x06helped\x18\x05 \x01(\x03R\x06helped\x12\x1d\n" +
+	"\n" +
+	"not_helped\x18\x06 \x01(\x03R\tnotHelped\x12\x1d\n" +
+	"\n" +
+	"elapsed_ms\x18\a \x01(\x03R\telapsedMs\x12\x14\n" +
+	"\x05steps\x18\b \x01(\x03R\x05steps\x12\x14\n" +
+	"\x05asked\x18\t \x01(\x03R\x05asked\x12\x18\n" +
+	"\atickets\x18\n" +
+	" \x01(\x03R\atickets\x12\x16\n" +
+	"\x06closed\x18\v \x01(\x03R\x06closed\x12\x1a\n" +
+	"\breopened\x18\f \x01(\x03R\breopened\"\x17\n" +
+	"\x15ListProceduresRequest\"R\n" +
+	"\x16ListProceduresResponse\x128\n" +
+	"\n" +
+	"procedures\x18\x01 \x03(\v2\x18.constat.v1.ProcedureUseR\n" +
+	"procedures\"%\n" +
+	"\x13GetProcedureRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"V\n" +
+	"\x14GetProcedureResponse\x12*\n" +
+	"\x03use\x18\x01 \x01(\v2\x18.constat.v1.ProcedureUseR\x03use\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"7\n" +
+	"\rKnowledgeFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xe8\x01\n" +
+	"\x11KnowledgeRevision\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x16\n" +
+	"\x06author\x18\x03 \x01(\tR\x06author\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12/\n" +
+	"\x05files\x18\x05 \x03(\v2\x19.constat.v1.KnowledgeFileR\x05files\x12\x18\n" +
+	"\apercent\x18\x06 \x01(\x05R\apercent\x12\x14\n" +
+	"\x05hosts\x18\a \x03(\tR\x05hosts\"V\n" +
+	"\x0fKnowledgeChange\x12+\n" +
+	"\x03put\x18\x01 \x03(\v2\x19.constat.v1.KnowledgeFileR\x03put\x12\x16\n" +
+	"\x06remove\x18\x02 \x03(\tR\x06remove\"\x16\n" +
+	"\x14ListKnowledgeRequest\"T\n" +
+	"\x15ListKnowledgeResponse\x12;\n" +
+	"\trevisions\x18\x01 \x03(\v2\x1d.constat.v1.KnowledgeRevisionR\trevisions\"V\n" +
+	"\x13GetKnowledgeRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x19\n" +
+	"\x05since\x18\x02 \x01(\x03H\x00R\x05since\x88\x01\x01B\b\n" +
+	"\x06_since\"e\n" +
+	"\x14GetKnowledgeResponse\x129\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision\x12\x12\n" +
+	"\x04diff\x18\x02 \x01(\tR\x04diff\"N\n" +
+	"\x17PreviewKnowledgeRequest\x123\n" +
+	"\x06change\x18\x01 \x01(\v2\x1b.constat.v1.KnowledgeChangeR\x06change\"\xbe\x02\n" +
+	"\x18PreviewKnowledgeResponse\x12\x1a\n" +
+	"\bproblems\x18\x01 \x03(\tR\bproblems\x12\x12\n" +
+	"\x04diff\x18\x02 \x01(\tR\x04diff\x12\x1a\n" +
+	"\bmachines\x18\x03 \x01(\x05R\bmachines\x12I\n" +
+	"\x06faults\x18\x04 \x03(\v21.constat.v1.PreviewKnowledgeResponse.FaultPreviewR\x06faults\x1a\x8a\x01\n" +
+	"\fFaultPreview\x12\x14\n" +
+	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x14\n" +
+	"\x05fired\x18\x02 \x01(\x05R\x05fired\x12\x18\n" +
+	"\ahealthy\x18\x03 \x01(\x05R\ahealthy\x12\x18\n" +
+	"\aunknown\x18\x04 \x01(\x05R\aunknown\x12\x1a\n" +
+	"\bmachines\x18\x05 \x03(\tR\bmachines\"\xab\x01\n" +
+	"\x14PushKnowledgeRequest\x123\n" +
+	"\x06change\x18\x01 \x01(\v2\x1b.constat.v1.KnowledgeChangeR\x06change\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x18\n" +
+	"\apercent\x18\x04 \x01(\x05R\apercent\x12\x14\n" +
+	"\x05hosts\x18\x05 \x03(\tR\x05hosts\"R\n" +
+	"\x15PushKnowledgeResponse\x129\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision\"e\n" +
+	"\x17ReleaseKnowledgeRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\x05R\apercent\x12\x14\n" +
+	"\x05hosts\x18\x03 \x03(\tR\x05hosts\"U\n" +
+	"\x18ReleaseKnowledgeResponse\x129\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision\"J\n" +
+	"\x18RollBackKnowledgeRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\"V\n" +
+	"\x19RollBackKnowledgeResponse\x129\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision2\xf5\x15\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -3757,7 +5146,15 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"GetArticle\x12\x1d.constat.v1.GetArticleRequest\x1a\x1e.constat.v1.GetArticleResponse\x12N\n" +
 	"\vSaveArticle\x12\x1e.constat.v1.SaveArticleRequest\x1a\x1f.constat.v1.SaveArticleResponse\x12N\n" +
-	"\vRateArticle\x12\x1e.constat.v1.RateArticleRequest\x1a\x1f.constat.v1.RateArticleResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\vRateArticle\x12\x1e.constat.v1.RateArticleRequest\x1a\x1f.constat.v1.RateArticleResponse\x12W\n" +
+	"\x0eListProcedures\x12!.constat.v1.ListProceduresRequest\x1a\".constat.v1.ListProceduresResponse\x12Q\n" +
+	"\fGetProcedure\x12\x1f.constat.v1.GetProcedureRequest\x1a .constat.v1.GetProcedureResponse\x12T\n" +
+	"\rListKnowledge\x12 .constat.v1.ListKnowledgeRequest\x1a!.constat.v1.ListKnowledgeResponse\x12Q\n" +
+	"\fGetKnowledge\x12\x1f.constat.v1.GetKnowledgeRequest\x1a .constat.v1.GetKnowledgeResponse\x12]\n" +
+	"\x10PreviewKnowledge\x12#.constat.v1.PreviewKnowledgeRequest\x1a$.constat.v1.PreviewKnowledgeResponse\x12T\n" +
+	"\rPushKnowledge\x12 .constat.v1.PushKnowledgeRequest\x1a!.constat.v1.PushKnowledgeResponse\x12]\n" +
+	"\x10ReleaseKnowledge\x12#.constat.v1.ReleaseKnowledgeRequest\x1a$.constat.v1.ReleaseKnowledgeResponse\x12`\n" +
+	"\x11RollBackKnowledge\x12$.constat.v1.RollBackKnowledgeRequest\x1a%.constat.v1.RollBackKnowledgeResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_desk_proto_rawDescOnce sync.Once
@@ -3771,179 +5168,233 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
 var file_constat_v1_desk_proto_goTypes = []any{
-	(*ListTicketsRequest)(nil),              // 0: constat.v1.ListTicketsRequest
-	(*ListTicketsResponse)(nil),             // 1: constat.v1.ListTicketsResponse
-	(*GetTicketRequest)(nil),                // 2: constat.v1.GetTicketRequest
-	(*GetTicketResponse)(nil),               // 3: constat.v1.GetTicketResponse
-	(*CreateTicketRequest)(nil),             // 4: constat.v1.CreateTicketRequest
-	(*CreateTicketResponse)(nil),            // 5: constat.v1.CreateTicketResponse
-	(*UpdateTicketRequest)(nil),             // 6: constat.v1.UpdateTicketRequest
-	(*UpdateTicketResponse)(nil),            // 7: constat.v1.UpdateTicketResponse
-	(*AddEntryRequest)(nil),                 // 8: constat.v1.AddEntryRequest
-	(*NewFile)(nil),                         // 9: constat.v1.NewFile
-	(*AddEntryResponse)(nil),                // 10: constat.v1.AddEntryResponse
-	(*MergeTicketRequest)(nil),              // 11: constat.v1.MergeTicketRequest
-	(*MergeTicketResponse)(nil),             // 12: constat.v1.MergeTicketResponse
-	(*LinkTicketsRequest)(nil),              // 13: constat.v1.LinkTicketsRequest
-	(*LinkTicketsResponse)(nil),             // 14: constat.v1.LinkTicketsResponse
-	(*SplitTicketRequest)(nil),              // 15: constat.v1.SplitTicketRequest
-	(*SplitTicketResponse)(nil),             // 16: constat.v1.SplitTicketResponse
-	(*GetTicketFileRequest)(nil),            // 17: constat.v1.GetTicketFileRequest
-	(*GetTicketFileResponse)(nil),           // 18: constat.v1.GetTicketFileResponse
-	(*Endpoint)(nil),                        // 19: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),            // 20: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),           // 21: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),              // 22: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),             // 23: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),              // 24: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),             // 25: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),                 // 26: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),                // 27: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),           // 28: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil),          // 29: constat.v1.RevokeEndpointResponse
-	(*Technician)(nil),                      // 30: constat.v1.Technician
-	(*Absence)(nil),                         // 31: constat.v1.Absence
-	(*ListTechniciansRequest)(nil),          // 32: constat.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),         // 33: constat.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),            // 34: constat.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),           // 35: constat.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),        // 36: constat.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),       // 37: constat.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),         // 38: constat.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),        // 39: constat.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),         // 40: constat.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),        // 41: constat.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),              // 42: constat.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),             // 43: constat.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                   // 44: constat.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),            // 45: constat.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),           // 46: constat.v1.RequestRemedyResponse
-	(*ListArticlesRequest)(nil),             // 47: constat.v1.ListArticlesRequest
-	(*ListArticlesResponse)(nil),            // 48: constat.v1.ListArticlesResponse
-	(*GetArticleRequest)(nil),               // 49: constat.v1.GetArticleRequest
-	(*GetArticleResponse)(nil),              // 50: constat.v1.GetArticleResponse
-	(*SaveArticleRequest)(nil),              // 51: constat.v1.SaveArticleRequest
-	(*SaveArticleResponse)(nil),             // 52: constat.v1.SaveArticleResponse
-	(*RateArticleRequest)(nil),              // 53: constat.v1.RateArticleRequest
-	(*RateArticleResponse)(nil),             // 54: constat.v1.RateArticleResponse
-	(*PreviewTechnicianResponse_Load)(nil),  // 55: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil), // 56: constat.v1.PreviewTechnicianResponse.Moved
-	(*Ticket)(nil),                          // 57: constat.v1.Ticket
-	(*TicketEntry)(nil),                     // 58: constat.v1.TicketEntry
-	(*TicketLink)(nil),                      // 59: constat.v1.TicketLink
-	(*TicketDraft)(nil),                     // 60: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),           // 61: google.protobuf.Timestamp
-	(*Snapshot)(nil),                        // 62: constat.v1.Snapshot
-	(*Change)(nil),                          // 63: constat.v1.Change
-	(*Diagnosis)(nil),                       // 64: constat.v1.Diagnosis
-	(*Progress)(nil),                        // 65: constat.v1.Progress
-	(*Skill)(nil),                           // 66: constat.v1.Skill
-	(*Article)(nil),                         // 67: constat.v1.Article
-	(*ArticleRating)(nil),                   // 68: constat.v1.ArticleRating
+	(*ListTicketsRequest)(nil),                    // 0: constat.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),                   // 1: constat.v1.ListTicketsResponse
+	(*GetTicketRequest)(nil),                      // 2: constat.v1.GetTicketRequest
+	(*GetTicketResponse)(nil),                     // 3: constat.v1.GetTicketResponse
+	(*CreateTicketRequest)(nil),                   // 4: constat.v1.CreateTicketRequest
+	(*CreateTicketResponse)(nil),                  // 5: constat.v1.CreateTicketResponse
+	(*UpdateTicketRequest)(nil),                   // 6: constat.v1.UpdateTicketRequest
+	(*UpdateTicketResponse)(nil),                  // 7: constat.v1.UpdateTicketResponse
+	(*AddEntryRequest)(nil),                       // 8: constat.v1.AddEntryRequest
+	(*NewFile)(nil),                               // 9: constat.v1.NewFile
+	(*AddEntryResponse)(nil),                      // 10: constat.v1.AddEntryResponse
+	(*MergeTicketRequest)(nil),                    // 11: constat.v1.MergeTicketRequest
+	(*MergeTicketResponse)(nil),                   // 12: constat.v1.MergeTicketResponse
+	(*LinkTicketsRequest)(nil),                    // 13: constat.v1.LinkTicketsRequest
+	(*LinkTicketsResponse)(nil),                   // 14: constat.v1.LinkTicketsResponse
+	(*SplitTicketRequest)(nil),                    // 15: constat.v1.SplitTicketRequest
+	(*SplitTicketResponse)(nil),                   // 16: constat.v1.SplitTicketResponse
+	(*GetTicketFileRequest)(nil),                  // 17: constat.v1.GetTicketFileRequest
+	(*GetTicketFileResponse)(nil),                 // 18: constat.v1.GetTicketFileResponse
+	(*Endpoint)(nil),                              // 19: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),                  // 20: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),                 // 21: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),                    // 22: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),                   // 23: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),                    // 24: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),                   // 25: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                       // 26: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                      // 27: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),                 // 28: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),                // 29: constat.v1.RevokeEndpointResponse
+	(*Technician)(nil),                            // 30: constat.v1.Technician
+	(*Absence)(nil),                               // 31: constat.v1.Absence
+	(*ListTechniciansRequest)(nil),                // 32: constat.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),               // 33: constat.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),                  // 34: constat.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),                 // 35: constat.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),              // 36: constat.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),             // 37: constat.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),               // 38: constat.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),              // 39: constat.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),               // 40: constat.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),              // 41: constat.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),                    // 42: constat.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),                   // 43: constat.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                         // 44: constat.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),                  // 45: constat.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),                 // 46: constat.v1.RequestRemedyResponse
+	(*ListArticlesRequest)(nil),                   // 47: constat.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),                  // 48: constat.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),                     // 49: constat.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),                    // 50: constat.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),                    // 51: constat.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),                   // 52: constat.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),                    // 53: constat.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),                   // 54: constat.v1.RateArticleResponse
+	(*ProcedureUse)(nil),                          // 55: constat.v1.ProcedureUse
+	(*ProcedureRate)(nil),                         // 56: constat.v1.ProcedureRate
+	(*ListProceduresRequest)(nil),                 // 57: constat.v1.ListProceduresRequest
+	(*ListProceduresResponse)(nil),                // 58: constat.v1.ListProceduresResponse
+	(*GetProcedureRequest)(nil),                   // 59: constat.v1.GetProcedureRequest
+	(*GetProcedureResponse)(nil),                  // 60: constat.v1.GetProcedureResponse
+	(*KnowledgeFile)(nil),                         // 61: constat.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 62: constat.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 63: constat.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 64: constat.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 65: constat.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 66: constat.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 67: constat.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 68: constat.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 69: constat.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 70: constat.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 71: constat.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 72: constat.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 73: constat.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 74: constat.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 75: constat.v1.RollBackKnowledgeResponse
+	(*PreviewTechnicianResponse_Load)(nil),        // 76: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 77: constat.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 78: constat.v1.PreviewKnowledgeResponse.FaultPreview
+	(*Ticket)(nil),                                // 79: constat.v1.Ticket
+	(*TicketEntry)(nil),                           // 80: constat.v1.TicketEntry
+	(*TicketLink)(nil),                            // 81: constat.v1.TicketLink
+	(*TicketDraft)(nil),                           // 82: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 83: google.protobuf.Timestamp
+	(*Snapshot)(nil),                              // 84: constat.v1.Snapshot
+	(*Change)(nil),                                // 85: constat.v1.Change
+	(*Diagnosis)(nil),                             // 86: constat.v1.Diagnosis
+	(*Progress)(nil),                              // 87: constat.v1.Progress
+	(*Skill)(nil),                                 // 88: constat.v1.Skill
+	(*Article)(nil),                               // 89: constat.v1.Article
+	(*ArticleRating)(nil),                         // 90: constat.v1.ArticleRating
+	(*Procedure)(nil),                             // 91: constat.v1.Procedure
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	57, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	57, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	58, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	59, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	60, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	57, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	61, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	57, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	79, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	79, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	80, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	81, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	82, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	79, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	83, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	79, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,  // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
-	58, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	57, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	59, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	57, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	61, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	61, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	61, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	80, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	79, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	81, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	79, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	83, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	83, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	83, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	19, // 16: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
 	19, // 17: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	62, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	63, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	64, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	62, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	61, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	65, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	64, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	66, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	84, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	85, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	86, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	84, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	83, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	87, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	86, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	88, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
 	31, // 26: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	61, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	61, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	61, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	83, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	83, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	83, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	30, // 30: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
 	30, // 31: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
 	30, // 32: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
 	30, // 33: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	55, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	56, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	76, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	77, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
 	44, // 36: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	57, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	61, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	67, // 39: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
-	67, // 40: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
-	67, // 41: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
-	68, // 42: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
-	67, // 43: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
-	67, // 44: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
-	0,  // 45: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 46: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 47: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 48: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 49: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11, // 50: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 51: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
-	15, // 52: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
-	17, // 53: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
-	20, // 54: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	22, // 55: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	24, // 56: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	26, // 57: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	45, // 58: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	28, // 59: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	42, // 60: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	32, // 61: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	34, // 62: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	38, // 63: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	40, // 64: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	36, // 65: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	47, // 66: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
-	49, // 67: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
-	51, // 68: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
-	53, // 69: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
-	1,  // 70: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 71: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 72: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 73: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	10, // 74: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12, // 75: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 76: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
-	16, // 77: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
-	18, // 78: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
-	21, // 79: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	23, // 80: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	25, // 81: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	27, // 82: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	46, // 83: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	29, // 84: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	43, // 85: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	33, // 86: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	35, // 87: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	39, // 88: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	41, // 89: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	37, // 90: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	48, // 91: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
-	50, // 92: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
-	52, // 93: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
-	54, // 94: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
-	70, // [70:95] is the sub-list for method output_type
-	45, // [45:70] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	79, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	83, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	89, // 39: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
+	89, // 40: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
+	89, // 41: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
+	90, // 42: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
+	89, // 43: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
+	89, // 44: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
+	91, // 45: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	56, // 46: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
+	55, // 47: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
+	55, // 48: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
+	83, // 49: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	61, // 50: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
+	61, // 51: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
+	62, // 52: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
+	62, // 53: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	63, // 54: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	78, // 55: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
+	63, // 56: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	62, // 57: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	62, // 58: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	62, // 59: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	0,  // 60: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 61: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 62: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 63: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 64: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11, // 65: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 66: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	15, // 67: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	17, // 68: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	20, // 69: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	22, // 70: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	24, // 71: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	26, // 72: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	45, // 73: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	28, // 74: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	42, // 75: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	32, // 76: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	34, // 77: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	38, // 78: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	40, // 79: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	36, // 80: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	47, // 81: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
+	49, // 82: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
+	51, // 83: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
+	53, // 84: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
+	57, // 85: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
+	59, // 86: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
+	64, // 87: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
+	66, // 88: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
+	68, // 89: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
+	70, // 90: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
+	72, // 91: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
+	74, // 92: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
+	1,  // 93: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 94: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 95: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 96: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10, // 97: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12, // 98: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	14, // 99: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	16, // 100: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	18, // 101: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	21, // 102: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	23, // 103: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	25, // 104: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	27, // 105: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	46, // 106: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	29, // 107: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	43, // 108: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	33, // 109: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	35, // 110: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	39, // 111: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	41, // 112: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	37, // 113: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	48, // 114: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
+	50, // 115: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
+	52, // 116: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
+	54, // 117: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
+	58, // 118: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
+	60, // 119: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
+	65, // 120: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
+	67, // 121: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
+	69, // 122: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
+	71, // 123: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
+	73, // 124: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
+	75, // 125: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
+	93, // [93:126] is the sub-list for method output_type
+	60, // [60:93] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -3955,6 +5406,7 @@ func file_constat_v1_desk_proto_init() {
 	file_constat_v1_article_proto_init()
 	file_constat_v1_diagnosis_proto_init()
 	file_constat_v1_history_proto_init()
+	file_constat_v1_procedure_proto_init()
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
@@ -3963,13 +5415,14 @@ func file_constat_v1_desk_proto_init() {
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
+	file_constat_v1_desk_proto_msgTypes[66].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   57,
+			NumMessages:   79,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,6 +44,14 @@ const (
 	DeskService_GetArticle_FullMethodName        = "/constat.v1.DeskService/GetArticle"
 	DeskService_SaveArticle_FullMethodName       = "/constat.v1.DeskService/SaveArticle"
 	DeskService_RateArticle_FullMethodName       = "/constat.v1.DeskService/RateArticle"
+	DeskService_ListProcedures_FullMethodName    = "/constat.v1.DeskService/ListProcedures"
+	DeskService_GetProcedure_FullMethodName      = "/constat.v1.DeskService/GetProcedure"
+	DeskService_ListKnowledge_FullMethodName     = "/constat.v1.DeskService/ListKnowledge"
+	DeskService_GetKnowledge_FullMethodName      = "/constat.v1.DeskService/GetKnowledge"
+	DeskService_PreviewKnowledge_FullMethodName  = "/constat.v1.DeskService/PreviewKnowledge"
+	DeskService_PushKnowledge_FullMethodName     = "/constat.v1.DeskService/PushKnowledge"
+	DeskService_ReleaseKnowledge_FullMethodName  = "/constat.v1.DeskService/ReleaseKnowledge"
+	DeskService_RollBackKnowledge_FullMethodName = "/constat.v1.DeskService/RollBackKnowledge"
 )
 
 // DeskServiceClient is the client API for DeskService service.
@@ -99,6 +107,17 @@ type DeskServiceClient interface {
 	SaveArticle(ctx context.Context, in *SaveArticleRequest, opts ...grpc.CallOption) (*SaveArticleResponse, error)
 	// RateArticle says whether the newest version helped.
 	RateArticle(ctx context.Context, in *RateArticleRequest, opts ...grpc.CallOption) (*RateArticleResponse, error)
+	// ListProcedures gives the written procedures, and how walks through them went.
+	ListProcedures(ctx context.Context, in *ListProceduresRequest, opts ...grpc.CallOption) (*ListProceduresResponse, error)
+	GetProcedure(ctx context.Context, in *GetProcedureRequest, opts ...grpc.CallOption) (*GetProcedureResponse, error)
+	// ListKnowledge gives the revisions of what the team wrote itself.
+	ListKnowledge(ctx context.Context, in *ListKnowledgeRequest, opts ...grpc.CallOption) (*ListKnowledgeResponse, error)
+	GetKnowledge(ctx context.Context, in *GetKnowledgeRequest, opts ...grpc.CallOption) (*GetKnowledgeResponse, error)
+	// PreviewKnowledge says what is wrong with a change, or what it would do.
+	PreviewKnowledge(ctx context.Context, in *PreviewKnowledgeRequest, opts ...grpc.CallOption) (*PreviewKnowledgeResponse, error)
+	PushKnowledge(ctx context.Context, in *PushKnowledgeRequest, opts ...grpc.CallOption) (*PushKnowledgeResponse, error)
+	ReleaseKnowledge(ctx context.Context, in *ReleaseKnowledgeRequest, opts ...grpc.CallOption) (*ReleaseKnowledgeResponse, error)
+	RollBackKnowledge(ctx context.Context, in *RollBackKnowledgeRequest, opts ...grpc.CallOption) (*RollBackKnowledgeResponse, error)
 }
 
 type deskServiceClient struct {
@@ -368,6 +387,86 @@ func (c *deskServiceClient) RateArticle(ctx context.Context, in *RateArticleRequ
 	return out, nil
 }
 
+func (c *deskServiceClient) ListProcedures(ctx context.Context, in *ListProceduresRequest, opts ...grpc.CallOption) (*ListProceduresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListProceduresResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListProcedures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) GetProcedure(ctx context.Context, in *GetProcedureRequest, opts ...grpc.CallOption) (*GetProcedureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetProcedureResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetProcedure_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) ListKnowledge(ctx context.Context, in *ListKnowledgeRequest, opts ...grpc.CallOption) (*ListKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) GetKnowledge(ctx context.Context, in *GetKnowledgeRequest, opts ...grpc.CallOption) (*GetKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) PreviewKnowledge(ctx context.Context, in *PreviewKnowledgeRequest, opts ...grpc.CallOption) (*PreviewKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_PreviewKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) PushKnowledge(ctx context.Context, in *PushKnowledgeRequest, opts ...grpc.CallOption) (*PushKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PushKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_PushKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) ReleaseKnowledge(ctx context.Context, in *ReleaseKnowledgeRequest, opts ...grpc.CallOption) (*ReleaseKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_ReleaseKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) RollBackKnowledge(ctx context.Context, in *RollBackKnowledgeRequest, opts ...grpc.CallOption) (*RollBackKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollBackKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_RollBackKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DeskServiceServer is the server API for DeskService service.
 // All implementations must embed UnimplementedDeskServiceServer
 // for forward compatibility.
@@ -421,6 +520,17 @@ type DeskServiceServer interface {
 	SaveArticle(context.Context, *SaveArticleRequest) (*SaveArticleResponse, error)
 	// RateArticle says whether the newest version helped.
 	RateArticle(context.Context, *RateArticleRequest) (*RateArticleResponse, error)
+	// ListProcedures gives the written procedures, and how walks through them went.
+	ListProcedures(context.Context, *ListProceduresRequest) (*ListProceduresResponse, error)
+	GetProcedure(context.Context, *GetProcedureRequest) (*GetProcedureResponse, error)
+	// ListKnowledge gives the revisions of what the team wrote itself.
+	ListKnowledge(context.Context, *ListKnowledgeRequest) (*ListKnowledgeResponse, error)
+	GetKnowledge(context.Context, *GetKnowledgeRequest) (*GetKnowledgeResponse, error)
+	// PreviewKnowledge says what is wrong with a change, or what it would do.
+	PreviewKnowledge(context.Context, *PreviewKnowledgeRequest) (*PreviewKnowledgeResponse, error)
+	PushKnowledge(context.Context, *PushKnowledgeRequest) (*PushKnowledgeResponse, error)
+	ReleaseKnowledge(context.Context, *ReleaseKnowledgeRequest) (*ReleaseKnowledgeResponse, error)
+	RollBackKnowledge(context.Context, *RollBackKnowledgeRequest) (*RollBackKnowledgeResponse, error)
 	mustEmbedUnimplementedDeskServiceServer()
 }
 
@@ -505,6 +615,30 @@ func (UnimplementedDeskServiceServer) SaveArticle(context.Context, *SaveArticleR
 }
 func (UnimplementedDeskServiceServer) RateArticle(context.Context, *RateArticleRequest) (*RateArticleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RateArticle not implemented")
+}
+func (UnimplementedDeskServiceServer) ListProcedures(context.Context, *ListProceduresRequest) (*ListProceduresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListProcedures not implemented")
+}
+func (UnimplementedDeskServiceServer) GetProcedure(context.Context, *GetProcedureRequest) (*GetProcedureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProcedure not implemented")
+}
+func (UnimplementedDeskServiceServer) ListKnowledge(context.Context, *ListKnowledgeRequest) (*ListKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) GetKnowledge(context.Context, *GetKnowledgeRequest) (*GetKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) PreviewKnowledge(context.Context, *PreviewKnowledgeRequest) (*PreviewKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) PushKnowledge(context.Context, *PushKnowledgeRequest) (*PushKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PushKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) ReleaseKnowledge(context.Context, *ReleaseKnowledgeRequest) (*ReleaseKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) RollBackKnowledge(context.Context, *RollBackKnowledgeRequest) (*RollBackKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollBackKnowledge not implemented")
 }
 func (UnimplementedDeskServiceServer) mustEmbedUnimplementedDeskServiceServer() {}
 func (UnimplementedDeskServiceServer) testEmbeddedByValue()                     {}
@@ -970,6 +1104,150 @@ func _DeskService_RateArticle_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_ListProcedures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListProceduresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListProcedures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListProcedures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListProcedures(ctx, req.(*ListProceduresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_GetProcedure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProcedureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetProcedure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetProcedure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetProcedure(ctx, req.(*GetProcedureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_ListKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListKnowledge(ctx, req.(*ListKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_GetKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetKnowledge(ctx, req.(*GetKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_PreviewKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).PreviewKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_PreviewKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).PreviewKnowledge(ctx, req.(*PreviewKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_PushKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PushKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).PushKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_PushKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).PushKnowledge(ctx, req.(*PushKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_ReleaseKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ReleaseKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ReleaseKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ReleaseKnowledge(ctx, req.(*ReleaseKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_RollBackKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollBackKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).RollBackKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_RollBackKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).RollBackKnowledge(ctx, req.(*RollBackKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DeskService_ServiceDesc is the grpc.ServiceDesc for DeskService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1072,6 +1350,38 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RateArticle",
 			Handler:    _DeskService_RateArticle_Handler,
+		},
+		{
+			MethodName: "ListProcedures",
+			Handler:    _DeskService_ListProcedures_Handler,
+		},
+		{
+			MethodName: "GetProcedure",
+			Handler:    _DeskService_GetProcedure_Handler,
+		},
+		{
+			MethodName: "ListKnowledge",
+			Handler:    _DeskService_ListKnowledge_Handler,
+		},
+		{
+			MethodName: "GetKnowledge",
+			Handler:    _DeskService_GetKnowledge_Handler,
+		},
+		{
+			MethodName: "PreviewKnowledge",
+			Handler:    _DeskService_PreviewKnowledge_Handler,
+		},
+		{
+			MethodName: "PushKnowledge",
+			Handler:    _DeskService_PushKnowledge_Handler,
+		},
+		{
+			MethodName: "ReleaseKnowledge",
+			Handler:    _DeskService_ReleaseKnowledge_Handler,
+		},
+		{
+			MethodName: "RollBackKnowledge",
+			Handler:    _DeskService_RollBackKnowledge_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

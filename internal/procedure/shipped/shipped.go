@@ -1,0 +1,10 @@
+// Package shipped holds the procedures as they are written, for who shows or
+// changes them: programs that only walk carry them compiled (package procedure).
+package shipped
+
+import "embed"
+
+// Files are ID.md each.
+//
+//go:embed *.md
+var Files embed.FS
