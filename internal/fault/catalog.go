@@ -1,17 +1,14 @@
 package fault
 
 import (
-	"bytes"
-	"compress/gzip"
 	_ "embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sort"
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -30,7 +27,7 @@ type Catalog struct {
 
 // compiled is what package compile made of catalog/*.yaml.
 //
-//go:embed catalog.pb.gz
+//go:embed catalog.pb.zst
 var compiled []byte
 
 // Builtin is the catalog in the binary, the same one at each call.
@@ -50,20 +47,21 @@ func openBuiltin() (*Catalog, error) {
 // them to people.
 func Compiled() (*constatv1.Catalog, error) {
 	c := &constatv1.Catalog{}
-	if err := unpack(compiled, c); err != nil {
+	if err := Unpack(compiled, c); err != nil {
 		return nil, fmt.Errorf("reading the catalog in this program: %w", err)
 	}
 	return c, nil
 }
 
-func unpack(zipped []byte, into proto.Message) error {
-	r, err := gzip.NewReader(bytes.NewReader(zipped))
+// Unpack reads a message that a program carries, as compile.Pack made it.
+func Unpack(packed []byte, into proto.Message) error {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return err
 	}
-	// gzip ends with the size of what it holds (RFC 1952).
-	content := make([]byte, binary.LittleEndian.Uint32(zipped[len(zipped)-4:]))
-	if _, err := io.ReadFull(r, content); err != nil {
+	defer d.Close()
+	content, err := d.DecodeAll(packed, nil)
+	if err != nil {
 		return err
 	}
 	return proto.Unmarshal(content, into)

@@ -52,7 +52,7 @@ func TestEveryRuleIsPlanned(t *testing.T) {
 // unknown at worst.
 func FuzzOpen(f *testing.F) {
 	small := &constatv1.Catalog{}
-	if err := unpack(compiled, small); err != nil {
+	if err := Unpack(compiled, small); err != nil {
 		f.Fatal(err)
 	}
 	small.Faults, small.Terms = small.Faults[:3], small.Terms[:2]

@@ -10,17 +10,12 @@
 package procedure
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	_ "embed"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
@@ -30,21 +25,16 @@ import (
 
 // compiled is what package compile made of shipped/*.md.
 //
-//go:embed procedures.pb.gz
+//go:embed procedures.pb.zst
 var compiled []byte
 
 // Builtin reads the procedures in the binary anew.
 func Builtin() (*constatv1.Procedures, error) {
-	r, err := gzip.NewReader(bytes.NewReader(compiled))
-	if err != nil {
-		return nil, fmt.Errorf("reading the procedures in this program: %w", err)
-	}
-	content, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("reading the procedures in this program: %w", err)
-	}
 	all := &constatv1.Procedures{}
-	return all, proto.Unmarshal(content, all)
+	if err := fault.Unpack(compiled, all); err != nil {
+		return nil, fmt.Errorf("reading the procedures in this program: %w", err)
+	}
+	return all, nil
 }
 
 // Merge adds to procedures what a team wrote, which takes the place of what has the

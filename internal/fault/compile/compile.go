@@ -16,6 +16,8 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/protobuf/proto"
 
 	"constat/internal/fault"
 	constatv1 "constat/proto/constat/v1"
@@ -47,6 +49,20 @@ func Compile(fsys fs.FS) (*constatv1.Catalog, error) {
 		r.check()
 	}
 	return r.catalog, errors.Join(r.problems...)
+}
+
+// Pack makes of a message what programs carry, as small as it gets: it is made
+// once, and lies on every machine.
+func Pack(m proto.Message) ([]byte, error) {
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	return w.EncodeAll(content, nil), w.Close()
 }
 
 // Extend reads what a team wrote beside a base that is known to be sound: faults

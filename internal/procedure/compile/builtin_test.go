@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"bytes"
-	"compress/gzip"
 	"flag"
 	"os"
 	"testing"
@@ -10,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/fault"
+	faultcompile "constat/internal/fault/compile"
 	"constat/internal/procedure"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -48,22 +47,11 @@ func TestBuiltinIsWhatIsWritten(t *testing.T) {
 	if !*update {
 		t.Fatal("the compiled procedures are not what shipped/*.md says; run: go generate ./internal/procedure")
 	}
-	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(want)
+	packed, err := faultcompile.Pack(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var zipped bytes.Buffer
-	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("../procedures.pb.gz", zipped.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile("../procedures.pb.zst", packed, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
