@@ -56,8 +56,9 @@ func (s *standing) ask(ctx context.Context, fastest time.Duration, enough func(f
 		for i, conn := range conns {
 			age := time.Since(begun[i])
 			asked, answered := signOfLife(conn, age)
-			all.add(asked, answered)
-			if age >= keptIdle+2*fastest+lossLook {
+			inTime := age >= keptIdle+2*fastest+lossLook
+			all.add(asked && (answered || inTime), answered)
+			if inTime {
 				first.add(asked, answered)
 			}
 			open = open || !answered && age < keptIdle+2*fastest+lossLimit // a slow machine is late
