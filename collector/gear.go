@@ -355,16 +355,7 @@ func printGear(w io.Writer, r *gear.Result, found *constatv1.Diagnosis) {
 	if r.Gear.CpuPercent != nil {
 		line("CPU", fmt.Sprintf("%.0f %%", r.Gear.GetCpuPercent()))
 	}
-	for _, s := range r.Gear.GetPrinter().GetSupplies() {
-		level := s.GetState()
-		if s.Percent != nil {
-			level = fmt.Sprintf("%d %%, %s", s.GetPercent(), s.GetState())
-		}
-		line("supply", s.GetName()+": "+level)
-	}
-	for _, a := range r.Gear.GetPrinter().GetAlerts() {
-		line("alert", a.GetSeverity()+": "+a.GetDescription())
-	}
+	writePrinter(line, r.Gear.GetPrinter())
 	for _, s := range r.Gear.GetSensors() {
 		if s.GetState() != "normal" && s.GetState() != "notPresent" && s.GetState() != "unknown" && s.State != nil {
 			line("sensor", s.GetName()+": "+s.GetState())

@@ -207,6 +207,7 @@ func writeDevice(w io.Writer, m proto.Message) {
 	for _, c := range r.GetDiagnosis().GetRootCauses() {
 		fmt.Fprintf(w, "%s (%s, %s)\n  %s\n", c.GetTitle(), c.GetCertainty(), c.GetFault(), c.GetAdvice().GetTechnician())
 	}
+	writePrinter(line, g.GetPrinter())
 	writeEvents(w, r.GetEvents())
 	if len(g.GetInterfaces()) == 0 {
 		return
@@ -234,6 +235,31 @@ func writeDevice(w io.Writer, m proto.Message) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.GetName(), state, vlan, speed, p.GetDuplex(), p.GetAlias())
 	}
 	_ = t.Flush()
+}
+
+// writePrinter tells how a printer is.
+func writePrinter(line func(name, value string), p *constatv1.Printer) {
+	line("printer", strings.TrimSpace(p.GetState()+" "+strings.Join(p.GetStateReasons(), ", ")))
+	for _, s := range p.GetSupplies() {
+		line("supply", s.GetName()+": "+level(s.Percent, s.GetState()))
+	}
+	for _, t := range p.GetTrays() {
+		line("tray", t.GetName()+": "+level(t.Percent, t.GetState()))
+	}
+	for _, a := range p.GetAlerts() {
+		line("alert", a.GetSeverity()+": "+a.GetDescription())
+	}
+}
+
+// level is what a printer tells of a supply or a tray.
+func level(percent *int32, state string) string {
+	switch {
+	case percent != nil && state != "":
+		return fmt.Sprintf("%d %%, %s", *percent, state)
+	case percent != nil:
+		return fmt.Sprintf("%d %%", *percent)
+	}
+	return cmp.Or(state, "unknown")
 }
 
 // writeEvents lists what a device told by itself lately.

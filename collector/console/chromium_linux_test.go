@@ -256,6 +256,9 @@ func TestPagesInChromium(t *testing.T) {
 	_, other := b.machineAsks("port-112", "Yann Le Goff", "Mes documents restent dans la file.", "printing", printerDiagnosis)
 	device := b.switchWith("Gi1/0/5")
 	b.measured(device)
+	printer := b.polledPrinter()
+	b.plugPrinter(device, 0)
+	jammed := b.printsTo("compta-08", "Mes documents restent dans la file.", true)
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
 	if _, err := b.desk.SetServiceLevels(t.Context(), desk.System, serviceExample); err != nil {
 		t.Fatal(err)
@@ -282,7 +285,7 @@ func TestPagesInChromium(t *testing.T) {
 	pages := map[string]string{
 		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-virtual": fmt.Sprintf("/tickets/%d", third),
-		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
+		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "ticket-jam": fmt.Sprintf("/tickets/%d", jammed), "printer": "/gear/" + printer, "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "style": "/style", "password": "/password",

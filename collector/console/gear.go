@@ -29,7 +29,9 @@ type deviceView struct {
 	Gear      *constatv1.Gear
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
-	Ports     []portRow
+	// Printer is how it is as a printer; nil: it is none.
+	Printer *printerView
+	Ports   []portRow
 	// Powered and Counted tell whether any port has a word on it.
 	Powered, Counted bool
 	Events           []eventRow
@@ -66,6 +68,7 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	view := deviceView{Device: found.GetDevice(), Gear: found.GetGear(), TakenAt: found.GetTakenAt(), Diagnosis: found.GetDiagnosis()}
+	view.Printer = v.speech.printer(view.Gear.GetPrinter())
 	neighbours := map[int32][]*constatv1.GearNeighbour{}
 	for _, n := range view.Gear.GetNeighbours() {
 		if n.LocalIfIndex != nil {

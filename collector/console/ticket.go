@@ -33,6 +33,8 @@ type ticketView struct {
 	AssignedWhy string
 	// Socket is where its machine is plugged in; nil: not known.
 	Socket *socketView
+	// Printers are those behind its machine's queues, where it is about printing.
+	Printers []*printerCard
 	// From is the number that was asked for, when it was merged into this one.
 	From       int32
 	Procedures []*diagnosis.Procedure
@@ -191,6 +193,11 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	}
 	if page.Socket, err = c.socket(v, ticket.GetEndpointId()); err != nil {
 		return err
+	}
+	if concernsPrinting(ticket, page.Diagnosis) {
+		if page.Printers, err = c.printers(v, ticket.GetEndpointId()); err != nil {
+			return err
+		}
 	}
 	if ticket.GetNumber() != number {
 		page.From = number

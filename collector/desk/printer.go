@@ -166,7 +166,11 @@ func (p *Printer) device(ctx context.Context, q *query.Queries) (*query.Gear, *c
 			if err != nil || len(addresses) == 0 {
 				return nil, err
 			}
-			return q.GearByAddress(ctx, addresses[0].Address)
+			rows, err := q.GearByAddress(ctx, addresses[0].Address)
+			if err != nil || len(rows) > 0 {
+				return rows, err
+			}
+			return q.GearByIP(ctx, addresses[0].Address)
 		})
 	}
 	if _, err := netip.ParseAddr(host); err != nil {

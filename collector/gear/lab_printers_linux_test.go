@@ -118,6 +118,7 @@ func newPrinter(s *shape, draw *rand.Rand) *box {
 	b.name = fmt.Sprintf([]string{"printer-%d", "NPI%06X", "IMP-ETAGE%d", "BRN%012X", "prt%d.example.org"}[draw.IntN(5)], 1+draw.IntN(900))
 	b.set("1.3.6.1.2.1.1.1.0", textType, s.description).set("1.3.6.1.2.1.1.2.0", oidType, s.object).set(upTime, ticksType, b.uptime).set("1.3.6.1.2.1.1.5.0", textType, b.name)
 	b.makePort(1, "eth0", "Ethernet 10/100/1000 Base-T", 1000)
+	b.set("1.3.6.1.2.1.4.20.1.1.192.0.2.60", addressT, "192.0.2.60").set("1.3.6.1.2.1.4.20.1.2.192.0.2.60", integerType, 1).set("1.3.6.1.2.1.4.20.1.3.192.0.2.60", addressT, "255.255.255.0")
 	b.is(ifTable+"2", 2, textType, "lo").is(ifTable+"3", 2, integerType, 24).is(ifTable+"7", 2, integerType, 1).is(ifTable+"8", 2, integerType, 1)
 	b.set(hrDevice+"2.1", oidType, "1.3.6.1.2.1.25.3.1.5").set(hrDevice+"3.1", textType, s.model).set(hrDevice+"2.2", oidType, "1.3.6.1.2.1.25.3.1.4").set(hrDevice+"3.2", textType, "Network").set(hrDevice+"5.2", integerType, 2)
 	b.set("1.3.6.1.2.1.43.5.1.1.17.1", textType, fmt.Sprintf("VNB%d%05d", draw.IntN(10), draw.IntN(100000)))
