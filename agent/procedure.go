@@ -179,6 +179,11 @@ func aloneGuide(ctx context.Context, s *settings) (*guide, func(), error) {
 			c.adopt(link.Policy())
 		}
 	}
+	return c.guide(asker), seen.close, nil
+}
+
+// guide leads one of this machine's users in this process.
+func (c *counter) guide(asker local.User) *guide {
 	return &guide{
 		enrolled: c.link.Load() != nil,
 		diagnose: func(ctx context.Context, complaint, language string, show func(*constatv1.Progress)) (*constatv1.Diagnosis, error) {
@@ -203,7 +208,7 @@ func aloneGuide(ctx context.Context, s *settings) (*guide, func(), error) {
 			r.WaitSeconds = 0 // nothing sends from here
 			return c.submitFor(ctx, asker, r)
 		},
-	}, seen.close, nil
+	}
 }
 
 // walk is one conversation at a terminal.
@@ -336,8 +341,7 @@ func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error 
 		if answer := seen.GetSeen(); answer != "" {
 			w.out.wrap("   ", map[string]string{procedure.Helped: w.words.gone, procedure.Not: w.words.there}[answer])
 			if answer == procedure.Helped && len(w.diagnosis.GetRootCauses()) > 0 {
-				w.tell() // one thing less, and something is left
-				answer = procedure.Not
+				return w.enough(s, begin)
 			}
 			note(procedure.Seen(s, answer, time.Since(begin)))
 			return nil
@@ -355,6 +359,25 @@ func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error 
 	if answer == procedure.Helped {
 		w.run.Helped = proto.Bool(true)
 	}
+	return nil
+}
+
+// enough asks whether one thing less suffices, where something else is left: it
+// may have nothing to do with the complaint.
+func (w *walk) enough(s *constatv1.Procedure_Step, begin time.Time) error {
+	w.out.wrap("   ", w.words.works)
+	answer, err := w.choose([]choice{{"yes", w.words.yes}, {"no", w.words.no}})
+	if err != nil {
+		return err
+	}
+	taken := procedure.Answered(s, procedure.Not, time.Since(begin))
+	if answer == "yes" {
+		taken.Answer, w.run.Helped = procedure.Helped, proto.Bool(true)
+	} else {
+		w.out.line("")
+		w.tell()
+	}
+	w.run.Steps = append(w.run.Steps, taken)
 	return nil
 }
 

@@ -433,9 +433,9 @@ func (w *walk) ruledOut(s *constatv1.Procedure_Step) bool {
 var worths = map[string]float64{"confirmed": 100, "probable": 50, "possible": 10}
 
 const (
-	worthUnknown = 2   // could not be judged
-	worthTrue    = 1   // there, and explained by something else
-	worthGeneral = 1.5 // about no fault in particular
+	worthUnknown = 0.3 // could not be judged
+	worthTrue    = 0.2 // there, and explained by something else
+	worthGeneral = 0.5 // about no fault in particular
 	leastCost    = 5   // seconds; below that nobody feels a difference
 )
 
