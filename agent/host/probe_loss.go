@@ -31,7 +31,7 @@ const (
 	lossMost     = 200
 	lossInterval = 15 * time.Millisecond
 	lossLimit    = 900 * time.Millisecond
-	lossTail     = lossLimit + 500*time.Millisecond // for the last answers, and signs of life
+	lossTail     = lossLimit + 200*time.Millisecond // for the last answers
 	lossWait     = 2 * time.Second
 	lossLook     = 250 * time.Millisecond
 	lossBetween  = 400 * time.Millisecond // so much slower than the fastest is slow

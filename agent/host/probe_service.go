@@ -120,8 +120,12 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 	if f.connects > 0 {
 		s.Attempts = set(int32(f.connects))
 	}
+	s.Result = set(webResult(f, err))
 	if err != nil {
-		s.Result = set(cmp.Or(tlsResult(err, leafOf(err), time.Now()), resultOf(err)))
+		if proxy != nil && tlsResult(err, leafOf(err), time.Now()) == "" {
+			direct, err := p.fetch(u, nil)
+			s.DirectResult = set(webResult(direct, err))
+		}
 		s.NameResolved = set(s.GetResult() != "nameNotResolved")
 		switch s.GetResult() {
 		case "timeout", "error":
@@ -136,9 +140,16 @@ func (p *prober) askWeb(s *constatv1.ServiceProbe, u *url.URL) *constatv1.Servic
 		return s
 	}
 	s.Status, s.NameResolved, s.Connected = set(int32(f.StatusCode)), set(true), set(true)
-	s.Result = set("ok")
-	if f.StatusCode >= http.StatusInternalServerError {
-		s.Result = set("httpError")
-	}
 	return s
+}
+
+// webResult is the word for a page's answer.
+func webResult(f fetched, err error) string {
+	switch {
+	case err != nil:
+		return cmp.Or(tlsResult(err, leafOf(err), time.Now()), resultOf(err))
+	case f.StatusCode >= http.StatusInternalServerError:
+		return "httpError"
+	}
+	return "ok"
 }

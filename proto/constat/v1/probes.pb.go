@@ -917,7 +917,10 @@ type ServiceProbe struct {
 	// The name or address by which it was asked.
 	Host *string `protobuf:"bytes,8,opt,name=host,proto3,oneof" json:"host,omitempty"`
 	// How many connects were tried until one was answered, or all were given up.
-	Attempts      *int32 `protobuf:"varint,9,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
+	Attempts *int32 `protobuf:"varint,9,opt,name=attempts,proto3,oneof" json:"attempts,omitempty"`
+	// What a page says without the proxy, as `result` has it, where that did not
+	// lead to it; unset: it did, or there is none.
+	DirectResult  *string `protobuf:"bytes,10,opt,name=direct_result,json=directResult,proto3,oneof" json:"direct_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1013,6 +1016,13 @@ func (x *ServiceProbe) GetAttempts() int32 {
 		return *x.Attempts
 	}
 	return 0
+}
+
+func (x *ServiceProbe) GetDirectResult() string {
+	if x != nil && x.DirectResult != nil {
+		return *x.DirectResult
+	}
+	return ""
 }
 
 // ProxyProbe asks the configured proxy.
@@ -1609,7 +1619,7 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\r_handshake_msB\x0e\n" +
 	"\f_spki_sha256B\f\n" +
 	"\n" +
-	"_connected\"\xfb\x02\n" +
+	"_connected\"\xb7\x03\n" +
 	"\fServiceProbe\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x1b\n" +
@@ -1619,7 +1629,9 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\rname_resolved\x18\x06 \x01(\bH\x05R\fnameResolved\x88\x01\x01\x12!\n" +
 	"\tconnected\x18\a \x01(\bH\x06R\tconnected\x88\x01\x01\x12\x17\n" +
 	"\x04host\x18\b \x01(\tH\aR\x04host\x88\x01\x01\x12\x1f\n" +
-	"\battempts\x18\t \x01(\x05H\bR\battempts\x88\x01\x01B\a\n" +
+	"\battempts\x18\t \x01(\x05H\bR\battempts\x88\x01\x01\x12(\n" +
+	"\rdirect_result\x18\n" +
+	" \x01(\tH\tR\fdirectResult\x88\x01\x01B\a\n" +
 	"\x05_nameB\a\n" +
 	"\x05_kindB\t\n" +
 	"\a_resultB\t\n" +
@@ -1629,7 +1641,8 @@ const file_constat_v1_probes_proto_rawDesc = "" +
 	"\n" +
 	"_connectedB\a\n" +
 	"\x05_hostB\v\n" +
-	"\t_attempts\"\x84\x02\n" +
+	"\t_attemptsB\x10\n" +
+	"\x0e_direct_result\"\x84\x02\n" +
 	"\n" +
 	"ProxyProbe\x12\x1d\n" +
 	"\aaddress\x18\x01 \x01(\tH\x00R\aaddress\x88\x01\x01\x12\x1b\n" +
