@@ -23,6 +23,8 @@ const (
 	nobody    = "-"
 	// dueOnly are the tickets of which something is promised, nearest first.
 	dueOnly = "due"
+	// riskOnly are those of them of which it was time to warn.
+	riskOnly = "risk"
 )
 
 // queueView is the list of tickets.
@@ -62,6 +64,9 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	if q.Status == dueOnly {
 		request.Status, request.Due = "", true
 	}
+	if q.Status == riskOnly {
+		request.Status, request.Due, request.AtRisk, request.Limit = "", true, true, 200
+	}
 	colleague := q.Assignee
 	if q.Assignee == nobody {
 		request.Assignee, request.Unassigned, colleague = "", true, ""
@@ -79,7 +84,7 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
 	}
-	if len(q.Tickets) > ticketsPerPage && q.Status != dueOnly {
+	if len(q.Tickets) > ticketsPerPage && q.Status != dueOnly && q.Status != riskOnly {
 		q.Tickets = q.Tickets[:ticketsPerPage]
 		form.Set("before", strconv.Itoa(int(q.Tickets[ticketsPerPage-1].GetNumber())))
 		q.Older = "/tickets?" + form.Encode()
@@ -97,6 +102,7 @@ func (c *console) views(v *visit, q queueView) []view {
 		{Label: "queue.view.active", Address: "/tickets", Current: only("", "")},
 		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
 		{Label: "queue.view.due", Address: "/tickets?status=" + dueOnly, Current: only(dueOnly, "")},
+		{Label: "queue.view.risk", Address: "/tickets?status=" + riskOnly, Current: only(riskOnly, "")},
 		{Label: "queue.view.unassigned", Address: "/tickets?assignee=" + nobody, Current: only("", nobody)},
 		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
 		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},

@@ -28,6 +28,10 @@ hours: |
   mon-fri 08:30-12:00 13:00-17:30
   closed 01-01 05-01 12-25
 warnPercent: 80
+escalatePercent: 200
+tell: {warned: [assignee], missed: [assignee, leads], escalated: [assignee, leads, administrators]}
+returnAfter: 30m
+unassignedAfter: 1h
 urgent: {firstResponse: 30m, nextResponse: 1h, solution: 4h}
 high:   {firstResponse: 1h, nextResponse: 4h, solution: 8h}
 normal: {firstResponse: 4h, nextResponse: 8h, solution: 24h}

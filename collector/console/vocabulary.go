@@ -209,6 +209,9 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	case "splitFrom":
 		return s.say("change.splitFrom", "Ticket", change.GetAfter())
 	}
+	if field == "returned" {
+		return s.say("change.returned", "Name", change.GetBefore(), "After", change.GetAfter())
+	}
 	before, after := value(change.GetBefore()), value(change.GetAfter())
 	if field == "link" && after != "" {
 		return s.say("change.linked", "Link", after)

@@ -107,8 +107,8 @@ func team(ctx context.Context, q *query.Queries, absent time.Time) ([]assignment
 // assign gives a ticket that nobody has touched to whom its matter suits best,
 // and tells how that was decided; nil when there is nothing to decide. Somebody
 // who has it already keeps it unless another knows its matter better. The ticket
-// is not yet, or still, as the database has it.
-func (d *Desk) assign(ctx context.Context, q *query.Queries, t *query.Ticket, m assignment.Matter) (*constatv1.Assignment, error) {
+// is not yet, or still, as the database has it. Who let it lie does not get it.
+func (d *Desk) assign(ctx context.Context, q *query.Queries, t *query.Ticket, m assignment.Matter, letLie ...string) (*constatv1.Assignment, error) {
 	if t.Status != "new" || t.AssignedBy == byHand || t.FirstResponseAt != 0 {
 		return nil, nil
 	}
@@ -124,6 +124,7 @@ func (d *Desk) assign(ctx context.Context, q *query.Queries, t *query.Ticket, m 
 		if t.Number != 0 && people[i].Name == t.Assignee {
 			people[i].Open-- // this one
 		}
+		people[i].LetLie = slices.Contains(letLie, people[i].Name)
 	}
 	decision := assignment.Choose(people, m, now)
 	if keeps(decision, t.Assignee) {
@@ -149,7 +150,7 @@ func keeps(d assignment.Decision, present string) bool {
 	}
 	for _, c := range d.Candidates {
 		if c.Name == present {
-			return !slices.Contains([]string{assignment.KnowsLess, assignment.Foreign, assignment.Absent, assignment.OffQueue}, c.Verdict)
+			return !slices.Contains([]string{assignment.KnowsLess, assignment.Foreign, assignment.Absent, assignment.OffQueue, assignment.LetLie}, c.Verdict)
 		}
 	}
 	return false

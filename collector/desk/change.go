@@ -156,7 +156,10 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
-	if err := d.tellAssigned(ctx, q, a, before.Assignee, after); err != nil {
+	if err := touched(ctx, q, a, after.Number); err != nil {
+		return false, err
+	}
+	if err := d.handed(ctx, q, a, before.Assignee, false, after); err != nil {
 		return false, err
 	}
 	if done(before.Status) && !finished(after.Status) && a.Role != "system" {
@@ -232,6 +235,9 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 				return err
 			}
 			if err := keepFiles(ctx, q, number, id, files); err != nil {
+				return err
+			}
+			if err := touched(ctx, q, a, number); err != nil {
 				return err
 			}
 			if err := d.react(ctx, q, a, ticket, entry, files); err != nil {

@@ -350,6 +350,9 @@ func (d *Desk) Run(ctx context.Context) {
 		if err := d.watchClocks(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("telling what is due failed; it is tried again", "error", err)
 		}
+		if err := d.watchTurns(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("giving untouched tickets back failed; it is tried again", "error", err)
+		}
 		if err := d.readNews(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("judging tickets again by news of the gear failed; it is tried again", "error", err)
 		}

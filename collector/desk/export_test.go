@@ -16,6 +16,9 @@ func (d *Desk) ReadNews(ctx context.Context) error { return d.readNews(ctx) }
 // Sweep is what Run does each time.
 func (d *Desk) Sweep(ctx context.Context) error { return d.sweep(ctx) }
 
+// WatchTurns is what Run does with tickets that nobody touches.
+func (d *Desk) WatchTurns(ctx context.Context) error { return d.watchTurns(ctx) }
+
 // WatchClocks is what Run does with promises.
 func (d *Desk) WatchClocks(ctx context.Context) error { return d.watchClocks(ctx) }
 

@@ -240,10 +240,13 @@ func done(status string) bool { return status == "solved" || status == "closed" 
 
 // tellClock tells that a promise is near its end, or past it.
 func (d *Desk) tellClock(ctx context.Context, q *query.Queries, t query.Ticket, c clock, stage, entry string) error {
-	return d.tell(ctx, q, happening{
-		kind: stage, id: entry, ticket: t, actor: System, text: c.name, to: concerned(t),
-		leads: stage != stageWarned || t.Assignee == "",
-	})
+	l, err := d.levels(ctx, q)
+	if err != nil {
+		return err
+	}
+	h := happening{kind: stage, id: entry, ticket: t, actor: System, text: c.name}
+	l.toldOf(&h, stage, t)
+	return d.tell(ctx, q, h)
 }
 
 func rulesOf(ctx context.Context, q *query.Queries) (map[string]query.NoticeRule, error) {

@@ -136,7 +136,7 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())
 	}
 	if err == nil {
-		err = d.tellAssigned(ctx, q, System, "", t)
+		err = d.handed(ctx, q, System, "", true, t)
 	}
 	return t, true, err
 }

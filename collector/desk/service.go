@@ -25,6 +25,8 @@ const (
 	maxService     = 16 << 10
 	// warnPercent is how much of the time is over when the warning comes.
 	warnPercent = 80
+	// escalatePercent is how much of it when those above learn that it is missed.
+	escalatePercent = 200
 	// tellAtOnce is how many tickets one round of the clock looks at, and
 	// recountAtOnce how many a change of the promises changes in one step.
 	tellAtOnce    = 200
@@ -38,6 +40,15 @@ type serviceLevels struct {
 	Hours string `yaml:"hours"`
 	// WarnPercent of a promise's time over: its assignee is warned.
 	WarnPercent int `yaml:"warnPercent"`
+	// EscalatePercent of it over: those who can help are told.
+	EscalatePercent int `yaml:"escalatePercent"`
+	// Tell says who learns of a stage.
+	Tell map[string][]string `yaml:"tell"`
+	// ReturnAfter is how long, in working time, somebody may leave a new ticket
+	// untouched that they were given by rule, and UnassignedAfter how long nobody
+	// may have it before those who lead are told; empty: for ever.
+	ReturnAfter     string `yaml:"returnAfter"`
+	UnassignedAfter string `yaml:"unassignedAfter"`
 	// Of each priority.
 	Urgent promised `yaml:"urgent"`
 	High   promised `yaml:"high"`
@@ -46,6 +57,8 @@ type serviceLevels struct {
 
 	calendar *calendar.Calendar
 	by       map[string]promises
+
+	returnAfter, unassignedAfter time.Duration
 }
 
 // promised are the promises of one priority as they are written.
@@ -61,7 +74,7 @@ type promises struct{ first, next, solution time.Duration }
 // parseServiceLevels reads the text of an administrator; an empty one promises
 // nothing.
 func parseServiceLevels(text string) (*serviceLevels, error) {
-	l := &serviceLevels{WarnPercent: warnPercent}
+	l := &serviceLevels{WarnPercent: warnPercent, EscalatePercent: escalatePercent}
 	if len(text) > maxService {
 		return nil, problem(ErrInvalid, "the service levels are longer than %d bytes", maxService)
 	}
@@ -74,6 +87,12 @@ func parseServiceLevels(text string) (*serviceLevels, error) {
 	}
 	if l.WarnPercent < 1 || l.WarnPercent > 100 {
 		return nil, problem(ErrInvalid, "the service levels: warnPercent is %d, and must be 1 to 100", l.WarnPercent)
+	}
+	if l.EscalatePercent <= 100 || l.EscalatePercent > 1000 {
+		return nil, problem(ErrInvalid, "the service levels: escalatePercent is %d, and must be 101 to 1000", l.EscalatePercent)
+	}
+	if err := l.readTurns(); err != nil {
+		return nil, err
 	}
 	l.by = map[string]promises{}
 	for _, one := range []struct {
@@ -167,7 +186,7 @@ func (l *serviceLevels) clocks(t *query.Ticket) []clock {
 		for _, s := range []struct {
 			name    string
 			percent int64
-		}{{stageWarned, int64(l.WarnPercent)}, {stageMissed, 100}, {stageEscalated, 200}} {
+		}{{stageWarned, int64(l.WarnPercent)}, {stageMissed, 100}, {stageEscalated, int64(l.EscalatePercent)}} {
 			if at := l.calendar.Add(begin, promised/100*time.Duration(s.percent)+waited); !at.IsZero() {
 				c.stages = append(c.stages, stage{s.name, at})
 			}

@@ -73,7 +73,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 		Limit: pageSize(r.GetLimit()),
 	}
 	if r.GetDue() {
-		filter = store.TicketFilter{Due: true, Assignee: filter.Assignee, Limit: filter.Limit}
+		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Limit: filter.Limit}
 	}
 	answer := &constatv1.ListTicketsResponse{}
 	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 && !r.GetDue() {
@@ -88,7 +88,14 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 	if err != nil {
 		return nil, err
 	}
+	levels, err := d.levels(ctx, d.store.Read())
+	if err != nil {
+		return nil, err
+	}
 	for _, row := range rows {
+		if r.GetDue() && r.GetAtRisk() && !levels.atRisk(&row.Ticket, d.now()) {
+			continue
+		}
 		if len(answer.Tickets) > 0 && row.Ticket.Number == answer.Tickets[0].Number {
 			continue
 		}

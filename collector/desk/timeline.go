@@ -89,7 +89,7 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if err := writeAssignment(ctx, q, number, now, decided); err != nil {
 		return 0, err
 	}
-	if err := d.tellAssigned(ctx, q, System, had, t); err != nil {
+	if err := d.handed(ctx, q, System, had, false, t); err != nil {
 		return 0, err
 	}
 	return number, addWords(ctx, q, t)

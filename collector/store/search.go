@@ -24,8 +24,10 @@ type TicketFilter struct {
 	Active, Unassigned bool
 	// Due: something is promised; the list is in the order of the promises then,
 	// and not newest first.
-	Due   bool
-	Limit int32
+	Due bool
+	// Warned: something was told of its promises.
+	Warned bool
+	Limit  int32
 }
 
 // newestWindow is among how many of the newest tickets PostgreSQL looks first. It
@@ -109,6 +111,9 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, terms []string,
 	}
 	if f.Due {
 		q.where, q.order = append(q.where, "t.due_at > 0"), "t.due_at, t.number"
+	}
+	if f.Warned {
+		q.where = append(q.where, "t.number IN (SELECT number FROM ticket_entries WHERE kind = 'sla')")
 	}
 	if len(q.where) == 0 {
 		q.where = []string{"t.number > 0"}

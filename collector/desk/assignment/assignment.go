@@ -61,6 +61,8 @@ type Technician struct {
 	Open int
 	// Last is when they got one last; zero: never.
 	Last time.Time
+	// LetLie: they had this one and did not touch it.
+	LetLie bool
 }
 
 // Room is how many open tickets they may have.
@@ -100,6 +102,7 @@ const (
 	Full      = "full"
 	Absent    = "absent"
 	OffQueue  = "takesNone"
+	LetLie    = "letLie"
 )
 
 // Candidate is one of the team and how they stood.
@@ -218,6 +221,8 @@ func (m *Matter) weigh(t *Technician, words string, at time.Time) candidate {
 	switch {
 	case !t.Takes:
 		c.Verdict = OffQueue
+	case t.LetLie:
+		c.Verdict = LetLie
 	case !c.AbsentUntil.IsZero():
 		c.Verdict = Absent
 	case t.Open >= t.Room():

@@ -478,6 +478,14 @@ type TicketLink struct {
 	Actor  string
 }
 
+type TicketTurn struct {
+	Number   int32
+	Assignee string
+	Since    int64
+	Settled  int32
+	LetLie   string
+}
+
 type TicketWord struct {
 	Number int32
 	Words  string

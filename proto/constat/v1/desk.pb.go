@@ -42,7 +42,9 @@ type ListTicketsRequest struct {
 	// filters only the assignee counts.
 	Due bool `protobuf:"varint,9,opt,name=due,proto3" json:"due,omitempty"`
 	// Person.id.
-	RequesterId   string `protobuf:"bytes,10,opt,name=requester_id,json=requesterId,proto3" json:"requester_id,omitempty"`
+	RequesterId string `protobuf:"bytes,10,opt,name=requester_id,json=requesterId,proto3" json:"requester_id,omitempty"`
+	// With due: only those of whose promise the team was to be warned, or more.
+	AtRisk        bool `protobuf:"varint,11,opt,name=at_risk,json=atRisk,proto3" json:"at_risk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,6 +147,13 @@ func (x *ListTicketsRequest) GetRequesterId() string {
 		return x.RequesterId
 	}
 	return ""
+}
+
+func (x *ListTicketsRequest) GetAtRisk() bool {
+	if x != nil {
+		return x.AtRisk
+	}
+	return false
 }
 
 // ListTicketsResponse is newest first.
@@ -4782,7 +4791,7 @@ var File_constat_v1_desk_proto protoreflect.FileDescriptor
 const file_constat_v1_desk_proto_rawDesc = "" +
 	"\n" +
 	"\x15constat/v1/desk.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x18constat/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x18constat/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -4797,7 +4806,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"unassigned\x12\x10\n" +
 	"\x03due\x18\t \x01(\bR\x03due\x12!\n" +
 	"\frequester_id\x18\n" +
-	" \x01(\tR\vrequesterId\"C\n" +
+	" \x01(\tR\vrequesterId\x12\x17\n" +
+	"\aat_risk\x18\v \x01(\bR\x06atRisk\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +

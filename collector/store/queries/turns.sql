@@ -1,0 +1,14 @@
+-- name: PutTurn :exec
+-- Somebody else has the ticket now, or nobody.
+INSERT INTO ticket_turns (number, assignee, since, settled, let_lie) VALUES ($1, $2, $3, 0, $4)
+ON CONFLICT (number) DO UPDATE SET assignee = excluded.assignee, since = excluded.since, settled = 0, let_lie = excluded.let_lie;
+
+-- name: Turn :one
+SELECT * FROM ticket_turns WHERE number = $1;
+
+-- name: SettleTurn :exec
+UPDATE ticket_turns SET settled = 1 WHERE number = $1;
+
+-- name: TurnsSince :many
+-- What waits untouched since a time or longer.
+SELECT number FROM ticket_turns WHERE settled = 0 AND since <= sqlc.arg(since) AND since > sqlc.arg(after) ORDER BY since LIMIT sqlc.arg(max_rows);
