@@ -32,6 +32,9 @@ escalatePercent: 200
 tell: {warned: [assignee], missed: [assignee, leads], escalated: [assignee, leads, administrators]}
 returnAfter: 30m
 unassignedAfter: 1h
+vip: [direction@example.org]
+deadlines:
+  - {name: Payroll, from: 25, until: 31, words: [payroll, salaires]}
 urgent: {firstResponse: 30m, nextResponse: 1h, solution: 4h}
 high:   {firstResponse: 1h, nextResponse: 4h, solution: 8h}
 normal: {firstResponse: 4h, nextResponse: 8h, solution: 24h}

@@ -209,6 +209,9 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	case "splitFrom":
 		return s.say("change.splitFrom", "Ticket", change.GetAfter())
 	}
+	if strings.HasPrefix(field, "raised.") {
+		return s.say("change."+field, "Name", change.GetAfter())
+	}
 	if field == "returned" {
 		return s.say("change.returned", "Name", change.GetBefore(), "After", change.GetAfter())
 	}

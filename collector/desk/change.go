@@ -111,7 +111,7 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		t.Urgency, t.UrgencySet = r.GetUrgency(), 1
 	}
 	if r.Impact != nil || r.Urgency != nil {
-		return prioritise(ctx, q, t, d.now())
+		return d.prioritise(ctx, q, t, d.now())
 	}
 	return nil
 }

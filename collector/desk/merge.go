@@ -116,7 +116,7 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 		if grown.UrgencySet == 0 {
 			grown.Urgency = from.Urgency
 		}
-		if err := prioritise(ctx, q, &grown, now); err != nil {
+		if err := d.prioritise(ctx, q, &grown, now); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	classify(&t, draft)
 	d.conclude(&t, found, now)
 	d.conclude(&t, again, now)
-	if err := prioritise(ctx, q, &t, now); err != nil {
+	if err := d.prioritise(ctx, q, &t, now); err != nil {
 		return t, false, err
 	}
 	decided, err := d.assign(ctx, q, &t, matterOf(&t, firstCause(again, found), draft.GetText()))
@@ -134,6 +134,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	}
 	if err == nil {
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())
+	}
+	if err == nil {
+		err = d.tellRaises(ctx, q, t)
 	}
 	if err == nil {
 		err = d.handed(ctx, q, System, "", true, t)

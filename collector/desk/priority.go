@@ -42,7 +42,7 @@ const (
 
 // prioritise derives impact and priority from evidence, with the reason in words:
 // users would all choose "critical".
-func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
+func (d *Desk) prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
 	impactWhy, urgencyWhy := "set by a technician", "set by a technician"
 	if t.ImpactSet == 0 {
 		t.Impact, impactWhy, t.Sharing = "low", "one machine", 0
@@ -76,6 +76,11 @@ func prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time
 		if t.Urgency == "" {
 			t.Urgency = "normal"
 		}
+		raises, err := d.raiseUrgency(ctx, q, t, now)
+		if err != nil {
+			return err
+		}
+		urgencyWhy += raises
 	}
 	t.Priority = priorities[t.Impact][t.Urgency]
 	t.PriorityReason = fmt.Sprintf("impact %s (%s), urgency %s (%s)", t.Impact, impactWhy, t.Urgency, urgencyWhy)

@@ -49,6 +49,10 @@ type serviceLevels struct {
 	// may have it before those who lead are told; empty: for ever.
 	ReturnAfter     string `yaml:"returnAfter"`
 	UnassignedAfter string `yaml:"unassignedAfter"`
+	// VIP are the requesters, by account or mail, whose tickets are one step more
+	// urgent, and Deadlines the times in which a matter is; never critical.
+	VIP       []string   `yaml:"vip"`
+	Deadlines []deadline `yaml:"deadlines"`
 	// Of each priority.
 	Urgent promised `yaml:"urgent"`
 	High   promised `yaml:"high"`
@@ -92,6 +96,9 @@ func parseServiceLevels(text string) (*serviceLevels, error) {
 		return nil, problem(ErrInvalid, "the service levels: escalatePercent is %d, and must be 101 to 1000", l.EscalatePercent)
 	}
 	if err := l.readTurns(); err != nil {
+		return nil, err
+	}
+	if err := l.checkRaises(); err != nil {
 		return nil, err
 	}
 	l.by = map[string]promises{}

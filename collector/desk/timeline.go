@@ -69,7 +69,7 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	}
 	now, had := d.now(), t.Assignee
 	d.conclude(&t, found, now)
-	if err := prioritise(ctx, q, &t, now); err != nil {
+	if err := d.prioritise(ctx, q, &t, now); err != nil {
 		return 0, err
 	}
 	text, err := textOf(ctx, q, t)
@@ -87,6 +87,9 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 		return 0, err
 	}
 	if err := writeAssignment(ctx, q, number, now, decided); err != nil {
+		return 0, err
+	}
+	if err := d.tellRaises(ctx, q, t); err != nil {
 		return 0, err
 	}
 	if err := d.handed(ctx, q, System, had, false, t); err != nil {
