@@ -265,7 +265,7 @@ func TestPagesInChromium(t *testing.T) {
 	}
 	virtual, third := b.machineAsks("build-3", "Inès Roy", "Le serveur de compilation ne sort plus.", "internet", dnsDiagnosis)
 	b.plugged(virtual, "GigabitEthernet1/0/4", &constatv1.Link{
-		Kind: proto.String("veth"), Physical: proto.Bool(false), Carrier: proto.Bool(true), OperStatus: proto.String("up"), Duplex: proto.String("full"), SpeedMbps: proto.Int32(10000),
+		Mac: proto.String("02:00:5e:00:00:08"), Kind: proto.String("veth"), Physical: proto.Bool(false), Carrier: proto.Bool(true), OperStatus: proto.String("up"), Duplex: proto.String("full"), SpeedMbps: proto.Int32(10000),
 	})
 	lea := b.as("lea")
 	ticket := fmt.Sprintf("/tickets/%d", number)

@@ -127,7 +127,13 @@ func TestPortPage(t *testing.T) {
 	lea.wants(lea.get("/gear/"+id+"/ports/77"), http.StatusNotFound)
 	endpoint, _ := b.machineAsks("compta-07", "Claire Martin", "x", "internet", dnsDiagnosis)
 	b.pluggedIn(endpoint, "GigabitEthernet1/0/5")
-	lea.wants(lea.get("/tickets/1"), http.StatusOK, "/gear/"+id+"/ports/1", "damaged frames (CRC)")
+	page = lea.wants(lea.get("/tickets/1"), http.StatusOK, "/gear/"+id+"/ports/1", "damaged frames (CRC)")
+	head, _, _ := strings.Cut(page.body, `id="ticket-body"`)
+	for _, glance := range []string{"sw-floor-2 Gi1/0/5", "The switch has switched this port off", "#socket-title"} {
+		if !strings.Contains(head, glance) {
+			t.Errorf("not told at a glance: %q", glance)
+		}
+	}
 }
 
 // Of a switch that stands at another's address, the charts show where the other one
@@ -200,7 +206,10 @@ func (b *bench) plugged(endpoint, port string, link *constatv1.Link) {
 	b.Helper()
 	facts := machine(newID(), time.Now())
 	facts.Manifest.EndpointId = endpoint
-	link.Name, link.Mac = proto.String("eth7"), proto.String("02:00:5e:00:00:07")
+	link.Name = proto.String("eth7")
+	if link.Mac == nil {
+		link.Mac = proto.String("02:00:5e:00:00:07")
+	}
 	facts.Network.Links = append(facts.Network.Links, link)
 	facts.Network.Neighbours = []*constatv1.LinkNeighbour{{
 		Link: proto.String("eth7"), Protocol: proto.String("lldp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String(port),
