@@ -270,7 +270,7 @@ type sighting struct {
 func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint, n *constatv1.Network, at time.Time) (*Socket, error) {
 	who := &whose{hostname: endpoint.Hostname}
 	wired := wired(n)
-	var lent *query.MacHolderRow
+	lent := map[string]*query.MacHolderRow{} // by link
 	for _, name := range slices.Sorted(maps.Keys(wired)) {
 		mac := parseMAC(wired[name].GetMac())
 		if mac == "" {
@@ -281,7 +281,7 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 			return nil, err
 		}
 		if err == nil && holder.EndpointID != endpoint.ID {
-			lent = &holder // whoever reported it last has it: a dock goes from hand to hand
+			lent[name] = &holder // whoever reported it last has it: a dock goes from hand to hand
 			continue
 		}
 		who.macs = append(who.macs, mac)
@@ -321,8 +321,15 @@ func locateSocket(ctx context.Context, q *query.Queries, endpoint query.Endpoint
 	}
 	socket := heard.socket()
 	socket.Link = link
-	if lent != nil && store.Time(lent.SeenAt).After(heard.at) {
-		socket.LentTo, socket.LentAt = lent.Hostname, timestamp(lent.SeenAt)
+	// Another adapter of the machine's may be with somebody else, and this one not.
+	var other *query.MacHolderRow
+	for name, holder := range lent {
+		if (link == nil || link.GetName() == name) && (other == nil || holder.SeenAt > other.SeenAt) {
+			other = holder
+		}
+	}
+	if other != nil && store.Time(other.SeenAt).After(heard.at) {
+		socket.LentTo, socket.LentAt = other.Hostname, timestamp(other.SeenAt)
 		no := false
 		socket.Current = &no
 	}
