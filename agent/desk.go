@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/local"
+	"constat/agent/trigger"
 	"constat/agent/uplink"
 	"constat/internal/diagnosis"
 	"constat/internal/snapshot"
@@ -56,6 +57,12 @@ type counter struct {
 
 	mu   sync.Mutex
 	kept []kept
+	// triggers bounds what is looked into without being asked; refused are the
+	// devices that can't be used, nil before the first look; found is what was
+	// found, newest last.
+	triggers trigger.Policy
+	refused  []string
+	found    []*constatv1.Finding
 }
 
 // kept is a diagnosis that its user may attach to a ticket.
@@ -98,9 +105,11 @@ func (c *counter) GetStatus(context.Context, *constatv1.GetStatusRequest) (*cons
 		if p := c.unjoined.Load(); p != nil {
 			problem = *p
 		}
-		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem}, nil
+		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now())}, nil
 	}
-	return link.Status(), nil
+	st := link.Status()
+	st.Found = c.findings(time.Now())
+	return st, nil
 }
 
 // What a machine without an identity says of itself.

@@ -175,4 +175,8 @@ func writeStatus(out io.Writer, st *constatv1.GetStatusResponse) {
 	} else {
 		r.line("connected:  no (%s)", st.Problem)
 	}
+	for _, f := range st.Found {
+		r.hang("found:      ", "            ", fmt.Sprintf("%s by itself (%s): %s, %s",
+			f.GetAt().AsTime().Local().Format("15:04"), strings.TrimSpace(f.Event+" "+f.Subject), f.Title, f.Certainty))
+	}
 }

@@ -89,7 +89,14 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		return nil
 	})
 	part("vitals", func(ctx context.Context) error {
-		seen.memory.Watch(ctx, listening, c.plugged, log)
+		minutes := make(chan history.Minute, 1)
+		go c.occasions(ctx, minutes, log)
+		seen.memory.Watch(ctx, listening, c.plugged, func(m history.Minute) {
+			select {
+			case minutes <- m:
+			default: // a look is under way, and sees for itself
+			}
+		}, log)
 		return nil
 	})
 	part("local link", func(ctx context.Context) error { return local.Serve(ctx, socket, c) })
@@ -216,7 +223,11 @@ func enroll(ctx context.Context, seen *observer, collector, token string, option
 // configuration names some. A policy that names none any more means the public
 // defaults.
 func (c *counter) adopt(p *constatv1.Policy) {
-	if c.ownProbes || p == nil {
+	if p == nil {
+		return
+	}
+	c.takeTriggers(p.GetTriggers())
+	if c.ownProbes {
 		return
 	}
 	c.one.Lock()
@@ -233,7 +244,11 @@ func (c *counter) commanded(ctx context.Context, command *constatv1.Command, pro
 	if err := c.pace.wait(ctx); err != nil {
 		return nil, nil, err
 	}
-	d, s := c.run(ctx, p, (&options{}).lang(), "technician", progress)
+	trigger := "technician"
+	if command.GetRequestedBy() == "constat" { // the desk itself
+		trigger = "command"
+	}
+	d, s := c.run(ctx, p, (&options{}).lang(), trigger, progress)
 	return d, s, ctx.Err()
 }
 
@@ -242,7 +257,7 @@ func (c *counter) plugged(ctx context.Context) {
 	c.one.Lock()
 	defer c.one.Unlock()
 	defer rest()
-	c.observer.observe(ctx, c.observer.config, []string{"peripherals", "usb"})
+	c.noteDevices(c.observer.observe(ctx, c.observer.config, []string{"peripherals", "usb"}).GetUsb())
 }
 
 // snapshots looks at the whole machine now and then: for the collector, and for

@@ -115,7 +115,7 @@ func (srv *server) serve(forAgents, forPeople net.Listener) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.stopping = cancel
 
-	agents := intake.New(srv.desk, srv.authority, intake.Options{Names: srv.settings.names(), Log: srv.log})
+	agents := intake.New(srv.desk, srv.authority, intake.Options{Names: srv.settings.names(), Log: srv.log, Policy: srv.settings.policy()})
 	watch := gear.NewWatch(srv.store, srv.key, srv.catalog, srv.log)
 	post := courier.New(srv.store, srv.bus, srv.desk, srv.key, srv.catalog, srv.url(), srv.log)
 	technicians := api.New(srv.desk, srv.accounts, watch, post)

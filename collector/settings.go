@@ -1,16 +1,19 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"constat/internal/config"
+	constatv1 "constat/proto/constat/v1"
 )
 
 // options are the flags every command has.
@@ -36,6 +39,9 @@ type settings struct {
 	Traps          string   `yaml:"traps" doc:"address for SNMP traps and informs of the gear that is polled, like :162; empty: none are taken"`
 	Syslog         string   `yaml:"syslog" doc:"address for syslog of the gear that is polled, UDP and TCP, like :514; empty: none is taken"`
 	SyslogTLS      string   `yaml:"syslogTls" doc:"address for the same over TLS, with the console's certificate, like :6514; empty: none is taken"`
+	QuietHours     string   `yaml:"quietHours" doc:"when agents begin nothing that nobody asked for, in their own time, like 22:00-06:00; empty: never"`
+	LooksPerDay    int      `yaml:"looksPerDay" doc:"how often a day an agent may look for a cause without being asked; 0: its own limit, 12"`
+	LooksOff       []string `yaml:"looksOff" doc:"events after which agents look for nothing, such as linkFlaps or daily"`
 }
 
 func defaults() settings {
@@ -58,10 +64,27 @@ func (o *options) load(cmd *cobra.Command) (*settings, error) {
 			return nil, fmt.Errorf("%s: %q is not an address like :162 or 192.0.2.1:162", key, address)
 		}
 	}
+	if s.LooksPerDay < 0 {
+		return nil, fmt.Errorf("looksPerDay: %d is less than none", s.LooksPerDay)
+	}
+	if s.QuietHours != "" && !quietHours.MatchString(s.QuietHours) {
+		return nil, fmt.Errorf("quietHours: %q is not like 22:00-06:00", s.QuietHours)
+	}
 	if (s.TLSCertificate == "") != (s.TLSKey == "") {
 		return nil, fmt.Errorf("tlsCertificate and tlsKey belong together: give both or neither")
 	}
 	return &s, nil
+}
+
+// quietHours is a time of the day and another one.
+var quietHours = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$`)
+
+// policy is what agents are told. Its revision is another one whenever it says
+// something else, also nothing any more.
+func (s *settings) policy() *constatv1.Policy {
+	p := &constatv1.Policy{Triggers: &constatv1.TriggerPolicy{Quiet: s.QuietHours, PerDay: int32(s.LooksPerDay), Off: s.LooksOff}}
+	p.Revision = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(s.QuietHours, s.LooksPerDay, s.LooksOff))))[:16]
+	return p
 }
 
 // file is the configuration file to read.
@@ -181,6 +204,8 @@ func defaultsFile() string {
 		switch {
 		case f.Type.Kind() == reflect.Slice:
 			value = "[]"
+		case f.Type.Kind() == reflect.Int:
+			value = fmt.Sprint(v.Field(i).Int())
 		case v.Field(i).String() != "":
 			value = v.Field(i).String()
 		}

@@ -81,8 +81,9 @@ func Recall(dir string, now time.Time) *Memory {
 }
 
 // Watch takes the vitals until ctx ends, and calls plugged, not more than once a
-// minute, after USB devices came or went and before it returns.
-func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.Context), log *slog.Logger) {
+// minute, after USB devices came or went and before it returns. Each minute goes
+// to noticed as well, which must not take long.
+func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.Context), noticed func(Minute), log *slog.Logger) {
 	if m.vitals == nil {
 		log.Warn("no vitals are kept", "error", m.problem)
 		return
@@ -94,7 +95,9 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 	defer tick.Stop()
 	w := watch{before: time.Now()}
 	readings := sampler.Sample(ctx, false)
+	settled := false
 	for {
+		noticed(Minute{At: w.before, Settled: settled, Readings: readings, Signs: sampler.Signs(ctx)})
 		err := errors.Join(m.vitals.add(w.before, readings), m.keepGaps(sampler.Gaps()))
 		if err != nil && w.failure == nil {
 			log.Warn("vitals are not kept", "error", err) // once, not every minute
@@ -106,11 +109,21 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 		case <-tick.C:
 		}
 		lost := w.turn(time.Now())
-		readings = sampler.Sample(ctx, lost == 0)
+		settled = lost == 0
+		readings = sampler.Sample(ctx, settled)
 		if lost != 0 {
 			readings = append(readings, host.Reading{Kind: interrupted, Value: lost.Abs().Seconds()})
 		}
 	}
+}
+
+// Minute is what was read in a minute.
+type Minute struct {
+	At time.Time
+	// Settled is false when the machine slept, started or had its clock set.
+	Settled  bool
+	Readings []host.Reading
+	Signs    host.Signs
 }
 
 // Printers are the UUIDs of network printers by the address they answered at

@@ -48,6 +48,10 @@ type Sampler struct {
 	rare time.Time
 	// silenced: this user may not send echo requests.
 	silenced atomic.Bool
+	// resolves: the resolver has answered at some time.
+	resolves bool
+	// signs are those of the last sample that it saw on its way.
+	signs Signs
 	// slept is how long the machine had slept since its start at the last look,
 	// in nanoseconds.
 	slept atomic.Int64
@@ -66,6 +70,7 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) []Reading {
 	r := newReader(ctx, s.config)
 	ctx, cancel := context.WithTimeout(ctx, 2*vitalPatience)
 	defer cancel()
+	s.signs = Signs{}
 	all, gateways := s.stack(ctx, r)
 	all = append(all, s.machine(r, settled)...)
 	if settled {
@@ -101,7 +106,9 @@ func (s *Sampler) stack(ctx context.Context, r *reader) (all []Reading, gateways
 		names[l.Index] = l.Attributes.Name
 	}
 	if routes, err := c.Route.List(); err == nil {
-		for _, route := range wideRoutes(routes, names, nil) {
+		wide := wideRoutes(routes, names, nil)
+		s.signs.Routed = set(len(wide) > 0)
+		for _, route := range wide {
 			s.links[route.GetLink()] = true
 			same := func(g *constatv1.Route) bool {
 				return g.GetGateway() == route.GetGateway() && g.GetLink() == route.GetLink()
@@ -163,9 +170,13 @@ func (s *Sampler) machine(r *reader, settled bool) (all []Reading) {
 	}
 	power := &constatv1.Power{}
 	if readSupplies(r, power) == nil {
+		if len(power.Batteries) > 0 {
+			s.signs.OnBattery = power.OnBattery
+		}
 		for _, b := range power.Batteries {
 			if b.ChargePercent != nil {
 				all = append(all, Reading{"batteryPercent", b.GetName(), float64(*b.ChargePercent)})
+				s.signs.Charge = set(int(*b.ChargePercent))
 			}
 		}
 	}
@@ -215,9 +226,17 @@ func (s *Sampler) network(ctx context.Context, r *reader, gateways []*constatv1.
 		s.rare = now
 		if server := r.upstream(); server.IsValid() {
 			wait.Go(func() {
-				if took, err := askRoot(ctx, server); err == nil {
+				took, err := askRoot(ctx, server)
+				if err == nil {
 					note("dnsMs", server.String(), float64(took)/float64(time.Millisecond))
 				}
+				mu.Lock()
+				defer mu.Unlock()
+				s.signs.DNS = set(err == nil)
+				if err != nil && s.resolves {
+					s.rare = time.Time{} // and once more in a minute
+				}
+				s.resolves = s.resolves || err == nil
 			})
 		}
 	}

@@ -181,6 +181,12 @@ func (in *intake) takeDiagnosis(ctx context.Context, found *constatv1.Diagnosis)
 			}
 		}
 	}
+	if err := in.bringHome(ctx, found); err != nil {
+		return nil, err
+	}
+	if err := in.askPeers(ctx, found); err != nil {
+		return nil, err
+	}
 	return receipt, in.judgeAgain(ctx, found)
 }
 

@@ -57,6 +57,9 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 	}
 	if opened {
 		d.hint(ticketSubject(ticket.Number))
+		if r.GetEndpointId() != "" {
+			d.hint(endpointSubject(r.GetEndpointId())) // which may be asked for a diagnosis
+		}
 	}
 	return ticket, nil
 }
@@ -85,6 +88,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	}
 	t.RequesterID = requester.ID
 	found, err := findDiagnosis(ctx, q, endpointID, draft.GetDiagnosisId())
+	if err == nil && draft.GetDiagnosisId() == "" {
+		found, err = d.kept(ctx, q, endpointID, draft.GetComplaint())
+	}
 	if err != nil {
 		return t, false, err
 	}
@@ -140,6 +146,10 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	}
 	if err == nil {
 		err = d.handed(ctx, q, System, "", true, t)
+	}
+	// Who asked at the machine had the choice of a diagnosis.
+	if elsewhere := draft.GetChannel() != "agent" && draft.GetChannel() != "tray"; err == nil && elsewhere && found == nil && endpointID != "" && t.Type == "incident" {
+		err = d.askOf(ctx, q, endpointID, t.Category, t.Number)
 	}
 	return t, true, err
 }

@@ -89,6 +89,7 @@ var arrows = map[string][]string{
 	"constat/agent/privileged":           {"constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/proto"},
 	"constat/agent/journal":              {},
 	"constat/agent/mixer":                {},
+	"constat/agent/trigger":              {},
 	"constat/agent/wireguard":            {},
 	"constat/agent/local":                {"constat/proto"},
 	"constat/agent/tray":                 {"constat/agent/local", "constat/internal", "constat/proto"},

@@ -57,3 +57,9 @@ ORDER BY received_at DESC, id DESC LIMIT $2;
 
 -- name: LatestFact :one
 SELECT * FROM latest_facts WHERE endpoint_id = $1 AND group_name = $2;
+
+-- name: FindingDiagnoses :many
+-- Diagnoses of a machine since then that found something, newest first.
+SELECT content FROM diagnoses
+WHERE endpoint_id = $1 AND received_at >= $2 AND verdict <> 'healthy'
+ORDER BY received_at DESC, id DESC LIMIT 20;

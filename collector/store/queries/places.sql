@@ -75,3 +75,13 @@ ON CONFLICT (mac, endpoint_id) DO UPDATE SET seen_at = excluded.seen_at;
 SELECT m.endpoint_id, m.seen_at, COALESCE(e.hostname, '') AS hostname
 FROM endpoint_macs m LEFT JOIN endpoints e ON e.id = m.endpoint_id
 WHERE m.mac = $1 ORDER BY m.seen_at DESC, m.endpoint_id DESC LIMIT 1;
+
+-- name: PeersToAsk :many
+-- Machines at a switch or in a subnet that are connected, have not this fault as
+-- far as is known, and were asked for nothing lately.
+SELECT e.id FROM endpoint_places p JOIN endpoints e ON e.id = p.endpoint_id
+WHERE (p.switch_id = sqlc.arg(switch_id) AND sqlc.arg(switch_id) <> '' OR p.subnet = sqlc.arg(subnet) AND sqlc.arg(subnet) <> '')
+  AND e.id <> sqlc.arg(itself) AND e.revoked_at = 0 AND e.online_until > sqlc.arg(now)
+  AND NOT EXISTS (SELECT 1 FROM endpoint_findings f WHERE f.endpoint_id = e.id AND f.fault = sqlc.arg(fault))
+  AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.endpoint_id = e.id AND c.created_at >= sqlc.arg(lately))
+ORDER BY e.id LIMIT sqlc.arg(max_rows);

@@ -193,3 +193,9 @@ SELECT a.number, c.thumbnail FROM attachments a JOIN attachment_contents c ON c.
 UPDATE attachments SET number = sqlc.arg(into_number)
 WHERE attachments.number = sqlc.arg(from_number)
   AND entry_id IN (SELECT e.id FROM ticket_entries e WHERE e.number = sqlc.arg(into_number));
+
+-- name: UnsolvedOf :many
+-- Tickets of a machine that are to be worked on, newest first.
+SELECT number, category FROM tickets
+WHERE endpoint_id = $1 AND status IN ('new', 'open', 'pending')
+ORDER BY number DESC LIMIT 50;

@@ -141,6 +141,36 @@ func (q *Queries) DiagnosisContent(ctx context.Context, endpointID string, iD st
 	return content, err
 }
 
+const findingDiagnoses = `-- name: FindingDiagnoses :many
+SELECT content FROM diagnoses
+WHERE endpoint_id = $1 AND received_at >= $2 AND verdict <> 'healthy'
+ORDER BY received_at DESC, id DESC LIMIT 20
+`
+
+// Diagnoses of a machine since then that found something, newest first.
+func (q *Queries) FindingDiagnoses(ctx context.Context, endpointID string, receivedAt int64) ([][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, findingDiagnoses, endpointID, receivedAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var content []byte
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		items = append(items, content)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const latestFact = `-- name: LatestFact :one
 SELECT endpoint_id, group_name, entry, ordered_at, hash FROM latest_facts WHERE endpoint_id = $1 AND group_name = $2
 `

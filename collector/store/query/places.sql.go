@@ -209,6 +209,58 @@ func (q *Queries) PeersOnSwitch(ctx context.Context, arg PeersOnSwitchParams) (P
 	return i, err
 }
 
+const peersToAsk = `-- name: PeersToAsk :many
+SELECT e.id FROM endpoint_places p JOIN endpoints e ON e.id = p.endpoint_id
+WHERE (p.switch_id = $1 AND $1 <> '' OR p.subnet = $2 AND $2 <> '')
+  AND e.id <> $3 AND e.revoked_at = 0 AND e.online_until > $4
+  AND NOT EXISTS (SELECT 1 FROM endpoint_findings f WHERE f.endpoint_id = e.id AND f.fault = $5)
+  AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.endpoint_id = e.id AND c.created_at >= $6)
+ORDER BY e.id LIMIT $7
+`
+
+type PeersToAskParams struct {
+	SwitchID string
+	Subnet   string
+	Itself   string
+	Now      int64
+	Fault    string
+	Lately   int64
+	MaxRows  int32
+}
+
+// Machines at a switch or in a subnet that are connected, have not this fault as
+// far as is known, and were asked for nothing lately.
+func (q *Queries) PeersToAsk(ctx context.Context, arg PeersToAskParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, peersToAsk,
+		arg.SwitchID,
+		arg.Subnet,
+		arg.Itself,
+		arg.Now,
+		arg.Fault,
+		arg.Lately,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const place = `-- name: Place :one
 SELECT endpoint_id, subnet, switch_id, switch_name, switch_port, seen_at FROM endpoint_places WHERE endpoint_id = $1
 `

@@ -1354,3 +1354,38 @@ func (q *Queries) UnfinishedAfter(ctx context.Context, after int32, maxRows int3
 	}
 	return items, nil
 }
+
+const unsolvedOf = `-- name: UnsolvedOf :many
+SELECT number, category FROM tickets
+WHERE endpoint_id = $1 AND status IN ('new', 'open', 'pending')
+ORDER BY number DESC LIMIT 50
+`
+
+type UnsolvedOfRow struct {
+	Number   int32
+	Category string
+}
+
+// Tickets of a machine that are to be worked on, newest first.
+func (q *Queries) UnsolvedOf(ctx context.Context, endpointID string) ([]UnsolvedOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, unsolvedOf, endpointID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UnsolvedOfRow
+	for rows.Next() {
+		var i UnsolvedOfRow
+		if err := rows.Scan(&i.Number, &i.Category); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

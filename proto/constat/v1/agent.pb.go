@@ -1149,9 +1149,10 @@ type Policy struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Revision string                 `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Collectors to try, host:port, in order.
-	Collectors              []string     `protobuf:"bytes,2,rep,name=collectors,proto3" json:"collectors,omitempty"`
-	Probes                  *ProbePolicy `protobuf:"bytes,3,opt,name=probes,proto3" json:"probes,omitempty"`
-	SnapshotIntervalSeconds int32        `protobuf:"varint,4,opt,name=snapshot_interval_seconds,json=snapshotIntervalSeconds,proto3" json:"snapshot_interval_seconds,omitempty"`
+	Collectors              []string       `protobuf:"bytes,2,rep,name=collectors,proto3" json:"collectors,omitempty"`
+	Probes                  *ProbePolicy   `protobuf:"bytes,3,opt,name=probes,proto3" json:"probes,omitempty"`
+	SnapshotIntervalSeconds int32          `protobuf:"varint,4,opt,name=snapshot_interval_seconds,json=snapshotIntervalSeconds,proto3" json:"snapshot_interval_seconds,omitempty"`
+	Triggers                *TriggerPolicy `protobuf:"bytes,5,opt,name=triggers,proto3" json:"triggers,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -1214,6 +1215,79 @@ func (x *Policy) GetSnapshotIntervalSeconds() int32 {
 	return 0
 }
 
+func (x *Policy) GetTriggers() *TriggerPolicy {
+	if x != nil {
+		return x.Triggers
+	}
+	return nil
+}
+
+// TriggerPolicy bounds what the agent looks into without being asked. Unset: all
+// of it, with the agent's own limits.
+type TriggerPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Diagnosis.event of what sets nothing off.
+	Off []string `protobuf:"bytes,1,rep,name=off,proto3" json:"off,omitempty"`
+	// At most so many diagnoses a day; 0: the agent's own limit.
+	PerDay int32 `protobuf:"varint,2,opt,name=per_day,json=perDay,proto3" json:"per_day,omitempty"`
+	// Quiet hours of the machine's clock, "22:00-06:00"; empty: none. Nothing is
+	// begun in them.
+	Quiet         string `protobuf:"bytes,3,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriggerPolicy) Reset() {
+	*x = TriggerPolicy{}
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriggerPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriggerPolicy) ProtoMessage() {}
+
+func (x *TriggerPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriggerPolicy.ProtoReflect.Descriptor instead.
+func (*TriggerPolicy) Descriptor() ([]byte, []int) {
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TriggerPolicy) GetOff() []string {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
+func (x *TriggerPolicy) GetPerDay() int32 {
+	if x != nil {
+		return x.PerDay
+	}
+	return 0
+}
+
+func (x *TriggerPolicy) GetQuiet() string {
+	if x != nil {
+		return x.Quiet
+	}
+	return ""
+}
+
 // ProbePolicy names the targets of active probes.
 type ProbePolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1229,7 +1303,7 @@ type ProbePolicy struct {
 
 func (x *ProbePolicy) Reset() {
 	*x = ProbePolicy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1315,7 @@ func (x *ProbePolicy) String() string {
 func (*ProbePolicy) ProtoMessage() {}
 
 func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1328,7 @@ func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbePolicy.ProtoReflect.Descriptor instead.
 func (*ProbePolicy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ProbePolicy) GetNames() []*ProbeName {
@@ -1303,7 +1377,7 @@ type ProbeName struct {
 
 func (x *ProbeName) Reset() {
 	*x = ProbeName{}
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1389,7 @@ func (x *ProbeName) String() string {
 func (*ProbeName) ProtoMessage() {}
 
 func (x *ProbeName) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1402,7 @@ func (x *ProbeName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeName.ProtoReflect.Descriptor instead.
 func (*ProbeName) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ProbeName) GetHost() string {
@@ -1357,7 +1431,7 @@ type ProbeHttp struct {
 
 func (x *ProbeHttp) Reset() {
 	*x = ProbeHttp{}
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1443,7 @@ func (x *ProbeHttp) String() string {
 func (*ProbeHttp) ProtoMessage() {}
 
 func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1456,7 @@ func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeHttp.ProtoReflect.Descriptor instead.
 func (*ProbeHttp) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProbeHttp) GetUrl() string {
@@ -1417,7 +1491,7 @@ type ProbeTls struct {
 
 func (x *ProbeTls) Reset() {
 	*x = ProbeTls{}
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1503,7 @@ func (x *ProbeTls) String() string {
 func (*ProbeTls) ProtoMessage() {}
 
 func (x *ProbeTls) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1516,7 @@ func (x *ProbeTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeTls.ProtoReflect.Descriptor instead.
 func (*ProbeTls) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProbeTls) GetAddress() string {
@@ -1474,7 +1548,7 @@ type ProbeService struct {
 
 func (x *ProbeService) Reset() {
 	*x = ProbeService{}
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1560,7 @@ func (x *ProbeService) String() string {
 func (*ProbeService) ProtoMessage() {}
 
 func (x *ProbeService) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1573,7 @@ func (x *ProbeService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeService.ProtoReflect.Descriptor instead.
 func (*ProbeService) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ProbeService) GetName() string {
@@ -1547,7 +1621,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1633,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1646,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Revoked) GetReason() string {
@@ -1592,7 +1666,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1678,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1691,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UploadRequest) GetReports() []*Report {
@@ -1644,7 +1718,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1730,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1743,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Report) GetContent() isReport_Content {
@@ -1770,7 +1844,7 @@ type SnapshotReport struct {
 
 func (x *SnapshotReport) Reset() {
 	*x = SnapshotReport{}
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +1856,7 @@ func (x *SnapshotReport) String() string {
 func (*SnapshotReport) ProtoMessage() {}
 
 func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1869,7 @@ func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotReport.ProtoReflect.Descriptor instead.
 func (*SnapshotReport) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SnapshotReport) GetManifest() *Manifest {
@@ -1822,7 +1896,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +1908,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +1921,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UploadResponse) GetReceipts() []*Receipt {
@@ -1876,7 +1950,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_constat_v1_agent_proto_msgTypes[25]
+	mi := &file_constat_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +1962,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[25]
+	mi := &file_constat_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +1975,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Receipt) GetId() string {
@@ -2021,14 +2095,19 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12!\n" +
 	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xb1\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xe8\x01\n" +
 	"\x06Policy\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x1e\n" +
 	"\n" +
 	"collectors\x18\x02 \x03(\tR\n" +
 	"collectors\x12/\n" +
 	"\x06probes\x18\x03 \x01(\v2\x17.constat.v1.ProbePolicyR\x06probes\x12:\n" +
-	"\x19snapshot_interval_seconds\x18\x04 \x01(\x05R\x17snapshotIntervalSeconds\"\xd5\x01\n" +
+	"\x19snapshot_interval_seconds\x18\x04 \x01(\x05R\x17snapshotIntervalSeconds\x125\n" +
+	"\btriggers\x18\x05 \x01(\v2\x19.constat.v1.TriggerPolicyR\btriggers\"P\n" +
+	"\rTriggerPolicy\x12\x10\n" +
+	"\x03off\x18\x01 \x03(\tR\x03off\x12\x17\n" +
+	"\aper_day\x18\x02 \x01(\x05R\x06perDay\x12\x14\n" +
+	"\x05quiet\x18\x03 \x01(\tR\x05quiet\"\xd5\x01\n" +
 	"\vProbePolicy\x12+\n" +
 	"\x05names\x18\x01 \x03(\v2\x15.constat.v1.ProbeNameR\x05names\x12\x10\n" +
 	"\x03tcp\x18\x02 \x03(\tR\x03tcp\x12)\n" +
@@ -2091,7 +2170,7 @@ func file_constat_v1_agent_proto_rawDescGZIP() []byte {
 	return file_constat_v1_agent_proto_rawDescData
 }
 
-var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_constat_v1_agent_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: constat.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: constat.v1.EnrollResponse
@@ -2108,30 +2187,31 @@ var file_constat_v1_agent_proto_goTypes = []any{
 	(*Progress)(nil),              // 12: constat.v1.Progress
 	(*CommandResult)(nil),         // 13: constat.v1.CommandResult
 	(*Policy)(nil),                // 14: constat.v1.Policy
-	(*ProbePolicy)(nil),           // 15: constat.v1.ProbePolicy
-	(*ProbeName)(nil),             // 16: constat.v1.ProbeName
-	(*ProbeHttp)(nil),             // 17: constat.v1.ProbeHttp
-	(*ProbeTls)(nil),              // 18: constat.v1.ProbeTls
-	(*ProbeService)(nil),          // 19: constat.v1.ProbeService
-	(*Revoked)(nil),               // 20: constat.v1.Revoked
-	(*UploadRequest)(nil),         // 21: constat.v1.UploadRequest
-	(*Report)(nil),                // 22: constat.v1.Report
-	(*SnapshotReport)(nil),        // 23: constat.v1.SnapshotReport
-	(*UploadResponse)(nil),        // 24: constat.v1.UploadResponse
-	(*Receipt)(nil),               // 25: constat.v1.Receipt
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*SignedKnowledge)(nil),       // 27: constat.v1.SignedKnowledge
-	(*Diagnosis)(nil),             // 28: constat.v1.Diagnosis
-	(*TicketDraft)(nil),           // 29: constat.v1.TicketDraft
-	(*RemedyResult)(nil),          // 30: constat.v1.RemedyResult
-	(*ProcedureRun)(nil),          // 31: constat.v1.ProcedureRun
-	(*Manifest)(nil),              // 32: constat.v1.Manifest
-	(*Payload)(nil),               // 33: constat.v1.Payload
+	(*TriggerPolicy)(nil),         // 15: constat.v1.TriggerPolicy
+	(*ProbePolicy)(nil),           // 16: constat.v1.ProbePolicy
+	(*ProbeName)(nil),             // 17: constat.v1.ProbeName
+	(*ProbeHttp)(nil),             // 18: constat.v1.ProbeHttp
+	(*ProbeTls)(nil),              // 19: constat.v1.ProbeTls
+	(*ProbeService)(nil),          // 20: constat.v1.ProbeService
+	(*Revoked)(nil),               // 21: constat.v1.Revoked
+	(*UploadRequest)(nil),         // 22: constat.v1.UploadRequest
+	(*Report)(nil),                // 23: constat.v1.Report
+	(*SnapshotReport)(nil),        // 24: constat.v1.SnapshotReport
+	(*UploadResponse)(nil),        // 25: constat.v1.UploadResponse
+	(*Receipt)(nil),               // 26: constat.v1.Receipt
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*SignedKnowledge)(nil),       // 28: constat.v1.SignedKnowledge
+	(*Diagnosis)(nil),             // 29: constat.v1.Diagnosis
+	(*TicketDraft)(nil),           // 30: constat.v1.TicketDraft
+	(*RemedyResult)(nil),          // 31: constat.v1.RemedyResult
+	(*ProcedureRun)(nil),          // 32: constat.v1.ProcedureRun
+	(*Manifest)(nil),              // 33: constat.v1.Manifest
+	(*Payload)(nil),               // 34: constat.v1.Payload
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
-	26, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
-	26, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
-	26, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
+	27, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
+	27, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
+	27, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
 	6,  // 3: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
 	8,  // 4: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
 	12, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
@@ -2139,40 +2219,41 @@ var file_constat_v1_agent_proto_depIdxs = []int32{
 	7,  // 7: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
 	9,  // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
 	14, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
-	20, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
-	27, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
-	26, // 12: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	26, // 13: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	26, // 14: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	21, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
+	28, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
+	27, // 12: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	27, // 13: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	27, // 14: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 15: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
 	11, // 16: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
-	15, // 17: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	16, // 18: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	17, // 19: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	18, // 20: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	19, // 21: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	22, // 22: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	23, // 23: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	28, // 24: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	29, // 25: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	30, // 26: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
-	31, // 27: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
-	32, // 28: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	33, // 29: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	25, // 30: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 31: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 32: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 33: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	21, // 34: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	1,  // 35: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 36: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 37: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	24, // 38: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	35, // [35:39] is the sub-list for method output_type
-	31, // [31:35] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	16, // 17: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	15, // 18: constat.v1.Policy.triggers:type_name -> constat.v1.TriggerPolicy
+	17, // 19: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	18, // 20: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	19, // 21: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	20, // 22: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	23, // 23: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	24, // 24: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	29, // 25: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	30, // 26: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	31, // 27: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
+	32, // 28: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
+	33, // 29: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	34, // 30: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	26, // 31: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 32: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 33: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 34: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	22, // 35: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	1,  // 36: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 37: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 38: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	25, // 39: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	36, // [36:40] is the sub-list for method output_type
+	32, // [32:36] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }
@@ -2202,7 +2283,7 @@ func file_constat_v1_agent_proto_init() {
 		(*Command_Diagnose)(nil),
 		(*Command_Remedy)(nil),
 	}
-	file_constat_v1_agent_proto_msgTypes[22].OneofWrappers = []any{
+	file_constat_v1_agent_proto_msgTypes[23].OneofWrappers = []any{
 		(*Report_Snapshot)(nil),
 		(*Report_Diagnosis)(nil),
 		(*Report_Ticket)(nil),
@@ -2215,7 +2296,7 @@ func file_constat_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_agent_proto_rawDesc), len(file_constat_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

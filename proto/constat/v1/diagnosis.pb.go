@@ -62,7 +62,13 @@ type Diagnosis struct {
 	CatalogVersion string `protobuf:"bytes,17,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
 	// Command.id that asked for it; empty: nobody did. It travels with the
 	// diagnosis, so that the result finds its ticket although the stream broke.
-	CommandId     string `protobuf:"bytes,18,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
+	CommandId string `protobuf:"bytes,18,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
+	// What set it off, for `event` and `schedule`: printJobFailed | linkLost |
+	// linkFlaps | gatewaySilent | dnsSilent | programCrashes | serviceLoops |
+	// deviceRefused | resumed | daily | newTicket | neighbours; and the queue, link,
+	// program, service or device that it was about.
+	Event         string `protobuf:"bytes,19,opt,name=event,proto3" json:"event,omitempty"`
+	EventSubject  string `protobuf:"bytes,20,opt,name=event_subject,json=eventSubject,proto3" json:"event_subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +225,20 @@ func (x *Diagnosis) GetCatalogVersion() string {
 func (x *Diagnosis) GetCommandId() string {
 	if x != nil {
 		return x.CommandId
+	}
+	return ""
+}
+
+func (x *Diagnosis) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Diagnosis) GetEventSubject() string {
+	if x != nil {
+		return x.EventSubject
 	}
 	return ""
 }
@@ -735,7 +755,7 @@ var File_constat_v1_diagnosis_proto protoreflect.FileDescriptor
 const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\n" +
 	"\x1aconstat/v1/diagnosis.proto\x12\n" +
-	"constat.v1\x1a\x15constat/v1/gear.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x05\n" +
+	"constat.v1\x1a\x15constat/v1/gear.proto\x1a\x18constat/v1/history.proto\x1a\x19constat/v1/snapshot.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x05\n" +
 	"\tDiagnosis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
@@ -765,7 +785,9 @@ const file_constat_v1_diagnosis_proto_rawDesc = "" +
 	"\blanguage\x18\x10 \x01(\tR\blanguage\x12'\n" +
 	"\x0fcatalog_version\x18\x11 \x01(\tR\x0ecatalogVersion\x12\x1d\n" +
 	"\n" +
-	"command_id\x18\x12 \x01(\tR\tcommandId\"\x9c\x04\n" +
+	"command_id\x18\x12 \x01(\tR\tcommandId\x12\x14\n" +
+	"\x05event\x18\x13 \x01(\tR\x05event\x12#\n" +
+	"\revent_subject\x18\x14 \x01(\tR\feventSubject\"\x9c\x04\n" +
 	"\tRootCause\x12\x14\n" +
 	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x1c\n" +
 	"\tcertainty\x18\x02 \x01(\tR\tcertainty\x12\x14\n" +

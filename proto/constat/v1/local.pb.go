@@ -74,8 +74,10 @@ type GetStatusResponse struct {
 	// Why it is not connected; empty when it is.
 	Problem              string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// What the agent looked into by itself within a day and found, newest first.
+	Found         []*Finding `protobuf:"bytes,10,rep,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -171,6 +173,100 @@ func (x *GetStatusResponse) GetCertificateExpiresAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetStatusResponse) GetFound() []*Finding {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+// Finding is a root cause that the agent found without being asked.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// As Diagnosis.event and event_subject.
+	Event   string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	Fault   string `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	Title   string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
+	// confirmed | probable | possible.
+	Certainty     string `protobuf:"bytes,6,opt,name=certainty,proto3" json:"certainty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_constat_v1_local_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Finding) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Finding) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Finding) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Finding) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *Finding) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Finding) GetCertainty() string {
+	if x != nil {
+		return x.Certainty
+	}
+	return ""
+}
+
 // RunDiagnosisRequest names a procedure and the language of the texts.
 type RunDiagnosisRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -182,7 +278,7 @@ type RunDiagnosisRequest struct {
 
 func (x *RunDiagnosisRequest) Reset() {
 	*x = RunDiagnosisRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[2]
+	mi := &file_constat_v1_local_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +290,7 @@ func (x *RunDiagnosisRequest) String() string {
 func (*RunDiagnosisRequest) ProtoMessage() {}
 
 func (x *RunDiagnosisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[2]
+	mi := &file_constat_v1_local_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +303,7 @@ func (x *RunDiagnosisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDiagnosisRequest.ProtoReflect.Descriptor instead.
 func (*RunDiagnosisRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{2}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RunDiagnosisRequest) GetProcedure() string {
@@ -238,7 +334,7 @@ type RunDiagnosisResponse struct {
 
 func (x *RunDiagnosisResponse) Reset() {
 	*x = RunDiagnosisResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[3]
+	mi := &file_constat_v1_local_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -250,7 +346,7 @@ func (x *RunDiagnosisResponse) String() string {
 func (*RunDiagnosisResponse) ProtoMessage() {}
 
 func (x *RunDiagnosisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[3]
+	mi := &file_constat_v1_local_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -263,7 +359,7 @@ func (x *RunDiagnosisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDiagnosisResponse.ProtoReflect.Descriptor instead.
 func (*RunDiagnosisResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RunDiagnosisResponse) GetEvent() isRunDiagnosisResponse_Event {
@@ -324,7 +420,7 @@ type SubmitTicketRequest struct {
 
 func (x *SubmitTicketRequest) Reset() {
 	*x = SubmitTicketRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[4]
+	mi := &file_constat_v1_local_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +432,7 @@ func (x *SubmitTicketRequest) String() string {
 func (*SubmitTicketRequest) ProtoMessage() {}
 
 func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[4]
+	mi := &file_constat_v1_local_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +445,7 @@ func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SubmitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SubmitTicketRequest) GetComplaint() string {
@@ -400,7 +496,7 @@ type SubmitTicketResponse struct {
 
 func (x *SubmitTicketResponse) Reset() {
 	*x = SubmitTicketResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +508,7 @@ func (x *SubmitTicketResponse) String() string {
 func (*SubmitTicketResponse) ProtoMessage() {}
 
 func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +521,7 @@ func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SubmitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SubmitTicketResponse) GetId() string {
@@ -452,7 +548,7 @@ type ListRemediesRequest struct {
 
 func (x *ListRemediesRequest) Reset() {
 	*x = ListRemediesRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -464,7 +560,7 @@ func (x *ListRemediesRequest) String() string {
 func (*ListRemediesRequest) ProtoMessage() {}
 
 func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -477,7 +573,7 @@ func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesRequest.ProtoReflect.Descriptor instead.
 func (*ListRemediesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListRemediesRequest) GetLanguage() string {
@@ -498,7 +594,7 @@ type ListRemediesResponse struct {
 
 func (x *ListRemediesResponse) Reset() {
 	*x = ListRemediesResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +606,7 @@ func (x *ListRemediesResponse) String() string {
 func (*ListRemediesResponse) ProtoMessage() {}
 
 func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +619,7 @@ func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesResponse.ProtoReflect.Descriptor instead.
 func (*ListRemediesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListRemediesResponse) GetOffers() []*RemedyOffer {
@@ -544,7 +640,7 @@ type ConsentRemedyRequest struct {
 
 func (x *ConsentRemedyRequest) Reset() {
 	*x = ConsentRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +652,7 @@ func (x *ConsentRemedyRequest) String() string {
 func (*ConsentRemedyRequest) ProtoMessage() {}
 
 func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +665,7 @@ func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyRequest.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConsentRemedyRequest) GetId() string {
@@ -589,7 +685,7 @@ type ConsentRemedyResponse struct {
 
 func (x *ConsentRemedyResponse) Reset() {
 	*x = ConsentRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +697,7 @@ func (x *ConsentRemedyResponse) String() string {
 func (*ConsentRemedyResponse) ProtoMessage() {}
 
 func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +710,7 @@ func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyResponse.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConsentRemedyResponse) GetResult() *RemedyResult {
@@ -635,7 +731,7 @@ type DeclineRemedyRequest struct {
 
 func (x *DeclineRemedyRequest) Reset() {
 	*x = DeclineRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +743,7 @@ func (x *DeclineRemedyRequest) String() string {
 func (*DeclineRemedyRequest) ProtoMessage() {}
 
 func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +756,7 @@ func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyRequest.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeclineRemedyRequest) GetId() string {
@@ -680,7 +776,7 @@ type DeclineRemedyResponse struct {
 
 func (x *DeclineRemedyResponse) Reset() {
 	*x = DeclineRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +788,7 @@ func (x *DeclineRemedyResponse) String() string {
 func (*DeclineRemedyResponse) ProtoMessage() {}
 
 func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +801,7 @@ func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyResponse.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeclineRemedyResponse) GetResult() *RemedyResult {
@@ -728,7 +824,7 @@ type RunRemedyRequest struct {
 
 func (x *RunRemedyRequest) Reset() {
 	*x = RunRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +836,7 @@ func (x *RunRemedyRequest) String() string {
 func (*RunRemedyRequest) ProtoMessage() {}
 
 func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +849,7 @@ func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RunRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RunRemedyRequest) GetVerb() string {
@@ -787,7 +883,7 @@ type RunRemedyResponse struct {
 
 func (x *RunRemedyResponse) Reset() {
 	*x = RunRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +895,7 @@ func (x *RunRemedyResponse) String() string {
 func (*RunRemedyResponse) ProtoMessage() {}
 
 func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +908,7 @@ func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RunRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RunRemedyResponse) GetResult() *RemedyResult {
@@ -841,7 +937,7 @@ type WalkRequest struct {
 
 func (x *WalkRequest) Reset() {
 	*x = WalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +949,7 @@ func (x *WalkRequest) String() string {
 func (*WalkRequest) ProtoMessage() {}
 
 func (x *WalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +962,7 @@ func (x *WalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkRequest.ProtoReflect.Descriptor instead.
 func (*WalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WalkRequest) GetProcedure() string {
@@ -931,7 +1027,7 @@ type WalkResponse struct {
 
 func (x *WalkResponse) Reset() {
 	*x = WalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1039,7 @@ func (x *WalkResponse) String() string {
 func (*WalkResponse) ProtoMessage() {}
 
 func (x *WalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1052,7 @@ func (x *WalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkResponse.ProtoReflect.Descriptor instead.
 func (*WalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WalkResponse) GetProcedure() *Procedure {
@@ -1032,7 +1128,7 @@ type EndWalkRequest struct {
 
 func (x *EndWalkRequest) Reset() {
 	*x = EndWalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1044,7 +1140,7 @@ func (x *EndWalkRequest) String() string {
 func (*EndWalkRequest) ProtoMessage() {}
 
 func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1057,7 +1153,7 @@ func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkRequest.ProtoReflect.Descriptor instead.
 func (*EndWalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EndWalkRequest) GetRun() *ProcedureRun {
@@ -1077,7 +1173,7 @@ type EndWalkResponse struct {
 
 func (x *EndWalkResponse) Reset() {
 	*x = EndWalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1185,7 @@ func (x *EndWalkResponse) String() string {
 func (*EndWalkResponse) ProtoMessage() {}
 
 func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1198,7 @@ func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkResponse.ProtoReflect.Descriptor instead.
 func (*EndWalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EndWalkResponse) GetKept() bool {
@@ -1118,7 +1214,7 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
 	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xfb\x02\n" +
+	"\x10GetStatusRequest\"\xa6\x03\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
 	"\benrolled\x18\x02 \x01(\bR\benrolled\x12\x1f\n" +
@@ -1129,7 +1225,16 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x0flast_contact_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rlastContactAt\x12\x18\n" +
 	"\aspooled\x18\a \x01(\x05R\aspooled\x12\x18\n" +
 	"\aproblem\x18\b \x01(\tR\aproblem\x12P\n" +
-	"\x16certificate_expires_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\"O\n" +
+	"\x16certificate_expires_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12)\n" +
+	"\x05found\x18\n" +
+	" \x03(\v2\x13.constat.v1.FindingR\x05found\"\xaf\x01\n" +
+	"\aFinding\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05event\x18\x02 \x01(\tR\x05event\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x14\n" +
+	"\x05title\x18\x05 \x01(\tR\x05title\x12\x1c\n" +
+	"\tcertainty\x18\x06 \x01(\tR\tcertainty\"O\n" +
 	"\x13RunDiagnosisRequest\x12\x1c\n" +
 	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\x8a\x01\n" +
@@ -1207,73 +1312,76 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_constat_v1_local_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),       // 0: constat.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),      // 1: constat.v1.GetStatusResponse
-	(*RunDiagnosisRequest)(nil),    // 2: constat.v1.RunDiagnosisRequest
-	(*RunDiagnosisResponse)(nil),   // 3: constat.v1.RunDiagnosisResponse
-	(*SubmitTicketRequest)(nil),    // 4: constat.v1.SubmitTicketRequest
-	(*SubmitTicketResponse)(nil),   // 5: constat.v1.SubmitTicketResponse
-	(*ListRemediesRequest)(nil),    // 6: constat.v1.ListRemediesRequest
-	(*ListRemediesResponse)(nil),   // 7: constat.v1.ListRemediesResponse
-	(*ConsentRemedyRequest)(nil),   // 8: constat.v1.ConsentRemedyRequest
-	(*ConsentRemedyResponse)(nil),  // 9: constat.v1.ConsentRemedyResponse
-	(*DeclineRemedyRequest)(nil),   // 10: constat.v1.DeclineRemedyRequest
-	(*DeclineRemedyResponse)(nil),  // 11: constat.v1.DeclineRemedyResponse
-	(*RunRemedyRequest)(nil),       // 12: constat.v1.RunRemedyRequest
-	(*RunRemedyResponse)(nil),      // 13: constat.v1.RunRemedyResponse
-	(*WalkRequest)(nil),            // 14: constat.v1.WalkRequest
-	(*WalkResponse)(nil),           // 15: constat.v1.WalkResponse
-	(*EndWalkRequest)(nil),         // 16: constat.v1.EndWalkRequest
-	(*EndWalkResponse)(nil),        // 17: constat.v1.EndWalkResponse
-	(*timestamppb.Timestamp)(nil),  // 18: google.protobuf.Timestamp
-	(*Progress)(nil),               // 19: constat.v1.Progress
-	(*Diagnosis)(nil),              // 20: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),            // 21: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),           // 22: constat.v1.RemedyResult
-	(*ProcedureRun_StepTaken)(nil), // 23: constat.v1.ProcedureRun.StepTaken
-	(*Procedure)(nil),              // 24: constat.v1.Procedure
-	(*Procedure_Step)(nil),         // 25: constat.v1.Procedure.Step
-	(*ProcedureRun)(nil),           // 26: constat.v1.ProcedureRun
+	(*Finding)(nil),                // 2: constat.v1.Finding
+	(*RunDiagnosisRequest)(nil),    // 3: constat.v1.RunDiagnosisRequest
+	(*RunDiagnosisResponse)(nil),   // 4: constat.v1.RunDiagnosisResponse
+	(*SubmitTicketRequest)(nil),    // 5: constat.v1.SubmitTicketRequest
+	(*SubmitTicketResponse)(nil),   // 6: constat.v1.SubmitTicketResponse
+	(*ListRemediesRequest)(nil),    // 7: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),   // 8: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),   // 9: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil),  // 10: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),   // 11: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil),  // 12: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),       // 13: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),      // 14: constat.v1.RunRemedyResponse
+	(*WalkRequest)(nil),            // 15: constat.v1.WalkRequest
+	(*WalkResponse)(nil),           // 16: constat.v1.WalkResponse
+	(*EndWalkRequest)(nil),         // 17: constat.v1.EndWalkRequest
+	(*EndWalkResponse)(nil),        // 18: constat.v1.EndWalkResponse
+	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
+	(*Progress)(nil),               // 20: constat.v1.Progress
+	(*Diagnosis)(nil),              // 21: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),            // 22: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),           // 23: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil), // 24: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),              // 25: constat.v1.Procedure
+	(*Procedure_Step)(nil),         // 26: constat.v1.Procedure.Step
+	(*ProcedureRun)(nil),           // 27: constat.v1.ProcedureRun
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	18, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	18, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 2: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	20, // 3: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	21, // 4: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	22, // 5: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	22, // 6: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	22, // 7: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	23, // 8: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	24, // 9: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	23, // 10: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	25, // 11: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	26, // 12: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	0,  // 13: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	2,  // 14: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	4,  // 15: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	6,  // 16: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	8,  // 17: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	10, // 18: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	12, // 19: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	14, // 20: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	16, // 21: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 22: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	3,  // 23: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	5,  // 24: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	7,  // 25: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	9,  // 26: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	11, // 27: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	13, // 28: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	15, // 29: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	17, // 30: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	22, // [22:31] is the sub-list for method output_type
-	13, // [13:22] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	19, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	19, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
+	19, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
+	20, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	21, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	22, // 6: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	23, // 7: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	23, // 8: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	23, // 9: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	24, // 10: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	25, // 11: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	24, // 12: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	26, // 13: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	27, // 14: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	0,  // 15: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	3,  // 16: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	5,  // 17: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	7,  // 18: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	9,  // 19: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	11, // 20: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	13, // 21: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	15, // 22: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	17, // 23: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 24: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	4,  // 25: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	6,  // 26: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	8,  // 27: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	10, // 28: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	12, // 29: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	14, // 30: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	16, // 31: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	18, // 32: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	24, // [24:33] is the sub-list for method output_type
+	15, // [15:24] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -1285,7 +1393,7 @@ func file_constat_v1_local_proto_init() {
 	file_constat_v1_diagnosis_proto_init()
 	file_constat_v1_procedure_proto_init()
 	file_constat_v1_remedy_proto_init()
-	file_constat_v1_local_proto_msgTypes[3].OneofWrappers = []any{
+	file_constat_v1_local_proto_msgTypes[4].OneofWrappers = []any{
 		(*RunDiagnosisResponse_Progress)(nil),
 		(*RunDiagnosisResponse_Diagnosis)(nil),
 	}
@@ -1295,7 +1403,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"constat/agent/history"
+	"constat/agent/host"
+	"constat/agent/trigger"
+	"constat/internal/lab"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// TestMinutesChild is not a test: it is a machine of the lab's for which a minute
+// passes whenever a line comes. What it sees is real, only its clock is not.
+func TestMinutesChild(t *testing.T) {
+	cups := os.Getenv("OCCASIONS_CUPS")
+	if cups == "" {
+		t.Skip("started by TestOccasions only")
+	}
+	c := &counter{observer: &observer{config: host.Config{CUPS: cups}}}
+	sampler := host.NewSampler(c.observer.config)
+	w := trigger.Watch{Machine: "pc"}
+	s := signs{loopsAt: time.Now().AddDate(100, 0, 0)} // the services are the host's
+	at := time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); at = at.Add(time.Minute) {
+		m := history.Minute{At: at, Settled: lines.Text() != "woke"}
+		m.Readings = sampler.Sample(t.Context(), m.Settled)
+		m.Signs = sampler.Signs(t.Context())
+		for _, o := range w.Next(s.minute(t.Context(), c, m)) {
+			fmt.Println("occasion", o.Event, o.Subject)
+		}
+		fmt.Println("end")
+	}
+}
+
+// What really happens to a machine's links, gateway and queues sets off one look
+// each, and what only looks like it none.
+func TestOccasions(t *testing.T) {
+	w := lab.NewWorld(t)
+	w.ServeDNS(lab.Gateway, []string{lab.GatewayAddress}, "--address=/#/"+lab.GatewayAddress)
+	cups := lab.StartCUPS(t, lab.PrintQueue{Name: "Accounting", DeviceURI: "file:///dev/null"}, lab.PrintQueue{Name: "Stores", DeviceURI: "file:///dev/null"})
+	child := w.Command(t.Context(), lab.PC, os.Args[0], "-test.run", "^TestMinutesChild$")
+	child.Env = append(os.Environ(), "OCCASIONS_CUPS="+cups.Address)
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); _ = child.Wait() }()
+	said := bufio.NewScanner(out)
+	var all []string
+	minutes := func(n int, word string) (occasions []string) {
+		t.Helper()
+		for range n {
+			if _, err := io.WriteString(in, word+"\n"); err != nil {
+				t.Fatal(err)
+			}
+			for said.Scan() && said.Text() != "end" {
+				if what, is := strings.CutPrefix(said.Text(), "occasion "); is {
+					occasions = append(occasions, strings.TrimSpace(what))
+				}
+			}
+		}
+		all = append(all, occasions...)
+		return occasions
+	}
+	expect := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	cable := func(way string) {
+		w.IP(lab.Switch, "link set pc0 "+way)
+		w.AwaitLink(lab.PC, "eth0", map[string]string{"down": "NO-CARRIER", "up": "LOWER_UP"}[way])
+	}
+	lp := func(arguments ...string) {
+		t.Helper()
+		command := exec.Command(arguments[0], arguments[1:]...)
+		command.Env = append(os.Environ(), "CUPS_SERVER="+cups.Address)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+
+	expect("a quiet start", minutes(8, "."))
+	cable("down")
+	cable("up")
+	expect("a cable that is put elsewhere", minutes(8, "."))
+	expect("a sleep", append(minutes(1, "woke"), minutes(8, ".")...))
+	lp("cupsdisable", "Stores")
+	expect("a queue that somebody paused, without documents", minutes(5, "."))
+
+	for range 3 {
+		cable("down")
+		cable("up")
+		minutes(1, ".")
+	}
+	expect("a flapping link", all, "linkFlaps eth0")
+	expect("the same, while it calms down", minutes(15, "."))
+
+	lp("cupsdisable", "Accounting")
+	lp("lp", "-d", "Accounting", "/etc/hostname")
+	expect("documents that can't go on", minutes(5, "."), "printJobFailed Accounting")
+
+	w.Filter(lab.Gateway, "inet", "filter", "input", "icmp type echo-request drop", "icmpv6 type echo-request drop")
+	expect("a gateway that falls silent", minutes(8, "."), "gatewaySilent eth0")
+
+	cable("down")
+	expect("no way out any more", minutes(1, "."))
+	w.IP(lab.PC, "route flush table main", "-6 route flush table main")
+	if got := minutes(8, "."); !slices.Contains(got, "linkLost") || len(got) != 1 {
+		t.Errorf("no way out any more: %q", got)
+	}
+}
+
+// What a look found is told on the machine, and bounded.
+func TestFindings(t *testing.T) {
+	c := &counter{}
+	now := time.Now()
+	for i := range 2 * keptFindings {
+		c.found = append(c.found, &constatv1.Finding{Title: fmt.Sprint(i)})
+	}
+	if got := c.findings(now); len(got) != 0 {
+		t.Errorf("what was found in 1970 is told still: %v", got)
+	}
+}
+
+// Devices that can't be used are those that are forbidden or not set up; what is
+// not known is none.
+func TestRefusedDevices(t *testing.T) {
+	c := &counter{}
+	c.noteDevices(nil)
+	if c.refused != nil {
+		t.Error("a look that saw no devices says that none is refused")
+	}
+	yes, no, code := true, false, int32(28)
+	path := func(s string) *string { return &s }
+	c.noteDevices(&constatv1.Usb{Devices: []*constatv1.UsbDevice{
+		{Path: path("1-1")}, {Path: path("1-2"), Authorized: &yes, Configured: &yes}, {Path: path("1-3"), Authorized: &no},
+		{Path: path("1-4"), Configured: &no}, {Path: path("1-5"), ProblemCode: &code},
+	}})
+	if want := []string{"1-3", "1-4", "1-5"}; !slices.Equal(c.refused, want) {
+		t.Errorf("refused: %q, want %q", c.refused, want)
+	}
+}

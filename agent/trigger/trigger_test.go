@@ -1,0 +1,304 @@
+package trigger
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func set[T any](v T) *T { return &v }
+
+// noon is a day on which nothing happens by itself.
+var noon = time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
+
+// office is a machine at a desk in a minute in which all is well.
+func office(at time.Time) Minute {
+	return Minute{
+		At: at, Settled: true, Gateways: map[string]bool{"eth0": true}, CarrierLosses: map[string]int{"eth0": 1, "wlan0": 0},
+		Routed: set(true), DNS: set(true), FailedQueues: []string{}, Loops: []string{}, Refused: []string{}, Idle: true,
+	}
+}
+
+// story tells minute by minute how a day differs from the office's.
+type story func(minute int, m *Minute)
+
+// live lets a machine live for so many minutes, after half an hour in which
+// nothing happens.
+func live(w *Watch, minutes int, tell story) []string {
+	var all []string
+	for i := -30; i < minutes; i++ {
+		m := office(noon.Add(time.Duration(i) * time.Minute))
+		if i >= 0 {
+			tell(i, &m)
+		}
+		for _, o := range w.Next(m) {
+			all = append(all, strings.TrimSpace(o.Event+" "+o.Subject)+" → "+o.Procedure)
+		}
+	}
+	return all
+}
+
+// Each event is looked into once, however long it lasts.
+func TestEachEventOnce(t *testing.T) {
+	crash := func(program string, at time.Time) []Crash { return []Crash{{program, at}} }
+	for name, test := range map[string]struct {
+		tell story
+		want string
+	}{
+		"a print job can't go on": {func(i int, m *Minute) {
+			if i >= 3 {
+				m.FailedQueues = []string{"Accounting"}
+			}
+		}, "printJobFailed Accounting → printing"},
+		"a link flaps": {func(i int, m *Minute) { m.CarrierLosses["eth0"] = 1 + min(i, 40) }, "linkFlaps eth0 → internet"},
+		"a desktop's cable falls out": {func(i int, m *Minute) {
+			m.CarrierLosses["eth0"], m.Routed, m.Gateways, m.DNS = 2, set(false), nil, nil
+		}, "linkLost → internet"},
+		"the gateway falls silent":  {func(i int, m *Minute) { m.Gateways["eth0"] = i < 2 }, "gatewaySilent eth0 → internet"},
+		"the resolver falls silent": {func(i int, m *Minute) { m.DNS = set(i < 2) }, "dnsSilent → internet"},
+		"a program crashes twice": {func(i int, m *Minute) {
+			if i == 5 || i == 50 {
+				m.Crashes = crash("soffice.bin", m.At)
+			}
+		}, "programCrashes soffice.bin → software"},
+		"a service loops": {func(i int, m *Minute) {
+			m.Loops = nil
+			if i%10 == 0 {
+				m.Loops = []string{"backup.service"}
+			}
+		}, "serviceLoops backup.service → software"},
+		"a device is refused": {func(i int, m *Minute) {
+			if i >= 4 {
+				m.Refused = []string{"1-2"}
+			}
+		}, "deviceRefused 1-2 → peripheral"},
+		"nothing answers after a sleep": {func(i int, m *Minute) {
+			m.Settled = i != 0
+			m.Gateways["eth0"], m.DNS = false, set(false)
+			m.DNS = nil
+		}, "resumed → internet"},
+		"the day's own look": {func(i int, m *Minute) { m.At = m.At.Add(17 * time.Hour) }, "daily → full"},
+	} {
+		got := live(&Watch{Machine: "endpoint-1"}, 5*60, test.tell)
+		if name == "nothing answers after a sleep" {
+			// The silence itself is another event, and comes no more often.
+			got = slices.DeleteFunc(got, func(o string) bool { return strings.HasPrefix(o, GatewaySilent) })
+		}
+		if want := []string{test.want}; !slices.Equal(got, want) {
+			t.Errorf("%s: looked into %q, not %q", name, got, want)
+		}
+	}
+}
+
+// What only looks like one of them is none.
+func TestLookAlikes(t *testing.T) {
+	for name, tell := range map[string]story{
+		"nothing happens": func(int, *Minute) {},
+		"it sleeps for an hour, and its network comes back after a while": func(i int, m *Minute) {
+			switch {
+			case i < 60:
+				*m = Minute{At: m.At} // nothing was seen
+			case i == 60:
+				m.Settled, m.Gateways, m.DNS, m.Routed = false, nil, nil, set(false)
+			case i == 61:
+				m.Gateways["eth0"], m.DNS = false, set(false)
+			}
+		},
+		"it sleeps here and wakes up where there is no network": func(i int, m *Minute) {
+			m.Settled = i != 0
+			m.Gateways, m.DNS, m.Routed, m.OnBattery, m.Charge = nil, nil, set(false), set(true), set(80)
+		},
+		"it is undocked, and has Wi-Fi": func(i int, m *Minute) {
+			m.CarrierLosses, m.Gateways, m.OnBattery, m.Charge = map[string]int{"wlan0": 0}, map[string]bool{"wlan0": i > 0}, set(true), set(90)
+		},
+		"it is undocked and carried out of the house": func(i int, m *Minute) {
+			m.OnBattery, m.Charge = set(i >= 2), set(90)
+			if i >= 3 {
+				m.CarrierLosses["eth0"], m.Gateways, m.DNS, m.Routed = 2, nil, nil, set(false)
+			}
+		},
+		"it is docked, and the dock's adapter comes and goes once": func(i int, m *Minute) {
+			m.CarrierLosses["enx00"] = min(i, 1)
+			m.Gateways["enx00"] = i > 1
+		},
+		"it is restarted, on purpose": func(i int, m *Minute) {
+			if i < 2 {
+				m.Settled, m.Gateways["eth0"], m.DNS = false, false, set(false)
+			}
+		},
+		"a VPN takes all the traffic, and the gateway is not reached past it": func(i int, m *Minute) {
+			if i >= 5 {
+				m.Gateways = map[string]bool{"tun0": true}
+			}
+		},
+		"a VPN is there that answers no echo": func(i int, m *Minute) {
+			if i >= 5 {
+				m.Gateways["tun0"] = false
+			}
+		},
+		"a gateway that never answers": func(i int, m *Minute) { m.Gateways["wlan0"] = false },
+		"one lost minute":              func(i int, m *Minute) { m.Gateways["eth0"], m.DNS = i%7 != 3, set(i%11 != 3) },
+		"a cable is put elsewhere, twice": func(i int, m *Minute) {
+			m.CarrierLosses["eth0"] = 1 + min(i/20, 2)
+		},
+		"a print job waits a minute for paper": func(i int, m *Minute) {
+			if i%15 == 3 {
+				m.FailedQueues = []string{"Accounting"}
+			}
+		},
+		"two programs crash once each": func(i int, m *Minute) {
+			switch i {
+			case 3:
+				m.Crashes = []Crash{{"soffice.bin", m.At}}
+			case 9:
+				m.Crashes = []Crash{{"soffice.bin", m.At.Add(-6 * time.Minute)}, {"gimp", m.At}}
+			}
+		},
+		"a crash is two days after the other": func(i int, m *Minute) {
+			if i == 3 {
+				m.Crashes = []Crash{{"soffice.bin", m.At.Add(-49 * time.Hour)}, {"soffice.bin", m.At}}
+			}
+		},
+		"the day's look would run on battery": func(i int, m *Minute) {
+			m.At, m.OnBattery, m.Charge = m.At.Add(17*time.Hour), set(true), set(60)
+		},
+		"the day's look would cost money": func(i int, m *Minute) { m.At, m.Metered = m.At.Add(17*time.Hour), true },
+		"the battery is nearly empty": func(i int, m *Minute) {
+			m.OnBattery, m.Charge, m.FailedQueues = set(true), set(12), []string{"Accounting"}
+		},
+	} {
+		if got := live(&Watch{Machine: "endpoint-1"}, 5*60, tell); len(got) > 0 {
+			t.Errorf("%s: looked into %q", name, got)
+		}
+	}
+}
+
+// A device that was refused before the agent started is no news.
+func TestWhatWasRefusedBefore(t *testing.T) {
+	w := &Watch{}
+	for i := range 10 {
+		m := office(noon.Add(time.Duration(i) * time.Minute))
+		m.Refused = []string{"1-4"}
+		if got := w.Next(m); len(got) > 0 {
+			t.Errorf("minute %d: %v", i, got)
+		}
+	}
+}
+
+// What comes back is looked into again, but not at once; and quiet hours, what is
+// off and the day's number hold.
+func TestBounds(t *testing.T) {
+	fails := func(period int) story {
+		return func(i int, m *Minute) {
+			if i%period > period/2 {
+				m.FailedQueues = []string{"Accounting"}
+			}
+		}
+	}
+	if got := live(&Watch{}, 5*60, fails(20)); len(got) != 1 {
+		t.Errorf("what comes back every 20 minutes was looked into %d times in five hours", len(got))
+	}
+	if got := live(&Watch{}, 13*60, fails(6*60+30)); len(got) != 2 {
+		t.Errorf("what comes back after six hours was looked into %d times", len(got))
+	}
+	many := func(i int, m *Minute) { m.FailedQueues = []string{fmt.Sprint("queue", i/3)} }
+	if got := live(&Watch{}, 60, many); len(got) != perHour {
+		t.Errorf("an hour full of events: %d looks, %q", len(got), got)
+	}
+	if got := live(&Watch{Policy: Policy{PerDay: 2}}, 12*60, many); len(got) != 2 {
+		t.Errorf("with two looks a day: %d", len(got))
+	}
+	if got := live(&Watch{Policy: Policy{Off: []string{PrintJobFailed}}}, 60, many); len(got) != 0 {
+		t.Errorf("what is off was looked into: %q", got)
+	}
+	from, until, err := ParseQuiet("17:30-07:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := live(&Watch{Policy: Policy{From: from, Until: until}}, 6*60, many); len(got) != 0 {
+		t.Errorf("in the quiet hours: %q", got)
+	}
+	for _, wrong := range []string{"22", "22:00", "-", "25:00-06:00", "22:00-x"} {
+		if _, _, err := ParseQuiet(wrong); err == nil {
+			t.Errorf("%q is taken for quiet hours", wrong)
+		}
+	}
+}
+
+// Whatever happens, looks stay within their bounds, name what they look into, and
+// no event of one subject comes twice in a row without an end between.
+func TestWatchProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &Watch{Machine: "m"}
+		var looks []time.Time
+		last := map[string]time.Time{}
+		at := noon
+		name := rapid.SampledFrom([]string{"a", "b", "c"})
+		for range rapid.IntRange(1, 400).Draw(t, "minutes") {
+			at = at.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "step")) * time.Minute)
+			m := Minute{
+				At: at, Settled: rapid.Bool().Draw(t, "settled"), Idle: true,
+				Gateways:      rapid.MapOf(name, rapid.Bool()).Draw(t, "gateways"),
+				CarrierLosses: rapid.MapOf(name, rapid.IntRange(0, 9)).Draw(t, "losses"),
+				FailedQueues:  rapid.SliceOf(name).Draw(t, "queues"), Loops: rapid.SliceOf(name).Draw(t, "loops"), Refused: rapid.SliceOf(name).Draw(t, "refused"),
+				DNS: rapid.SampledFrom([]*bool{nil, set(true), set(false)}).Draw(t, "dns"), Routed: rapid.SampledFrom([]*bool{nil, set(true), set(false)}).Draw(t, "routed"),
+			}
+			for range rapid.IntRange(0, 2).Draw(t, "crashes") {
+				m.Crashes = append(m.Crashes, Crash{name.Draw(t, "program"), at})
+			}
+			for _, o := range w.Next(m) {
+				if o.Procedure == "" || !slices.Contains(Events(), o.Event) {
+					t.Fatalf("%+v", o)
+				}
+				key := o.Event + o.Subject
+				if before, taken := last[key]; taken && at.Sub(before) < again {
+					t.Fatalf("%s again after %s", key, at.Sub(before))
+				}
+				last[key] = at
+				looks = append(looks, at)
+			}
+			looks = slices.DeleteFunc(looks, func(l time.Time) bool { return at.Sub(l) >= 24*time.Hour })
+			if len(looks) > perDay {
+				t.Fatalf("%d looks in a day", len(looks))
+			}
+		}
+		if len(w.past) > 100 || len(w.crashes) > 10 || len(w.losses) > 10 {
+			t.Fatalf("it remembers ever more: %d, %d, %d", len(w.past), len(w.crashes), len(w.losses))
+		}
+	})
+}
+
+// Every event has a procedure, and the machine's name alone decides when its day
+// is looked at.
+func TestDaysAreSpread(t *testing.T) {
+	when := func(machine string) (at time.Time) {
+		w := &Watch{Machine: machine}
+		for i := range 24 * 60 {
+			m := office(noon.Add(time.Duration(i) * time.Minute))
+			if o := w.Next(m); len(o) > 0 {
+				return o[0].At
+			}
+		}
+		return at
+	}
+	times := map[time.Time]bool{}
+	for i := range 50 {
+		at := when(fmt.Sprint("endpoint-", i))
+		if at.Hour() < dailyFrom || at.Hour() >= dailyUntil {
+			t.Errorf("a day is looked at at %s", at)
+		}
+		times[at] = true
+	}
+	if len(times) < 40 {
+		t.Errorf("50 machines look at %d times", len(times))
+	}
+	if d := cmp.Diff(Events(), slices.Sorted(maps.Keys(procedures))); d != "" {
+		t.Error(d)
+	}
+}
