@@ -18,7 +18,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 )
 
@@ -91,34 +90,6 @@ func readFile(into any, file string) error {
 		return fmt.Errorf("%s:%w", file, err)
 	}
 	return nil
-}
-
-// Parse decodes YAML text over what into holds. An unknown key and a wrong type
-// are errors that begin with the line and the column.
-func Parse(text []byte, into any) error {
-	if empty(text) {
-		return nil // decoded, it would wipe the defaults
-	}
-	err := yaml.UnmarshalWithOptions(text, into, yaml.Strict())
-	if err == nil {
-		return nil
-	}
-	var at yaml.Error
-	if errors.As(err, &at) && at.GetToken() != nil {
-		p := at.GetToken().Position
-		return fmt.Errorf("%d:%d: %s", p.Line, p.Column, at.GetMessage())
-	}
-	return fmt.Errorf("1: %w", err)
-}
-
-// empty tells whether a file sets nothing: all of it is comments.
-func empty(text []byte) bool {
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
-			return false
-		}
-	}
-	return true
 }
 
 var duration = reflect.TypeFor[time.Duration]()
