@@ -34,8 +34,10 @@ func openAt(c *calendar.Calendar, t time.Time) bool {
 // promised, counting those that the wall shows as open and in which the ticket did
 // not wait for its requester; and the words about it come in their order.
 func TestPromiseByTheWall(t *testing.T) {
+	// No hours begin or end at a time that the wall shows twice in one night: which
+	// of the two is meant, nobody can tell.
 	weeks := []string{
-		"mon-fri 08:30-12:00 13:00-17:30\nclosed 12-25 2026-03-30 2026-10-26", "", "mon-sun 01:30-03:10", "sat-sun 00:00-24:00\nmon 10-12", "mon-sun 22:00-24:00 00:00-06:00\nclosed 2026-03-29",
+		"mon-fri 08:30-12:00 13:00-17:30\nclosed 12-25 2026-03-30 2026-10-26", "", "mon-sun 00:45-03:10", "sat-sun 00:00-24:00\nmon 10-12", "mon-sun 22:00-24:00 00:00-06:00\nclosed 2026-03-29",
 	}
 	zones := []string{"UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Auckland", "America/Santiago"}
 	rapid.Check(t, func(t *rapid.T) {
