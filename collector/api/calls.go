@@ -196,3 +196,21 @@ func (s *Server) RateArticle(ctx context.Context, r *constatv1.RateArticleReques
 	}
 	return &constatv1.RateArticleResponse{}, nil
 }
+
+// ChangeTickets is desk.ChangeTickets.
+func (s *Server) ChangeTickets(ctx context.Context, r *constatv1.ChangeTicketsRequest) (*constatv1.ChangeTicketsResponse, error) {
+	results, err := s.desk.ChangeTickets(ctx, actor(ctx), r)
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.ChangeTicketsResponse{Results: results}, nil
+}
+
+// UndoChange is desk.Undo.
+func (s *Server) UndoChange(ctx context.Context, r *constatv1.UndoChangeRequest) (*constatv1.ChangeTicketsResponse, error) {
+	results, err := s.desk.Undo(ctx, actor(ctx), r.GetDeed())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.ChangeTicketsResponse{Results: results}, nil
+}

@@ -283,7 +283,7 @@ func TestPagesInChromium(t *testing.T) {
 	c.enter(b.lead())
 
 	pages := map[string]string{
-		"queue": "/tickets", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
+		"queue": "/tickets", "queue-chosen": "/tickets?status=any", "ticket-forms": ticket + "?forms", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-virtual": fmt.Sprintf("/tickets/%d", third),
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "ticket-jam": fmt.Sprintf("/tickets/%d", jammed), "printer": "/gear/" + printer, "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
@@ -302,6 +302,12 @@ func TestPagesInChromium(t *testing.T) {
 		for name, path := range pages {
 			where := fmt.Sprintf("%s-%s-%s-%d", name, look.language, look.scheme, look.width)
 			c.open(b.address + path)
+			switch name {
+			case "queue-chosen":
+				c.eval("document.querySelector('input[name=ticket]').click(); document.querySelector('.keep-view').open = true")
+			case "ticket-forms":
+				c.eval("for (const fold of document.querySelectorAll('#about, #link, #split, #merge')) fold.open = true")
+			}
 			if wide := c.eval("document.documentElement.scrollWidth"); wide != fmt.Sprint(look.width) {
 				t.Errorf("%s is %s px wide, in a window of %d", where, wide, look.width)
 			}

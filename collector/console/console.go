@@ -134,6 +134,8 @@ const (
 	// What to say on the next page, and which draft it has done with.
 	keyFlash = "flash"
 	keyDone  = "done"
+	// The change that the visitor can undo there.
+	keyUndo = "undo"
 	// What somebody typed while their session ended, and on which page.
 	keyKept    = "kept"
 	keyKeptFor = "keptFor"

@@ -351,7 +351,7 @@ func TestSendingAReplyTwiceAddsItOnce(t *testing.T) {
 	form := w.form(path).with("text", "only once please", "kind", "message")
 	w.post(path, form...)
 	p := w.post(path, form...)
-	if n := strings.Count(w.get(path).body, "only once please"); n != 1 {
+	if n := strings.Count(w.get(path).body, ">only once please</p>"); n != 1 {
 		t.Errorf("the reply stands there %d times\n%s", n, p.body)
 	}
 }

@@ -2,10 +2,15 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
+	"github.com/google/uuid"
+
+	"constat/collector/desk"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -38,13 +43,23 @@ type queueView struct {
 	Tickets    []*constatv1.Ticket
 	// Older is the address of the next page; empty: this is the last.
 	Older string
+	// Urgencies and Impacts can be set for several tickets at once.
+	Urgencies, Impacts []string
+	// Asked is the query of the address, to be kept as a view under ViewID; Kept
+	// are the views that the visitor may take away.
+	Asked, ViewID string
+	Kept          []desk.View
 }
 
 // view is a list people come back to.
 type view struct {
-	Label, Address string
-	Current        bool
+	// Label is the id of a message; a view that somebody keeps has a Name.
+	Label, Name, Address string
+	Current              bool
 }
+
+// Settable are the states that several tickets can be given.
+func (queueView) Settable() []string { return statuses }
 
 // queue lists tickets, newest first.
 func (c *console) queue(w http.ResponseWriter, v *visit) error {
@@ -81,6 +96,10 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 		q.Everywhere = "/tickets?" + url.Values{"status": {anyStatus}, "q": {q.Query}}.Encode()
 	}
 	q.Views = c.views(v, q)
+	if err := c.keptViews(v, &q); err != nil {
+		return err
+	}
+	q.Urgencies, q.Impacts = urgencies, impacts
 	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
 	}
@@ -90,6 +109,25 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 		q.Older = "/tickets?" + form.Encode()
 	}
 	return c.render(w, v, http.StatusOK, "queue", "tickets", q)
+}
+
+// keptViews adds the views that people keep.
+func (c *console) keptViews(v *visit, q *queueView) error {
+	asked := v.URL.Query()
+	asked.Del("before")
+	maps.DeleteFunc(asked, func(_ string, values []string) bool { return strings.Join(values, "") == "" })
+	q.Asked, q.ViewID = asked.Encode(), uuid.Must(uuid.NewV7()).String()
+	kept, err := c.desk.Views(v.Context(), v.actor())
+	if err != nil {
+		return err
+	}
+	for _, one := range kept {
+		q.Views = append(q.Views, view{Name: one.Name, Address: "/tickets?" + one.Query, Current: one.Query == q.Asked})
+		if one.Owner == v.user.Name || one.Shared && mayLead(v) {
+			q.Kept = append(q.Kept, one)
+		}
+	}
+	return nil
 }
 
 // views are the ready-made filters, the present one marked.

@@ -65,8 +65,10 @@ type page struct {
 
 // flash is said once, on the page after the deed.
 type flash struct {
-	// Message is an id.
+	// Message is an id, or the text itself.
 	Message string
+	// Undo names the change that can be undone; empty: none.
+	Undo string
 	// Draft names the text that was sent and need not be kept any more.
 	Draft string
 }
@@ -75,7 +77,7 @@ type flash struct {
 func (c *console) render(w http.ResponseWriter, v *visit, status int, name, nav string, data any) error {
 	p := page{Path: v.URL.RequestURI(), User: v.user, Nav: nav, Data: data}
 	if message := c.sessions.PopString(v.Context(), keyFlash); message != "" {
-		p.Flash = &flash{Message: message, Draft: c.sessions.PopString(v.Context(), keyDone)}
+		p.Flash = &flash{Message: message, Draft: c.sessions.PopString(v.Context(), keyDone), Undo: c.sessions.PopString(v.Context(), keyUndo)}
 	}
 	frame := "framed"
 	if p.Alone = alonePages[name] || v.user.ID == ""; p.Alone {
@@ -104,6 +106,18 @@ func (c *console) write(w io.Writer, s *speech, name, part string, data any) err
 		return fmt.Errorf("template %s of page %s: %w", part, name, err)
 	}
 	return nil
+}
+
+// backUndo is back after a change that can be undone, by its deed.
+func (c *console) backUndo(w http.ResponseWriter, v *visit, to, message, draft, deed string) error {
+	can, err := c.desk.Undoable(v.Context(), v.actor(), deed)
+	if err != nil {
+		return err
+	}
+	if can {
+		c.sessions.Put(v.Context(), keyUndo, deed)
+	}
+	return c.back(w, v, to, message, draft)
 }
 
 // back sends the visitor to a page after a deed, and says there that it is

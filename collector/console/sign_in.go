@@ -138,7 +138,7 @@ func (c *console) begin(v *visit, user account.User) error {
 	if err := c.sessions.RenewToken(v.Context()); err != nil {
 		return err
 	}
-	for _, key := range []string{keyByLink, keyFlash, keyDone, keyKept, keyKeptFor} {
+	for _, key := range []string{keyByLink, keyFlash, keyDone, keyUndo, keyKept, keyKeptFor} {
 		c.sessions.Remove(v.Context(), key)
 	}
 	c.sessions.Put(v.Context(), keyUser, user.ID)

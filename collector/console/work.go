@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -89,7 +90,8 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 		return refuse(err.Error())
 	}
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
-	theirs, err := c.change(v.Context(), v.actor(), number, int32(version), edits)
+	deed := uuid.Must(uuid.NewV7()).String()
+	theirs, err := c.change(v.Context(), v.actor(), number, int32(version), edits, deed)
 	switch {
 	case errors.Is(err, desk.ErrConflict) && theirs != nil:
 		return c.render(w, v, http.StatusConflict, "conflict", "tickets", conflictView{
@@ -113,7 +115,7 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 	if !v.PostForm.Has("text") {
 		draft = "" // another form: what is typed below stays
 	}
-	return c.back(w, v, fmt.Sprintf("/tickets/%d", number), "flash.saved", draft)
+	return c.backUndo(w, v, fmt.Sprintf("/tickets/%d", number), "flash.saved", draft, deed)
 }
 
 // minutes reads time spent: minutes, or hours and minutes as 1:30.
@@ -257,11 +259,11 @@ func (e edit) wants(who desk.Actor, r *constatv1.UpdateTicketRequest) {
 // in place is no conflict as long as it left the same fields alone, such as
 // when a diagnosis arrived meanwhile. On desk.ErrConflict it gives the ticket
 // as it stands now.
-func (c *console) change(ctx context.Context, who desk.Actor, number, version int32, edits []edit) (*constatv1.Ticket, error) {
+func (c *console) change(ctx context.Context, who desk.Actor, number, version int32, edits []edit, deed string) (*constatv1.Ticket, error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}
-	request := &constatv1.UpdateTicketRequest{Number: number, Version: version}
+	request := &constatv1.UpdateTicketRequest{Number: number, Version: version, Deed: deed}
 	for _, e := range edits {
 		e.wants(who, request)
 	}

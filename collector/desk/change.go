@@ -50,6 +50,9 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketReq
 		if changed, err = d.keep(ctx, q, a, before, after); err != nil {
 			return err
 		}
+		if err := d.noteDeed(ctx, q, a, r.GetDeed(), before, after); err != nil {
+			return err
+		}
 		ticket, err = view(ctx, q, r.GetNumber())
 		return err
 	})

@@ -101,6 +101,14 @@ type CommandStep struct {
 	Content   []byte
 }
 
+type Deed struct {
+	Deed    string
+	Number  int32
+	UserID  string
+	At      int64
+	Content []byte
+}
+
 type Diagnosis struct {
 	EndpointID string
 	ID         string
@@ -484,6 +492,15 @@ type TicketTurn struct {
 	Since    int64
 	Settled  int32
 	LetLie   string
+}
+
+type TicketView struct {
+	ID     string
+	UserID string
+	Name   string
+	Shared int32
+	Query  string
+	At     int64
 }
 
 type TicketWord struct {

@@ -433,8 +433,10 @@ type UpdateTicketRequest struct {
 	// Names of users.
 	AddFollowers    []string `protobuf:"bytes,16,rep,name=add_followers,json=addFollowers,proto3" json:"add_followers,omitempty"`
 	RemoveFollowers []string `protobuf:"bytes,17,rep,name=remove_followers,json=removeFollowers,proto3" json:"remove_followers,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// UUIDv7 by which the caller can undo it for 15 minutes; empty: not at all.
+	Deed          string `protobuf:"bytes,18,opt,name=deed,proto3" json:"deed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateTicketRequest) Reset() {
@@ -584,6 +586,13 @@ func (x *UpdateTicketRequest) GetRemoveFollowers() []string {
 		return x.RemoveFollowers
 	}
 	return nil
+}
+
+func (x *UpdateTicketRequest) GetDeed() string {
+	if x != nil {
+		return x.Deed
+	}
+	return ""
 }
 
 // UpdateTicketResponse is the ticket after the change.
@@ -928,6 +937,276 @@ func (x *MergeTicketResponse) GetTicket() *Ticket {
 	return nil
 }
 
+// ChangeTicketsRequest makes one change to several tickets, each for itself.
+type ChangeTicketsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 200.
+	Tickets []*SeenTicket `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	// Its number, version and deed are not looked at.
+	Change *UpdateTicketRequest `protobuf:"bytes,2,opt,name=change,proto3" json:"change,omitempty"`
+	// UpdateTicketRequest.deed of all of them.
+	Deed          string `protobuf:"bytes,3,opt,name=deed,proto3" json:"deed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeTicketsRequest) Reset() {
+	*x = ChangeTicketsRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeTicketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeTicketsRequest) ProtoMessage() {}
+
+func (x *ChangeTicketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeTicketsRequest.ProtoReflect.Descriptor instead.
+func (*ChangeTicketsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ChangeTicketsRequest) GetTickets() []*SeenTicket {
+	if x != nil {
+		return x.Tickets
+	}
+	return nil
+}
+
+func (x *ChangeTicketsRequest) GetChange() *UpdateTicketRequest {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *ChangeTicketsRequest) GetDeed() string {
+	if x != nil {
+		return x.Deed
+	}
+	return ""
+}
+
+// SeenTicket is a ticket as the caller saw it.
+type SeenTicket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Version       int32                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeenTicket) Reset() {
+	*x = SeenTicket{}
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenTicket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenTicket) ProtoMessage() {}
+
+func (x *SeenTicket) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeenTicket.ProtoReflect.Descriptor instead.
+func (*SeenTicket) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SeenTicket) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SeenTicket) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// TicketResult is what became of one of several tickets.
+type TicketResult struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// done | unchanged | conflict (somebody changed it meanwhile) | refused.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why, where it is conflict or refused.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketResult) Reset() {
+	*x = TicketResult{}
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketResult) ProtoMessage() {}
+
+func (x *TicketResult) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketResult.ProtoReflect.Descriptor instead.
+func (*TicketResult) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TicketResult) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *TicketResult) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *TicketResult) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// ChangeTicketsResponse has a result for each, in the order of the request.
+type ChangeTicketsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*TicketResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeTicketsResponse) Reset() {
+	*x = ChangeTicketsResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeTicketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeTicketsResponse) ProtoMessage() {}
+
+func (x *ChangeTicketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeTicketsResponse.ProtoReflect.Descriptor instead.
+func (*ChangeTicketsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ChangeTicketsResponse) GetResults() []*TicketResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// UndoChangeRequest names what the caller did by its deed.
+type UndoChangeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deed          string                 `protobuf:"bytes,1,opt,name=deed,proto3" json:"deed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoChangeRequest) Reset() {
+	*x = UndoChangeRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoChangeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoChangeRequest) ProtoMessage() {}
+
+func (x *UndoChangeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoChangeRequest.ProtoReflect.Descriptor instead.
+func (*UndoChangeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UndoChangeRequest) GetDeed() string {
+	if x != nil {
+		return x.Deed
+	}
+	return ""
+}
+
 // LinkTicketsRequest says how two tickets belong together. Two have one link at
 // most, and a ticket one parent and one that it is a duplicate of.
 type LinkTicketsRequest struct {
@@ -943,7 +1222,7 @@ type LinkTicketsRequest struct {
 
 func (x *LinkTicketsRequest) Reset() {
 	*x = LinkTicketsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1234,7 @@ func (x *LinkTicketsRequest) String() string {
 func (*LinkTicketsRequest) ProtoMessage() {}
 
 func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1247,7 @@ func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsRequest.ProtoReflect.Descriptor instead.
 func (*LinkTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LinkTicketsRequest) GetNumber() int32 {
@@ -1002,7 +1281,7 @@ type LinkTicketsResponse struct {
 
 func (x *LinkTicketsResponse) Reset() {
 	*x = LinkTicketsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1293,7 @@ func (x *LinkTicketsResponse) String() string {
 func (*LinkTicketsResponse) ProtoMessage() {}
 
 func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1306,7 @@ func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsResponse.ProtoReflect.Descriptor instead.
 func (*LinkTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LinkTicketsResponse) GetLinks() []*TicketLink {
@@ -1055,7 +1334,7 @@ type SplitTicketRequest struct {
 
 func (x *SplitTicketRequest) Reset() {
 	*x = SplitTicketRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1346,7 @@ func (x *SplitTicketRequest) String() string {
 func (*SplitTicketRequest) ProtoMessage() {}
 
 func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1359,7 @@ func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SplitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SplitTicketRequest) GetNumber() int32 {
@@ -1128,7 +1407,7 @@ type SplitTicketResponse struct {
 
 func (x *SplitTicketResponse) Reset() {
 	*x = SplitTicketResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1419,7 @@ func (x *SplitTicketResponse) String() string {
 func (*SplitTicketResponse) ProtoMessage() {}
 
 func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1432,7 @@ func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SplitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SplitTicketResponse) GetTicket() *Ticket {
@@ -1175,7 +1454,7 @@ type GetTicketFileRequest struct {
 
 func (x *GetTicketFileRequest) Reset() {
 	*x = GetTicketFileRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1466,7 @@ func (x *GetTicketFileRequest) String() string {
 func (*GetTicketFileRequest) ProtoMessage() {}
 
 func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1479,7 @@ func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileRequest.ProtoReflect.Descriptor instead.
 func (*GetTicketFileRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetTicketFileRequest) GetNumber() int32 {
@@ -1230,7 +1509,7 @@ type GetTicketFileResponse struct {
 
 func (x *GetTicketFileResponse) Reset() {
 	*x = GetTicketFileResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1521,7 @@ func (x *GetTicketFileResponse) String() string {
 func (*GetTicketFileResponse) ProtoMessage() {}
 
 func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1534,7 @@ func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileResponse.ProtoReflect.Descriptor instead.
 func (*GetTicketFileResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetTicketFileResponse) GetName() string {
@@ -1301,7 +1580,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1592,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1605,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Endpoint) GetId() string {
@@ -1433,7 +1712,7 @@ type ListEndpointsRequest struct {
 
 func (x *ListEndpointsRequest) Reset() {
 	*x = ListEndpointsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1724,7 @@ func (x *ListEndpointsRequest) String() string {
 func (*ListEndpointsRequest) ProtoMessage() {}
 
 func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1737,7 @@ func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListEndpointsRequest) GetQuery() string {
@@ -1494,7 +1773,7 @@ type ListEndpointsResponse struct {
 
 func (x *ListEndpointsResponse) Reset() {
 	*x = ListEndpointsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1785,7 @@ func (x *ListEndpointsResponse) String() string {
 func (*ListEndpointsResponse) ProtoMessage() {}
 
 func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1798,7 @@ func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListEndpointsResponse) GetEndpoints() []*Endpoint {
@@ -1546,7 +1825,7 @@ type GetEndpointRequest struct {
 
 func (x *GetEndpointRequest) Reset() {
 	*x = GetEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1837,7 @@ func (x *GetEndpointRequest) String() string {
 func (*GetEndpointRequest) ProtoMessage() {}
 
 func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1850,7 @@ func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetEndpointRequest) GetId() string {
@@ -1596,7 +1875,7 @@ type GetEndpointResponse struct {
 
 func (x *GetEndpointResponse) Reset() {
 	*x = GetEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1887,7 @@ func (x *GetEndpointResponse) String() string {
 func (*GetEndpointResponse) ProtoMessage() {}
 
 func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1900,7 @@ func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetEndpointResponse) GetEndpoint() *Endpoint {
@@ -1662,7 +1941,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1953,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1966,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetSnapshotRequest) GetId() string {
@@ -1707,7 +1986,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1998,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +2011,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
@@ -1755,7 +2034,7 @@ type DiagnoseRequest struct {
 
 func (x *DiagnoseRequest) Reset() {
 	*x = DiagnoseRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +2046,7 @@ func (x *DiagnoseRequest) String() string {
 func (*DiagnoseRequest) ProtoMessage() {}
 
 func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +2059,7 @@ func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseRequest.ProtoReflect.Descriptor instead.
 func (*DiagnoseRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DiagnoseRequest) GetTicket() int32 {
@@ -1819,7 +2098,7 @@ type DiagnoseResponse struct {
 
 func (x *DiagnoseResponse) Reset() {
 	*x = DiagnoseResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1831,7 +2110,7 @@ func (x *DiagnoseResponse) String() string {
 func (*DiagnoseResponse) ProtoMessage() {}
 
 func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1844,7 +2123,7 @@ func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseResponse.ProtoReflect.Descriptor instead.
 func (*DiagnoseResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DiagnoseResponse) GetEvent() isDiagnoseResponse_Event {
@@ -1915,7 +2194,7 @@ type RevokeEndpointRequest struct {
 
 func (x *RevokeEndpointRequest) Reset() {
 	*x = RevokeEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2206,7 @@ func (x *RevokeEndpointRequest) String() string {
 func (*RevokeEndpointRequest) ProtoMessage() {}
 
 func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2219,7 @@ func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RevokeEndpointRequest) GetEndpointId() string {
@@ -1966,7 +2245,7 @@ type RevokeEndpointResponse struct {
 
 func (x *RevokeEndpointResponse) Reset() {
 	*x = RevokeEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1978,7 +2257,7 @@ func (x *RevokeEndpointResponse) String() string {
 func (*RevokeEndpointResponse) ProtoMessage() {}
 
 func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1991,7 +2270,7 @@ func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
 }
 
 // Technician is somebody who works on tickets, and which ones they get by
@@ -2019,7 +2298,7 @@ type Technician struct {
 
 func (x *Technician) Reset() {
 	*x = Technician{}
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2310,7 @@ func (x *Technician) String() string {
 func (*Technician) ProtoMessage() {}
 
 func (x *Technician) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2323,7 @@ func (x *Technician) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Technician.ProtoReflect.Descriptor instead.
 func (*Technician) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Technician) GetName() string {
@@ -2117,7 +2396,7 @@ type Absence struct {
 
 func (x *Absence) Reset() {
 	*x = Absence{}
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2408,7 @@ func (x *Absence) String() string {
 func (*Absence) ProtoMessage() {}
 
 func (x *Absence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2421,7 @@ func (x *Absence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absence.ProtoReflect.Descriptor instead.
 func (*Absence) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Absence) GetFrom() *timestamppb.Timestamp {
@@ -2175,7 +2454,7 @@ type ListTechniciansRequest struct {
 
 func (x *ListTechniciansRequest) Reset() {
 	*x = ListTechniciansRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2466,7 @@ func (x *ListTechniciansRequest) String() string {
 func (*ListTechniciansRequest) ProtoMessage() {}
 
 func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2479,7 @@ func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
 func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
 }
 
 // ListTechniciansResponse is sorted by name.
@@ -2213,7 +2492,7 @@ type ListTechniciansResponse struct {
 
 func (x *ListTechniciansResponse) Reset() {
 	*x = ListTechniciansResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2504,7 @@ func (x *ListTechniciansResponse) String() string {
 func (*ListTechniciansResponse) ProtoMessage() {}
 
 func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2517,7 @@ func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
 func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
@@ -2260,7 +2539,7 @@ type SetTechnicianRequest struct {
 
 func (x *SetTechnicianRequest) Reset() {
 	*x = SetTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2551,7 @@ func (x *SetTechnicianRequest) String() string {
 func (*SetTechnicianRequest) ProtoMessage() {}
 
 func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2564,7 @@ func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetTechnicianRequest) GetTechnician() *Technician {
@@ -2305,7 +2584,7 @@ type SetTechnicianResponse struct {
 
 func (x *SetTechnicianResponse) Reset() {
 	*x = SetTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2596,7 @@ func (x *SetTechnicianResponse) String() string {
 func (*SetTechnicianResponse) ProtoMessage() {}
 
 func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2609,7 @@ func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetTechnicianResponse) GetTechnician() *Technician {
@@ -2352,7 +2631,7 @@ type PreviewTechnicianRequest struct {
 
 func (x *PreviewTechnicianRequest) Reset() {
 	*x = PreviewTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2643,7 @@ func (x *PreviewTechnicianRequest) String() string {
 func (*PreviewTechnicianRequest) ProtoMessage() {}
 
 func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2656,7 @@ func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
@@ -2410,7 +2689,7 @@ type PreviewTechnicianResponse struct {
 
 func (x *PreviewTechnicianResponse) Reset() {
 	*x = PreviewTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2701,7 @@ func (x *PreviewTechnicianResponse) String() string {
 func (*PreviewTechnicianResponse) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2714,7 @@ func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PreviewTechnicianResponse) GetTickets() int32 {
@@ -2468,7 +2747,7 @@ type GetServiceLevelsRequest struct {
 
 func (x *GetServiceLevelsRequest) Reset() {
 	*x = GetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2759,7 @@ func (x *GetServiceLevelsRequest) String() string {
 func (*GetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2772,7 @@ func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43}
 }
 
 // GetServiceLevelsResponse is the text they were set by.
@@ -2507,7 +2786,7 @@ type GetServiceLevelsResponse struct {
 
 func (x *GetServiceLevelsResponse) Reset() {
 	*x = GetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2519,7 +2798,7 @@ func (x *GetServiceLevelsResponse) String() string {
 func (*GetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2532,7 +2811,7 @@ func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetServiceLevelsResponse) GetText() string {
@@ -2554,7 +2833,7 @@ type SetServiceLevelsRequest struct {
 
 func (x *SetServiceLevelsRequest) Reset() {
 	*x = SetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2566,7 +2845,7 @@ func (x *SetServiceLevelsRequest) String() string {
 func (*SetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2579,7 +2858,7 @@ func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{40}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetServiceLevelsRequest) GetText() string {
@@ -2600,7 +2879,7 @@ type SetServiceLevelsResponse struct {
 
 func (x *SetServiceLevelsResponse) Reset() {
 	*x = SetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2891,7 @@ func (x *SetServiceLevelsResponse) String() string {
 func (*SetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2904,7 @@ func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{41}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SetServiceLevelsResponse) GetChanged() int32 {
@@ -2645,7 +2924,7 @@ type ListSimilarRequest struct {
 
 func (x *ListSimilarRequest) Reset() {
 	*x = ListSimilarRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2936,7 @@ func (x *ListSimilarRequest) String() string {
 func (*ListSimilarRequest) ProtoMessage() {}
 
 func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2949,7 @@ func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
 func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListSimilarRequest) GetNumber() int32 {
@@ -2691,7 +2970,7 @@ type ListSimilarResponse struct {
 
 func (x *ListSimilarResponse) Reset() {
 	*x = ListSimilarResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2703,7 +2982,7 @@ func (x *ListSimilarResponse) String() string {
 func (*ListSimilarResponse) ProtoMessage() {}
 
 func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2716,7 +2995,7 @@ func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
 func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
@@ -2739,7 +3018,7 @@ type SimilarTicket struct {
 
 func (x *SimilarTicket) Reset() {
 	*x = SimilarTicket{}
-	mi := &file_constat_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2751,7 +3030,7 @@ func (x *SimilarTicket) String() string {
 func (*SimilarTicket) ProtoMessage() {}
 
 func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2764,7 +3043,7 @@ func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
 func (*SimilarTicket) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{44}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SimilarTicket) GetTicket() *Ticket {
@@ -2810,7 +3089,7 @@ type RequestRemedyRequest struct {
 
 func (x *RequestRemedyRequest) Reset() {
 	*x = RequestRemedyRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2822,7 +3101,7 @@ func (x *RequestRemedyRequest) String() string {
 func (*RequestRemedyRequest) ProtoMessage() {}
 
 func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2835,7 +3114,7 @@ func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{45}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RequestRemedyRequest) GetTicket() int32 {
@@ -2882,7 +3161,7 @@ type RequestRemedyResponse struct {
 
 func (x *RequestRemedyResponse) Reset() {
 	*x = RequestRemedyResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2894,7 +3173,7 @@ func (x *RequestRemedyResponse) String() string {
 func (*RequestRemedyResponse) ProtoMessage() {}
 
 func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2907,7 +3186,7 @@ func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{46}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RequestRemedyResponse) GetCommandId() string {
@@ -2953,7 +3232,7 @@ type ListArticlesRequest struct {
 
 func (x *ListArticlesRequest) Reset() {
 	*x = ListArticlesRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2965,7 +3244,7 @@ func (x *ListArticlesRequest) String() string {
 func (*ListArticlesRequest) ProtoMessage() {}
 
 func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2978,7 +3257,7 @@ func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesRequest.ProtoReflect.Descriptor instead.
 func (*ListArticlesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{47}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListArticlesRequest) GetQuery() string {
@@ -3013,7 +3292,7 @@ type ListArticlesResponse struct {
 
 func (x *ListArticlesResponse) Reset() {
 	*x = ListArticlesResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3304,7 @@ func (x *ListArticlesResponse) String() string {
 func (*ListArticlesResponse) ProtoMessage() {}
 
 func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3317,7 @@ func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesResponse.ProtoReflect.Descriptor instead.
 func (*ListArticlesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{48}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListArticlesResponse) GetArticles() []*Article {
@@ -3059,7 +3338,7 @@ type GetArticleRequest struct {
 
 func (x *GetArticleRequest) Reset() {
 	*x = GetArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3350,7 @@ func (x *GetArticleRequest) String() string {
 func (*GetArticleRequest) ProtoMessage() {}
 
 func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3363,7 @@ func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleRequest.ProtoReflect.Descriptor instead.
 func (*GetArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{49}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GetArticleRequest) GetId() string {
@@ -3115,7 +3394,7 @@ type GetArticleResponse struct {
 
 func (x *GetArticleResponse) Reset() {
 	*x = GetArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3127,7 +3406,7 @@ func (x *GetArticleResponse) String() string {
 func (*GetArticleResponse) ProtoMessage() {}
 
 func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3140,7 +3419,7 @@ func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleResponse.ProtoReflect.Descriptor instead.
 func (*GetArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{50}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *GetArticleResponse) GetArticle() *Article {
@@ -3175,7 +3454,7 @@ type SaveArticleRequest struct {
 
 func (x *SaveArticleRequest) Reset() {
 	*x = SaveArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3187,7 +3466,7 @@ func (x *SaveArticleRequest) String() string {
 func (*SaveArticleRequest) ProtoMessage() {}
 
 func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3200,7 +3479,7 @@ func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleRequest.ProtoReflect.Descriptor instead.
 func (*SaveArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{51}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SaveArticleRequest) GetArticle() *Article {
@@ -3220,7 +3499,7 @@ type SaveArticleResponse struct {
 
 func (x *SaveArticleResponse) Reset() {
 	*x = SaveArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3232,7 +3511,7 @@ func (x *SaveArticleResponse) String() string {
 func (*SaveArticleResponse) ProtoMessage() {}
 
 func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3245,7 +3524,7 @@ func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleResponse.ProtoReflect.Descriptor instead.
 func (*SaveArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{52}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SaveArticleResponse) GetArticle() *Article {
@@ -3270,7 +3549,7 @@ type RateArticleRequest struct {
 
 func (x *RateArticleRequest) Reset() {
 	*x = RateArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3282,7 +3561,7 @@ func (x *RateArticleRequest) String() string {
 func (*RateArticleRequest) ProtoMessage() {}
 
 func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3295,7 +3574,7 @@ func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleRequest.ProtoReflect.Descriptor instead.
 func (*RateArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{53}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RateArticleRequest) GetId() string {
@@ -3335,7 +3614,7 @@ type RateArticleResponse struct {
 
 func (x *RateArticleResponse) Reset() {
 	*x = RateArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3347,7 +3626,7 @@ func (x *RateArticleResponse) String() string {
 func (*RateArticleResponse) ProtoMessage() {}
 
 func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3360,7 +3639,7 @@ func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleResponse.ProtoReflect.Descriptor instead.
 func (*RateArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{59}
 }
 
 // ProcedureUse is a written procedure and how it went.
@@ -3378,7 +3657,7 @@ type ProcedureUse struct {
 
 func (x *ProcedureUse) Reset() {
 	*x = ProcedureUse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3390,7 +3669,7 @@ func (x *ProcedureUse) String() string {
 func (*ProcedureUse) ProtoMessage() {}
 
 func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3403,7 +3682,7 @@ func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureUse.ProtoReflect.Descriptor instead.
 func (*ProcedureUse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{55}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ProcedureUse) GetProcedure() *Procedure {
@@ -3454,7 +3733,7 @@ type ProcedureRate struct {
 
 func (x *ProcedureRate) Reset() {
 	*x = ProcedureRate{}
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3466,7 +3745,7 @@ func (x *ProcedureRate) String() string {
 func (*ProcedureRate) ProtoMessage() {}
 
 func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3758,7 @@ func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRate.ProtoReflect.Descriptor instead.
 func (*ProcedureRate) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{56}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ProcedureRate) GetVersion() int32 {
@@ -3575,7 +3854,7 @@ type ListProceduresRequest struct {
 
 func (x *ListProceduresRequest) Reset() {
 	*x = ListProceduresRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3587,7 +3866,7 @@ func (x *ListProceduresRequest) String() string {
 func (*ListProceduresRequest) ProtoMessage() {}
 
 func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3600,7 +3879,7 @@ func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresRequest.ProtoReflect.Descriptor instead.
 func (*ListProceduresRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{57}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{62}
 }
 
 // ListProceduresResponse is sorted by id.
@@ -3613,7 +3892,7 @@ type ListProceduresResponse struct {
 
 func (x *ListProceduresResponse) Reset() {
 	*x = ListProceduresResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3625,7 +3904,7 @@ func (x *ListProceduresResponse) String() string {
 func (*ListProceduresResponse) ProtoMessage() {}
 
 func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3638,7 +3917,7 @@ func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresResponse.ProtoReflect.Descriptor instead.
 func (*ListProceduresResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{58}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListProceduresResponse) GetProcedures() []*ProcedureUse {
@@ -3658,7 +3937,7 @@ type GetProcedureRequest struct {
 
 func (x *GetProcedureRequest) Reset() {
 	*x = GetProcedureRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3670,7 +3949,7 @@ func (x *GetProcedureRequest) String() string {
 func (*GetProcedureRequest) ProtoMessage() {}
 
 func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3683,7 +3962,7 @@ func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureRequest.ProtoReflect.Descriptor instead.
 func (*GetProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{59}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetProcedureRequest) GetId() string {
@@ -3705,7 +3984,7 @@ type GetProcedureResponse struct {
 
 func (x *GetProcedureResponse) Reset() {
 	*x = GetProcedureResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3717,7 +3996,7 @@ func (x *GetProcedureResponse) String() string {
 func (*GetProcedureResponse) ProtoMessage() {}
 
 func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3730,7 +4009,7 @@ func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureResponse.ProtoReflect.Descriptor instead.
 func (*GetProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{60}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetProcedureResponse) GetUse() *ProcedureUse {
@@ -3759,7 +4038,7 @@ type KnowledgeFile struct {
 
 func (x *KnowledgeFile) Reset() {
 	*x = KnowledgeFile{}
-	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +4050,7 @@ func (x *KnowledgeFile) String() string {
 func (*KnowledgeFile) ProtoMessage() {}
 
 func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +4063,7 @@ func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
 func (*KnowledgeFile) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{61}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *KnowledgeFile) GetPath() string {
@@ -3819,7 +4098,7 @@ type KnowledgeRevision struct {
 
 func (x *KnowledgeRevision) Reset() {
 	*x = KnowledgeRevision{}
-	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3831,7 +4110,7 @@ func (x *KnowledgeRevision) String() string {
 func (*KnowledgeRevision) ProtoMessage() {}
 
 func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3844,7 +4123,7 @@ func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
 func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{62}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *KnowledgeRevision) GetRevision() int64 {
@@ -3908,7 +4187,7 @@ type KnowledgeChange struct {
 
 func (x *KnowledgeChange) Reset() {
 	*x = KnowledgeChange{}
-	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3920,7 +4199,7 @@ func (x *KnowledgeChange) String() string {
 func (*KnowledgeChange) ProtoMessage() {}
 
 func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3933,7 +4212,7 @@ func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
 func (*KnowledgeChange) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{63}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
@@ -3959,7 +4238,7 @@ type ListKnowledgeRequest struct {
 
 func (x *ListKnowledgeRequest) Reset() {
 	*x = ListKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3971,7 +4250,7 @@ func (x *ListKnowledgeRequest) String() string {
 func (*ListKnowledgeRequest) ProtoMessage() {}
 
 func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3984,7 +4263,7 @@ func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{64}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69}
 }
 
 // ListKnowledgeResponse is newest first, without the files' text.
@@ -3997,7 +4276,7 @@ type ListKnowledgeResponse struct {
 
 func (x *ListKnowledgeResponse) Reset() {
 	*x = ListKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4009,7 +4288,7 @@ func (x *ListKnowledgeResponse) String() string {
 func (*ListKnowledgeResponse) ProtoMessage() {}
 
 func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4022,7 +4301,7 @@ func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{65}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
@@ -4044,7 +4323,7 @@ type GetKnowledgeRequest struct {
 
 func (x *GetKnowledgeRequest) Reset() {
 	*x = GetKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +4335,7 @@ func (x *GetKnowledgeRequest) String() string {
 func (*GetKnowledgeRequest) ProtoMessage() {}
 
 func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +4348,7 @@ func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{66}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *GetKnowledgeRequest) GetRevision() int64 {
@@ -4098,7 +4377,7 @@ type GetKnowledgeResponse struct {
 
 func (x *GetKnowledgeResponse) Reset() {
 	*x = GetKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4110,7 +4389,7 @@ func (x *GetKnowledgeResponse) String() string {
 func (*GetKnowledgeResponse) ProtoMessage() {}
 
 func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4123,7 +4402,7 @@ func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{67}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4150,7 +4429,7 @@ type PreviewKnowledgeRequest struct {
 
 func (x *PreviewKnowledgeRequest) Reset() {
 	*x = PreviewKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4162,7 +4441,7 @@ func (x *PreviewKnowledgeRequest) String() string {
 func (*PreviewKnowledgeRequest) ProtoMessage() {}
 
 func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4175,7 +4454,7 @@ func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{68}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4201,7 +4480,7 @@ type PreviewKnowledgeResponse struct {
 
 func (x *PreviewKnowledgeResponse) Reset() {
 	*x = PreviewKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4213,7 +4492,7 @@ func (x *PreviewKnowledgeResponse) String() string {
 func (*PreviewKnowledgeResponse) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4226,7 +4505,7 @@ func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *PreviewKnowledgeResponse) GetProblems() []string {
@@ -4272,7 +4551,7 @@ type PushKnowledgeRequest struct {
 
 func (x *PushKnowledgeRequest) Reset() {
 	*x = PushKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4563,7 @@ func (x *PushKnowledgeRequest) String() string {
 func (*PushKnowledgeRequest) ProtoMessage() {}
 
 func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4576,7 @@ func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{70}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4345,7 +4624,7 @@ type PushKnowledgeResponse struct {
 
 func (x *PushKnowledgeResponse) Reset() {
 	*x = PushKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4357,7 +4636,7 @@ func (x *PushKnowledgeResponse) String() string {
 func (*PushKnowledgeResponse) ProtoMessage() {}
 
 func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4370,7 +4649,7 @@ func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{71}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4393,7 +4672,7 @@ type ReleaseKnowledgeRequest struct {
 
 func (x *ReleaseKnowledgeRequest) Reset() {
 	*x = ReleaseKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4405,7 +4684,7 @@ func (x *ReleaseKnowledgeRequest) String() string {
 func (*ReleaseKnowledgeRequest) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4418,7 +4697,7 @@ func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{72}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
@@ -4452,7 +4731,7 @@ type ReleaseKnowledgeResponse struct {
 
 func (x *ReleaseKnowledgeResponse) Reset() {
 	*x = ReleaseKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4464,7 +4743,7 @@ func (x *ReleaseKnowledgeResponse) String() string {
 func (*ReleaseKnowledgeResponse) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4477,7 +4756,7 @@ func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{73}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4499,7 +4778,7 @@ type RollBackKnowledgeRequest struct {
 
 func (x *RollBackKnowledgeRequest) Reset() {
 	*x = RollBackKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_v1_desk_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4511,7 +4790,7 @@ func (x *RollBackKnowledgeRequest) String() string {
 func (*RollBackKnowledgeRequest) ProtoMessage() {}
 
 func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_v1_desk_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4524,7 +4803,7 @@ func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RollBackKnowledgeRequest) GetRevision() int64 {
@@ -4551,7 +4830,7 @@ type RollBackKnowledgeResponse struct {
 
 func (x *RollBackKnowledgeResponse) Reset() {
 	*x = RollBackKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_v1_desk_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4563,7 +4842,7 @@ func (x *RollBackKnowledgeResponse) String() string {
 func (*RollBackKnowledgeResponse) ProtoMessage() {}
 
 func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_v1_desk_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4576,7 +4855,7 @@ func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4597,7 +4876,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4609,7 +4888,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4622,7 +4901,7 @@ func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37, 0}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42, 0}
 }
 
 func (x *PreviewTechnicianResponse_Load) GetName() string {
@@ -4657,7 +4936,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4669,7 +4948,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4682,7 +4961,7 @@ func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37, 1}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42, 1}
 }
 
 func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
@@ -4723,7 +5002,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4735,7 +5014,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4748,7 +5027,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69, 0}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74, 0}
 }
 
 func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
@@ -4821,7 +5100,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
 	"endpointId\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xbb\x05\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xcf\x05\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -4844,7 +5123,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vremove_tags\x18\x0f \x03(\tR\n" +
 	"removeTags\x12#\n" +
 	"\radd_followers\x18\x10 \x03(\tR\faddFollowers\x12)\n" +
-	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowersB\t\n" +
+	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowers\x12\x12\n" +
+	"\x04deed\x18\x12 \x01(\tR\x04deedB\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
@@ -4877,7 +5157,23 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x12\n" +
 	"\x04into\x18\x03 \x01(\x05R\x04into\"A\n" +
 	"\x13MergeTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"V\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\x95\x01\n" +
+	"\x14ChangeTicketsRequest\x120\n" +
+	"\atickets\x18\x01 \x03(\v2\x16.constat.v1.SeenTicketR\atickets\x127\n" +
+	"\x06change\x18\x02 \x01(\v2\x1f.constat.v1.UpdateTicketRequestR\x06change\x12\x12\n" +
+	"\x04deed\x18\x03 \x01(\tR\x04deed\">\n" +
+	"\n" +
+	"SeenTicket\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\"Z\n" +
+	"\fTicketResult\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"K\n" +
+	"\x15ChangeTicketsResponse\x122\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.constat.v1.TicketResultR\aresults\"'\n" +
+	"\x11UndoChangeRequest\x12\x12\n" +
+	"\x04deed\x18\x01 \x01(\tR\x04deed\"V\n" +
 	"\x12LinkTicketsRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -5129,14 +5425,17 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"V\n" +
 	"\x19RollBackKnowledgeResponse\x129\n" +
-	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision2\xf5\x15\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision2\x9b\x17\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
 	"\fCreateTicket\x12\x1f.constat.v1.CreateTicketRequest\x1a .constat.v1.CreateTicketResponse\x12Q\n" +
 	"\fUpdateTicket\x12\x1f.constat.v1.UpdateTicketRequest\x1a .constat.v1.UpdateTicketResponse\x12E\n" +
 	"\bAddEntry\x12\x1b.constat.v1.AddEntryRequest\x1a\x1c.constat.v1.AddEntryResponse\x12N\n" +
-	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12N\n" +
+	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12T\n" +
+	"\rChangeTickets\x12 .constat.v1.ChangeTicketsRequest\x1a!.constat.v1.ChangeTicketsResponse\x12N\n" +
+	"\n" +
+	"UndoChange\x12\x1d.constat.v1.UndoChangeRequest\x1a!.constat.v1.ChangeTicketsResponse\x12N\n" +
 	"\vLinkTickets\x12\x1e.constat.v1.LinkTicketsRequest\x1a\x1f.constat.v1.LinkTicketsResponse\x12N\n" +
 	"\vSplitTicket\x12\x1e.constat.v1.SplitTicketRequest\x1a\x1f.constat.v1.SplitTicketResponse\x12T\n" +
 	"\rGetTicketFile\x12 .constat.v1.GetTicketFileRequest\x1a!.constat.v1.GetTicketFileResponse\x12T\n" +
@@ -5178,7 +5477,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.v1.ListTicketsResponse
@@ -5193,218 +5492,230 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*AddEntryResponse)(nil),                      // 10: constat.v1.AddEntryResponse
 	(*MergeTicketRequest)(nil),                    // 11: constat.v1.MergeTicketRequest
 	(*MergeTicketResponse)(nil),                   // 12: constat.v1.MergeTicketResponse
-	(*LinkTicketsRequest)(nil),                    // 13: constat.v1.LinkTicketsRequest
-	(*LinkTicketsResponse)(nil),                   // 14: constat.v1.LinkTicketsResponse
-	(*SplitTicketRequest)(nil),                    // 15: constat.v1.SplitTicketRequest
-	(*SplitTicketResponse)(nil),                   // 16: constat.v1.SplitTicketResponse
-	(*GetTicketFileRequest)(nil),                  // 17: constat.v1.GetTicketFileRequest
-	(*GetTicketFileResponse)(nil),                 // 18: constat.v1.GetTicketFileResponse
-	(*Endpoint)(nil),                              // 19: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),                  // 20: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),                 // 21: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),                    // 22: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),                   // 23: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),                    // 24: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),                   // 25: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),                       // 26: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),                      // 27: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),                 // 28: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil),                // 29: constat.v1.RevokeEndpointResponse
-	(*Technician)(nil),                            // 30: constat.v1.Technician
-	(*Absence)(nil),                               // 31: constat.v1.Absence
-	(*ListTechniciansRequest)(nil),                // 32: constat.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),               // 33: constat.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),                  // 34: constat.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),                 // 35: constat.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),              // 36: constat.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),             // 37: constat.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),               // 38: constat.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),              // 39: constat.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),               // 40: constat.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),              // 41: constat.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),                    // 42: constat.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),                   // 43: constat.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                         // 44: constat.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),                  // 45: constat.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),                 // 46: constat.v1.RequestRemedyResponse
-	(*ListArticlesRequest)(nil),                   // 47: constat.v1.ListArticlesRequest
-	(*ListArticlesResponse)(nil),                  // 48: constat.v1.ListArticlesResponse
-	(*GetArticleRequest)(nil),                     // 49: constat.v1.GetArticleRequest
-	(*GetArticleResponse)(nil),                    // 50: constat.v1.GetArticleResponse
-	(*SaveArticleRequest)(nil),                    // 51: constat.v1.SaveArticleRequest
-	(*SaveArticleResponse)(nil),                   // 52: constat.v1.SaveArticleResponse
-	(*RateArticleRequest)(nil),                    // 53: constat.v1.RateArticleRequest
-	(*RateArticleResponse)(nil),                   // 54: constat.v1.RateArticleResponse
-	(*ProcedureUse)(nil),                          // 55: constat.v1.ProcedureUse
-	(*ProcedureRate)(nil),                         // 56: constat.v1.ProcedureRate
-	(*ListProceduresRequest)(nil),                 // 57: constat.v1.ListProceduresRequest
-	(*ListProceduresResponse)(nil),                // 58: constat.v1.ListProceduresResponse
-	(*GetProcedureRequest)(nil),                   // 59: constat.v1.GetProcedureRequest
-	(*GetProcedureResponse)(nil),                  // 60: constat.v1.GetProcedureResponse
-	(*KnowledgeFile)(nil),                         // 61: constat.v1.KnowledgeFile
-	(*KnowledgeRevision)(nil),                     // 62: constat.v1.KnowledgeRevision
-	(*KnowledgeChange)(nil),                       // 63: constat.v1.KnowledgeChange
-	(*ListKnowledgeRequest)(nil),                  // 64: constat.v1.ListKnowledgeRequest
-	(*ListKnowledgeResponse)(nil),                 // 65: constat.v1.ListKnowledgeResponse
-	(*GetKnowledgeRequest)(nil),                   // 66: constat.v1.GetKnowledgeRequest
-	(*GetKnowledgeResponse)(nil),                  // 67: constat.v1.GetKnowledgeResponse
-	(*PreviewKnowledgeRequest)(nil),               // 68: constat.v1.PreviewKnowledgeRequest
-	(*PreviewKnowledgeResponse)(nil),              // 69: constat.v1.PreviewKnowledgeResponse
-	(*PushKnowledgeRequest)(nil),                  // 70: constat.v1.PushKnowledgeRequest
-	(*PushKnowledgeResponse)(nil),                 // 71: constat.v1.PushKnowledgeResponse
-	(*ReleaseKnowledgeRequest)(nil),               // 72: constat.v1.ReleaseKnowledgeRequest
-	(*ReleaseKnowledgeResponse)(nil),              // 73: constat.v1.ReleaseKnowledgeResponse
-	(*RollBackKnowledgeRequest)(nil),              // 74: constat.v1.RollBackKnowledgeRequest
-	(*RollBackKnowledgeResponse)(nil),             // 75: constat.v1.RollBackKnowledgeResponse
-	(*PreviewTechnicianResponse_Load)(nil),        // 76: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 77: constat.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 78: constat.v1.PreviewKnowledgeResponse.FaultPreview
-	(*Ticket)(nil),                                // 79: constat.v1.Ticket
-	(*TicketEntry)(nil),                           // 80: constat.v1.TicketEntry
-	(*TicketLink)(nil),                            // 81: constat.v1.TicketLink
-	(*TicketDraft)(nil),                           // 82: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 83: google.protobuf.Timestamp
-	(*Snapshot)(nil),                              // 84: constat.v1.Snapshot
-	(*Change)(nil),                                // 85: constat.v1.Change
-	(*Diagnosis)(nil),                             // 86: constat.v1.Diagnosis
-	(*Progress)(nil),                              // 87: constat.v1.Progress
-	(*Skill)(nil),                                 // 88: constat.v1.Skill
-	(*Article)(nil),                               // 89: constat.v1.Article
-	(*ArticleRating)(nil),                         // 90: constat.v1.ArticleRating
-	(*Procedure)(nil),                             // 91: constat.v1.Procedure
+	(*ChangeTicketsRequest)(nil),                  // 13: constat.v1.ChangeTicketsRequest
+	(*SeenTicket)(nil),                            // 14: constat.v1.SeenTicket
+	(*TicketResult)(nil),                          // 15: constat.v1.TicketResult
+	(*ChangeTicketsResponse)(nil),                 // 16: constat.v1.ChangeTicketsResponse
+	(*UndoChangeRequest)(nil),                     // 17: constat.v1.UndoChangeRequest
+	(*LinkTicketsRequest)(nil),                    // 18: constat.v1.LinkTicketsRequest
+	(*LinkTicketsResponse)(nil),                   // 19: constat.v1.LinkTicketsResponse
+	(*SplitTicketRequest)(nil),                    // 20: constat.v1.SplitTicketRequest
+	(*SplitTicketResponse)(nil),                   // 21: constat.v1.SplitTicketResponse
+	(*GetTicketFileRequest)(nil),                  // 22: constat.v1.GetTicketFileRequest
+	(*GetTicketFileResponse)(nil),                 // 23: constat.v1.GetTicketFileResponse
+	(*Endpoint)(nil),                              // 24: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),                  // 25: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),                 // 26: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),                    // 27: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),                   // 28: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),                    // 29: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),                   // 30: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                       // 31: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                      // 32: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),                 // 33: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),                // 34: constat.v1.RevokeEndpointResponse
+	(*Technician)(nil),                            // 35: constat.v1.Technician
+	(*Absence)(nil),                               // 36: constat.v1.Absence
+	(*ListTechniciansRequest)(nil),                // 37: constat.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),               // 38: constat.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),                  // 39: constat.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),                 // 40: constat.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),              // 41: constat.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),             // 42: constat.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),               // 43: constat.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),              // 44: constat.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),               // 45: constat.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),              // 46: constat.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),                    // 47: constat.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),                   // 48: constat.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                         // 49: constat.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),                  // 50: constat.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),                 // 51: constat.v1.RequestRemedyResponse
+	(*ListArticlesRequest)(nil),                   // 52: constat.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),                  // 53: constat.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),                     // 54: constat.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),                    // 55: constat.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),                    // 56: constat.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),                   // 57: constat.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),                    // 58: constat.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),                   // 59: constat.v1.RateArticleResponse
+	(*ProcedureUse)(nil),                          // 60: constat.v1.ProcedureUse
+	(*ProcedureRate)(nil),                         // 61: constat.v1.ProcedureRate
+	(*ListProceduresRequest)(nil),                 // 62: constat.v1.ListProceduresRequest
+	(*ListProceduresResponse)(nil),                // 63: constat.v1.ListProceduresResponse
+	(*GetProcedureRequest)(nil),                   // 64: constat.v1.GetProcedureRequest
+	(*GetProcedureResponse)(nil),                  // 65: constat.v1.GetProcedureResponse
+	(*KnowledgeFile)(nil),                         // 66: constat.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 67: constat.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 68: constat.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 69: constat.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 70: constat.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 71: constat.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 72: constat.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 73: constat.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 74: constat.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 75: constat.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 76: constat.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 77: constat.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 78: constat.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 79: constat.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 80: constat.v1.RollBackKnowledgeResponse
+	(*PreviewTechnicianResponse_Load)(nil),        // 81: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 82: constat.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 83: constat.v1.PreviewKnowledgeResponse.FaultPreview
+	(*Ticket)(nil),                                // 84: constat.v1.Ticket
+	(*TicketEntry)(nil),                           // 85: constat.v1.TicketEntry
+	(*TicketLink)(nil),                            // 86: constat.v1.TicketLink
+	(*TicketDraft)(nil),                           // 87: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 88: google.protobuf.Timestamp
+	(*Snapshot)(nil),                              // 89: constat.v1.Snapshot
+	(*Change)(nil),                                // 90: constat.v1.Change
+	(*Diagnosis)(nil),                             // 91: constat.v1.Diagnosis
+	(*Progress)(nil),                              // 92: constat.v1.Progress
+	(*Skill)(nil),                                 // 93: constat.v1.Skill
+	(*Article)(nil),                               // 94: constat.v1.Article
+	(*ArticleRating)(nil),                         // 95: constat.v1.ArticleRating
+	(*Procedure)(nil),                             // 96: constat.v1.Procedure
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	79, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	79, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	80, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	81, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	82, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	79, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	83, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	79, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	84, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	84, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	85, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	86, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	87, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	84, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	88, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	84, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,  // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
-	80, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	79, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	81, // 11: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	79, // 12: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	83, // 13: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	83, // 14: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	83, // 15: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	19, // 16: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
-	19, // 17: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	84, // 18: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	85, // 19: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	86, // 20: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	84, // 21: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	83, // 22: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	87, // 23: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	86, // 24: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	88, // 25: constat.v1.Technician.skills:type_name -> constat.v1.Skill
-	31, // 26: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	83, // 27: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	83, // 28: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	83, // 29: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	30, // 30: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
-	30, // 31: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
-	30, // 32: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
-	30, // 33: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	76, // 34: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	77, // 35: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
-	44, // 36: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	79, // 37: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	83, // 38: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	89, // 39: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
-	89, // 40: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
-	89, // 41: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
-	90, // 42: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
-	89, // 43: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
-	89, // 44: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
-	91, // 45: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	56, // 46: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
-	55, // 47: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
-	55, // 48: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
-	83, // 49: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	61, // 50: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
-	61, // 51: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
-	62, // 52: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
-	62, // 53: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	63, // 54: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	78, // 55: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
-	63, // 56: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	62, // 57: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	62, // 58: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	62, // 59: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	0,  // 60: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 61: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 62: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 63: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 64: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11, // 65: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 66: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
-	15, // 67: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
-	17, // 68: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
-	20, // 69: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	22, // 70: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	24, // 71: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	26, // 72: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	45, // 73: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	28, // 74: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	42, // 75: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	32, // 76: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	34, // 77: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	38, // 78: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	40, // 79: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	36, // 80: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	47, // 81: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
-	49, // 82: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
-	51, // 83: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
-	53, // 84: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
-	57, // 85: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
-	59, // 86: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
-	64, // 87: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
-	66, // 88: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
-	68, // 89: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
-	70, // 90: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
-	72, // 91: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
-	74, // 92: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
-	1,  // 93: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 94: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 95: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 96: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	10, // 97: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12, // 98: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	14, // 99: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
-	16, // 100: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
-	18, // 101: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
-	21, // 102: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	23, // 103: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	25, // 104: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	27, // 105: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	46, // 106: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	29, // 107: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	43, // 108: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	33, // 109: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	35, // 110: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	39, // 111: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	41, // 112: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	37, // 113: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	48, // 114: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
-	50, // 115: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
-	52, // 116: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
-	54, // 117: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
-	58, // 118: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
-	60, // 119: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
-	65, // 120: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
-	67, // 121: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
-	69, // 122: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
-	71, // 123: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
-	73, // 124: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
-	75, // 125: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
-	93, // [93:126] is the sub-list for method output_type
-	60, // [60:93] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	85, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	84, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	14, // 11: constat.v1.ChangeTicketsRequest.tickets:type_name -> constat.v1.SeenTicket
+	6,  // 12: constat.v1.ChangeTicketsRequest.change:type_name -> constat.v1.UpdateTicketRequest
+	15, // 13: constat.v1.ChangeTicketsResponse.results:type_name -> constat.v1.TicketResult
+	86, // 14: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	84, // 15: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	88, // 16: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	88, // 17: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	88, // 18: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	24, // 19: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
+	24, // 20: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
+	89, // 21: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	90, // 22: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	91, // 23: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	89, // 24: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	88, // 25: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	92, // 26: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	91, // 27: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	93, // 28: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	36, // 29: constat.v1.Technician.absences:type_name -> constat.v1.Absence
+	88, // 30: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	88, // 31: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	88, // 32: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	35, // 33: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
+	35, // 34: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
+	35, // 35: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
+	35, // 36: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
+	81, // 37: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	82, // 38: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	49, // 39: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
+	84, // 40: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	88, // 41: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	94, // 42: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
+	94, // 43: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
+	94, // 44: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
+	95, // 45: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
+	94, // 46: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
+	94, // 47: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
+	96, // 48: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	61, // 49: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
+	60, // 50: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
+	60, // 51: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
+	88, // 52: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	66, // 53: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
+	66, // 54: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
+	67, // 55: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
+	67, // 56: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	68, // 57: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	83, // 58: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
+	68, // 59: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	67, // 60: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	67, // 61: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	67, // 62: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	0,  // 63: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,  // 64: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,  // 65: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,  // 66: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,  // 67: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11, // 68: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13, // 69: constat.v1.DeskService.ChangeTickets:input_type -> constat.v1.ChangeTicketsRequest
+	17, // 70: constat.v1.DeskService.UndoChange:input_type -> constat.v1.UndoChangeRequest
+	18, // 71: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	20, // 72: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	22, // 73: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	25, // 74: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	27, // 75: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	29, // 76: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	31, // 77: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	50, // 78: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	33, // 79: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	47, // 80: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	37, // 81: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	39, // 82: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	43, // 83: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	45, // 84: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	41, // 85: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	52, // 86: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
+	54, // 87: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
+	56, // 88: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
+	58, // 89: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
+	62, // 90: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
+	64, // 91: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
+	69, // 92: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
+	71, // 93: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
+	73, // 94: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
+	75, // 95: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
+	77, // 96: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
+	79, // 97: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
+	1,  // 98: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,  // 99: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,  // 100: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,  // 101: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10, // 102: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12, // 103: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	16, // 104: constat.v1.DeskService.ChangeTickets:output_type -> constat.v1.ChangeTicketsResponse
+	16, // 105: constat.v1.DeskService.UndoChange:output_type -> constat.v1.ChangeTicketsResponse
+	19, // 106: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	21, // 107: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	23, // 108: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	26, // 109: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	28, // 110: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	30, // 111: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	32, // 112: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	51, // 113: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	34, // 114: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	48, // 115: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	38, // 116: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	40, // 117: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	44, // 118: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	46, // 119: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	42, // 120: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	53, // 121: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
+	55, // 122: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
+	57, // 123: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
+	59, // 124: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
+	63, // 125: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
+	65, // 126: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
+	70, // 127: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
+	72, // 128: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
+	74, // 129: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
+	76, // 130: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
+	78, // 131: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
+	80, // 132: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
+	98, // [98:133] is the sub-list for method output_type
+	63, // [63:98] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -5420,19 +5731,19 @@ func file_constat_v1_desk_proto_init() {
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
-	file_constat_v1_desk_proto_msgTypes[27].OneofWrappers = []any{
+	file_constat_v1_desk_proto_msgTypes[32].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
-	file_constat_v1_desk_proto_msgTypes[66].OneofWrappers = []any{}
+	file_constat_v1_desk_proto_msgTypes[71].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   79,
+			NumMessages:   84,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

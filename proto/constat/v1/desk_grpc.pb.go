@@ -25,6 +25,8 @@ const (
 	DeskService_UpdateTicket_FullMethodName      = "/constat.v1.DeskService/UpdateTicket"
 	DeskService_AddEntry_FullMethodName          = "/constat.v1.DeskService/AddEntry"
 	DeskService_MergeTicket_FullMethodName       = "/constat.v1.DeskService/MergeTicket"
+	DeskService_ChangeTickets_FullMethodName     = "/constat.v1.DeskService/ChangeTickets"
+	DeskService_UndoChange_FullMethodName        = "/constat.v1.DeskService/UndoChange"
 	DeskService_LinkTickets_FullMethodName       = "/constat.v1.DeskService/LinkTickets"
 	DeskService_SplitTicket_FullMethodName       = "/constat.v1.DeskService/SplitTicket"
 	DeskService_GetTicketFile_FullMethodName     = "/constat.v1.DeskService/GetTicketFile"
@@ -69,6 +71,12 @@ type DeskServiceClient interface {
 	// MergeTicket makes one ticket part of another, for good: its number leads
 	// there from then on, and its timeline stands in the other's.
 	MergeTicket(ctx context.Context, in *MergeTicketRequest, opts ...grpc.CallOption) (*MergeTicketResponse, error)
+	// ChangeTickets makes one change to several tickets; one that somebody changed
+	// meanwhile stays as it is, and its result says so.
+	ChangeTickets(ctx context.Context, in *ChangeTicketsRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error)
+	// UndoChange takes back what the caller changed, where that still stands:
+	// status, assignee, tags, impact and urgency.
+	UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error)
 	// LinkTickets says how two tickets belong together, or that they do not.
 	LinkTickets(ctx context.Context, in *LinkTicketsRequest, opts ...grpc.CallOption) (*LinkTicketsResponse, error)
 	// SplitTicket makes entries of a ticket one of their own.
@@ -182,6 +190,26 @@ func (c *deskServiceClient) MergeTicket(ctx context.Context, in *MergeTicketRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MergeTicketResponse)
 	err := c.cc.Invoke(ctx, DeskService_MergeTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) ChangeTickets(ctx context.Context, in *ChangeTicketsRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeTicketsResponse)
+	err := c.cc.Invoke(ctx, DeskService_ChangeTickets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeTicketsResponse)
+	err := c.cc.Invoke(ctx, DeskService_UndoChange_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -482,6 +510,12 @@ type DeskServiceServer interface {
 	// MergeTicket makes one ticket part of another, for good: its number leads
 	// there from then on, and its timeline stands in the other's.
 	MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error)
+	// ChangeTickets makes one change to several tickets; one that somebody changed
+	// meanwhile stays as it is, and its result says so.
+	ChangeTickets(context.Context, *ChangeTicketsRequest) (*ChangeTicketsResponse, error)
+	// UndoChange takes back what the caller changed, where that still stands:
+	// status, assignee, tags, impact and urgency.
+	UndoChange(context.Context, *UndoChangeRequest) (*ChangeTicketsResponse, error)
 	// LinkTickets says how two tickets belong together, or that they do not.
 	LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error)
 	// SplitTicket makes entries of a ticket one of their own.
@@ -558,6 +592,12 @@ func (UnimplementedDeskServiceServer) AddEntry(context.Context, *AddEntryRequest
 }
 func (UnimplementedDeskServiceServer) MergeTicket(context.Context, *MergeTicketRequest) (*MergeTicketResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MergeTicket not implemented")
+}
+func (UnimplementedDeskServiceServer) ChangeTickets(context.Context, *ChangeTicketsRequest) (*ChangeTicketsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeTickets not implemented")
+}
+func (UnimplementedDeskServiceServer) UndoChange(context.Context, *UndoChangeRequest) (*ChangeTicketsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoChange not implemented")
 }
 func (UnimplementedDeskServiceServer) LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LinkTickets not implemented")
@@ -765,6 +805,42 @@ func _DeskService_MergeTicket_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DeskServiceServer).MergeTicket(ctx, req.(*MergeTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_ChangeTickets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeTicketsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ChangeTickets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ChangeTickets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ChangeTickets(ctx, req.(*ChangeTicketsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_UndoChange_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoChangeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).UndoChange(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_UndoChange_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).UndoChange(ctx, req.(*UndoChangeRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1278,6 +1354,14 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "MergeTicket",
 			Handler:    _DeskService_MergeTicket_Handler,
+		},
+		{
+			MethodName: "ChangeTickets",
+			Handler:    _DeskService_ChangeTickets_Handler,
+		},
+		{
+			MethodName: "UndoChange",
+			Handler:    _DeskService_UndoChange_Handler,
 		},
 		{
 			MethodName: "LinkTickets",

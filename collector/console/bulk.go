@@ -1,0 +1,118 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	"constat/collector/desk"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// bulk makes one change to the tickets that were ticked in the queue, and tells
+// there what became of each.
+func (c *console) bulk(w http.ResponseWriter, v *visit) error {
+	back := inside(cmp.Or(v.PostFormValue("back"), "/tickets"))
+	request := &constatv1.ChangeTicketsRequest{Deed: uuid.Must(uuid.NewV7()).String(), Change: &constatv1.UpdateTicketRequest{}}
+	for _, ticked := range v.PostForm["ticket"] {
+		number, version, _ := strings.Cut(ticked, ":")
+		n, err := strconv.ParseInt(number, 10, 32)
+		seen, err2 := strconv.ParseInt(version, 10, 32)
+		if errors.Join(err, err2) != nil {
+			return desk.ErrNotFound
+		}
+		request.Tickets = append(request.Tickets, &constatv1.SeenTicket{Number: int32(n), Version: int32(seen)})
+	}
+	change := request.Change
+	for name, field := range map[string]**string{"status": &change.Status, "urgency": &change.Urgency, "impact": &change.Impact} {
+		if value := v.PostFormValue(name); value != "" {
+			*field = proto.String(value)
+		}
+	}
+	switch value := v.PostFormValue("assignee"); value {
+	case "":
+	case nobody:
+		change.Assignee = proto.String("")
+	default:
+		change.Assignee = proto.String(value)
+	}
+	change.AddTags, change.RemoveTags = tagsOf(v.PostFormValue("addTags")), tagsOf(v.PostFormValue("removeTags"))
+	if len(request.Tickets) == 0 {
+		return c.back(w, v, back, v.say("bulk.none"), "")
+	}
+	if proto.Size(change) == 0 {
+		return c.back(w, v, back, v.say("bulk.nothing"), "")
+	}
+	results, err := c.desk.ChangeTickets(v.Context(), v.actor(), request)
+	if err != nil {
+		return err
+	}
+	return c.backUndo(w, v, back, v.results("bulk.done", results), "", request.Deed)
+}
+
+// undo takes back what the visitor did last.
+func (c *console) undo(w http.ResponseWriter, v *visit) error {
+	back := inside(cmp.Or(v.PostFormValue("back"), "/tickets"))
+	results, err := c.desk.Undo(v.Context(), v.actor(), v.PostFormValue("deed"))
+	if errors.Is(err, desk.ErrNotFound) {
+		return c.back(w, v, back, v.say("undo.late"), "")
+	}
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, back, v.results("undo.done", results), "")
+}
+
+// results says what became of several tickets: how many were done, and which were
+// not and why.
+func (v *visit) results(done string, results []*constatv1.TicketResult) string {
+	var n int
+	var conflicts, refused []string
+	for _, r := range results {
+		switch number := fmt.Sprintf("#%d", r.GetNumber()); r.GetOutcome() {
+		case "conflict":
+			conflicts = append(conflicts, number)
+		case "refused":
+			refused = append(refused, number+" ("+r.GetProblem()+")")
+		case "done":
+			n++
+		}
+	}
+	parts := []string{v.speech.count(done, n)}
+	if same := len(results) - n - len(conflicts) - len(refused); same > 0 {
+		parts = append(parts, v.speech.count("bulk.unchanged", same))
+	}
+	if len(conflicts) > 0 {
+		parts = append(parts, v.speech.count("bulk.conflict", len(conflicts))+" "+strings.Join(conflicts, ", "))
+	}
+	if len(refused) > 0 {
+		parts = append(parts, v.speech.count("bulk.refused", len(refused))+" "+strings.Join(refused, ", "))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// putView keeps the list that the visitor looks at.
+func (c *console) putView(w http.ResponseWriter, v *visit) error {
+	query := v.PostFormValue("query")
+	err := c.desk.PutView(v.Context(), v.actor(), desk.View{
+		ID: v.PostFormValue("id"), Name: v.PostFormValue("name"), Shared: v.PostFormValue("shared") != "", Query: query,
+	})
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, inside("/tickets?"+query), "flash.saved", "")
+}
+
+// deleteView forgets a list.
+func (c *console) deleteView(w http.ResponseWriter, v *visit) error {
+	if err := c.desk.DeleteView(v.Context(), v.actor(), v.PathValue("id")); err != nil {
+		return err
+	}
+	return c.back(w, v, "/tickets", "flash.viewGone", "")
+}

@@ -1,0 +1,123 @@
+package desk_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"constat/collector/desk"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// outcomes are results in short.
+func outcomes(results []*constatv1.TicketResult) string {
+	var all []string
+	for _, r := range results {
+		all = append(all, fmt.Sprintf("%d %s", r.Number, r.Outcome))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestManyAtOnceAndUndo(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		var seen []*constatv1.SeenTicket
+		for i := range 4 {
+			ticket := h.create(t, fmt.Sprint(i))
+			seen = append(seen, &constatv1.SeenTicket{Number: ticket.Number, Version: ticket.Version})
+		}
+		seen = append(seen, &constatv1.SeenTicket{Number: 99, Version: 1})
+		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 2, AddTags: []string{"other"}})
+		h.merge(t, h.ticket(t, 4).Ticket, h.ticket(t, 2).Ticket)
+		before := h.ticket(t, 1).Ticket
+		deed := newID()
+		change := &constatv1.UpdateTicketRequest{
+			Status: proto.String("solved"), Assignee: proto.String(tech.Name), AddTags: []string{"wave"}, Urgency: proto.String("critical"),
+		}
+		results, err := h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{Tickets: seen, Change: change, Deed: deed})
+		if err != nil || outcomes(results) != "1 done, 2 conflict, 3 done, 4 refused, 99 refused" {
+			t.Fatalf("%s (%v)", outcomes(results), err)
+		}
+		if got := h.ticket(t, 1).Ticket; got.Status != "solved" || got.Assignee != tech.Name || !slices.Equal(got.Tags, []string{"wave"}) || got.Urgency != "critical" || got.Priority == before.Priority {
+			t.Errorf("changed: %v", got)
+		}
+		if results, err = h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{
+			Tickets: []*constatv1.SeenTicket{{Number: 1, Version: h.ticket(t, 1).Ticket.Version}}, Change: change, Deed: newID(),
+		}); err != nil || outcomes(results) != "1 unchanged" {
+			t.Errorf("again: %s (%v)", outcomes(results), err)
+		}
+		// Somebody changes one of them; what they changed is theirs.
+		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 3, Status: proto.String("open")})
+		h.note(t, 1, "note", "a note changes nothing of it", 0)
+		_, err = h.Undo(t.Context(), desk.Actor{ID: "2", Name: "Marc", Role: "technician"}, deed)
+		wantKind(t, err, desk.ErrNotFound)
+		results, err = h.Undo(t.Context(), tech, deed)
+		if err != nil || outcomes(results) != "1 done, 3 conflict" {
+			t.Errorf("undone: %s (%v)", outcomes(results), err)
+		}
+		after := h.ticket(t, 1).Ticket
+		after.Version, after.UpdatedAt = before.Version, before.UpdatedAt
+		if !proto.Equal(before, after) {
+			t.Errorf("undoing made %v of %v", after, before)
+		}
+		if results, err := h.Undo(t.Context(), tech, deed); err == nil && strings.Contains(outcomes(results), "done") {
+			t.Errorf("undone twice: %s", outcomes(results))
+		}
+		// Later it can't be.
+		deed = newID()
+		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 1, Status: proto.String("open"), Deed: deed})
+		if can, err := h.Undoable(t.Context(), tech, deed); err != nil || !can {
+			t.Errorf("it cannot be undone (%v)", err)
+		}
+		h.SetClock(time.Now().Add(16 * time.Minute))
+		_, err = h.Undo(t.Context(), tech, deed)
+		wantKind(t, err, desk.ErrNotFound)
+		_, err = h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{Tickets: make([]*constatv1.SeenTicket, 201)})
+		wantKind(t, err, desk.ErrInvalid)
+	})
+}
+
+func TestViews(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		marc, boss := h.user(t, "Marc", "technician"), h.user(t, "Ines", "lead")
+		own, shared := newID(), newID()
+		for _, v := range []desk.View{
+			{ID: own, Name: "Mine", Query: "status=open&q=caf%C3%A9&before=17"}, {ID: shared, Name: "  Second\nfloor ", Shared: true, Query: "q=floor"}, {ID: shared, Name: "again"},
+		} {
+			if err := h.PutView(t.Context(), marc, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		names := func(a desk.Actor) string {
+			views, err := h.Views(t.Context(), a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []string
+			for _, v := range views {
+				all = append(all, fmt.Sprintf("%s by %s: %s", v.Name, v.Owner, v.Query))
+			}
+			return strings.Join(all, "; ")
+		}
+		if got, want := names(marc), "Mine by Marc: q=caf%C3%A9&status=open; Second floor by Marc: q=floor"; got != want {
+			t.Errorf("Marc sees %q, want %q", got, want)
+		}
+		if got, want := names(tech), "Second floor by Marc: q=floor"; got != want {
+			t.Errorf("another sees %q, want %q", got, want)
+		}
+		for _, bad := range []desk.View{{ID: "x", Name: "a"}, {ID: newID(), Name: " "}, {ID: newID(), Name: "a", Query: "%zz"}, {ID: newID(), Name: "a", Query: strings.Repeat("a", 2001)}} {
+			wantKind(t, h.PutView(t.Context(), marc, bad), desk.ErrInvalid)
+		}
+		wantKind(t, h.DeleteView(t.Context(), tech, shared), desk.ErrNotFound)
+		wantKind(t, h.DeleteView(t.Context(), boss, own), desk.ErrNotFound)
+		if err := h.DeleteView(t.Context(), boss, shared); err != nil {
+			t.Error(err)
+		}
+		if err := h.DeleteView(t.Context(), marc, own); err != nil || names(marc) != "" {
+			t.Errorf("left: %q (%v)", names(marc), err)
+		}
+	})
+}
