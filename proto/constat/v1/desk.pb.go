@@ -2824,7 +2824,8 @@ func (x *GetServiceLevelsResponse) GetText() string {
 // SetServiceLevelsRequest is the whole of what is promised.
 type SetServiceLevelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// YAML: `zone`, `hours`, `warnPercent`, and per priority `firstResponse`,
+	// YAML: `zone`, `hours`, `warnPercent`, `escalatePercent`, `tell`, `returnAfter`,
+	// `unassignedAfter`, `vip`, `deadlines`, and per priority `firstResponse`,
 	// `nextResponse` and `solution` in working time; empty: nothing any more.
 	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
