@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/local"
+	"constat/agent/remedy"
 	"constat/agent/trigger"
 	"constat/agent/uplink"
 	"constat/internal/diagnosis"
@@ -63,6 +64,7 @@ type counter struct {
 	triggers trigger.Policy
 	refused  []string
 	found    []*constatv1.Finding
+	remedies *remedy.Bench // nil until bench makes it
 }
 
 // kept is a diagnosis that its user may attach to a ticket.

@@ -258,6 +258,11 @@ func (r reportWriter) cause(w words, colon string, cause *constatv1.RootCause, c
 		r.wrap("  ", w.explains+colon+" "+strings.Join(names, w.and))
 	}
 	r.proof(w, colon, cause.Evidence)
+	for _, one := range suggested(&constatv1.Diagnosis{RootCauses: []*constatv1.RootCause{cause}}, language) {
+		r.line("")
+		r.wrap("  ", remedyWords[language].hint+colon+" "+one.GetTitle())
+		r.line("    %s", runLine(one.GetRequest()))
+	}
 }
 
 // proof prints the evidence, where it is from once for all that is from there.

@@ -43,6 +43,7 @@ func rootCommand() *cobra.Command {
 		factsCommand(&o),
 		diagnoseCommand(&o),
 		procedureCommand(&o),
+		remedyCommand(&o),
 		ticketCommand(&o),
 		enrollCommand(&o),
 		runCommand(&o),

@@ -110,7 +110,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		}
 		c.adopt(link.Policy())
 		err := link.Run(ctx, uplink.Handlers{
-			Diagnose: c.commanded, Policy: c.adopt, Knowledge: usable, CatalogVersion: catalogVersion,
+			Diagnose: c.commanded, Remedy: c.asked, Policy: c.adopt, Knowledge: usable, CatalogVersion: catalogVersion,
 		})
 		if errors.Is(err, uplink.ErrRevoked) {
 			// The machine's own users are still served.
@@ -120,6 +120,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		return err
 	})
 	part("snapshots", c.snapshots)
+	part("remedies", func(ctx context.Context) error { return c.tend(ctx, log) })
 	command.Ready()
 	parts.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {

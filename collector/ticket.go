@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -93,7 +94,7 @@ func ticketCommand(o *options) *cobra.Command {
 			t := m.(*constatv1.MergeTicketResponse).GetTicket()
 			fmt.Fprintf(w, "It is part of ticket %d now: %s.\n", t.GetNumber(), t.GetTitle())
 		})
-	cmd.AddCommand(list, search, show, assign, whyCommand(o), merge, diagnoseCommand(o))
+	cmd.AddCommand(list, search, show, assign, whyCommand(o), merge, diagnoseCommand(o), requestRemedyCommand(o))
 	return cmd
 }
 
@@ -166,6 +167,25 @@ func diagnoseCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&procedure, "procedure", "", "the procedure to run (default: the ticket's)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
 	remoteFlags(cmd)
+	return cmd
+}
+
+func requestRemedyCommand(o *options) *cobra.Command {
+	var component, fault string
+	cmd := remote(o, "remedy N VERB", "Ask the person at a ticket's machine for their consent to a remedy", cobra.ExactArgs(2),
+		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+			n, err := number(args[0])
+			if err != nil {
+				return nil, err
+			}
+			return desk.RequestRemedy(ctx, &constatv1.RequestRemedyRequest{Ticket: n, Verb: args[1], Component: component, Fault: fault})
+		}, func(w io.Writer, m proto.Message) {
+			r := m.(*constatv1.RequestRemedyResponse)
+			fmt.Fprintf(w, "The person at the machine is asked (for %s); nothing is done without their yes.\nThey may answer until %s; what comes of it stands in the ticket.\n",
+				strings.TrimSpace(r.GetFault()+" "+r.GetComponent()), r.GetExpiresAt().AsTime().Local().Format(time.DateTime))
+		})
+	cmd.Flags().StringVar(&component, "component", "", "what it is to be done to (default: what the diagnosis names)")
+	cmd.Flags().StringVar(&fault, "fault", "", "the `FAULT` it is for (default: the first cause that has this remedy)")
 	return cmd
 }
 
@@ -287,8 +307,22 @@ func writeTicket(w io.Writer, m proto.Message) {
 		for _, c := range e.GetChanges() {
 			fmt.Fprintf(w, "  %s: %s → %s\n", c.GetField(), c.GetBefore(), c.GetAfter())
 		}
+		if r := e.GetRemedy(); r != nil {
+			writeRemedy(w, r)
+		}
 		if d := e.GetDiagnosis(); d != nil {
 			writeSummary(w, "  ", d)
+		}
+	}
+}
+
+// writeRemedy prints what came of a remedy, or that it waits for consent.
+func writeRemedy(w io.Writer, r *constatv1.RemedyResult) {
+	outcome := cmp.Or(r.GetOutcome(), "waits for the person at the machine")
+	fmt.Fprintf(w, "  %s: %s\n", strings.TrimSpace(r.GetVerb()+" "+r.GetComponent()), outcome)
+	for _, text := range []string{r.GetProof().GetEn(), r.GetAction(), r.GetReason()} {
+		if text != "" {
+			fmt.Fprintf(w, "    %s\n", text)
 		}
 	}
 }

@@ -33,10 +33,14 @@ func TestReadAhead(t *testing.T) {
 }
 
 // Each verb is read ahead, or asked for where there is something to ask about,
-// or only by probes.
+// or only by probes, or by a person who consents.
 func TestEveryVerbHasItsTime(t *testing.T) {
 	probes := []string{"dhcp", "lldp", "neighbour", "owners"}
-	known := slices.Sorted(slices.Values(slices.Concat(ahead, probes, slices.Collect(maps.Keys(subjects)))))
+	remedies := []string{
+		"clear-stuck-job", "disable-device", "enable-device", "flush-dns", "pause-queue", "renew-dhcp", "repair-package",
+		"reset-usb", "restart-printing", "restart-wifi", "resume-queue", "set-clock",
+	}
+	known := slices.Sorted(slices.Values(slices.Concat(ahead, probes, remedies, slices.Collect(maps.Keys(subjects)))))
 	if !slices.Equal(known, Verbs()) {
 		t.Errorf("verbs %q, of which when they are asked for is known %q", Verbs(), known)
 	}

@@ -18,6 +18,7 @@ package privileged
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,21 @@ const (
 	// DefaultSocket is where the service manager listens for the helper.
 	DefaultSocket = "/run/constat-agent-privileged.sock"
 )
+
+// slowVerbs are those that may take longer than verbTime: they wait for another
+// program's work, or for a network to come back.
+var slowVerbs = map[string]time.Duration{
+	"renew-dhcp":       40 * time.Second,
+	"restart-wifi":     40 * time.Second,
+	"restart-printing": 2 * time.Minute,
+	"set-clock":        time.Minute,
+	"repair-package":   22 * time.Minute, // twice what a package manager may take, and some
+}
+
+func timeOf(verb string) time.Duration { return cmp.Or(slowVerbs[verb], verbTime) }
+
+// ErrTakenBack says that a remedy was carried out and undone at once.
+var ErrTakenBack = errors.New("it was taken back")
 
 // Need is what will be asked of the privileged half.
 type Need int
@@ -78,7 +94,7 @@ type request struct {
 type answer struct {
 	Number uint64 `json:"number"`
 	Length int    `json:"length,omitempty"`
-	// Class is "", "unsupported", "denied" or "failed".
+	// Class is "", "unsupported", "denied", "undone" or "failed".
 	Class  string `json:"class,omitempty"`
 	Reason string `json:"reason,omitempty"`
 
@@ -133,9 +149,14 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 	defer working.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var busy time.Time // until then a slow verb may be at work
 	for {
 		if idle > 0 {
-			_ = c.SetReadDeadline(time.Now().Add(idle))
+			end := time.Now().Add(idle)
+			if busy.After(end) {
+				end = busy
+			}
+			_ = c.SetReadDeadline(end)
 		}
 		if !in.Scan() {
 			if err := in.Err(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -146,6 +167,9 @@ func Serve(ctx context.Context, c net.Conn, idle time.Duration) error {
 		var r request
 		if err := json.Unmarshal(in.Bytes(), &r); err != nil {
 			return fmt.Errorf("privileged: reading a request: %w", err)
+		}
+		if end := time.Now().Add(timeOf(r.Verb)); end.After(busy) {
+			busy = end
 		}
 		room <- struct{}{}
 		working.Go(func() {
@@ -166,10 +190,12 @@ func do(ctx context.Context, r request) answer {
 	if !ok {
 		return answer{Class: "unsupported", Reason: fmt.Sprintf("there is no verb %q", r.Verb)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, verbTime)
+	ctx, cancel := context.WithTimeout(ctx, timeOf(r.Verb))
 	defer cancel()
 	content, err := act(ctx, r.Argument)
 	switch {
+	case errors.Is(err, ErrTakenBack):
+		return answer{Class: "undone", Reason: err.Error()}
 	case errors.Is(err, fs.ErrNotExist):
 		return answer{Class: "unsupported", Reason: err.Error()}
 	case errors.Is(err, fs.ErrPermission):
@@ -190,6 +216,8 @@ type Client struct {
 	dial func(ctx context.Context) (net.Conn, error)
 	// ahead are the answers that were read before the rights were given up.
 	ahead map[string]answer
+	// whole: no cut was made, and this process does what verbs there are itself.
+	whole bool
 }
 
 // Do asks for a verb. The error is, or wraps, fs.ErrPermission where rights are
@@ -202,11 +230,18 @@ func (c *Client) Do(ctx context.Context, verb, argument string) ([]byte, error) 
 		}
 		return a.content, nil
 	}
+	if _, here := verbs[verb]; c.whole && here {
+		if a := do(ctx, request{Verb: verb, Argument: argument}); a.Class != "" {
+			return nil, &refusal{a}
+		} else {
+			return a.content, nil
+		}
+	}
 	conn, err := c.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, verbTime)
+	ctx, cancel := context.WithTimeout(ctx, timeOf(verb))
 	defer cancel()
 	return conn.ask(ctx, verb, argument)
 }
@@ -328,5 +363,6 @@ func (r *refusal) Error() string { return r.Reason }
 
 func (r *refusal) Is(target error) bool {
 	return r.Class == "denied" && target == fs.ErrPermission ||
-		r.Class == "unsupported" && target == fs.ErrNotExist
+		r.Class == "unsupported" && target == fs.ErrNotExist ||
+		r.Class == "undone" && target == ErrTakenBack
 }

@@ -13,11 +13,9 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,7 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// verbs need root on Linux. Each returns raw bytes for the other half to parse.
+// verbs need root on Linux. Each returns raw bytes for the other half to parse;
+// a remedy returns what it did, in a sentence.
 var verbs = map[string]verb{
 	"dhcp":              hearOffers,
 	"directory":         askDirectory,
@@ -49,12 +48,20 @@ var verbs = map[string]verb{
 	"snap-candidates":   snapCandidates,
 	"ticket-end":        ticketEnd,
 	"wireguard":         tunnelPeers,
-}
 
-// form is a regular expression that is compiled when it is first used: this half
-// starts for every look, and most verbs are not asked for.
-func form(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+	// Remedies, and what takes them back.
+	"flush-dns":        flushNames,
+	"renew-dhcp":       renewLease,
+	"restart-wifi":     restartRadio,
+	"restart-printing": restartPrinting,
+	"resume-queue":     resumeQueue,
+	"pause-queue":      pauseQueue,
+	"clear-stuck-job":  cancelJob,
+	"enable-device":    enableDevice,
+	"disable-device":   disableDevice,
+	"reset-usb":        resetDevice,
+	"set-clock":        setClock,
+	"repair-package":   repairPackage,
 }
 
 // readSMBIOS returns the entry point and the table (DSP0134 5.2), the length
@@ -91,6 +98,13 @@ const startedBySplit = "3"
 // the links: it begins as soon as those it needs are there, which is more than
 // half of what its start costs.
 func init() {
+	if len(os.Args) == 4 && os.Args[1] == helperArgument && os.Args[2] == watchdogArgument {
+		if err := watch(os.Args[3], watchdogTime); err != nil {
+			fmt.Fprintf(os.Stderr, "constat-agent: the watchdog of %s: %v\n", os.Args[3], err)
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) != 3 || os.Args[1] != helperArgument || os.Args[2] != startedBySplit {
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -146,6 +148,9 @@ func (l *Link) carryOut(ctx context.Context, c *constatv1.Command, h Handlers) *
 		return &constatv1.CommandResult{Status: "expired",
 			Reason: "the command reached this agent after " + e.AsTime().Format(time.RFC3339) + ", when it had expired"}
 	}
+	if r := c.GetRemedy(); r != nil && h.Remedy != nil {
+		return l.ask(ctx, c, h)
+	}
 	if c.GetDiagnose() == nil {
 		return &constatv1.CommandResult{Status: "refused", Reason: "this agent does not know what it is asked to do: update it"}
 	}
@@ -160,6 +165,24 @@ func (l *Link) carryOut(ctx context.Context, c *constatv1.Command, h Handlers) *
 	diagnosis.CommandId = c.GetId()
 	l.commands.tell(&constatv1.Progress{CommandId: c.GetId(), Phase: "uploading"})
 	return l.deliver(ctx, diagnosis, snapshot, c.GetDiagnose().GetTicket() != 0)
+}
+
+// ask puts a technician's request before the person at this machine. The command
+// ends with that; who answers and what comes of it is a report of its own.
+func (l *Link) ask(ctx context.Context, c *constatv1.Command, h Handlers) *constatv1.CommandResult {
+	now, r := time.Now(), c.GetRemedy()
+	request := &constatv1.RemedyRequest{
+		Id: c.GetId(), Verb: r.GetVerb(), Component: r.GetComponent(), Fault: r.GetFault(), Ticket: r.GetTicket(),
+		RequestedBy: c.GetRequestedBy(), RequesterRole: "technician", RequestedAt: timestamppb.New(now),
+	}
+	if e := c.GetExpiresAt(); e.IsValid() {
+		request.ExpiresAt = timestamppb.New(now.Add(e.AsTime().Sub(l.collectorTime())))
+	}
+	l.log.Info("a remedy is asked for", "by", c.GetRequestedBy(), "verb", r.GetVerb())
+	if err := h.Remedy(ctx, request); err != nil {
+		return &constatv1.CommandResult{Status: "refused", Reason: err.Error()}
+	}
+	return &constatv1.CommandResult{Status: "done"}
 }
 
 // deliver sends a diagnosis and its snapshot through the spool and waits until

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -165,7 +164,7 @@ func (d *dialer) proxyFor(address string) (*url.URL, error) {
 	case Direct:
 		return nil, nil
 	case "":
-		proxy, err = httpproxy.FromEnvironment().ProxyFunc()(&url.URL{Scheme: "https", Host: address})
+		proxy, err = environmentProxy(address)
 	default:
 		proxy, err = url.Parse(d.proxy)
 	}

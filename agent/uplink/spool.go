@@ -41,8 +41,9 @@ type Spool struct {
 }
 
 // SpoolLimits bound what waits. Beyond them the oldest snapshots go first, then
-// the oldest walks through procedures, then the oldest diagnoses that belong to no ticket. Tickets and their diagnoses are
-// never dropped, even if they alone exceed the limits.
+// the oldest walks through procedures, then the oldest diagnoses that belong to no
+// ticket. Tickets, their diagnoses and what came of remedies are never dropped,
+// even if they alone exceed the limits.
 type SpoolLimits struct {
 	// Bytes is 64 MiB when zero.
 	Bytes int64
@@ -208,7 +209,7 @@ func (s *Spool) makeRoom(waiting []spooled, kind string, size int64) error {
 			break
 		}
 	}
-	if kind == kindTicket || kind == kindAttached || files <= s.limits.Files && bytes <= s.limits.Bytes {
+	if kind == kindTicket || kind == kindAttached || kind == kindRemedy || files <= s.limits.Files && bytes <= s.limits.Bytes {
 		return nil
 	}
 	return ErrSpoolFull
@@ -339,6 +340,8 @@ func identify(r *constatv1.Report) (kind, id string) {
 		return kindRun, c.Run.GetId()
 	case *constatv1.Report_Diagnosis:
 		return kindDiagnosis, c.Diagnosis.GetId()
+	case *constatv1.Report_Remedy:
+		return kindRemedy, c.Remedy.GetId()
 	case *constatv1.Report_Snapshot:
 		return kindSnapshot, c.Snapshot.GetManifest().GetId()
 	}
@@ -352,6 +355,7 @@ const (
 	kindAttached  = "attached"
 	kindDiagnosis = "diagnosis"
 	kindSnapshot  = "snapshot"
+	kindRemedy    = "remedy"
 )
 
 // spooled is a report's file.
@@ -373,7 +377,7 @@ func parseName(name string) (spooled, bool) {
 	}
 	order, err := strconv.ParseUint(parts[0], 16, 64)
 	e := spooled{order: order, kind: parts[1], id: parts[2]}
-	known := slices.Contains([]string{kindTicket, kindAttached, kindDiagnosis, kindSnapshot, kindRun}, e.kind)
+	known := slices.Contains([]string{kindTicket, kindAttached, kindDiagnosis, kindSnapshot, kindRun, kindRemedy}, e.kind)
 	return e, err == nil && known && isUUID(e.id) && e.name() == name
 }
 

@@ -81,6 +81,9 @@ type Handlers struct {
 	// from have their ids; Diagnose need not store them. Progress may be told at
 	// any time; its command id is filled in.
 	Diagnose func(ctx context.Context, c *constatv1.Command, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot, error)
+	// Remedy keeps a technician's request until a person at this machine
+	// answers; its end is by this machine's clock. The result is a report.
+	Remedy func(context.Context, *constatv1.RemedyRequest) error
 	// Policy is told of each new policy, after it was kept; may be nil.
 	Policy func(*constatv1.Policy)
 	// Knowledge says whether what the team wrote can be used, before it is kept;

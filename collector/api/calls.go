@@ -85,6 +85,11 @@ func (s *Server) Diagnose(r *constatv1.DiagnoseRequest, stream grpc.ServerStream
 	return s.desk.Follow(stream.Context(), command, stream.Send)
 }
 
+// RequestRemedy is desk.RequestRemedy.
+func (s *Server) RequestRemedy(ctx context.Context, r *constatv1.RequestRemedyRequest) (*constatv1.RequestRemedyResponse, error) {
+	return s.desk.RequestRemedy(ctx, actor(ctx), r)
+}
+
 // RevokeEndpoint is desk.RevokeEndpoint.
 func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpointRequest) (*constatv1.RevokeEndpointResponse, error) {
 	if err := s.desk.RevokeEndpoint(ctx, actor(ctx), r.GetEndpointId(), r.GetReason()); err != nil {

@@ -97,6 +97,7 @@ func TestWordsOfTheVocabularyAreTranslated(t *testing.T) {
 		"trigger":     {"user", "technician", "schedule", "event", "command", "collector"},
 		"scope":       {"switch", "subnet", "site", "printer", "service"},
 		"channel":     {"agent", "tray", "console", "mail", "chat", "phone", "portal", "api"},
+		"outcome":     {"fixed", "notFixed", "refused", "expired", "failed", "undone"},
 		"entry":       {"message", "note", "diagnosis", "remedy", "sla"},
 		"role":        {"technician", "lead", "administrator"},
 		"complaint":   complaints,

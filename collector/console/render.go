@@ -21,7 +21,7 @@ var templates embed.FS
 type pageSet map[string]*template.Template
 
 // sharedTemplates are parsed into every page.
-var sharedTemplates = []string{"templates/layout.html", "templates/parts.html", "templates/diagnosis.html", "templates/charts.html"}
+var sharedTemplates = []string{"templates/layout.html", "templates/parts.html", "templates/diagnosis.html", "templates/charts.html", "templates/remedy.html"}
 
 // alonePages stand without the navigation, since nobody is signed in there or
 // something has to be done first.

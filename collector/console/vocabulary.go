@@ -23,6 +23,7 @@ var tones = map[string]map[string]string{
 	"verdict":     {"fault": "bad", "healthy": "good", "undetermined": "warn"},
 	"device":      {"ok": "good", "partial": "warn", "timeout": "bad", "authFailed": "bad", "new": "hollow"},
 	"notice":      {"assigned": "info", "mention": "info", "reopened": "warn", "unassigned": "warn", "returned": "warn", "warned": "warn", "missed": "bad", "escalated": "bad", "undelivered": "bad"},
+	"outcome":     {"fixed": "good", "notFixed": "warn", "refused": "hollow", "expired": "hollow", "failed": "bad", "undone": "warn"},
 	"observation": {"observed": "good", "denied": "warn", "failed": "bad", "unsupported": "hollow"},
 }
 
@@ -68,6 +69,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"day":           func(t *timestamppb.Timestamp) string { return t.AsTime().Local().Format(dayForm) },
 		"lastDay":       func(t *timestamppb.Timestamp) string { return t.AsTime().Local().Add(-time.Second).Format(dayForm) },
 		"skills":        s.skills,
+		"proof":         s.proof,
 		"why":           s.why,
 		"matter":        s.matter,
 		"noticeText":    s.noticeText,

@@ -227,7 +227,7 @@ func (d *Desk) Finish(ctx context.Context, endpointID string, r *constatv1.Comma
 		return problem(ErrInvalid, "a command ends done, expired, refused or failed, not %q", line(r.GetStatus(), 40))
 	}
 	diagnosisID := ""
-	if r.GetStatus() == "done" {
+	if r.GetStatus() == "done" && r.GetDiagnosisId() != "" {
 		var err error
 		if diagnosisID, err = checkID("the diagnosis", r.GetDiagnosisId()); err != nil {
 			return err
@@ -250,6 +250,13 @@ func (d *Desk) Finish(ctx context.Context, endpointID string, r *constatv1.Comma
 		if err != nil {
 			return err
 		}
+		asked, err := remedyOf(command)
+		if err != nil {
+			return err
+		}
+		if asked == nil && r.GetStatus() == "done" && diagnosisID == "" {
+			return problem(ErrInvalid, "a diagnosis that is done has an id")
+		}
 		fresh, err := d.finish(ctx, q, command, r.GetStatus(), reason, diagnosisID)
 		if err != nil || !fresh {
 			return err
@@ -260,7 +267,10 @@ func (d *Desk) Finish(ctx context.Context, endpointID string, r *constatv1.Comma
 		}
 		hints = append(hints, ticketSubject(command.Ticket))
 		if r.GetStatus() != "done" {
-			return d.noteUnfinished(ctx, q, command, reason)
+			return d.noteUnfinished(ctx, q, command, r.GetStatus(), reason)
+		}
+		if asked != nil {
+			return nil // the person at the machine has the word now
 		}
 		found, err := findDiagnosis(ctx, q, endpointID, diagnosisID)
 		if err != nil || found == nil {
@@ -286,8 +296,15 @@ func (d *Desk) finish(ctx context.Context, q *query.Queries, command query.Comma
 	return true, q.DeleteSteps(ctx, command.ID)
 }
 
-// noteUnfinished says in the ticket that a diagnosis was asked for in vain.
-func (d *Desk) noteUnfinished(ctx context.Context, q *query.Queries, command query.Command, reason string) error {
+// noteUnfinished says in the ticket that a diagnosis, or a remedy, was asked for
+// in vain.
+func (d *Desk) noteUnfinished(ctx context.Context, q *query.Queries, command query.Command, status, reason string) error {
+	if asked, err := remedyOf(command); err != nil || asked != nil {
+		if err != nil {
+			return err
+		}
+		return d.unasked(ctx, q, command, asked, status, reason)
+	}
 	t, err := lockTarget(ctx, q, command.Ticket)
 	if err != nil {
 		return err
@@ -322,7 +339,7 @@ func (d *Desk) expire(ctx context.Context, command query.Command) (query.Command
 		if err := q.DeleteSteps(ctx, command.ID); err != nil || command.Ticket == 0 {
 			return err
 		}
-		return d.noteUnfinished(ctx, q, command, reason)
+		return d.noteUnfinished(ctx, q, command, "expired", reason)
 	})
 	if err != nil {
 		return command, err

@@ -56,13 +56,14 @@ func (d *Desk) Ingest(ctx context.Context, endpointID string, reports []*constat
 	return receipts, nil
 }
 
-// parcel is one report after inspection: one of three contents, or a refusal.
+// parcel is one report after inspection: one of four contents, or a refusal.
 type parcel struct {
 	manifest  *constatv1.Manifest
 	payloads  []*constatv1.Payload
 	diagnosis *constatv1.Diagnosis
 	ticket    *constatv1.TicketDraft
 	run       *constatv1.ProcedureRun
+	remedy    *constatv1.RemedyResult
 	refused   *constatv1.Receipt
 }
 
@@ -79,6 +80,9 @@ func inspect(endpointID string, report *constatv1.Report) parcel {
 	case *constatv1.Report_Diagnosis:
 		id = content.Diagnosis.GetId()
 		p.diagnosis, err = checkDiagnosis(endpointID, content.Diagnosis)
+	case *constatv1.Report_Remedy:
+		id = content.Remedy.GetId()
+		p.remedy, err = checkRemedy(content.Remedy)
 	case *constatv1.Report_Ticket:
 		id = content.Ticket.GetId()
 		if p.ticket, err = checkDraft(content.Ticket); err == nil && p.ticket.Channel != "tray" {
@@ -126,6 +130,8 @@ func (in *intake) take(ctx context.Context, p parcel) (*constatv1.Receipt, error
 		return in.takeDiagnosis(ctx, p.diagnosis)
 	case p.run != nil:
 		return in.takeRun(ctx, p.run)
+	case p.remedy != nil:
+		return in.takeRemedy(ctx, p.remedy)
 	default:
 		return in.takeTicket(ctx, p.ticket)
 	}

@@ -19,7 +19,7 @@ func writeEntry(ctx context.Context, q *query.Queries, number int32, now time.Ti
 	if _, err := q.Entry(ctx, number, e.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment(), Service: e.GetService(), Mentions: e.GetMentions()})
+	content, err := store.PackMessage(&constatv1.TicketEntry{Diagnosis: e.GetDiagnosis(), Changes: e.GetChanges(), Assignment: e.GetAssignment(), Service: e.GetService(), Mentions: e.GetMentions(), Remedy: e.GetRemedy()})
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,7 @@ var arrows = map[string][]string{
 	"constat/agent/history":              {"constat/agent/host", "constat/internal", "constat/proto"},
 	"constat/agent/privileged":           {"constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/proto"},
 	"constat/agent/journal":              {},
+	"constat/agent/remedy":               {"constat/agent/privileged", "constat/internal", "constat/proto"},
 	"constat/agent/mixer":                {},
 	"constat/agent/trigger":              {},
 	"constat/agent/wireguard":            {},

@@ -22,8 +22,8 @@ var (
 	urgencies = []string{"low", "normal", "high", "critical"}
 	// remedies are the verbs that an agent can do.
 	remedies = []string{
-		"clear-stuck-job", "enable-device", "flush-dns", "renew-dhcp", "reset-usb",
-		"restart-printing", "restart-wifi", "resume-queue", "set-clock",
+		"clear-stuck-job", "enable-device", "flush-dns", "renew-dhcp", "repair-package",
+		"reset-usb", "restart-printing", "restart-wifi", "resume-queue", "set-clock",
 	}
 	idForm   = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)+$`)
 	termForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)+$`)

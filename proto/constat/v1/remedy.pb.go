@@ -586,6 +586,166 @@ func (x *RemedyOffer) GetText() string {
 	return ""
 }
 
+// RemedyRun is a run under way.
+type RemedyRun struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Request *RemedyRequest         `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Consent *RemedyConsent         `protobuf:"bytes,2,opt,name=consent,proto3" json:"consent,omitempty"`
+	// What was found before it began.
+	Result *RemedyResult `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	// What the verb was told, and what takes it back: empty, nothing does.
+	Argument     string `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
+	UndoVerb     string `protobuf:"bytes,5,opt,name=undo_verb,json=undoVerb,proto3" json:"undo_verb,omitempty"`
+	UndoArgument string `protobuf:"bytes,6,opt,name=undo_argument,json=undoArgument,proto3" json:"undo_argument,omitempty"`
+	// The sentences of before.
+	Before        *RemedyText `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemedyRun) Reset() {
+	*x = RemedyRun{}
+	mi := &file_constat_v1_remedy_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemedyRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemedyRun) ProtoMessage() {}
+
+func (x *RemedyRun) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_remedy_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemedyRun.ProtoReflect.Descriptor instead.
+func (*RemedyRun) Descriptor() ([]byte, []int) {
+	return file_constat_v1_remedy_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RemedyRun) GetRequest() *RemedyRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *RemedyRun) GetConsent() *RemedyConsent {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+func (x *RemedyRun) GetResult() *RemedyResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *RemedyRun) GetArgument() string {
+	if x != nil {
+		return x.Argument
+	}
+	return ""
+}
+
+func (x *RemedyRun) GetUndoVerb() string {
+	if x != nil {
+		return x.UndoVerb
+	}
+	return ""
+}
+
+func (x *RemedyRun) GetUndoArgument() string {
+	if x != nil {
+		return x.UndoArgument
+	}
+	return ""
+}
+
+func (x *RemedyRun) GetBefore() *RemedyText {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+// RemedyJournal is what an agent keeps of its remedies on its disk.
+type RemedyJournal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests that wait for consent, oldest first.
+	Waiting []*RemedyRequest `protobuf:"bytes,1,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	// What an agent that was ended left half-way, until it ended that.
+	Running *RemedyRun `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
+	// The last ones, oldest first.
+	Results       []*RemedyResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemedyJournal) Reset() {
+	*x = RemedyJournal{}
+	mi := &file_constat_v1_remedy_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemedyJournal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemedyJournal) ProtoMessage() {}
+
+func (x *RemedyJournal) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_remedy_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemedyJournal.ProtoReflect.Descriptor instead.
+func (*RemedyJournal) Descriptor() ([]byte, []int) {
+	return file_constat_v1_remedy_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RemedyJournal) GetWaiting() []*RemedyRequest {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *RemedyJournal) GetRunning() *RemedyRun {
+	if x != nil {
+		return x.Running
+	}
+	return nil
+}
+
+func (x *RemedyJournal) GetResults() []*RemedyResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 var File_constat_v1_remedy_proto protoreflect.FileDescriptor
 
 const file_constat_v1_remedy_proto_rawDesc = "" +
@@ -640,7 +800,19 @@ const file_constat_v1_remedy_proto_rawDesc = "" +
 	"\vRemedyOffer\x123\n" +
 	"\arequest\x18\x01 \x01(\v2\x19.constat.v1.RemedyRequestR\arequest\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04textB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xb5\x02\n" +
+	"\tRemedyRun\x123\n" +
+	"\arequest\x18\x01 \x01(\v2\x19.constat.v1.RemedyRequestR\arequest\x123\n" +
+	"\aconsent\x18\x02 \x01(\v2\x19.constat.v1.RemedyConsentR\aconsent\x120\n" +
+	"\x06result\x18\x03 \x01(\v2\x18.constat.v1.RemedyResultR\x06result\x12\x1a\n" +
+	"\bargument\x18\x04 \x01(\tR\bargument\x12\x1b\n" +
+	"\tundo_verb\x18\x05 \x01(\tR\bundoVerb\x12#\n" +
+	"\rundo_argument\x18\x06 \x01(\tR\fundoArgument\x12.\n" +
+	"\x06before\x18\a \x01(\v2\x16.constat.v1.RemedyTextR\x06before\"\xa9\x01\n" +
+	"\rRemedyJournal\x123\n" +
+	"\awaiting\x18\x01 \x03(\v2\x19.constat.v1.RemedyRequestR\awaiting\x12/\n" +
+	"\arunning\x18\x02 \x01(\v2\x15.constat.v1.RemedyRunR\arunning\x122\n" +
+	"\aresults\x18\x03 \x03(\v2\x18.constat.v1.RemedyResultR\aresultsB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_remedy_proto_rawDescOnce sync.Once
@@ -654,7 +826,7 @@ func file_constat_v1_remedy_proto_rawDescGZIP() []byte {
 	return file_constat_v1_remedy_proto_rawDescData
 }
 
-var file_constat_v1_remedy_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_constat_v1_remedy_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_constat_v1_remedy_proto_goTypes = []any{
 	(*RemedyRequest)(nil),         // 0: constat.v1.RemedyRequest
 	(*RemedyConsent)(nil),         // 1: constat.v1.RemedyConsent
@@ -662,27 +834,36 @@ var file_constat_v1_remedy_proto_goTypes = []any{
 	(*RemedyCheck)(nil),           // 3: constat.v1.RemedyCheck
 	(*RemedyText)(nil),            // 4: constat.v1.RemedyText
 	(*RemedyOffer)(nil),           // 5: constat.v1.RemedyOffer
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Evidence)(nil),              // 7: constat.v1.Evidence
+	(*RemedyRun)(nil),             // 6: constat.v1.RemedyRun
+	(*RemedyJournal)(nil),         // 7: constat.v1.RemedyJournal
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Evidence)(nil),              // 9: constat.v1.Evidence
 }
 var file_constat_v1_remedy_proto_depIdxs = []int32{
-	6,  // 0: constat.v1.RemedyRequest.requested_at:type_name -> google.protobuf.Timestamp
-	6,  // 1: constat.v1.RemedyRequest.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 2: constat.v1.RemedyConsent.at:type_name -> google.protobuf.Timestamp
-	6,  // 3: constat.v1.RemedyConsent.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 4: constat.v1.RemedyResult.at:type_name -> google.protobuf.Timestamp
+	8,  // 0: constat.v1.RemedyRequest.requested_at:type_name -> google.protobuf.Timestamp
+	8,  // 1: constat.v1.RemedyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: constat.v1.RemedyConsent.at:type_name -> google.protobuf.Timestamp
+	8,  // 3: constat.v1.RemedyConsent.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 4: constat.v1.RemedyResult.at:type_name -> google.protobuf.Timestamp
 	3,  // 5: constat.v1.RemedyResult.before:type_name -> constat.v1.RemedyCheck
 	3,  // 6: constat.v1.RemedyResult.after:type_name -> constat.v1.RemedyCheck
 	4,  // 7: constat.v1.RemedyResult.proof:type_name -> constat.v1.RemedyText
-	6,  // 8: constat.v1.RemedyResult.consented_at:type_name -> google.protobuf.Timestamp
-	6,  // 9: constat.v1.RemedyCheck.at:type_name -> google.protobuf.Timestamp
-	7,  // 10: constat.v1.RemedyCheck.evidence:type_name -> constat.v1.Evidence
+	8,  // 8: constat.v1.RemedyResult.consented_at:type_name -> google.protobuf.Timestamp
+	8,  // 9: constat.v1.RemedyCheck.at:type_name -> google.protobuf.Timestamp
+	9,  // 10: constat.v1.RemedyCheck.evidence:type_name -> constat.v1.Evidence
 	0,  // 11: constat.v1.RemedyOffer.request:type_name -> constat.v1.RemedyRequest
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 12: constat.v1.RemedyRun.request:type_name -> constat.v1.RemedyRequest
+	1,  // 13: constat.v1.RemedyRun.consent:type_name -> constat.v1.RemedyConsent
+	2,  // 14: constat.v1.RemedyRun.result:type_name -> constat.v1.RemedyResult
+	4,  // 15: constat.v1.RemedyRun.before:type_name -> constat.v1.RemedyText
+	0,  // 16: constat.v1.RemedyJournal.waiting:type_name -> constat.v1.RemedyRequest
+	6,  // 17: constat.v1.RemedyJournal.running:type_name -> constat.v1.RemedyRun
+	2,  // 18: constat.v1.RemedyJournal.results:type_name -> constat.v1.RemedyResult
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_remedy_proto_init() }
@@ -697,7 +878,7 @@ func file_constat_v1_remedy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_remedy_proto_rawDesc), len(file_constat_v1_remedy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

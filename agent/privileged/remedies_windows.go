@@ -1,0 +1,318 @@
+package privileged
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+// verbs are remedies, by the system's interface where it has one, else by its own
+// programs. They need the rights that the agent's service has. None was executed
+// on Windows yet: they are compiled.
+var verbs = map[string]verb{
+	"flush-dns":        flushNames,
+	"renew-dhcp":       renewLease,
+	"restart-wifi":     restartRadio,
+	"restart-printing": restartPrinting,
+	"resume-queue":     resumeQueue,
+	"pause-queue":      pauseQueue,
+	"clear-stuck-job":  cancelJob,
+	"enable-device":    enableDevice,
+	"disable-device":   disableDevice,
+	"reset-usb":        resetDevice,
+	"set-clock":        setClock,
+	"repair-package":   repairPackage,
+}
+
+// environment is all that a program is told of its surroundings.
+var environment = []string{`SystemRoot=C:\Windows`, `PATH=C:\Windows\System32`}
+
+// Names as Windows gives them, without what its programs read as patterns or
+// quotes. A product's code is a GUID.
+var (
+	linkForm     = form(`^[^\x00-\x1f"*?<>|/\\]{1,128}$`)
+	queueForm    = form(`^[^\x00-\x1f",!]{1,200}$`)
+	jobForm      = form(`^([^\x00-\x1f",!]{1,200}) ([0-9]{1,9}) ([^\x00-\x1f"/:;|=,+*?<> ]{1,104})$`)
+	instanceForm = form(`^USB\\VID_[0-9A-Fa-f]{4}&PID_[0-9A-Fa-f]{4}(&MI_[0-9A-Fa-f]{2})?\\[A-Za-z0-9&_.-]{1,128}$`)
+	productForm  = form(`^\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$`)
+)
+
+// system is a program of the system's directory, which is asked for and not
+// taken from the environment.
+func system(ctx context.Context, program string, arguments ...string) error {
+	dir, err := windows.GetSystemDirectory()
+	if err != nil {
+		return err
+	}
+	return execute(ctx, append([]string{filepath.Join(dir, program)}, arguments...)...)
+}
+
+func flushNames(_ context.Context, argument string) ([]byte, error) {
+	if argument != "" {
+		return nil, errors.New("flush-dns takes no argument")
+	}
+	if ok, _, err := windows.NewLazySystemDLL("dnsapi.dll").NewProc("DnsFlushResolverCache").Call(); ok == 0 {
+		return nil, fmt.Errorf("DnsFlushResolverCache: %w", err)
+	}
+	return []byte("the cache was emptied of the DNS client"), nil
+}
+
+func renewLease(ctx context.Context, link string) ([]byte, error) {
+	if !linkForm().MatchString(link) {
+		return nil, errors.New("the argument must be the name of a link")
+	}
+	if err := system(ctx, "ipconfig.exe", "/renew", link); err != nil {
+		return nil, err
+	}
+	return []byte("the DHCP client asked for the address of " + link + " anew"), nil
+}
+
+// restartRadio switches an adapter off and on. This process alone sees that it
+// comes back: there is no watchdog of its own yet.
+func restartRadio(ctx context.Context, link string) ([]byte, error) {
+	if !linkForm().MatchString(link) {
+		return nil, errors.New("the argument must be the name of a link")
+	}
+	off := system(ctx, "netsh.exe", "interface", "set", "interface", "name="+link, "admin=disabled")
+	time.Sleep(2 * time.Second)
+	if err := errors.Join(off, system(context.WithoutCancel(ctx), "netsh.exe", "interface", "set", "interface", "name="+link, "admin=enabled")); err != nil {
+		return nil, err
+	}
+	return []byte(link + " was switched off for two seconds, and on again"), nil
+}
+
+func restartPrinting(ctx context.Context, argument string) ([]byte, error) {
+	if argument != "" {
+		return nil, errors.New("restart-printing takes no argument")
+	}
+	manager, err := mgr.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = manager.Disconnect() }()
+	s, err := manager.OpenService("Spooler")
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if _, err := s.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+		return nil, err
+	}
+	if err := becomes(ctx, s, svc.Stopped); err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	if err := becomes(ctx, s, svc.Running); err != nil {
+		return nil, err
+	}
+	return []byte("the print service was started anew"), nil
+}
+
+// becomes waits until a service is in a state.
+func becomes(ctx context.Context, s *mgr.Service, state svc.State) error {
+	for {
+		now, err := s.Query()
+		if err != nil || now.State == state {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the service does not get there: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Of the print spooler's interface (winspool.h).
+const (
+	printerAdminister = 0x4
+	printerPause      = 1
+	printerResume     = 2
+	jobDelete         = 5
+)
+
+var winspool = windows.NewLazySystemDLL("winspool.drv")
+
+// withQueue opens a queue.
+func withQueue(queue string, rights uint32, do func(windows.Handle) error) error {
+	name, err := windows.UTF16PtrFromString(queue)
+	if err != nil {
+		return err
+	}
+	var h windows.Handle
+	defaults := struct {
+		dataType, devMode *uint16
+		access            uint32
+	}{access: rights}
+	if ok, _, err := winspool.NewProc("OpenPrinterW").Call(uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&defaults))); ok == 0 {
+		return fmt.Errorf("the queue %s: %w", queue, err)
+	}
+	defer func() { _, _, _ = winspool.NewProc("ClosePrinter").Call(uintptr(h)) }()
+	return do(h)
+}
+
+func controlQueue(queue string, control uintptr) error {
+	return withQueue(queue, printerAdminister, func(h windows.Handle) error {
+		if ok, _, err := winspool.NewProc("SetPrinterW").Call(uintptr(h), 0, 0, control); ok == 0 {
+			return fmt.Errorf("the queue %s: %w", queue, err)
+		}
+		return nil
+	})
+}
+
+func resumeQueue(_ context.Context, queue string) ([]byte, error) {
+	if !queueForm().MatchString(queue) {
+		return nil, errors.New("the argument must be the name of a queue")
+	}
+	if err := controlQueue(queue, printerResume); err != nil {
+		return nil, err
+	}
+	return []byte("the queue " + queue + " was resumed"), nil
+}
+
+// pauseQueue takes that back; the argument ends in what the queue was.
+func pauseQueue(_ context.Context, argument string) ([]byte, error) {
+	queue := argument
+	if at := strings.LastIndexByte(argument, ' '); at >= 0 {
+		queue = argument[:at]
+	}
+	if !queueForm().MatchString(queue) {
+		return nil, errors.New("the argument must be the name of a queue, and what it was")
+	}
+	if err := controlQueue(queue, printerPause); err != nil {
+		return nil, err
+	}
+	return []byte("the queue " + queue + " is paused as before"), nil
+}
+
+// cancelJob takes a document out of a queue: one of the person's who consented.
+func cancelJob(_ context.Context, argument string) ([]byte, error) {
+	parts := jobForm().FindStringSubmatch(argument)
+	if parts == nil {
+		return nil, errors.New(`the argument must be "QUEUE NUMBER ACCOUNT"`)
+	}
+	id, err := strconv.ParseUint(parts[2], 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	err = withQueue(parts[1], printerAdminister, func(h windows.Handle) error {
+		// JOB_INFO_1W: the number, and the user's name behind two other pointers.
+		buffer := make([]byte, 64<<10)
+		var needed uint32
+		if ok, _, err := winspool.NewProc("GetJobW").Call(uintptr(h), uintptr(id), 1, uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), uintptr(unsafe.Pointer(&needed))); ok == 0 {
+			return fmt.Errorf("document %d: %w", id, err)
+		}
+		info := (*struct {
+			id                     uint32
+			printer, machine, user *uint16
+		})(unsafe.Pointer(&buffer[0]))
+		account := parts[3] // DOMAIN\NAME
+		if at := strings.LastIndexByte(account, '\\'); at >= 0 {
+			account = account[at+1:]
+		}
+		if owner := windows.UTF16PtrToString(info.user); !strings.EqualFold(owner, account) {
+			return fmt.Errorf("document %d in %s is another person's: only they may remove it: %w", id, parts[1], fs.ErrPermission)
+		}
+		if ok, _, err := winspool.NewProc("SetJobW").Call(uintptr(h), uintptr(id), 0, 0, jobDelete); ok == 0 {
+			return fmt.Errorf("document %d: %w", id, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "document %d was removed from the queue %s", id, parts[1]), nil
+}
+
+// device has Windows' own program do something to a device, by its instance.
+func device(ctx context.Context, instance, what, said string) ([]byte, error) {
+	if !instanceForm().MatchString(instance) {
+		return nil, errors.New(`the argument must be an instance, "USB\VID_046D&PID_C31C\..."`)
+	}
+	if err := system(ctx, "pnputil.exe", what, instance); err != nil {
+		return nil, err
+	}
+	return []byte("the device was " + said), nil
+}
+
+func enableDevice(ctx context.Context, instance string) ([]byte, error) {
+	return device(ctx, instance, "/enable-device", "switched on")
+}
+
+func disableDevice(ctx context.Context, instance string) ([]byte, error) {
+	return device(ctx, instance, "/disable-device", "switched off again")
+}
+
+func resetDevice(ctx context.Context, instance string) ([]byte, error) {
+	return device(ctx, instance, "/restart-device", "reset")
+}
+
+func setClock(ctx context.Context, argument string) ([]byte, error) {
+	if argument != "" {
+		return nil, errors.New("set-clock takes no argument")
+	}
+	before, since := time.Now().Round(0), time.Now()
+	if err := system(ctx, "w32tm.exe", "/resync", "/force"); err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "the time service set the clock by %+.3f s", (time.Now().Round(0).Sub(before) - time.Since(since)).Seconds()), nil
+}
+
+// repairPackage has the installer put a program's files back (msiexec /f), from
+// the package that the system kept or its configured source.
+func repairPackage(ctx context.Context, name string) ([]byte, error) {
+	product, err := productOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := system(ctx, "msiexec.exe", "/fomus", product, "/qn", "/norestart"); err != nil {
+		return nil, err
+	}
+	return []byte("Windows Installer repaired " + name), nil
+}
+
+// productOf is the code of a product that Windows Installer installed, by the name
+// it shows.
+func productOf(name string) (string, error) {
+	const place = `SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`
+	for _, view := range []uint32{registry.WOW64_64KEY, registry.WOW64_32KEY} {
+		all, err := registry.OpenKey(registry.LOCAL_MACHINE, place, registry.ENUMERATE_SUB_KEYS|view)
+		if err != nil {
+			continue
+		}
+		codes, err := all.ReadSubKeyNames(-1)
+		all.Close()
+		if err != nil {
+			return "", err
+		}
+		for _, code := range codes {
+			if !productForm().MatchString(code) {
+				continue
+			}
+			k, err := registry.OpenKey(registry.LOCAL_MACHINE, place+`\`+code, registry.QUERY_VALUE|view)
+			if err != nil {
+				continue
+			}
+			shown, _, err := k.GetStringValue("DisplayName")
+			by, _, _ := k.GetIntegerValue("WindowsInstaller")
+			k.Close()
+			if err == nil && shown == name && by == 1 {
+				return code, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s was not installed by Windows Installer: %w", name, fs.ErrNotExist)
+}
