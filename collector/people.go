@@ -20,7 +20,7 @@ func tokenCommand(o *options) *cobra.Command {
 	}
 	var uses int
 	var expires time.Duration
-	var label string
+	var label, site string
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Make a token and print it, and nothing else, on standard output",
@@ -32,7 +32,7 @@ func tokenCommand(o *options) *cobra.Command {
 				return fmt.Errorf("--uses and --expires must be above zero")
 			}
 			return o.withCore(cmd, func(ctx context.Context, c *core) error {
-				token, err := intake.NewToken(ctx, c.desk, c.authority, uses, time.Now().Add(expires), label)
+				token, err := intake.NewToken(ctx, c.desk, c.authority, uses, time.Now().Add(expires), label, site)
 				if err != nil {
 					return err
 				}
@@ -44,6 +44,7 @@ func tokenCommand(o *options) *cobra.Command {
 	create.Flags().IntVar(&uses, "uses", 1, "how many machines it may enrol")
 	create.Flags().DurationVar(&expires, "expires", 24*time.Hour, "how long it is good for")
 	create.Flags().StringVar(&label, "label", "", "what it is for, for the record")
+	create.Flags().StringVar(&site, "site", "", "at which place the machines are")
 	dataFlags(create)
 	cmd.AddCommand(create)
 	return cmd
@@ -57,14 +58,17 @@ func userCommand(o *options) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var mail, role string
+	var sites []string
 	add := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a user and print a one-time sign-in path",
-		Long:  "add makes a user who chooses a password at the first sign-in. Roles: technician, lead, administrator.",
-		Args:  cobra.ExactArgs(1),
+		Long: "add makes a user who chooses a password at the first sign-in. Roles: requester (sees\n" +
+			"only their own tickets), technician, lead, administrator. With --site, once for each,\n" +
+			"they see only tickets, machines and devices of these sites.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.withCore(cmd, func(ctx context.Context, c *core) error {
-				if _, err := c.accounts.Create(ctx, args[0], mail, role, ""); err != nil {
+				if _, err := c.accounts.Create(ctx, args[0], mail, role, "", sites...); err != nil {
 					return err
 				}
 				return c.printLink(ctx, cmd, args[0])
@@ -72,7 +76,18 @@ func userCommand(o *options) *cobra.Command {
 		},
 	}
 	add.Flags().StringVar(&mail, "mail", "", "mail address")
-	add.Flags().StringVar(&role, "role", "technician", "technician, lead or administrator")
+	add.Flags().StringVar(&role, "role", "technician", "requester, technician, lead or administrator")
+	add.Flags().StringArrayVar(&sites, "site", nil, "a site to which they are limited")
+	limit := &cobra.Command{
+		Use:   "sites NAME [SITE]...",
+		Short: "Limit a user to sites; with none, let them see all",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				return c.accounts.SetSites(ctx, args[0], args[1:]...)
+			})
+		},
+	}
 	link := &cobra.Command{
 		Use:   "link NAME",
 		Short: "Print a new one-time sign-in path for a user who can't sign in",
@@ -104,7 +119,7 @@ func userCommand(o *options) *cobra.Command {
 	}
 	token.Flags().StringVar(&label, "label", "command line", "what it is for, for the record")
 	token.Flags().DurationVar(&expires, "expires", 90*24*time.Hour, "how long it is good for")
-	for _, c := range []*cobra.Command{add, link, token} {
+	for _, c := range []*cobra.Command{add, limit, link, token} {
 		dataFlags(c)
 		cmd.AddCommand(c)
 	}

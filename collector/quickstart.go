@@ -131,7 +131,7 @@ func (q *quickstart) say(format string, args ...any) {
 // diagnosis, which the agent prints. It returns how to end the agent.
 func (q *quickstart) diagnose(ctx context.Context, srv *server) (stop func(), err error) {
 	data := filepath.Join(q.dir, "agent")
-	token, err := intake.NewToken(ctx, srv.desk, srv.authority, 1, time.Now().Add(time.Hour), "quickstart")
+	token, err := intake.NewToken(ctx, srv.desk, srv.authority, 1, time.Now().Add(time.Hour), "quickstart", "")
 	if err != nil {
 		return nil, err
 	}

@@ -214,6 +214,7 @@ var verdicts = map[string]string{
 	"chosen": "chosen", "knowsLess": "knows less of it", "moreOpen": "has more open", "servedLater": "got one more recently",
 	"laterName": "the same in all; the name decided", "otherLanguage": "does not speak the requester's language",
 	"full": "has as many as they may", "absent": "away", "takesNone": "gets none by themselves",
+	"otherSite": "does not work for this site",
 }
 
 func writeWhy(w io.Writer, m proto.Message) {

@@ -45,13 +45,17 @@ var (
 )
 
 // Roles are what a user may be, from the least to the most.
-var Roles = []string{"technician", "lead", "administrator"}
+var Roles = []string{"requester", "technician", "lead", "administrator"}
 
 // User is somebody who may sign in.
 type User struct {
 	ID, Name, Mail string
-	// Role is technician | lead | administrator.
+	// Role is requester | technician | lead | administrator.
 	Role string
+	// Sites are those that they are limited to; none: they see all.
+	Sites []string
+	// Person is the id of a requester among the people who ask for help.
+	Person string
 	// Language is the BCP 47 tag they read in; empty: as their browser says.
 	Language string
 	// Credential is another one after each change of the password, so that a
@@ -73,7 +77,10 @@ func New(s *store.Store) *Accounts {
 
 // Create adds a user. An empty password lets nobody in before one is set through
 // a one-time link.
-func (a *Accounts) Create(ctx context.Context, name, mail, role, password string) (User, error) {
+//
+// A requester is the person who is known by that account name, or becomes one; so
+// only who may make users says whose tickets somebody sees.
+func (a *Accounts) Create(ctx context.Context, name, mail, role, password string, sites ...string) (User, error) {
 	name, mail = strings.TrimSpace(name), strings.TrimSpace(mail)
 	if err := checkName(name); err != nil {
 		return User{}, err
@@ -84,9 +91,12 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if len(mail) > 254 || mail != "" && !strings.Contains(mail, "@") {
 		return User{}, invalid("%q is not a mail address", mail)
 	}
+	sites, err := checkSites(role, sites)
+	if err != nil {
+		return User{}, err
+	}
 	var hash string
 	if password != "" {
-		var err error
 		if hash, err = a.hashPassword(ctx, password); err != nil {
 			return User{}, err
 		}
@@ -99,10 +109,17 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if role == "technician" {
 		takes = 1
 	}
+	var person string
 	err = a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if role == "requester" {
+			if person, err = becomePerson(ctx, q, name, mail, a.now()); err != nil {
+				return err
+			}
+		}
 		added, err := q.AddUser(ctx, query.AddUserParams{
 			ID: id.String(), Name: name, NameKey: nameKey(name), Mail: mail, Role: role,
 			Password: hash, CreatedAt: a.now().UnixMilli(), TakesTickets: takes,
+			Sites: strings.Join(sites, "\n"), PersonID: person,
 		})
 		if err == nil && added == 0 {
 			return ErrExists
@@ -112,7 +129,55 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if err != nil {
 		return User{}, err
 	}
-	return User{ID: id.String(), Name: name, Mail: mail, Role: role, Credential: credential(hash)}, nil
+	return User{ID: id.String(), Name: name, Mail: mail, Role: role, Sites: sites, Person: person, Credential: credential(hash)}, nil
+}
+
+// becomePerson gives the id of the person of an account name, whom it makes known
+// when they are not.
+func becomePerson(ctx context.Context, q *query.Queries, name, mail string, now time.Time) (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", err
+	}
+	_, err = q.AddPerson(ctx, query.AddPersonParams{ID: id.String(), Account: nameKey(name), Name: name, Mail: mail, CreatedAt: now.UnixMilli()})
+	if err != nil {
+		return "", err
+	}
+	person, err := q.PersonByAccount(ctx, nameKey(name))
+	return person.ID, err
+}
+
+// SetSites limits the named user to sites; none: they see all.
+func (a *Accounts) SetSites(ctx context.Context, userName string, sites ...string) error {
+	u, err := a.Named(ctx, userName)
+	if err != nil {
+		return fmt.Errorf("%w: %q", err, userName)
+	}
+	if sites, err = checkSites(u.Role, sites); err != nil {
+		return err
+	}
+	return a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		_, err := q.SetSites(ctx, u.ID, strings.Join(sites, "\n"))
+		return err
+	})
+}
+
+// checkSites gives names of sites as they are kept, each once.
+func checkSites(role string, sites []string) ([]string, error) {
+	var kept []string
+	for _, site := range sites {
+		site = strings.Join(strings.Fields(site), " ")
+		if site == "" || len(site) > 100 || strings.ContainsFunc(site, unicode.IsControl) || !utf8.ValidString(site) {
+			return nil, invalid("%q is no name of a site", site)
+		}
+		if !slices.Contains(kept, site) {
+			kept = append(kept, site)
+		}
+	}
+	if role == "requester" && len(kept) > 0 {
+		return nil, invalid("a requester sees their own tickets, at whatever site: leave the sites out")
+	}
+	return kept, nil
 }
 
 // User gives the user with the id, ErrNotFound when there is none or they are
@@ -227,10 +292,14 @@ func one(row query.User, err error) (User, error) {
 }
 
 func user(row query.User) User {
-	return User{
-		ID: row.ID, Name: row.Name, Mail: row.Mail, Role: row.Role, Language: row.Language,
+	u := User{
+		ID: row.ID, Name: row.Name, Mail: row.Mail, Role: row.Role, Language: row.Language, Person: row.PersonID,
 		Credential: credential(row.Password),
 	}
+	if row.Sites != "" {
+		u.Sites = strings.Split(row.Sites, "\n")
+	}
+	return u
 }
 
 // credential marks a stored password without telling it.

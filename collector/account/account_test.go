@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ func TestSignIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if u, err := a.Authenticate(t.Context(), " LÉA martin", "correct horse"); err != nil || u != created {
+		if u, err := a.Authenticate(t.Context(), " LÉA martin", "correct horse"); err != nil || !reflect.DeepEqual(u, created) {
 			t.Errorf("signed in as %v (%v), want %v", u, err, created)
 		}
 		if _, err := a.Create(t.Context(), "Max", "", "lead", ""); err != nil {
@@ -134,7 +135,7 @@ func TestTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if u, err := a.TokenUser(t.Context(), short); err != nil || u != lea {
+		if u, err := a.TokenUser(t.Context(), short); err != nil || !reflect.DeepEqual(u, lea) {
 			t.Errorf("%v %v", u, err)
 		}
 		a.now = func() time.Time { return time.Now().Add(2 * time.Hour) }

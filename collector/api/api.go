@@ -112,7 +112,11 @@ func (s *Server) authenticate(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return nil, statusOf(ctx, "authentication", err)
 	}
-	return context.WithValue(ctx, actorKey{}, desk.Actor{ID: user.ID, Name: user.Name, Role: user.Role}), nil
+	a := desk.Actor{ID: user.ID, Name: user.Name, Role: user.Role, Sites: user.Sites}
+	if user.Role == "requester" {
+		a.ID = user.Person
+	}
+	return desk.For(context.WithValue(ctx, actorKey{}, a), a), nil
 }
 
 // actor is who calls.

@@ -23,6 +23,7 @@ import (
 	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/gear"
+	"constat/collector/store"
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
 	"constat/internal/identity"
@@ -39,6 +40,36 @@ func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, tech
 
 func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lead context.Context) {
 	t.Helper()
+	h := open(t)
+	return h.conn, h.desk, h.as("technician"), h.as("lead")
+}
+
+// house is the service and what is behind it.
+type house struct {
+	t        *testing.T
+	conn     *grpc.ClientConn
+	server   *grpc.Server
+	desk     *desk.Desk
+	store    *store.Store
+	accounts *account.Accounts
+}
+
+// as gives the context of a new user of a role, limited to sites.
+func (h *house) as(role string, sites ...string) context.Context {
+	h.t.Helper()
+	user, err := h.accounts.Create(h.t.Context(), strings.TrimSpace(role+"'s name "+strings.Join(sites, " ")), "", role, "", sites...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	token, err := h.accounts.NewToken(h.t.Context(), user.ID, "", 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return metadata.AppendToOutgoingContext(h.t.Context(), "authorization", "Bearer "+token)
+}
+
+func open(t *testing.T) *house {
+	t.Helper()
 	s := storetest.SQLite(t)
 	b, err := bus.Embedded(t.Context(), bus.Cluster{})
 	if err != nil {
@@ -50,22 +81,11 @@ func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lea
 		t.Fatal(err)
 	}
 	accounts := account.New(s)
-	signIn := func(role string) context.Context {
-		user, err := accounts.Create(t.Context(), role+"'s name", "", role, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := accounts.NewToken(t.Context(), user.ID, "", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
-	}
 	key, err := identity.NewKeyFile(filepath.Join(t.TempDir(), "sealing.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = desk.New(s, b, catalog)
+	d := desk.New(s, b, catalog)
 	service := api.New(d, accounts, gear.NewWatch(s, key, catalog, slog.Default()), courier.New(s, b, d, key, catalog, "", slog.Default()))
 	server := grpc.NewServer()
 	service.Register(server)
@@ -75,12 +95,12 @@ func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lea
 	}
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return conn, d, signIn("technician"), signIn("lead")
+	return &house{t, conn, server, d, s, accounts}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

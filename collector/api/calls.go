@@ -98,6 +98,15 @@ func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpoint
 	return &constatv1.RevokeEndpointResponse{}, nil
 }
 
+// SetEndpointSite is desk.SetEndpointSite.
+func (s *Server) SetEndpointSite(ctx context.Context, r *constatv1.SetEndpointSiteRequest) (*constatv1.SetEndpointSiteResponse, error) {
+	endpoint, err := s.desk.SetEndpointSite(ctx, actor(ctx), r.GetEndpointId(), r.GetSite())
+	if err != nil {
+		return nil, err
+	}
+	return &constatv1.SetEndpointSiteResponse{Endpoint: endpoint}, nil
+}
+
 // ListSimilar is desk.Similar.
 func (s *Server) ListSimilar(ctx context.Context, r *constatv1.ListSimilarRequest) (*constatv1.ListSimilarResponse, error) {
 	similar, err := s.desk.Similar(ctx, r.GetNumber())

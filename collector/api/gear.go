@@ -18,6 +18,14 @@ func mayChange(ctx context.Context) error {
 	return nil
 }
 
+// everywhere refuses those limited to sites what concerns all of them.
+func everywhere(ctx context.Context, what string) error {
+	if len(actor(ctx).Sites) > 0 {
+		return status.Errorf(codes.PermissionDenied, "%s concerns all sites: it takes somebody who is not limited to some", what)
+	}
+	return nil
+}
+
 // mayLook refuses those who are no staff.
 func mayLook(ctx context.Context) error {
 	if role := actor(ctx).Role; !slices.Contains([]string{"technician", "lead", "administrator"}, role) {
@@ -30,6 +38,19 @@ func mayLook(ctx context.Context) error {
 func (s *Server) AddGear(ctx context.Context, r *constatv1.AddGearRequest) (*constatv1.AddGearResponse, error) {
 	if err := mayChange(ctx); err != nil {
 		return nil, err
+	}
+	if a := actor(ctx); len(a.Sites) > 0 {
+		if !slices.Contains(a.Sites, r.GetSite()) {
+			return nil, status.Errorf(codes.NotFound, "there is no site %q", r.GetSite())
+		}
+		// What is there already may be another site's.
+		if known, err := s.watch.Known(ctx, r.GetAddress()); err != nil {
+			return nil, err
+		} else if known {
+			if _, err := s.desk.Device(ctx, r.GetAddress()); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := s.watch.Add(ctx, r.GetAddress(), r.GetCredential(), r.GetSite()); err != nil {
 		return nil, err
@@ -89,12 +110,18 @@ func (s *Server) DiscoverGear(ctx context.Context, r *constatv1.DiscoverGearRequ
 	if err := mayChange(ctx); err != nil { // it sends packets, and opens devices
 		return nil, err
 	}
+	if err := everywhere(ctx, "a discovery"); err != nil {
+		return nil, err
+	}
 	return s.watch.Discover(ctx, r)
 }
 
 // PutCredential is gear.Watch.PutCredential.
 func (s *Server) PutCredential(ctx context.Context, r *constatv1.PutCredentialRequest) (*constatv1.PutCredentialResponse, error) {
 	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	if err := everywhere(ctx, "a credential"); err != nil {
 		return nil, err
 	}
 	if err := s.watch.PutCredential(ctx, r); err != nil {
@@ -114,6 +141,9 @@ func (s *Server) ListCredentials(ctx context.Context, _ *constatv1.ListCredentia
 // RemoveCredential is gear.Watch.RemoveCredential.
 func (s *Server) RemoveCredential(ctx context.Context, r *constatv1.RemoveCredentialRequest) (*constatv1.RemoveCredentialResponse, error) {
 	if err := mayChange(ctx); err != nil {
+		return nil, err
+	}
+	if err := everywhere(ctx, "a credential"); err != nil {
 		return nil, err
 	}
 	if err := s.watch.RemoveCredential(ctx, r.GetName()); err != nil {

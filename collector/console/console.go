@@ -116,7 +116,7 @@ func (v *visit) say(id string, pairs ...any) string { return v.speech.say(id, pa
 
 // actor is the visitor as the desk knows them.
 func (v *visit) actor() desk.Actor {
-	return desk.Actor{ID: v.user.ID, Name: v.user.Name, Role: v.user.Role}
+	return desk.Actor{ID: v.user.ID, Name: v.user.Name, Role: v.user.Role, Sites: v.user.Sites}
 }
 
 // visit makes a visit of a request that nobody may have signed in for.
@@ -156,9 +156,20 @@ func (c *console) open(h handler) http.Handler {
 	})
 }
 
-// signedIn serves a page to those who are signed in and sends others to sign in
-// first. What somebody typed while their session ended is kept for them.
+// signedIn serves a page to those who work here and sends who is not signed in to
+// do so first. What somebody typed while their session ended is kept for them. A
+// requester has no page here.
 func (c *console) signedIn(h handler) http.Handler {
+	return c.anybody(func(w http.ResponseWriter, v *visit) error {
+		if v.user.Role == "requester" {
+			return desk.ErrNotFound
+		}
+		return h(w, v)
+	})
+}
+
+// anybody is signedIn for requesters, too: what each may do with their own account.
+func (c *console) anybody(h handler) http.Handler {
 	return c.open(func(w http.ResponseWriter, v *visit) error {
 		if strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
 			// Files lie on the disk while they are read, not in memory.
@@ -188,6 +199,7 @@ func (c *console) identify(r *http.Request) (*visit, error) {
 		switch {
 		case err == nil && user.Credential == c.sessions.GetString(ctx, keyCredential):
 			v.user = user
+			v.Request = r.WithContext(desk.For(ctx, v.actor()))
 		case err == nil:
 		case !errors.Is(err, account.ErrNotFound):
 			return v, err

@@ -111,6 +111,9 @@ func (c *console) ticketEvents(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if number, err = c.desk.Number(v.Context(), number); err != nil {
+		return err
+	}
 	return c.stream(w, v, "ticket", func(ctx context.Context, changed func()) error {
 		return c.desk.Watch(ctx, number, changed)
 	})
@@ -123,6 +126,9 @@ func (c *console) noticeEvents(w http.ResponseWriter, v *visit) error {
 
 // endpointEvents tells a machine's page how its diagnosis goes.
 func (c *console) endpointEvents(w http.ResponseWriter, v *visit) error {
+	if _, err := c.desk.EndpointID(v.Context(), v.PathValue("id")); err != nil {
+		return err
+	}
 	return c.stream(w, v, "endpoint", nil)
 }
 

@@ -29,9 +29,9 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /language", c.open(c.setLanguage))
 
 	pages.Handle("GET /{$}", http.RedirectHandler("/tickets", http.StatusSeeOther))
-	pages.Handle("GET /password", c.signedIn(c.showPassword))
-	pages.Handle("POST /password", c.signedIn(c.setPassword))
-	pages.Handle("POST /sign-out", c.signedIn(c.signOut))
+	pages.Handle("GET /password", c.anybody(c.showPassword))
+	pages.Handle("POST /password", c.anybody(c.setPassword))
+	pages.Handle("POST /sign-out", c.anybody(c.signOut))
 
 	pages.Handle("GET /tickets", c.signedIn(c.queue))
 	pages.Handle("POST /tickets", c.signedIn(c.createTicket))

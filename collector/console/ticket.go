@@ -283,7 +283,9 @@ func (c *console) assignees(v *visit, present string) ([]string, error) {
 	}
 	names := make([]string, 0, len(users)+1)
 	for _, user := range users {
-		names = append(names, user.Name)
+		if user.Role != "requester" {
+			names = append(names, user.Name)
+		}
 	}
 	if present != "" && !slices.Contains(names, present) {
 		names = append(names, present)

@@ -246,7 +246,7 @@ var errNotAdministrator = errors.New("setting how mails and webhooks go takes an
 
 // mayChange refuses those who are no administrators.
 func mayChange(a desk.Actor) error {
-	if a.Role != "administrator" && a.Role != "system" {
+	if a.Role != "administrator" && a.Role != "system" || len(a.Sites) > 0 { // it concerns all sites
 		return fmt.Errorf("%w: %w", desk.ErrForbidden, errNotAdministrator)
 	}
 	return nil

@@ -43,7 +43,7 @@ const maxMatterText = 4 << 10
 // category. cause is nil without a diagnosis.
 func matterOf(t *query.Ticket, cause *constatv1.RootCause, text string) assignment.Matter {
 	m := assignment.Matter{
-		Language: t.Language, Source: assignment.FromNothing,
+		Language: t.Language, Site: t.Site, Source: assignment.FromNothing,
 		Text: clean(t.Title+" "+text, maxMatterText),
 	}
 	switch {
@@ -68,11 +68,11 @@ func team(ctx context.Context, q *query.Queries, absent time.Time) ([]assignment
 	list := make([]assignment.Technician, 0, len(users))
 	byID, byName := map[string]int{}, map[string]int{}
 	for _, u := range users {
-		if u.DisabledAt != 0 {
+		if u.DisabledAt != 0 || u.Role == "requester" {
 			continue
 		}
 		byID[u.ID], byName[u.Name] = len(list), len(list)
-		list = append(list, assignment.Technician{Name: u.Name, Takes: u.TakesTickets == 1, Cap: int(u.OpenCap), Last: store.Time(u.AssignedAt)})
+		list = append(list, assignment.Technician{Name: u.Name, Takes: u.TakesTickets == 1, Cap: int(u.OpenCap), Last: store.Time(u.AssignedAt), Sites: userActor(u).Sites})
 	}
 	skills, err := q.ListSkills(ctx)
 	if err != nil {
@@ -150,7 +150,7 @@ func keeps(d assignment.Decision, present string) bool {
 	}
 	for _, c := range d.Candidates {
 		if c.Name == present {
-			return !slices.Contains([]string{assignment.KnowsLess, assignment.Foreign, assignment.Absent, assignment.OffQueue, assignment.LetLie}, c.Verdict)
+			return !slices.Contains([]string{assignment.KnowsLess, assignment.Foreign, assignment.Absent, assignment.OffQueue, assignment.LetLie, assignment.Elsewhere}, c.Verdict)
 		}
 	}
 	return false
@@ -184,7 +184,7 @@ func reason(d assignment.Decision) string {
 
 func assignmentMessage(d assignment.Decision, m assignment.Matter) *constatv1.Assignment {
 	a := &constatv1.Assignment{Assignee: d.Assignee, Matter: &constatv1.Matter{
-		Domains: m.Domains, Brand: m.Brand, Product: m.Product, Language: m.Language, Source: m.Source, Text: m.Text,
+		Domains: m.Domains, Brand: m.Brand, Product: m.Product, Language: m.Language, Source: m.Source, Text: m.Text, Site: m.Site,
 	}}
 	for _, c := range d.Candidates {
 		message := &constatv1.Candidate{Name: c.Name, Verdict: c.Verdict, Points: int32(c.Points), Open: int32(c.Open), Cap: int32(c.Cap)}

@@ -27,17 +27,18 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketReq
 	if err := a.require("change tickets", staff...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	var ticket *constatv1.Ticket
 	changed := false
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		before, err := q.LockTicket(ctx, r.GetNumber())
-		if errors.Is(err, sql.ErrNoRows) {
-			return problem(ErrNotFound, "there is no ticket %d", r.GetNumber())
-		}
+		before, err := lock(ctx, q, r.GetNumber())
 		if err != nil {
 			return err
 		}
 		if before.MergedInto != 0 {
+			if _, err := target(ctx, q, before.Number); err != nil {
+				return err
+			}
 			return problem(ErrInvalid, "ticket %d was merged into %d: change that one", before.Number, before.MergedInto)
 		}
 		if before.Version != r.GetVersion() {
@@ -80,13 +81,18 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		d.setStatus(t, r.GetStatus())
 	}
 	if r.Assignee != nil && r.GetAssignee() != t.Assignee {
-		name, err := assignable(ctx, q, r.GetAssignee())
+		name, err := assignable(ctx, q, r.GetAssignee(), t.Site)
 		if err != nil {
 			return err
 		}
 		t.Assignee, t.AssignmentReason, t.AssignedBy = name, "chosen by hand", byHand
 		if name == "" {
 			t.AssignmentReason = "given back by hand"
+		}
+	}
+	if r.Site != nil {
+		if err := setSite(reader(ctx), t, r.GetSite()); err != nil {
+			return err
 		}
 	}
 	if r.Title != nil {
@@ -131,13 +137,16 @@ func (d *Desk) setStatus(t *query.Ticket, status string) {
 	t.Status = status
 }
 
-// assignable gives the name of the user as they spell it; "" takes the ticket
-// away from everybody.
-func assignable(ctx context.Context, q *query.Queries, name string) (string, error) {
+// assignable gives the name of the user as they spell it, who must see tickets of
+// the site; "" takes the ticket away from everybody.
+func assignable(ctx context.Context, q *query.Queries, name, site string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
 	user, err := userNamed(ctx, q, name)
+	if err == nil && !userActor(user).sees(site) {
+		err = problem(ErrInvalid, "%s does not work on tickets of this site", user.Name)
+	}
 	return user.Name, err
 }
 
@@ -193,6 +202,7 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryReque
 	if err := a.require("write in tickets", everybody...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	id, err := checkID("the entry", r.GetId())
 	if err != nil {
 		return nil, err

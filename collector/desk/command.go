@@ -37,6 +37,7 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 	if err := a.require("ask an endpoint for a diagnosis", staff...); err != nil {
 		return "", err
 	}
+	ctx = For(ctx, a)
 	procedure := r.GetProcedure()
 	if _, known := diagnosis.Lookup(procedure); !known && procedure != "" {
 		return "", problem(ErrInvalid, "there is no procedure %q", line(r.GetProcedure(), 64))
@@ -109,6 +110,9 @@ func (d *Desk) Follow(ctx context.Context, commandID string, send func(*constatv
 		}
 		if err != nil {
 			return false, err
+		}
+		if err := seesEndpointID(ctx, q, command.EndpointID); err != nil {
+			return false, problem(ErrNotFound, "there is no command %s", commandID)
 		}
 		if command, err = d.expire(ctx, command); err != nil {
 			return false, err

@@ -102,12 +102,14 @@ func New(s *store.Store, b *bus.Bus, c *fault.Catalog) *Desk {
 
 // Actor is who does something, for the timeline and for what the role allows.
 type Actor struct {
-	// ID is the user's or the person's id, empty for the system.
+	// ID is the user's id, of a requester the person's, empty for the system.
 	ID string
 	// Name is shown in the timeline.
 	Name string
 	// Role is requester | technician | lead | administrator | agent | system.
 	Role string
+	// Sites are those whose tickets, machines and devices they see; none: all.
+	Sites []string
 }
 
 // System is the actor of what nobody asked for.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"constat/collector/store"
@@ -27,7 +28,10 @@ func nameKey(hostname string) string { return strings.ToLower(strings.TrimSpace(
 // Endpoints lists endpoints by name, at most 200 at a time, those whose name or
 // serial holds the query.
 func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest) (*constatv1.ListEndpointsResponse, error) {
-	filter := query.ListEndpointsParams{Pattern: containing(strings.ToLower(clean(strings.TrimSpace(r.GetQuery()), maxName))), MaxRows: pageSize(r.GetLimit())}
+	if err := staffOnly(ctx, "look at machines"); err != nil {
+		return nil, err
+	}
+	filter := store.EndpointFilter{Pattern: containing(strings.ToLower(clean(strings.TrimSpace(r.GetQuery()), maxName))), Sites: reader(ctx).Sites, Limit: pageSize(r.GetLimit())}
 	if r.GetAfter() != "" {
 		cursor, err := base64.RawURLEncoding.DecodeString(r.GetAfter())
 		name, id, found := strings.Cut(string(cursor), "\n")
@@ -36,7 +40,7 @@ func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest)
 		}
 		filter.AfterName, filter.AfterID = name, id
 	}
-	rows, err := d.store.Read().ListEndpoints(ctx, filter)
+	rows, err := d.store.Endpoints(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +48,7 @@ func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest)
 	for _, row := range rows {
 		answer.Endpoints = append(answer.Endpoints, d.endpointMessage(row))
 	}
-	if len(rows) == int(filter.MaxRows) {
+	if len(rows) == int(filter.Limit) {
 		last := rows[len(rows)-1]
 		answer.Next = base64.RawURLEncoding.EncodeToString([]byte(last.NameKey + "\n" + last.ID))
 	}
@@ -94,10 +98,14 @@ func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*constatv1.Ge
 func findEndpoint(ctx context.Context, q *query.Queries, idOrHostname string) (query.Endpoint, error) {
 	wanted := line(idOrHostname, maxName)
 	row, err := q.EndpointByID(ctx, wanted)
+	if err == nil {
+		return row, seesEndpoint(ctx, row)
+	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return row, err
 	}
 	rows, err := q.EndpointsByName(ctx, nameKey(wanted))
+	rows = slices.DeleteFunc(rows, func(e query.Endpoint) bool { return seesEndpoint(ctx, e) != nil })
 	switch {
 	case err != nil:
 		return query.Endpoint{}, err
@@ -153,6 +161,9 @@ func (d *Desk) Snapshot(ctx context.Context, id string) (*constatv1.Snapshot, er
 	if err != nil {
 		return nil, err
 	}
+	if err := seesEndpointID(ctx, q, row.EndpointID); err != nil {
+		return nil, problem(ErrNotFound, "there is no snapshot %s", line(id, 64))
+	}
 	manifest := &constatv1.Manifest{}
 	if err := store.UnpackMessage(row.Manifest, manifest); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", id, err)
@@ -194,7 +205,7 @@ func (d *Desk) endpointMessage(e query.Endpoint) *constatv1.Endpoint {
 		EnrolledAt: timestamp(e.EnrolledAt), LastSeenAt: timestamp(e.LastSeenAt),
 		Online:       e.OnlineUntil > store.Millis(d.now()),
 		Manufacturer: e.Manufacturer, Model: e.Model, Serial: e.Serial, Revoked: e.RevokedAt != 0,
-		CertificateExpiresAt: timestamp(e.CertificateExpiresAt),
+		CertificateExpiresAt: timestamp(e.CertificateExpiresAt), Site: e.Site,
 	}
 }
 

@@ -29,6 +29,21 @@ func (d *Desk) NewEnrolmentToken(ctx context.Context, secretHash []byte, uses in
 	})
 }
 
+// SetTokenSite says at which site the machines are that will enrol by a token.
+func (d *Desk) SetTokenSite(ctx context.Context, secretHash []byte, name string) error {
+	site, err := checkSite(name)
+	if err != nil {
+		return err
+	}
+	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		found, err := q.SetTokenSite(ctx, secretHash, site)
+		if err == nil && found == 0 {
+			return ErrTokenUnknown
+		}
+		return err
+	})
+}
+
 // Enroll makes a machine an endpoint, or gives one that was enrolled before its
 // identity back, and spends one use of the token. issue makes the certificate;
 // it may be called again for the same enrolment. Only when all of it is stored
@@ -38,12 +53,12 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 	family, version := line(r.GetOsFamily(), maxName), line(r.GetAgentVersion(), maxName)
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		now := d.now()
-		if err := spend(ctx, q, secretHash, now); err != nil {
+		site, err := spend(ctx, q, secretHash, now)
+		if err != nil {
 			return err
 		}
 		var known []query.Endpoint
 		if machine != "" {
-			var err error
 			if known, err = q.EndpointByMachine(ctx, machine); err != nil {
 				return err
 			}
@@ -67,6 +82,11 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 				return err
 			}
 		}
+		if site != "" {
+			if err := q.SetEndpointSite(ctx, endpointID, site); err != nil {
+				return err
+			}
+		}
 		serial, notAfter, err := issue(endpointID)
 		if err != nil {
 			return err
@@ -79,24 +99,24 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 	return endpointID, nil
 }
 
-// spend takes one use off a token that is good.
-func spend(ctx context.Context, q *query.Queries, secretHash []byte, now time.Time) error {
+// spend takes one use off a token that is good, and gives the site that it is for.
+func spend(ctx context.Context, q *query.Queries, secretHash []byte, now time.Time) (site string, err error) {
 	spent, err := q.SpendEnrolmentToken(ctx, secretHash)
 	if err != nil {
-		return err
+		return "", err
 	}
 	token, err := q.EnrolmentToken(ctx, secretHash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return ErrTokenUnknown
+		return "", ErrTokenUnknown
 	case err != nil:
-		return err
+		return "", err
 	case token.ExpiresAt <= store.Millis(now):
-		return ErrTokenExpired
+		return "", ErrTokenExpired
 	case spent == 0:
-		return ErrTokenSpent
+		return "", ErrTokenSpent
 	}
-	return nil
+	return token.Site, nil
 }
 
 // RecordCertificate notes a certificate that was issued to an endpoint.
@@ -135,8 +155,12 @@ func (d *Desk) RevokeEndpoint(ctx context.Context, a Actor, endpointID, reason s
 	if err := a.require("revoke an endpoint", "lead", "administrator", "system"); err != nil {
 		return err
 	}
+	ctx = For(ctx, a)
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		now := store.Millis(d.now())
+		if err := seesEndpointID(ctx, q, line(endpointID, 64)); err != nil {
+			return err
+		}
 		found, err := q.RevokeEndpoint(ctx, line(endpointID, 64), now, line(reason, maxTitle))
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -137,6 +138,17 @@ func (d *Desk) inTicket(ctx context.Context, q *query.Queries, err error, has, a
 	if err == nil {
 		if asked, err = target(ctx, q, asked); err != nil {
 			return err
+		}
+	}
+	if err == nil && reader(ctx).Role == "requester" { // a note's files are not for them
+		found, lost := d.Ticket(ctx, asked)
+		if lost != nil {
+			return lost
+		}
+		if !slices.ContainsFunc(found.GetTimeline(), func(e *constatv1.TicketEntry) bool {
+			return slices.ContainsFunc(e.GetFiles(), func(f *constatv1.TicketFile) bool { return f.GetId() == fileID(id) })
+		}) {
+			has = 0
 		}
 	}
 	if err != nil || has != asked {

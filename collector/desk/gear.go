@@ -24,11 +24,15 @@ import (
 
 // Devices lists the gear that is polled, by name.
 func (d *Desk) Devices(ctx context.Context) (*constatv1.ListGearResponse, error) {
+	if err := staffOnly(ctx, "look at devices"); err != nil {
+		return nil, err
+	}
 	q := d.store.Read()
 	rows, err := q.ListGear(ctx)
 	if err != nil {
 		return nil, err
 	}
+	rows = slices.DeleteFunc(rows, func(g query.Gear) bool { return !reader(ctx).sees(g.Site) })
 	judged, err := q.GearDiagnoses(ctx)
 	if err != nil {
 		return nil, err
@@ -103,6 +107,9 @@ func told(ctx context.Context, q *query.Queries, gearID string) ([]*constatv1.Ge
 
 // Credentials lists what opens devices, without what it holds.
 func (d *Desk) Credentials(ctx context.Context) (*constatv1.ListCredentialsResponse, error) {
+	if err := staffOnly(ctx, "look at what opens devices"); err != nil {
+		return nil, err
+	}
 	rows, err := d.store.Read().Credentials(ctx)
 	if err != nil {
 		return nil, err
@@ -146,11 +153,15 @@ func gearOf(facts query.GearFact) (*constatv1.Gear, error) {
 func findGear(ctx context.Context, q *query.Queries, idOrName string) (query.Gear, error) {
 	wanted := strings.ToLower(line(strings.TrimSpace(idOrName), maxName))
 	row, err := q.GearByID(ctx, wanted)
-	if !errors.Is(err, sql.ErrNoRows) {
+	if err == nil && reader(ctx).sees(row.Site) {
+		return row, nil
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return row, err
 	}
 	for _, look := range []func(context.Context, string) ([]query.Gear, error){q.GearByAddress, q.GearByName} {
 		rows, err := look(ctx, wanted)
+		rows = slices.DeleteFunc(rows, func(g query.Gear) bool { return !reader(ctx).sees(g.Site) })
 		switch {
 		case err != nil:
 			return query.Gear{}, err
@@ -166,7 +177,21 @@ func findGear(ctx context.Context, q *query.Queries, idOrName string) (query.Gea
 // Where tells at which port a machine is: by its MAC address, its IP address, or
 // the endpoint's id or hostname. nil: it is not known.
 func (d *Desk) Where(ctx context.Context, who string) (*constatv1.Attachment, error) {
+	if err := staffOnly(ctx, "look at devices"); err != nil {
+		return nil, err
+	}
 	q := d.store.Read()
+	found, err := d.where(ctx, q, who)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	if seen, err := seesGear(ctx, q, found.GetGearId()); err != nil || !seen {
+		return nil, err
+	}
+	return found, nil
+}
+
+func (d *Desk) where(ctx context.Context, q *query.Queries, who string) (*constatv1.Attachment, error) {
 	if mac := parseMAC(who); mac != "" {
 		return whereMAC(ctx, q, mac, "")
 	}
@@ -212,7 +237,14 @@ func (d *Desk) Socket(ctx context.Context, endpointID string) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.socket(ctx, q, endpoint)
+	socket, err := d.socket(ctx, q, endpoint)
+	if err != nil || socket == nil {
+		return nil, err
+	}
+	if seen, err := seesGear(ctx, q, socket.GetGearId()); err != nil || !seen {
+		return nil, err
+	}
+	return socket, nil
 }
 
 // witness tells what the port's facts come from, and of when they are: the device

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"constat/collector/store"
 	"constat/collector/store/query"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -23,6 +24,9 @@ const (
 // what helped first. Words are not compared: people call one thing by many names.
 // Without a root cause nothing is alike.
 func (d *Desk) Similar(ctx context.Context, number int32) ([]*constatv1.SimilarTicket, error) {
+	if err := staffOnly(ctx, "look at others' tickets"); err != nil {
+		return nil, err
+	}
 	q := d.store.Read()
 	number, err := target(ctx, q, number)
 	if err != nil {
@@ -46,6 +50,9 @@ func (d *Desk) Similar(ctx context.Context, number int32) ([]*constatv1.SimilarT
 	}
 	alike := make([]*constatv1.SimilarTicket, 0, len(rows))
 	for _, row := range rows {
+		if !seesTicket(ctx, row.Ticket) {
+			continue
+		}
 		alike = append(alike, &constatv1.SimilarTicket{
 			Ticket: ticketMessage(query.TicketViewRow{
 				Ticket: row.Ticket, RequesterName: row.RequesterName, RequesterMail: row.RequesterMail, EndpointName: row.EndpointName,
@@ -78,6 +85,17 @@ func likeness(s *constatv1.SimilarTicket) int {
 // Person gives somebody who asked for help.
 func (d *Desk) Person(ctx context.Context, id string) (*constatv1.Person, error) {
 	row, err := d.store.Read().PersonByID(ctx, line(id, 64))
+	if err == nil && !reader(ctx).sees(row.Site) {
+		// Who asked for help at a site is known there, wherever they are at home.
+		filter, none := ticketScope(ctx, store.TicketFilter{RequesterID: row.ID, Limit: 1})
+		var own []query.TicketViewRow
+		if !none {
+			own, err = d.store.Tickets(ctx, filter)
+		}
+		if err == nil && len(own) == 0 {
+			err = sql.ErrNoRows
+		}
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, problem(ErrNotFound, "there is no person %s", line(id, 64))
 	}

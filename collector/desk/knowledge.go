@@ -257,9 +257,9 @@ func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fa
 	full, _ := diagnosis.Lookup("full")
 	fired := map[string][2][]string{} // healthy machines, others
 	unknown := map[string]int32{}
-	page := query.ListEndpointsParams{Pattern: "%", MaxRows: 200}
+	page := store.EndpointFilter{Sites: reader(ctx).Sites, Limit: 200}
 	for answer.Machines < maxPreviewed {
-		endpoints, err := d.store.Read().ListEndpoints(ctx, page)
+		endpoints, err := d.store.Endpoints(ctx, page)
 		if err != nil {
 			return err
 		}
@@ -292,7 +292,7 @@ func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fa
 				}
 			}
 		}
-		if len(endpoints) < int(page.MaxRows) {
+		if len(endpoints) < int(page.Limit) {
 			break
 		}
 	}
@@ -334,6 +334,9 @@ func (d *Desk) RollBackKnowledge(ctx context.Context, a Actor, to int64, note st
 
 func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*constatv1.KnowledgeRevision) (*constatv1.KnowledgeRevision, error)) (*constatv1.KnowledgeRevision, error) {
 	if err := a.require("push knowledge", "lead", "administrator"); err != nil {
+		return nil, err
+	}
+	if err := a.requireEverywhere("the team’s knowledge"); err != nil {
 		return nil, err
 	}
 	if d.sign == nil {
@@ -431,6 +434,9 @@ func ring(percent int32, hosts []string) ([]string, error) {
 // ReleaseKnowledge widens the ring of a revision.
 func (d *Desk) ReleaseKnowledge(ctx context.Context, a Actor, r *constatv1.ReleaseKnowledgeRequest) (*constatv1.KnowledgeRevision, error) {
 	if err := a.require("release knowledge", "lead", "administrator"); err != nil {
+		return nil, err
+	}
+	if err := a.requireEverywhere("the team’s knowledge"); err != nil {
 		return nil, err
 	}
 	var made *constatv1.KnowledgeRevision

@@ -43,6 +43,7 @@ func (d *Desk) Link(ctx context.Context, a Actor, r *constatv1.LinkTicketsReques
 	if err := a.require("link tickets", staff...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	if !slices.Contains(linkable, r.GetKind()) {
 		return nil, problem(ErrInvalid, "tickets cannot be linked as %q: it is one of parent, child, duplicate, duplicateOf, related, none", line(r.GetKind(), maxSorted))
 	}

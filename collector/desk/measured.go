@@ -14,6 +14,9 @@ const fineFor = 7 * 24 * time.Hour
 // Measured gives what was measured of a device over a span until now, of the
 // series that are wanted.
 func (d *Desk) Measured(ctx context.Context, gearID string, span time.Duration, want func(store.Measure) bool) (map[store.Measure][]store.HourSum, error) {
+	if seen, err := seesGear(ctx, d.store.Read(), gearID); err != nil || !seen {
+		return nil, err
+	}
 	now := d.now()
 	from, until := now.Add(-span), now.Add(time.Minute) // another collector's clock may be ahead
 	if span > fineFor {

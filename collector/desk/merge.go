@@ -2,8 +2,6 @@ package desk
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +22,7 @@ func (d *Desk) Merge(ctx context.Context, a Actor, r *constatv1.MergeTicketReque
 	if r.GetNumber() == r.GetInto() {
 		return nil, problem(ErrInvalid, "ticket %d cannot be merged into itself: give the number of another", r.GetNumber())
 	}
+	ctx = For(ctx, a)
 	var ticket *constatv1.Ticket
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		// Its links move, and whoever touches links takes this before tickets.
@@ -63,9 +62,9 @@ func (d *Desk) Merge(ctx context.Context, a Actor, r *constatv1.MergeTicketReque
 func lockPair(ctx context.Context, q *query.Queries, a, b int32) (ta, tb query.Ticket, err error) {
 	locked := map[int32]query.Ticket{}
 	for _, number := range []int32{min(a, b), max(a, b)} {
-		locked[number], err = q.LockTicket(ctx, number)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = problem(ErrNotFound, "there is no ticket %d", number)
+		locked[number], err = lock(ctx, q, number)
+		if err == nil && locked[number].MergedInto != 0 {
+			_, err = target(ctx, q, number)
 		}
 		if err != nil {
 			return ta, tb, err

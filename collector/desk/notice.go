@@ -150,7 +150,8 @@ func (h *happening) recipients(users []query.User) []query.User {
 		themselves := u.ID == h.actor.ID || u.Name == h.actor.Name && slices.Contains(staff, h.actor.Role)
 		meant := slices.Contains(h.to, u.Name) || h.leads && u.Role == "lead" ||
 			(h.administrators || h.leads && !leaders) && u.Role == "administrator"
-		if meant && !themselves && u.DisabledAt == 0 {
+		sees := h.ticket.Number == 0 || userActor(u).sees(h.ticket.Site)
+		if meant && sees && !themselves && u.DisabledAt == 0 {
 			list = append(list, u)
 		}
 	}

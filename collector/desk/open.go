@@ -22,6 +22,7 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 	if err := a.require("open tickets", everybody...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	draft, err := checkDraft(r.GetDraft())
 	if err != nil {
 		return nil, err
@@ -30,6 +31,9 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 		if err := sortDraft(draft, r.GetDraft()); err != nil {
 			return nil, err
 		}
+	}
+	if a.Role == "requester" { // nobody asks in another's name
+		draft.Requester = &constatv1.Person{Id: a.ID, Name: line(a.Name, maxName)}
 	}
 	if draft.Requester.Name == "" && draft.Requester.Mail == "" && a.Role != "system" {
 		draft.Requester.Name = line(a.Name, maxName)
@@ -42,6 +46,9 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketReq
 				return err
 			} else if found == 0 {
 				return problem(ErrNotFound, "there is no endpoint %s", line(id, 64))
+			}
+			if err := seesEndpointID(ctx, q, line(id, 64)); err != nil {
+				return err
 			}
 		}
 		row, fresh, err := d.open(ctx, q, a, draft, r.GetEndpointId(), true)
@@ -87,6 +94,14 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		return t, false, err
 	}
 	t.RequesterID = requester.ID
+	if t.Site, err = siteOf(ctx, q, endpointID, requester); err != nil {
+		return t, false, err
+	}
+	if requester.ID != "" && requester.Site == "" && t.Site != "" {
+		if err := q.SetPersonSite(ctx, requester.ID, t.Site); err != nil {
+			return t, false, err
+		}
+	}
 	found, err := findDiagnosis(ctx, q, endpointID, draft.GetDiagnosisId())
 	if err == nil && draft.GetDiagnosisId() == "" {
 		found, err = d.kept(ctx, q, endpointID, draft.GetComplaint())
@@ -167,6 +182,13 @@ func occurred(draft *constatv1.TicketDraft, now time.Time) int64 {
 // identify finds the requester among the people known, by account name and else
 // by mail, or makes them known. A draft that names nobody has no requester.
 func (d *Desk) identify(ctx context.Context, q *query.Queries, who *constatv1.Person, now time.Time) (query.Person, error) {
+	if a := reader(ctx); a.Role == "requester" {
+		known, err := q.PersonByID(ctx, a.ID)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = problem(ErrForbidden, "this account belongs to nobody who can ask for help: have it made anew")
+		}
+		return known, err
+	}
 	if who.GetId() != "" {
 		known, err := q.PersonByID(ctx, who.GetId())
 		if errors.Is(err, sql.ErrNoRows) {

@@ -324,6 +324,9 @@ func (d *Desk) watchClocks(ctx context.Context) error {
 
 // ServiceLevels is the text of what is promised; empty: nothing.
 func (d *Desk) ServiceLevels(ctx context.Context) (string, error) {
+	if err := staffOnly(ctx, "look at what is promised"); err != nil {
+		return "", err
+	}
 	kept, err := d.store.Setting(ctx, serviceSetting)
 	if errors.Is(err, store.ErrNoSetting) {
 		return "", nil
@@ -335,6 +338,9 @@ func (d *Desk) ServiceLevels(ctx context.Context) (string, error) {
 // under way, and tells how many of these have other promises now.
 func (d *Desk) SetServiceLevels(ctx context.Context, a Actor, text string) (changed int, err error) {
 	if err := a.require("change what is promised", "administrator", "system"); err != nil {
+		return 0, err
+	}
+	if err := a.requireEverywhere("what is promised"); err != nil {
 		return 0, err
 	}
 	text = clean(strings.TrimRight(text, " \n\r\t"), maxService+1)

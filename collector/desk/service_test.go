@@ -110,7 +110,7 @@ func TestPromisesKept(t *testing.T) {
 		due("-, -, 4 10:00")
 		now = time.Date(2026, 3, 3, 16, 0, 0, 0, paris)
 		h.SetClock(now)
-		asker := desk.Actor{Name: "alice", Role: "requester"}
+		asker := desk.Actor{ID: h.ticket(t, number).GetTicket().GetRequester().GetId(), Name: "alice", Role: "requester"}
 		say(asker)
 		due("-, 4 10:00, 4 10:00")
 		// More words, an hour later, make nobody wait anew.

@@ -27,6 +27,7 @@ func (d *Desk) Split(ctx context.Context, a Actor, r *constatv1.SplitTicketReque
 	if err := a.require("split tickets", staff...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	id, err := checkID("the new ticket", r.GetId())
 	if err != nil {
 		return nil, err
@@ -39,10 +40,11 @@ func (d *Desk) Split(ctx context.Context, a Actor, r *constatv1.SplitTicketReque
 			}
 			return err
 		}
-		from, err := q.LockTicket(ctx, r.GetNumber())
+		from, err := lock(ctx, q, r.GetNumber())
+		if err == nil && from.MergedInto != 0 {
+			_, err = target(ctx, q, from.Number)
+		}
 		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return problem(ErrNotFound, "there is no ticket %d", r.GetNumber())
 		case err != nil:
 			return err
 		case from.MergedInto != 0:

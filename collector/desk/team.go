@@ -35,6 +35,9 @@ var leads = []string{"lead", "administrator", "system"}
 // Technicians is the team by name: what each knows, when they are away, how many
 // they have.
 func (d *Desk) Technicians(ctx context.Context) ([]*constatv1.Technician, error) {
+	if err := staffOnly(ctx, "look at the team"); err != nil {
+		return nil, err
+	}
 	return technicians(ctx, d.store.Read(), d.now())
 }
 
@@ -59,7 +62,7 @@ func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*const
 		}
 		p := people[i]
 		one := &constatv1.Technician{
-			Name: u.Name, Role: u.Role, TakesTickets: p.Takes, Cap: int32(p.Room()), Open: int32(p.Open), AssignedAt: timestamp(u.AssignedAt),
+			Name: u.Name, Role: u.Role, Sites: userActor(u).Sites, TakesTickets: p.Takes, Cap: int32(p.Room()), Open: int32(p.Open), AssignedAt: timestamp(u.AssignedAt),
 		}
 		for _, s := range p.Skills {
 			one.Skills = append(one.Skills, &constatv1.Skill{Kind: s.Kind, Value: s.Value, Level: int32(s.Level)})
@@ -134,6 +137,9 @@ func (d *Desk) SetTechnician(ctx context.Context, a Actor, r *constatv1.SetTechn
 	if err := a.require("change the team", leads...); err != nil {
 		return nil, err
 	}
+	if err := a.requireEverywhere("who gets what"); err != nil {
+		return nil, err
+	}
 	kept, err := d.checkTechnician(r.GetTechnician())
 	if err != nil {
 		return nil, err
@@ -197,6 +203,9 @@ func (d *Desk) PreviewTechnician(ctx context.Context, a Actor, r *constatv1.Prev
 	if err := a.require("look at what a change of the team would do", leads...); err != nil {
 		return nil, err
 	}
+	if err := a.requireEverywhere("who gets what"); err != nil {
+		return nil, err
+	}
 	days := r.GetDays()
 	if days == 0 {
 		days = previewDays
@@ -226,6 +235,7 @@ func (d *Desk) PreviewTechnician(ctx context.Context, a Actor, r *constatv1.Prev
 	for i := range changed {
 		if changed[i].Name == user.Name {
 			changed[i] = technicianOf(user.Name, kept)
+			changed[i].Sites = present[i].Sites
 		}
 	}
 	return compareLoads(past, assignment.Replay(present, past), assignment.Replay(changed, past)), nil
@@ -247,7 +257,7 @@ func pastSince(ctx context.Context, q *query.Queries, since time.Time) ([]assign
 		}
 		m := entry.GetAssignment().GetMatter()
 		one := assignment.Past{Number: row.Number, At: store.Time(row.CreatedAt), Matter: assignment.Matter{
-			Domains: m.GetDomains(), Brand: m.GetBrand(), Product: m.GetProduct(), Language: m.GetLanguage(), Text: m.GetText(), Source: m.GetSource(),
+			Domains: m.GetDomains(), Brand: m.GetBrand(), Product: m.GetProduct(), Language: m.GetLanguage(), Text: m.GetText(), Source: m.GetSource(), Site: m.GetSite(),
 		}}
 		switch row.Status {
 		case "solved", "closed":

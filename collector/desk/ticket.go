@@ -50,10 +50,15 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 			}
 			answer.Timeline = append(answer.Timeline, entry)
 		}
+		answer.Timeline = shownTimeline(ctx, answer.Timeline)
 		if err := addFiles(ctx, q, number, answer.Timeline); err != nil {
 			return nil, err
 		}
-		answer.Links, err = linksOf(ctx, q, number)
+		links, err := linksOf(ctx, q, number)
+		if err != nil {
+			return nil, err
+		}
+		answer.Links, err = shownLinks(ctx, q, links)
 		return answer, err
 	}
 	return nil, problem(ErrNotFound, "ticket %d is being merged again and again: try later", number)
@@ -84,6 +89,10 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 			return nil, err
 		}
 	}
+	filter, none := ticketScope(ctx, filter)
+	if none {
+		return answer, nil
+	}
 	rows, err := d.store.Tickets(ctx, filter)
 	if err != nil {
 		return nil, err
@@ -99,7 +108,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 		if len(answer.Tickets) > 0 && row.Ticket.Number == answer.Tickets[0].Number {
 			continue
 		}
-		answer.Tickets = append(answer.Tickets, ticketMessage(row))
+		answer.Tickets = append(answer.Tickets, shown(ctx, ticketMessage(row)))
 	}
 	return answer, nil
 }
@@ -119,6 +128,9 @@ func (d *Desk) Watch(ctx context.Context, ticket int32, changed func()) error {
 		err = d.await(ctx, ticketSubject(number), lookAgain, func() (bool, error) {
 			q := d.store.Read()
 			row, err := q.TicketByNumber(ctx, number)
+			if err == nil && !seesTicket(ctx, row) {
+				err = problem(ErrNotFound, "there is no ticket %d", number)
+			}
 			if err != nil || row.MergedInto != 0 {
 				return err == nil, err
 			}
@@ -137,10 +149,14 @@ func (d *Desk) Watch(ctx context.Context, ticket int32, changed func()) error {
 
 // target follows a number to the ticket that holds its matter now.
 func target(ctx context.Context, q *query.Queries, number int32) (int32, error) {
+	asked := number
 	for range maxMerges {
 		row, err := q.TicketByNumber(ctx, number)
 		if errors.Is(err, sql.ErrNoRows) {
 			return 0, problem(ErrNotFound, "there is no ticket %d", number)
+		}
+		if err == nil && row.MergedInto == 0 && !seesTicket(ctx, row) {
+			err = problem(ErrNotFound, "there is no ticket %d", asked)
 		}
 		if err != nil || row.MergedInto == 0 {
 			return number, err
@@ -157,7 +173,7 @@ func lockTarget(ctx context.Context, q *query.Queries, number int32) (query.Tick
 		if err != nil {
 			return query.Ticket{}, err
 		}
-		t, err := q.LockTicket(ctx, number)
+		t, err := lock(ctx, q, number)
 		// Between the two somebody may have merged it, which no one can any
 		// more once it is locked.
 		if err != nil || t.MergedInto == 0 {
@@ -166,16 +182,25 @@ func lockTarget(ctx context.Context, q *query.Queries, number int32) (query.Tick
 	}
 }
 
+// lock locks a ticket that the reader may see, and reads it.
+func lock(ctx context.Context, q *query.Queries, number int32) (query.Ticket, error) {
+	t, err := q.LockTicket(ctx, number)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && t.MergedInto == 0 && !seesTicket(ctx, t) {
+		return query.Ticket{}, problem(ErrNotFound, "there is no ticket %d", number)
+	}
+	return t, err
+}
+
 // view gives one ticket as it is shown.
 func view(ctx context.Context, q *query.Queries, number int32) (*constatv1.Ticket, error) {
 	row, err := q.TicketView(ctx, number)
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !seesTicket(ctx, row.Ticket) {
 		return nil, problem(ErrNotFound, "there is no ticket %d", number)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return ticketMessage(row), nil
+	return shown(ctx, ticketMessage(row)), nil
 }
 
 func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
@@ -191,7 +216,7 @@ func ticketMessage(row query.TicketViewRow) *constatv1.Ticket {
 		AssignmentReason: t.AssignmentReason, PriorityReason: t.PriorityReason, MergedInto: t.MergedInto,
 		DueAt: timestamp(t.DueAt), FirstResponseDueAt: timestamp(t.FirstDueAt), NextResponseDueAt: timestamp(t.NextDueAt), SolutionDueAt: timestamp(t.SolutionDueAt),
 		FirstResponseAt: timestamp(t.FirstResponseAt), SolvedAt: timestamp(t.LastSolvedAt), Component: t.Component, Brand: t.Brand, Resolution: t.Resolution,
-		Sharing: t.Sharing, ImpactSet: t.ImpactSet == 1, UrgencySet: t.UrgencySet == 1,
+		Site: t.Site, Sharing: t.Sharing, ImpactSet: t.ImpactSet == 1, UrgencySet: t.UrgencySet == 1,
 		Type: t.Type, Major: t.Major == 1, Tags: list(t.Tags), Followers: list(t.Followers), WantedBy: timestamp(t.WantedAt), Minutes: t.Minutes,
 	}
 }
@@ -214,7 +239,7 @@ func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket,
 		FirstDueAt: t.FirstDueAt, NextDueAt: t.NextDueAt, SolutionDueAt: t.SolutionDueAt, AskedAt: t.AskedAt,
 		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
 		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution, Sharing: t.Sharing,
-		Category: t.Category, Queue: t.Queue, Type: t.Type, Major: t.Major, Tags: t.Tags, Followers: t.Followers, WantedAt: t.WantedAt,
+		Category: t.Category, Queue: t.Queue, Type: t.Type, Major: t.Major, Tags: t.Tags, Followers: t.Followers, WantedAt: t.WantedAt, Site: t.Site,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

@@ -234,7 +234,7 @@ func TestAddEntry(t *testing.T) {
 		if _, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, Version: got.Ticket.Version, Status: proto.String("closed")}); err != nil {
 			t.Fatal(err)
 		}
-		alice := desk.Actor{Name: "alice", Role: "requester"}
+		alice := desk.Actor{ID: got.GetTicket().GetRequester().GetId(), Name: "alice", Role: "requester"}
 		if _, err := h.AddEntry(t.Context(), alice, &constatv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "No"}); err != nil {
 			t.Fatal(err)
 		}

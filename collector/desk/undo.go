@@ -164,7 +164,7 @@ func (d *Desk) Undo(ctx context.Context, a Actor, deed string) ([]*constatv1.Tic
 
 // undo takes back what a deed did to one ticket.
 func (d *Desk) undo(ctx context.Context, q *query.Queries, a Actor, deed query.Deed) error {
-	before, err := q.LockTicket(ctx, deed.Number)
+	before, err := lock(For(ctx, a), q, deed.Number)
 	if err != nil {
 		return err
 	}

@@ -105,6 +105,16 @@ func (w *Watch) Add(ctx context.Context, address, credential, site string) error
 	})
 }
 
+// Known tells whether a device of that address is polled.
+func (w *Watch) Known(ctx context.Context, address string) (bool, error) {
+	address, err := checkAddress(address)
+	if err != nil {
+		return false, err
+	}
+	rows, err := w.store.Read().GearByAddress(ctx, address)
+	return len(rows) > 0, err
+}
+
 // Remove forgets a device, by its id, with all that it said.
 func (w *Watch) Remove(ctx context.Context, id string) error {
 	defer w.changes.Add(1)

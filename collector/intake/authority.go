@@ -75,8 +75,9 @@ func makeAuthority(ctx context.Context, s *store.Store, key *identity.SealingKey
 }
 
 // NewToken makes an enrolment token that is good for so many uses until it
-// expires, and gives its text, which is stored nowhere.
-func NewToken(ctx context.Context, d *desk.Desk, a *identity.Authority, uses int, expires time.Time, label string) (string, error) {
+// expires, and gives its text, which is stored nowhere. The machines that enrol by
+// it are of the site; empty: of none.
+func NewToken(ctx context.Context, d *desk.Desk, a *identity.Authority, uses int, expires time.Time, label, site string) (string, error) {
 	token, err := identity.NewToken(a.KeyHash())
 	if err != nil {
 		return "", err
@@ -84,5 +85,8 @@ func NewToken(ctx context.Context, d *desk.Desk, a *identity.Authority, uses int
 	if err := d.NewEnrolmentToken(ctx, token.SecretHash(), uses, expires, label); err != nil {
 		return "", err
 	}
-	return token.Text(), nil
+	if site == "" {
+		return token.Text(), nil
+	}
+	return token.Text(), d.SetTokenSite(ctx, token.SecretHash(), site)
 }

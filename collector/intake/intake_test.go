@@ -104,7 +104,7 @@ func (d *door) dial(certificate *tls.Certificate, options ...grpc.DialOption) co
 
 func (d *door) token(uses int, expires time.Time) string {
 	d.t.Helper()
-	text, err := NewToken(d.t.Context(), d.desk, d.authority, uses, expires, "test")
+	text, err := NewToken(d.t.Context(), d.desk, d.authority, uses, expires, "test", "")
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -27,7 +27,48 @@ type TicketFilter struct {
 	Due bool
 	// Warned: something was told of its promises.
 	Warned bool
-	Limit  int32
+	// Sites are those of which it may be; none: all.
+	Sites []string
+	Limit int32
+}
+
+// EndpointFilter says which machines a list holds.
+type EndpointFilter struct {
+	// AfterName and AfterID are a cursor.
+	AfterName, AfterID string
+	// Pattern is what the name or the serial number is like.
+	Pattern string
+	Sites   []string
+	Limit   int32
+}
+
+// Endpoints lists machines by name.
+func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoint, error) {
+	q := &statement{}
+	q.where = append(q.where, "(e.name_key, e.id) > ("+q.arg(f.AfterName)+", "+q.arg(f.AfterID)+")")
+	if strings.Trim(f.Pattern, "%") != "" {
+		pattern := q.arg(f.Pattern)
+		q.where = append(q.where, "(e.name_key LIKE "+pattern+` ESCAPE '\' OR lower(e.serial) LIKE `+pattern+` ESCAPE '\')`)
+	}
+	q.among("e.site", f.Sites)
+	var row query.Endpoint
+	columns, _ := columnsOf("e", &row)
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+columns+" FROM endpoints e WHERE "+strings.Join(q.where, " AND ")+
+		" ORDER BY e.name_key, e.id LIMIT "+q.arg(int64(f.Limit)), q.args...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close()
+	var all []query.Endpoint
+	for rows.Next() {
+		var row query.Endpoint
+		_, into := columnsOf("e", &row)
+		if err := rows.Scan(into...); err != nil {
+			return nil, explain(err)
+		}
+		all = append(all, row)
+	}
+	return all, explain(rows.Err())
 }
 
 // newestWindow is among how many of the newest tickets PostgreSQL looks first. It
@@ -80,6 +121,19 @@ func (q *statement) is(column, value string) {
 	}
 }
 
+// among adds the condition that a column is one of some values, unless there are
+// none.
+func (q *statement) among(column string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	args := make([]string, len(values))
+	for i, value := range values {
+		args[i] = q.arg(value)
+	}
+	q.where = append(q.where, column+" IN ("+strings.Join(args, ", ")+")")
+}
+
 // listTickets lists what is between two numbers, both not included.
 func (s *Store) listTickets(ctx context.Context, f TicketFilter, terms []string, after, before int64) ([]query.TicketViewRow, error) {
 	q := &statement{from: "tickets t", order: "t.number DESC"}
@@ -103,6 +157,7 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, terms []string,
 	q.is("t.assignee", f.Assignee)
 	q.is("t.endpoint_id", f.EndpointID)
 	q.is("t.requester_id", f.RequesterID)
+	q.among("t.site", f.Sites)
 	if f.Active {
 		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
 	}

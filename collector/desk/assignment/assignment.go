@@ -63,6 +63,8 @@ type Technician struct {
 	Last time.Time
 	// LetLie: they had this one and did not touch it.
 	LetLie bool
+	// Sites are those of whose matters they get; none: of all.
+	Sites []string
 }
 
 // Room is how many open tickets they may have.
@@ -85,6 +87,8 @@ type Matter struct {
 	Brand, Product string
 	// Language of the requester, BCP 47; empty: not known.
 	Language string
+	// Site where it is; empty: not known.
+	Site string
 	// Text is what the requester wrote.
 	Text string
 	// Source tells where Domains, or else Brand, come from.
@@ -103,6 +107,7 @@ const (
 	Absent    = "absent"
 	OffQueue  = "takesNone"
 	LetLie    = "letLie"
+	Elsewhere = "otherSite"
 )
 
 // Candidate is one of the team and how they stood.
@@ -223,6 +228,8 @@ func (m *Matter) weigh(t *Technician, words string, at time.Time) candidate {
 		c.Verdict = OffQueue
 	case t.LetLie:
 		c.Verdict = LetLie
+	case len(t.Sites) > 0 && !slices.Contains(t.Sites, m.Site):
+		c.Verdict = Elsewhere
 	case !c.AbsentUntil.IsZero():
 		c.Verdict = Absent
 	case t.Open >= t.Room():

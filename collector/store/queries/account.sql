@@ -1,6 +1,6 @@
 -- name: AddUser :execrows
-INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
+INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, sites, person_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)
 ON CONFLICT (name_key) DO NOTHING;
 
 -- name: UserByName :one
@@ -14,6 +14,9 @@ SELECT * FROM users ORDER BY name_key;
 
 -- name: SetPassword :execrows
 UPDATE users SET password = $2 WHERE id = $1;
+
+-- name: SetSites :execrows
+UPDATE users SET sites = $2 WHERE id = $1;
 
 -- name: AddOneTimeLink :exec
 INSERT INTO one_time_links (secret_hash, user_id, expires_at) VALUES ($1, $2, $3);

@@ -14,12 +14,8 @@ SELECT * FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2;
 -- name: EndpointByMachine :many
 SELECT * FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1;
 
--- name: ListEndpoints :many
-SELECT * FROM endpoints
-WHERE (name_key, id) > (sqlc.arg(after_name), sqlc.arg(after_id))
-  AND (name_key LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '\' OR lower(serial) LIKE CAST(sqlc.arg(pattern) AS TEXT) ESCAPE '\')
-ORDER BY name_key, id
-LIMIT sqlc.arg(max_rows);
+-- name: SetEndpointSite :exec
+UPDATE endpoints SET site = $2 WHERE id = $1;
 
 -- name: LockEndpoint :execrows
 -- Serialises what happens to one endpoint until the transaction ends.
@@ -67,6 +63,9 @@ SELECT * FROM certificates WHERE serial = $1;
 -- name: AddEnrolmentToken :exec
 INSERT INTO enrolment_tokens (secret_hash, label, uses_left, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5);
+
+-- name: SetTokenSite :execrows
+UPDATE enrolment_tokens SET site = $2 WHERE secret_hash = $1;
 
 -- name: EnrolmentToken :one
 SELECT * FROM enrolment_tokens WHERE secret_hash = $1;

@@ -69,8 +69,8 @@ func (q *Queries) AddSetting(ctx context.Context, name string, value []byte, upd
 }
 
 const addUser = `-- name: AddUser :execrows
-INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)
+INSERT INTO users (id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, sites, person_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)
 ON CONFLICT (name_key) DO NOTHING
 `
 
@@ -84,6 +84,8 @@ type AddUserParams struct {
 	Password     string
 	CreatedAt    int64
 	TakesTickets int32
+	Sites        string
+	PersonID     string
 }
 
 func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error) {
@@ -97,6 +99,8 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 		arg.Password,
 		arg.CreatedAt,
 		arg.TakesTickets,
+		arg.Sites,
+		arg.PersonID,
 	)
 	if err != nil {
 		return 0, err
@@ -141,7 +145,7 @@ func (q *Queries) DeleteSession(ctx context.Context, token string) error {
 }
 
 const listUsers = `-- name: ListUsers :many
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users ORDER BY name_key
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at, sites, person_id FROM users ORDER BY name_key
 `
 
 func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
@@ -166,6 +170,8 @@ func (q *Queries) ListUsers(ctx context.Context) ([]User, error) {
 			&i.TakesTickets,
 			&i.OpenCap,
 			&i.AssignedAt,
+			&i.Sites,
+			&i.PersonID,
 		); err != nil {
 			return nil, err
 		}
@@ -223,6 +229,18 @@ func (q *Queries) SetPassword(ctx context.Context, iD string, password string) (
 	return result.RowsAffected()
 }
 
+const setSites = `-- name: SetSites :execrows
+UPDATE users SET sites = $2 WHERE id = $1
+`
+
+func (q *Queries) SetSites(ctx context.Context, iD string, sites string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setSites, iD, sites)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setting = `-- name: Setting :one
 SELECT value FROM settings WHERE name = $1
 `
@@ -252,7 +270,7 @@ func (q *Queries) TakeOneTimeLink(ctx context.Context, secretHash []byte) (TakeO
 }
 
 const userByID = `-- name: UserByID :one
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users WHERE id = $1
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at, sites, person_id FROM users WHERE id = $1
 `
 
 func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
@@ -271,12 +289,14 @@ func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
 		&i.TakesTickets,
 		&i.OpenCap,
 		&i.AssignedAt,
+		&i.Sites,
+		&i.PersonID,
 	)
 	return i, err
 }
 
 const userByName = `-- name: UserByName :one
-SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at FROM users WHERE name_key = $1
+SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at, sites, person_id FROM users WHERE name_key = $1
 `
 
 func (q *Queries) UserByName(ctx context.Context, nameKey string) (User, error) {
@@ -295,6 +315,8 @@ func (q *Queries) UserByName(ctx context.Context, nameKey string) (User, error) 
 		&i.TakesTickets,
 		&i.OpenCap,
 		&i.AssignedAt,
+		&i.Sites,
+		&i.PersonID,
 	)
 	return i, err
 }

@@ -177,7 +177,7 @@ func (q *Queries) DisconnectEndpoint(ctx context.Context, id string) error {
 }
 
 const endpointByID = `-- name: EndpointByID :one
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason FROM endpoints WHERE id = $1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE id = $1
 `
 
 func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error) {
@@ -201,12 +201,13 @@ func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error)
 		&i.CertificateExpiresAt,
 		&i.RevokedAt,
 		&i.RevokedReason,
+		&i.Site,
 	)
 	return i, err
 }
 
 const endpointByMachine = `-- name: EndpointByMachine :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1
 `
 
 func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]Endpoint, error) {
@@ -236,6 +237,7 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]
 			&i.CertificateExpiresAt,
 			&i.RevokedAt,
 			&i.RevokedReason,
+			&i.Site,
 		); err != nil {
 			return nil, err
 		}
@@ -251,7 +253,7 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]
 }
 
 const endpointsByName = `-- name: EndpointsByName :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
 `
 
 // Two are enough to see that a name is not unique.
@@ -282,6 +284,7 @@ func (q *Queries) EndpointsByName(ctx context.Context, nameKey string) ([]Endpoi
 			&i.CertificateExpiresAt,
 			&i.RevokedAt,
 			&i.RevokedReason,
+			&i.Site,
 		); err != nil {
 			return nil, err
 		}
@@ -297,7 +300,7 @@ func (q *Queries) EndpointsByName(ctx context.Context, nameKey string) ([]Endpoi
 }
 
 const enrolmentToken = `-- name: EnrolmentToken :one
-SELECT secret_hash, label, uses_left, created_at, expires_at FROM enrolment_tokens WHERE secret_hash = $1
+SELECT secret_hash, label, uses_left, created_at, expires_at, site FROM enrolment_tokens WHERE secret_hash = $1
 `
 
 func (q *Queries) EnrolmentToken(ctx context.Context, secretHash []byte) (EnrolmentToken, error) {
@@ -309,69 +312,9 @@ func (q *Queries) EnrolmentToken(ctx context.Context, secretHash []byte) (Enrolm
 		&i.UsesLeft,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.Site,
 	)
 	return i, err
-}
-
-const listEndpoints = `-- name: ListEndpoints :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason FROM endpoints
-WHERE (name_key, id) > ($1, $2)
-  AND (name_key LIKE CAST($3 AS TEXT) ESCAPE '\' OR lower(serial) LIKE CAST($3 AS TEXT) ESCAPE '\')
-ORDER BY name_key, id
-LIMIT $4
-`
-
-type ListEndpointsParams struct {
-	AfterName string
-	AfterID   string
-	Pattern   string
-	MaxRows   int32
-}
-
-func (q *Queries) ListEndpoints(ctx context.Context, arg ListEndpointsParams) ([]Endpoint, error) {
-	rows, err := q.db.QueryContext(ctx, listEndpoints,
-		arg.AfterName,
-		arg.AfterID,
-		arg.Pattern,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Endpoint
-	for rows.Next() {
-		var i Endpoint
-		if err := rows.Scan(
-			&i.ID,
-			&i.Hostname,
-			&i.NameKey,
-			&i.MachineHash,
-			&i.OsFamily,
-			&i.OsName,
-			&i.AgentVersion,
-			&i.Manufacturer,
-			&i.Model,
-			&i.Serial,
-			&i.EnrolledAt,
-			&i.LastSeenAt,
-			&i.OnlineUntil,
-			&i.ClockSkewMs,
-			&i.CertificateExpiresAt,
-			&i.RevokedAt,
-			&i.RevokedReason,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const lockEndpoint = `-- name: LockEndpoint :execrows
@@ -452,6 +395,27 @@ UPDATE endpoints SET certificate_expires_at = $2 WHERE id = $1
 
 func (q *Queries) SetCertificateExpiry(ctx context.Context, iD string, certificateExpiresAt int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, setCertificateExpiry, iD, certificateExpiresAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const setEndpointSite = `-- name: SetEndpointSite :exec
+UPDATE endpoints SET site = $2 WHERE id = $1
+`
+
+func (q *Queries) SetEndpointSite(ctx context.Context, iD string, site string) error {
+	_, err := q.db.ExecContext(ctx, setEndpointSite, iD, site)
+	return err
+}
+
+const setTokenSite = `-- name: SetTokenSite :execrows
+UPDATE enrolment_tokens SET site = $2 WHERE secret_hash = $1
+`
+
+func (q *Queries) SetTokenSite(ctx context.Context, secretHash []byte, site string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setTokenSite, secretHash, site)
 	if err != nil {
 		return 0, err
 	}

@@ -141,6 +141,7 @@ type Endpoint struct {
 	CertificateExpiresAt int64
 	RevokedAt            int64
 	RevokedReason        string
+	Site                 string
 }
 
 type EndpointChange struct {
@@ -179,6 +180,7 @@ type EnrolmentToken struct {
 	UsesLeft   int32
 	CreatedAt  int64
 	ExpiresAt  int64
+	Site       string
 }
 
 type Gear struct {
@@ -317,6 +319,7 @@ type Person struct {
 	Name      string
 	Mail      string
 	CreatedAt int64
+	Site      string
 }
 
 type ProcedureRun struct {
@@ -463,6 +466,7 @@ type Ticket struct {
 	Followers        string
 	WantedAt         int64
 	Minutes          int32
+	Site             string
 }
 
 type TicketEntry struct {
@@ -521,6 +525,8 @@ type User struct {
 	TakesTickets int32
 	OpenCap      int32
 	AssignedAt   int64
+	Sites        string
+	PersonID     string
 }
 
 type Webhook struct {

@@ -111,10 +111,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
     component, brand, resolution, sharing,
-    type, major, tags, followers, wanted_at, minutes)
+    type, major, tags, followers, wanted_at, minutes, site)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51)
+    $46, $47, $48, $49, $50, $51, $52)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -170,6 +170,7 @@ type AddTicketParams struct {
 	Followers        string
 	WantedAt         int64
 	Minutes          int32
+	Site             string
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -225,6 +226,7 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.Followers,
 		arg.WantedAt,
 		arg.Minutes,
+		arg.Site,
 	)
 	if err != nil {
 		return 0, err
@@ -518,7 +520,7 @@ func (q *Queries) LinksOf(ctx context.Context, number int32) ([]LinksOfRow, erro
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -577,6 +579,7 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.Followers,
 		&i.WantedAt,
 		&i.Minutes,
+		&i.Site,
 	)
 	return i, err
 }
@@ -634,6 +637,17 @@ func (q *Queries) MoveEntry(ctx context.Context, arg MoveEntryParams) (int64, er
 	return result.RowsAffected()
 }
 
+const moveTickets = `-- name: MoveTickets :exec
+UPDATE tickets SET site = $1, version = version + 1
+WHERE endpoint_id = $2 AND site = $3
+`
+
+// Gives the tickets of a machine that are of its old site to its new one.
+func (q *Queries) MoveTickets(ctx context.Context, site string, endpointID string, was string) error {
+	_, err := q.db.ExecContext(ctx, moveTickets, site, endpointID, was)
+	return err
+}
+
 const nextNumber = `-- name: NextNumber :one
 UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value
 `
@@ -646,7 +660,7 @@ func (q *Queries) NextNumber(ctx context.Context, name string) (int32, error) {
 }
 
 const personByAccount = `-- name: PersonByAccount :one
-SELECT id, account, name, mail, created_at FROM people WHERE account = $1
+SELECT id, account, name, mail, created_at, site FROM people WHERE account = $1
 `
 
 func (q *Queries) PersonByAccount(ctx context.Context, account string) (Person, error) {
@@ -658,12 +672,13 @@ func (q *Queries) PersonByAccount(ctx context.Context, account string) (Person, 
 		&i.Name,
 		&i.Mail,
 		&i.CreatedAt,
+		&i.Site,
 	)
 	return i, err
 }
 
 const personByID = `-- name: PersonByID :one
-SELECT id, account, name, mail, created_at FROM people WHERE id = $1
+SELECT id, account, name, mail, created_at, site FROM people WHERE id = $1
 `
 
 func (q *Queries) PersonByID(ctx context.Context, id string) (Person, error) {
@@ -675,12 +690,13 @@ func (q *Queries) PersonByID(ctx context.Context, id string) (Person, error) {
 		&i.Name,
 		&i.Mail,
 		&i.CreatedAt,
+		&i.Site,
 	)
 	return i, err
 }
 
 const personByMail = `-- name: PersonByMail :many
-SELECT id, account, name, mail, created_at FROM people WHERE mail = $1 ORDER BY created_at LIMIT 1
+SELECT id, account, name, mail, created_at, site FROM people WHERE mail = $1 ORDER BY created_at LIMIT 1
 `
 
 func (q *Queries) PersonByMail(ctx context.Context, mail string) ([]Person, error) {
@@ -698,6 +714,7 @@ func (q *Queries) PersonByMail(ctx context.Context, mail string) ([]Person, erro
 			&i.Name,
 			&i.Mail,
 			&i.CreatedAt,
+			&i.Site,
 		); err != nil {
 			return nil, err
 		}
@@ -773,7 +790,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
     due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
-    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, version = version + 1
+    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -820,6 +837,7 @@ type SaveTicketParams struct {
 	Tags             string
 	Followers        string
 	WantedAt         int64
+	Site             string
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -867,6 +885,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.Tags,
 		arg.Followers,
 		arg.WantedAt,
+		arg.Site,
 	)
 	if err != nil {
 		return 0, err
@@ -883,8 +902,17 @@ func (q *Queries) SetPersonMail(ctx context.Context, iD string, mail string) err
 	return err
 }
 
+const setPersonSite = `-- name: SetPersonSite :exec
+UPDATE people SET site = $2 WHERE id = $1 AND site = ''
+`
+
+func (q *Queries) SetPersonSite(ctx context.Context, iD string, site string) error {
+	_, err := q.db.ExecContext(ctx, setPersonSite, iD, site)
+	return err
+}
+
 const solvedWith = `-- name: SolvedWith :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -965,6 +993,7 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 			&i.Ticket.Followers,
 			&i.Ticket.WantedAt,
 			&i.Ticket.Minutes,
+			&i.Ticket.Site,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -1000,7 +1029,7 @@ func (q *Queries) Thumbnail(ctx context.Context, id string) (ThumbnailRow, error
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -1058,12 +1087,13 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.Followers,
 		&i.WantedAt,
 		&i.Minutes,
+		&i.Site,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -1121,12 +1151,13 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.Followers,
 		&i.WantedAt,
 		&i.Minutes,
+		&i.Site,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1197,6 +1228,7 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.Followers,
 		&i.Ticket.WantedAt,
 		&i.Ticket.Minutes,
+		&i.Ticket.Site,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -1216,7 +1248,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -1283,6 +1315,7 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.Followers,
 			&i.WantedAt,
 			&i.Minutes,
+			&i.Site,
 		); err != nil {
 			return nil, err
 		}

@@ -434,7 +434,9 @@ type UpdateTicketRequest struct {
 	AddFollowers    []string `protobuf:"bytes,16,rep,name=add_followers,json=addFollowers,proto3" json:"add_followers,omitempty"`
 	RemoveFollowers []string `protobuf:"bytes,17,rep,name=remove_followers,json=removeFollowers,proto3" json:"remove_followers,omitempty"`
 	// UUIDv7 by which the caller can undo it for 15 minutes; empty: not at all.
-	Deed          string `protobuf:"bytes,18,opt,name=deed,proto3" json:"deed,omitempty"`
+	Deed string `protobuf:"bytes,18,opt,name=deed,proto3" json:"deed,omitempty"`
+	// Name of a site that the caller sees.
+	Site          *string `protobuf:"bytes,30,opt,name=site,proto3,oneof" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -591,6 +593,13 @@ func (x *UpdateTicketRequest) GetRemoveFollowers() []string {
 func (x *UpdateTicketRequest) GetDeed() string {
 	if x != nil {
 		return x.Deed
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetSite() string {
+	if x != nil && x.Site != nil {
+		return *x.Site
 	}
 	return ""
 }
@@ -1574,8 +1583,10 @@ type Endpoint struct {
 	Serial               string                 `protobuf:"bytes,11,opt,name=serial,proto3" json:"serial,omitempty"`
 	Revoked              bool                   `protobuf:"varint,12,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Name of the site that it is at; empty: not known.
+	Site          string `protobuf:"bytes,14,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Endpoint) Reset() {
@@ -1697,6 +1708,13 @@ func (x *Endpoint) GetCertificateExpiresAt() *timestamppb.Timestamp {
 		return x.CertificateExpiresAt
 	}
 	return nil
+}
+
+func (x *Endpoint) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
 }
 
 // ListEndpointsRequest filters by part of a name or serial.
@@ -2291,7 +2309,9 @@ type Technician struct {
 	// Tickets that they have and that are new or open.
 	Open int32 `protobuf:"varint,7,opt,name=open,proto3" json:"open,omitempty"`
 	// When they last got one by themselves; unset: never.
-	AssignedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=assigned_at,json=assignedAt,proto3" json:"assigned_at,omitempty"`
+	AssignedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=assigned_at,json=assignedAt,proto3" json:"assigned_at,omitempty"`
+	// Those whose tickets they see; none: all.
+	Sites         []string `protobuf:"bytes,9,rep,name=sites,proto3" json:"sites,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2378,6 +2398,13 @@ func (x *Technician) GetOpen() int32 {
 func (x *Technician) GetAssignedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.AssignedAt
+	}
+	return nil
+}
+
+func (x *Technician) GetSites() []string {
+	if x != nil {
+		return x.Sites
 	}
 	return nil
 }
@@ -4866,6 +4893,106 @@ func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
 	return nil
 }
 
+// SetEndpointSiteRequest gives an endpoint, and its tickets with it, to a site.
+type SetEndpointSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id or hostname.
+	EndpointId string `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// Name of the site; empty: none.
+	Site          string `protobuf:"bytes,2,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetEndpointSiteRequest) Reset() {
+	*x = SetEndpointSiteRequest{}
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetEndpointSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetEndpointSiteRequest) ProtoMessage() {}
+
+func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetEndpointSiteRequest.ProtoReflect.Descriptor instead.
+func (*SetEndpointSiteRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *SetEndpointSiteRequest) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *SetEndpointSiteRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// SetEndpointSiteResponse is the endpoint after the change.
+type SetEndpointSiteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Endpoint      *Endpoint              `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetEndpointSiteResponse) Reset() {
+	*x = SetEndpointSiteResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetEndpointSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetEndpointSiteResponse) ProtoMessage() {}
+
+func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetEndpointSiteResponse.ProtoReflect.Descriptor instead.
+func (*SetEndpointSiteResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -4877,7 +5004,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4889,7 +5016,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4937,7 +5064,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_v1_desk_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4949,7 +5076,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_v1_desk_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5003,7 +5130,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5142,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5101,7 +5228,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
 	"endpointId\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xcf\x05\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xf1\x05\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -5125,7 +5252,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"removeTags\x12#\n" +
 	"\radd_followers\x18\x10 \x03(\tR\faddFollowers\x12)\n" +
 	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowers\x12\x12\n" +
-	"\x04deed\x18\x12 \x01(\tR\x04deedB\t\n" +
+	"\x04deed\x18\x12 \x01(\tR\x04deed\x12\x17\n" +
+	"\x04site\x18\x1e \x01(\tH\vR\x04site\x88\x01\x01B\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
@@ -5138,7 +5266,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x05_typeB\b\n" +
 	"\x06_majorB\f\n" +
 	"\n" +
-	"_wanted_by\"B\n" +
+	"_wanted_byB\a\n" +
+	"\x05_site\"B\n" +
 	"\x14UpdateTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xa6\x01\n" +
 	"\x0fAddEntryRequest\x12\x16\n" +
@@ -5195,7 +5324,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x15GetTicketFileResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
-	"\acontent\x18\x03 \x01(\fR\acontent\"\xe2\x03\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\xf6\x03\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1b\n" +
@@ -5212,7 +5341,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	" \x01(\tR\x05model\x12\x16\n" +
 	"\x06serial\x18\v \x01(\tR\x06serial\x12\x18\n" +
 	"\arevoked\x18\f \x01(\bR\arevoked\x12P\n" +
-	"\x16certificate_expires_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\"X\n" +
+	"\x16certificate_expires_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12\x12\n" +
+	"\x04site\x18\x0e \x01(\tR\x04site\"X\n" +
 	"\x14ListEndpointsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x14\n" +
@@ -5245,7 +5375,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x18\n" +
-	"\x16RevokeEndpointResponse\"\x98\x02\n" +
+	"\x16RevokeEndpointResponse\"\xae\x02\n" +
 	"\n" +
 	"Technician\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -5256,7 +5386,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\babsences\x18\x06 \x03(\v2\x13.constat.v1.AbsenceR\babsences\x12\x12\n" +
 	"\x04open\x18\a \x01(\x05R\x04open\x12;\n" +
 	"\vassigned_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"assignedAt\"\x83\x01\n" +
+	"assignedAt\x12\x14\n" +
+	"\x05sites\x18\t \x03(\tR\x05sites\"\x83\x01\n" +
 	"\aAbsence\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
@@ -5426,7 +5557,13 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"V\n" +
 	"\x19RollBackKnowledgeResponse\x129\n" +
-	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision2\x9b\x17\n" +
+	"\brevision\x18\x01 \x01(\v2\x1d.constat.v1.KnowledgeRevisionR\brevision\"M\n" +
+	"\x16SetEndpointSiteRequest\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x12\x12\n" +
+	"\x04site\x18\x02 \x01(\tR\x04site\"K\n" +
+	"\x17SetEndpointSiteResponse\x120\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x14.constat.v1.EndpointR\bendpoint2\xf7\x17\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -5445,7 +5582,8 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\vGetSnapshot\x12\x1e.constat.v1.GetSnapshotRequest\x1a\x1f.constat.v1.GetSnapshotResponse\x12G\n" +
 	"\bDiagnose\x12\x1b.constat.v1.DiagnoseRequest\x1a\x1c.constat.v1.DiagnoseResponse0\x01\x12T\n" +
 	"\rRequestRemedy\x12 .constat.v1.RequestRemedyRequest\x1a!.constat.v1.RequestRemedyResponse\x12W\n" +
-	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12N\n" +
+	"\x0eRevokeEndpoint\x12!.constat.v1.RevokeEndpointRequest\x1a\".constat.v1.RevokeEndpointResponse\x12Z\n" +
+	"\x0fSetEndpointSite\x12\".constat.v1.SetEndpointSiteRequest\x1a#.constat.v1.SetEndpointSiteResponse\x12N\n" +
 	"\vListSimilar\x12\x1e.constat.v1.ListSimilarRequest\x1a\x1f.constat.v1.ListSimilarResponse\x12Z\n" +
 	"\x0fListTechnicians\x12\".constat.v1.ListTechniciansRequest\x1a#.constat.v1.ListTechniciansResponse\x12T\n" +
 	"\rSetTechnician\x12 .constat.v1.SetTechnicianRequest\x1a!.constat.v1.SetTechnicianResponse\x12]\n" +
@@ -5478,7 +5616,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 86)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.v1.ListTicketsResponse
@@ -5561,162 +5699,167 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*ReleaseKnowledgeResponse)(nil),              // 78: constat.v1.ReleaseKnowledgeResponse
 	(*RollBackKnowledgeRequest)(nil),              // 79: constat.v1.RollBackKnowledgeRequest
 	(*RollBackKnowledgeResponse)(nil),             // 80: constat.v1.RollBackKnowledgeResponse
-	(*PreviewTechnicianResponse_Load)(nil),        // 81: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 82: constat.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 83: constat.v1.PreviewKnowledgeResponse.FaultPreview
-	(*Ticket)(nil),                                // 84: constat.v1.Ticket
-	(*TicketEntry)(nil),                           // 85: constat.v1.TicketEntry
-	(*TicketLink)(nil),                            // 86: constat.v1.TicketLink
-	(*TicketDraft)(nil),                           // 87: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 88: google.protobuf.Timestamp
-	(*Snapshot)(nil),                              // 89: constat.v1.Snapshot
-	(*Change)(nil),                                // 90: constat.v1.Change
-	(*Diagnosis)(nil),                             // 91: constat.v1.Diagnosis
-	(*Progress)(nil),                              // 92: constat.v1.Progress
-	(*Skill)(nil),                                 // 93: constat.v1.Skill
-	(*Article)(nil),                               // 94: constat.v1.Article
-	(*ArticleRating)(nil),                         // 95: constat.v1.ArticleRating
-	(*Procedure)(nil),                             // 96: constat.v1.Procedure
+	(*SetEndpointSiteRequest)(nil),                // 81: constat.v1.SetEndpointSiteRequest
+	(*SetEndpointSiteResponse)(nil),               // 82: constat.v1.SetEndpointSiteResponse
+	(*PreviewTechnicianResponse_Load)(nil),        // 83: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 84: constat.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 85: constat.v1.PreviewKnowledgeResponse.FaultPreview
+	(*Ticket)(nil),                                // 86: constat.v1.Ticket
+	(*TicketEntry)(nil),                           // 87: constat.v1.TicketEntry
+	(*TicketLink)(nil),                            // 88: constat.v1.TicketLink
+	(*TicketDraft)(nil),                           // 89: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 90: google.protobuf.Timestamp
+	(*Snapshot)(nil),                              // 91: constat.v1.Snapshot
+	(*Change)(nil),                                // 92: constat.v1.Change
+	(*Diagnosis)(nil),                             // 93: constat.v1.Diagnosis
+	(*Progress)(nil),                              // 94: constat.v1.Progress
+	(*Skill)(nil),                                 // 95: constat.v1.Skill
+	(*Article)(nil),                               // 96: constat.v1.Article
+	(*ArticleRating)(nil),                         // 97: constat.v1.ArticleRating
+	(*Procedure)(nil),                             // 98: constat.v1.Procedure
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	84, // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	84, // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	85, // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	86, // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	87, // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	84, // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	88, // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	84, // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	9,  // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
-	85, // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	84, // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	14, // 11: constat.v1.ChangeTicketsRequest.tickets:type_name -> constat.v1.SeenTicket
-	6,  // 12: constat.v1.ChangeTicketsRequest.change:type_name -> constat.v1.UpdateTicketRequest
-	15, // 13: constat.v1.ChangeTicketsResponse.results:type_name -> constat.v1.TicketResult
-	86, // 14: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	84, // 15: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	88, // 16: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	88, // 17: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	88, // 18: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	24, // 19: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
-	24, // 20: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	89, // 21: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	90, // 22: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	91, // 23: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	89, // 24: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	88, // 25: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	92, // 26: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	91, // 27: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	93, // 28: constat.v1.Technician.skills:type_name -> constat.v1.Skill
-	36, // 29: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	88, // 30: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	88, // 31: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	88, // 32: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	35, // 33: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
-	35, // 34: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
-	35, // 35: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
-	35, // 36: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	81, // 37: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	82, // 38: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
-	49, // 39: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	84, // 40: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	88, // 41: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	94, // 42: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
-	94, // 43: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
-	94, // 44: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
-	95, // 45: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
-	94, // 46: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
-	94, // 47: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
-	96, // 48: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	61, // 49: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
-	60, // 50: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
-	60, // 51: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
-	88, // 52: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	66, // 53: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
-	66, // 54: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
-	67, // 55: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
-	67, // 56: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	68, // 57: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	83, // 58: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
-	68, // 59: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	67, // 60: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	67, // 61: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	67, // 62: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	0,  // 63: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,  // 64: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,  // 65: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,  // 66: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,  // 67: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11, // 68: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13, // 69: constat.v1.DeskService.ChangeTickets:input_type -> constat.v1.ChangeTicketsRequest
-	17, // 70: constat.v1.DeskService.UndoChange:input_type -> constat.v1.UndoChangeRequest
-	18, // 71: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
-	20, // 72: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
-	22, // 73: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
-	25, // 74: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	27, // 75: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	29, // 76: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	31, // 77: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	50, // 78: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	33, // 79: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	47, // 80: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	37, // 81: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	39, // 82: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	43, // 83: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	45, // 84: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	41, // 85: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	52, // 86: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
-	54, // 87: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
-	56, // 88: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
-	58, // 89: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
-	62, // 90: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
-	64, // 91: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
-	69, // 92: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
-	71, // 93: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
-	73, // 94: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
-	75, // 95: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
-	77, // 96: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
-	79, // 97: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
-	1,  // 98: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,  // 99: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,  // 100: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,  // 101: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	10, // 102: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12, // 103: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	16, // 104: constat.v1.DeskService.ChangeTickets:output_type -> constat.v1.ChangeTicketsResponse
-	16, // 105: constat.v1.DeskService.UndoChange:output_type -> constat.v1.ChangeTicketsResponse
-	19, // 106: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
-	21, // 107: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
-	23, // 108: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
-	26, // 109: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	28, // 110: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	30, // 111: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	32, // 112: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	51, // 113: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	34, // 114: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	48, // 115: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	38, // 116: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	40, // 117: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	44, // 118: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	46, // 119: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	42, // 120: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	53, // 121: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
-	55, // 122: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
-	57, // 123: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
-	59, // 124: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
-	63, // 125: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
-	65, // 126: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
-	70, // 127: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
-	72, // 128: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
-	74, // 129: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
-	76, // 130: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
-	78, // 131: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
-	80, // 132: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
-	98, // [98:133] is the sub-list for method output_type
-	63, // [63:98] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	86,  // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	86,  // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	87,  // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	88,  // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	89,  // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	86,  // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	90,  // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	86,  // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	9,   // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
+	87,  // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	86,  // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	14,  // 11: constat.v1.ChangeTicketsRequest.tickets:type_name -> constat.v1.SeenTicket
+	6,   // 12: constat.v1.ChangeTicketsRequest.change:type_name -> constat.v1.UpdateTicketRequest
+	15,  // 13: constat.v1.ChangeTicketsResponse.results:type_name -> constat.v1.TicketResult
+	88,  // 14: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	86,  // 15: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	90,  // 16: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	90,  // 17: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	90,  // 18: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	24,  // 19: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
+	24,  // 20: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
+	91,  // 21: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	92,  // 22: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	93,  // 23: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	91,  // 24: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	90,  // 25: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	94,  // 26: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	93,  // 27: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	95,  // 28: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	36,  // 29: constat.v1.Technician.absences:type_name -> constat.v1.Absence
+	90,  // 30: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	90,  // 31: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	90,  // 32: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	35,  // 33: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
+	35,  // 34: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
+	35,  // 35: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
+	35,  // 36: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
+	83,  // 37: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	84,  // 38: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	49,  // 39: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
+	86,  // 40: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	90,  // 41: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	96,  // 42: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
+	96,  // 43: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
+	96,  // 44: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
+	97,  // 45: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
+	96,  // 46: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
+	96,  // 47: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
+	98,  // 48: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	61,  // 49: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
+	60,  // 50: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
+	60,  // 51: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
+	90,  // 52: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	66,  // 53: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
+	66,  // 54: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
+	67,  // 55: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
+	67,  // 56: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	68,  // 57: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	85,  // 58: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
+	68,  // 59: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	67,  // 60: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	67,  // 61: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	67,  // 62: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	24,  // 63: constat.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.v1.Endpoint
+	0,   // 64: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,   // 65: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,   // 66: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,   // 67: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,   // 68: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11,  // 69: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13,  // 70: constat.v1.DeskService.ChangeTickets:input_type -> constat.v1.ChangeTicketsRequest
+	17,  // 71: constat.v1.DeskService.UndoChange:input_type -> constat.v1.UndoChangeRequest
+	18,  // 72: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	20,  // 73: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	22,  // 74: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	25,  // 75: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	27,  // 76: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	29,  // 77: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	31,  // 78: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	50,  // 79: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	33,  // 80: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	81,  // 81: constat.v1.DeskService.SetEndpointSite:input_type -> constat.v1.SetEndpointSiteRequest
+	47,  // 82: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	37,  // 83: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	39,  // 84: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	43,  // 85: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	45,  // 86: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	41,  // 87: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	52,  // 88: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
+	54,  // 89: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
+	56,  // 90: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
+	58,  // 91: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
+	62,  // 92: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
+	64,  // 93: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
+	69,  // 94: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
+	71,  // 95: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
+	73,  // 96: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
+	75,  // 97: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
+	77,  // 98: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
+	79,  // 99: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
+	1,   // 100: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,   // 101: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,   // 102: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,   // 103: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10,  // 104: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12,  // 105: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	16,  // 106: constat.v1.DeskService.ChangeTickets:output_type -> constat.v1.ChangeTicketsResponse
+	16,  // 107: constat.v1.DeskService.UndoChange:output_type -> constat.v1.ChangeTicketsResponse
+	19,  // 108: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	21,  // 109: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	23,  // 110: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	26,  // 111: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	28,  // 112: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	30,  // 113: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	32,  // 114: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	51,  // 115: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	34,  // 116: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	82,  // 117: constat.v1.DeskService.SetEndpointSite:output_type -> constat.v1.SetEndpointSiteResponse
+	48,  // 118: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	38,  // 119: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	40,  // 120: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	44,  // 121: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	46,  // 122: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	42,  // 123: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	53,  // 124: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
+	55,  // 125: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
+	57,  // 126: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
+	59,  // 127: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
+	63,  // 128: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
+	65,  // 129: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
+	70,  // 130: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
+	72,  // 131: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
+	74,  // 132: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
+	76,  // 133: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
+	78,  // 134: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
+	80,  // 135: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
+	100, // [100:136] is the sub-list for method output_type
+	64,  // [64:100] is the sub-list for method input_type
+	64,  // [64:64] is the sub-list for extension type_name
+	64,  // [64:64] is the sub-list for extension extendee
+	0,   // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -5744,7 +5887,7 @@ func file_constat_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   84,
+			NumMessages:   86,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

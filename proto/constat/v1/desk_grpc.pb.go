@@ -36,6 +36,7 @@ const (
 	DeskService_Diagnose_FullMethodName          = "/constat.v1.DeskService/Diagnose"
 	DeskService_RequestRemedy_FullMethodName     = "/constat.v1.DeskService/RequestRemedy"
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.v1.DeskService/RevokeEndpoint"
+	DeskService_SetEndpointSite_FullMethodName   = "/constat.v1.DeskService/SetEndpointSite"
 	DeskService_ListSimilar_FullMethodName       = "/constat.v1.DeskService/ListSimilar"
 	DeskService_ListTechnicians_FullMethodName   = "/constat.v1.DeskService/ListTechnicians"
 	DeskService_SetTechnician_FullMethodName     = "/constat.v1.DeskService/SetTechnician"
@@ -93,6 +94,8 @@ type DeskServiceClient interface {
 	RequestRemedy(ctx context.Context, in *RequestRemedyRequest, opts ...grpc.CallOption) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
+	// SetEndpointSite says at which site an endpoint is; it takes a lead.
+	SetEndpointSite(ctx context.Context, in *SetEndpointSiteRequest, opts ...grpc.CallOption) (*SetEndpointSiteResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
 	ListSimilar(ctx context.Context, in *ListSimilarRequest, opts ...grpc.CallOption) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
@@ -309,6 +312,16 @@ func (c *deskServiceClient) RevokeEndpoint(ctx context.Context, in *RevokeEndpoi
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeEndpointResponse)
 	err := c.cc.Invoke(ctx, DeskService_RevokeEndpoint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) SetEndpointSite(ctx context.Context, in *SetEndpointSiteRequest, opts ...grpc.CallOption) (*SetEndpointSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetEndpointSiteResponse)
+	err := c.cc.Invoke(ctx, DeskService_SetEndpointSite_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -532,6 +545,8 @@ type DeskServiceServer interface {
 	RequestRemedy(context.Context, *RequestRemedyRequest) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
+	// SetEndpointSite says at which site an endpoint is; it takes a lead.
+	SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
 	ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
@@ -625,6 +640,9 @@ func (UnimplementedDeskServiceServer) RequestRemedy(context.Context, *RequestRem
 }
 func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeEndpoint not implemented")
+}
+func (UnimplementedDeskServiceServer) SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetEndpointSite not implemented")
 }
 func (UnimplementedDeskServiceServer) ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSimilar not implemented")
@@ -996,6 +1014,24 @@ func _DeskService_RevokeEndpoint_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DeskServiceServer).RevokeEndpoint(ctx, req.(*RevokeEndpointRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_SetEndpointSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetEndpointSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).SetEndpointSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_SetEndpointSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).SetEndpointSite(ctx, req.(*SetEndpointSiteRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1394,6 +1430,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeEndpoint",
 			Handler:    _DeskService_RevokeEndpoint_Handler,
+		},
+		{
+			MethodName: "SetEndpointSite",
+			Handler:    _DeskService_SetEndpointSite_Handler,
 		},
 		{
 			MethodName: "ListSimilar",

@@ -93,7 +93,9 @@ type Ticket struct {
 	// By when it is to be done, as people agreed; what is promised is due_at.
 	WantedBy *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=wanted_by,json=wantedBy,proto3" json:"wanted_by,omitempty"`
 	// Time spent: the sum of its entries'.
-	Minutes       int32 `protobuf:"varint,41,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	Minutes int32 `protobuf:"varint,41,opt,name=minutes,proto3" json:"minutes,omitempty"`
+	// Name of the site that it is of; empty: of none.
+	Site          string `protobuf:"bytes,50,opt,name=site,proto3" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +415,13 @@ func (x *Ticket) GetMinutes() int32 {
 		return x.Minutes
 	}
 	return 0
+}
+
+func (x *Ticket) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
 }
 
 // Person is who asks or who answers.
@@ -925,6 +934,7 @@ type Matter struct {
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// The requester's words; only inside the collector.
 	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Site          string `protobuf:"bytes,7,opt,name=site,proto3" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1001,12 +1011,19 @@ func (x *Matter) GetText() string {
 	return ""
 }
 
+func (x *Matter) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
 // Candidate is one of the team, and how they stood to a ticket.
 type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// chosen | knowsLess | moreOpen | servedLater | laterName | otherLanguage |
-	// full | absent | takesNone.
+	// full | absent | takesNone | otherSite.
 	Verdict string `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// Their skills that the matter asks for.
 	Matched []*Skill `protobuf:"bytes,3,rep,name=matched,proto3" json:"matched,omitempty"`
@@ -1372,7 +1389,7 @@ var File_constat_v1_ticket_proto protoreflect.FileDescriptor
 const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\n" +
 	"\x17constat/v1/ticket.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\v\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\f\n" +
 	"\x06Ticket\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1425,7 +1442,8 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x04tags\x18& \x03(\tR\x04tags\x12\x1c\n" +
 	"\tfollowers\x18' \x03(\tR\tfollowers\x127\n" +
 	"\twanted_by\x18( \x01(\v2\x1a.google.protobuf.TimestampR\bwantedBy\x12\x18\n" +
-	"\aminutes\x18) \x01(\x05R\aminutes\"@\n" +
+	"\aminutes\x18) \x01(\x05R\aminutes\x12\x12\n" +
+	"\x04site\x182 \x01(\tR\x04site\"@\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1472,14 +1490,15 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x06matter\x18\x02 \x01(\v2\x12.constat.v1.MatterR\x06matter\x125\n" +
 	"\n" +
 	"candidates\x18\x03 \x03(\v2\x15.constat.v1.CandidateR\n" +
-	"candidates\"\x9a\x01\n" +
+	"candidates\"\xae\x01\n" +
 	"\x06Matter\x12\x18\n" +
 	"\adomains\x18\x01 \x03(\tR\adomains\x12\x14\n" +
 	"\x05brand\x18\x02 \x01(\tR\x05brand\x12\x18\n" +
 	"\aproduct\x18\x03 \x01(\tR\aproduct\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06source\x18\x05 \x01(\tR\x06source\x12\x12\n" +
-	"\x04text\x18\x06 \x01(\tR\x04text\"\xe3\x01\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12\x12\n" +
+	"\x04site\x18\a \x01(\tR\x04site\"\xe3\x01\n" +
 	"\tCandidate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\tR\averdict\x12+\n" +

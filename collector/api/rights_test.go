@@ -1,0 +1,272 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"constat/collector/desk"
+	"constat/collector/store/query"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// Who may make a call.
+type rights struct {
+	// roles that may, besides administrators.
+	roles string
+	// site: what the call names is of Paris, and only who sees Paris may; all: only
+	// who is limited to no site.
+	site, all bool
+	// own: the requester whose ticket it is may, too.
+	own bool
+}
+
+var (
+	work     = rights{roles: "technician lead"}
+	workSite = rights{roles: "technician lead", site: true}
+	leadSite = rights{roles: "lead", site: true}
+	leadAll  = rights{roles: "lead", all: true}
+	governs  = rights{all: true}
+	anyone   = rights{roles: "requester technician lead"}
+)
+
+// paris is a word in everything of Paris, and nowhere else.
+const paris = "zinc-canary"
+
+// Every call, by every role at every site: who may not make it learns nothing. A
+// call that is not in the table fails the test: say who may make it.
+func TestRights(t *testing.T) {
+	h := open(t)
+	boss := desk.Actor{Name: "boss", Role: "lead"}
+	var machine, device, file string
+	var number, version int32
+	for _, site := range []string{"Lyon", "Paris"} {
+		host := map[string]string{"Lyon": "lyon", "Paris": paris}[site]
+		hash := []byte(site)
+		if err := h.desk.NewEnrolmentToken(t.Context(), hash, 1, time.Now().Add(time.Hour), ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.desk.SetTokenSite(t.Context(), hash, site); err != nil {
+			t.Fatal(err)
+		}
+		pc, err := h.desk.Enroll(t.Context(), hash, &constatv1.EnrollRequest{Hostname: host + "-pc", MachineHash: site},
+			func(string) (string, time.Time, error) { return site, time.Now().Add(time.Hour), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, err := h.desk.Create(t.Context(), boss, &constatv1.CreateTicketRequest{EndpointId: pc, Draft: &constatv1.TicketDraft{
+			Id: newID(), Text: "help at " + host, Requester: &constatv1.Person{Name: "requester's name"}, Channel: "api",
+		}})
+		if err != nil || ticket.GetSite() != site {
+			t.Fatalf("%v (%v)", ticket, err)
+		}
+		_, err = h.desk.AddEntry(t.Context(), boss, &constatv1.AddEntryRequest{
+			Number: ticket.GetNumber(), Id: newID(), Kind: "note", Text: "a note of " + host, Files: []*constatv1.NewFile{{Name: host + ".txt", Content: []byte(host)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := newID()
+		err = h.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+			_, err := q.AddGear(ctx, query.AddGearParams{ID: id, Address: host + ".example.org", Site: site, Credential: "floors", AddedAt: 1})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if site == "Lyon" {
+			continue
+		}
+		found, err := h.desk.Ticket(t.Context(), ticket.GetNumber())
+		if err != nil {
+			t.Fatal(err)
+		}
+		machine, device, number, version = pc, id, ticket.GetNumber(), found.GetTicket().GetVersion()
+		for _, e := range found.GetTimeline() {
+			for _, f := range e.GetFiles() {
+				file = f.GetId()
+			}
+		}
+	}
+	draft := func() *constatv1.TicketDraft { return &constatv1.TicketDraft{Id: newID(), Text: "new"} }
+	table := map[string]struct {
+		request proto.Message
+		who     rights
+	}{
+		"ListTickets":       {&constatv1.ListTicketsRequest{}, anyone},
+		"GetTicket":         {&constatv1.GetTicketRequest{Number: number}, rights{roles: "technician lead", site: true, own: true}},
+		"CreateTicket":      {&constatv1.CreateTicketRequest{Draft: draft(), EndpointId: machine}, workSite},
+		"UpdateTicket":      {&constatv1.UpdateTicketRequest{Number: number, Version: version + 99}, workSite},
+		"AddEntry":          {&constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: "hello"}, rights{roles: "technician lead", site: true, own: true}},
+		"MergeTicket":       {&constatv1.MergeTicketRequest{Number: number, Version: version + 99, Into: number - 1}, rights{roles: "technician lead", site: true, all: true}},
+		"LinkTickets":       {&constatv1.LinkTicketsRequest{Number: number, Other: number, Kind: "related"}, workSite},
+		"SplitTicket":       {&constatv1.SplitTicketRequest{Number: number, Version: version + 99, Id: newID()}, workSite},
+		"GetTicketFile":     {&constatv1.GetTicketFileRequest{Number: number, Id: file}, workSite},
+		"ListEndpoints":     {&constatv1.ListEndpointsRequest{}, work},
+		"GetEndpoint":       {&constatv1.GetEndpointRequest{Id: machine}, workSite},
+		"GetSnapshot":       {&constatv1.GetSnapshotRequest{Id: newID()}, rights{site: true, all: true}}, // none is there
+		"Diagnose":          {&constatv1.DiagnoseRequest{EndpointId: machine}, workSite},
+		"RequestRemedy":     {&constatv1.RequestRemedyRequest{Ticket: number, Verb: "no-such-verb"}, workSite},
+		"RevokeEndpoint":    {&constatv1.RevokeEndpointRequest{EndpointId: machine}, leadSite},
+		"SetEndpointSite":   {&constatv1.SetEndpointSiteRequest{EndpointId: machine, Site: "Paris"}, leadSite},
+		"ListSimilar":       {&constatv1.ListSimilarRequest{Number: number}, workSite},
+		"ListTechnicians":   {&constatv1.ListTechniciansRequest{}, work},
+		"SetTechnician":     {&constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: "nobody"}}, leadAll},
+		"GetServiceLevels":  {&constatv1.GetServiceLevelsRequest{}, work},
+		"SetServiceLevels":  {&constatv1.SetServiceLevelsRequest{}, governs},
+		"PreviewTechnician": {&constatv1.PreviewTechnicianRequest{Technician: &constatv1.Technician{Name: "nobody"}}, leadAll},
+		"ListArticles":      {&constatv1.ListArticlesRequest{}, anyone},
+		"GetArticle":        {&constatv1.GetArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
+		"SaveArticle":       {&constatv1.SaveArticleRequest{Article: &constatv1.Article{}}, work},
+		"RateArticle":       {&constatv1.RateArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
+
+		"ListProcedures":   {&constatv1.ListProceduresRequest{}, work},
+		"GetProcedure":     {&constatv1.GetProcedureRequest{Id: "internet"}, work},
+		"ListKnowledge":    {&constatv1.ListKnowledgeRequest{}, work},
+		"GetKnowledge":     {&constatv1.GetKnowledgeRequest{}, work},
+		"PreviewKnowledge": {&constatv1.PreviewKnowledgeRequest{}, work},
+		"PushKnowledge":    {&constatv1.PushKnowledgeRequest{Percent: -1}, leadAll},
+		"ReleaseKnowledge": {&constatv1.ReleaseKnowledgeRequest{Percent: -1}, leadAll},
+		// None is there to go back to.
+		"RollBackKnowledge": {&constatv1.RollBackKnowledgeRequest{Revision: 99}, leadAll},
+
+		// What it does, it says ticket by ticket; and there is nothing to undo.
+		"ChangeTickets": {&constatv1.ChangeTicketsRequest{Tickets: []*constatv1.SeenTicket{{Number: number, Version: version}}, Change: &constatv1.UpdateTicketRequest{AddTags: []string{"seen"}}}, work},
+		"UndoChange":    {&constatv1.UndoChangeRequest{Deed: newID()}, work},
+
+		"AddGear":          {&constatv1.AddGearRequest{Address: paris + ".example.org", Credential: "none", Site: "Paris"}, leadSite},
+		"RemoveGear":       {&constatv1.RemoveGearRequest{Id: device}, leadSite},
+		"ListGear":         {&constatv1.ListGearRequest{}, work},
+		"GetGear":          {&constatv1.GetGearRequest{Id: device}, workSite},
+		"FindStation":      {&constatv1.FindStationRequest{Query: machine}, workSite},
+		"DiscoverGear":     {&constatv1.DiscoverGearRequest{}, leadAll},
+		"PutCredential":    {&constatv1.PutCredentialRequest{}, leadAll},
+		"ListCredentials":  {&constatv1.ListCredentialsRequest{}, work},
+		"RemoveCredential": {&constatv1.RemoveCredentialRequest{Name: "none"}, leadAll},
+
+		"ListNotices":   {&constatv1.ListNoticesRequest{}, anyone},
+		"ReadNotices":   {&constatv1.ReadNoticesRequest{}, anyone},
+		"GetNoticeRule": {&constatv1.GetNoticeRuleRequest{}, work},
+		"SetNoticeRule": {&constatv1.SetNoticeRuleRequest{}, work},
+		"GetDelivery":   {&constatv1.GetDeliveryRequest{}, governs},
+		"SetMailServer": {&constatv1.SetMailServerRequest{}, governs},
+		"SendTestMail":  {&constatv1.SendTestMailRequest{}, governs},
+		"PutWebhook":    {&constatv1.PutWebhookRequest{}, governs},
+		"DeleteWebhook": {&constatv1.DeleteWebhookRequest{Name: "none"}, governs},
+		"RetryDelivery": {&constatv1.RetryDeliveryRequest{}, governs},
+	}
+	callers := map[string]context.Context{"": t.Context(), "requester": h.as("requester")}
+	for _, role := range []string{"technician", "lead", "administrator"} {
+		callers[role], callers[role+" Lyon"], callers[role+" Paris"] = h.as(role), h.as(role, "Lyon"), h.as(role, "Paris")
+	}
+	var names []string
+	for service, info := range h.server.GetServiceInfo() {
+		for _, method := range info.Methods {
+			names = append(names, "/"+service+"/"+method.Name)
+		}
+	}
+	// What ends things comes last.
+	slices.SortFunc(names, func(a, b string) int {
+		last := func(s string) int {
+			if strings.Contains(s, "/Remove") || strings.Contains(s, "/Revoke") {
+				return 1
+			}
+			return 0
+		}
+		return last(a) - last(b)
+	})
+	for _, name := range names {
+		short := name[strings.LastIndex(name, "/")+1:]
+		row, known := table[short]
+		if !known {
+			t.Errorf("%s has no row in this test: say who may call it", name)
+			continue
+		}
+		for caller, ctx := range callers {
+			role, site, _ := strings.Cut(caller, " ")
+			may := role == "administrator" || role != "" && slices.Contains(strings.Fields(row.who.roles), role)
+			may = may && !(row.who.site && site == "Lyon") && !(row.who.all && site != "")
+			may = may || row.who.own && role == "requester"
+			answer, err := call(ctx, t, h.conn, name, row.request)
+			code := status.Code(err)
+			if code == codes.Unimplemented {
+				continue
+			}
+			refused := code == codes.PermissionDenied || code == codes.Unauthenticated || code == codes.NotFound
+			if row.who.all && row.who.site {
+				refused, may = code == codes.PermissionDenied || code == codes.Unauthenticated, role != ""
+				if role == "requester" {
+					continue // either
+				}
+			}
+			if ended := strings.HasPrefix(short, "Re") && code == codes.NotFound; may && refused && !ended && !missing[short] {
+				t.Errorf("%s as %q: %v", short, caller, err)
+			}
+			if !may && !refused {
+				t.Errorf("%s as %q is answered: %v %v", short, caller, answer, err)
+			}
+			if row.who.site && site == "Lyon" && !row.who.all && slices.Contains(strings.Fields(row.who.roles+" administrator"), role) && code != codes.NotFound {
+				t.Errorf("%s as %q says that there is something: %v", short, caller, err)
+			}
+			told := answer + status.Convert(err).Message()
+			if (site == "Lyon" || role == "") && strings.Contains(told, paris) && !strings.Contains(short, "AddGear") {
+				t.Errorf("%s as %q tells of Paris: %s", short, caller, told)
+			}
+			if role == "requester" && (strings.Contains(told, "a note of") || strings.Contains(told, paris+".txt")) {
+				t.Errorf("%s tells a requester an internal note: %s", short, told)
+			}
+		}
+	}
+	if answer, err := call(callers["requester"], t, h.conn, "/constat.v1.DeskService/GetTicket", &constatv1.GetTicketRequest{Number: number}); err != nil || !strings.Contains(answer, "help at "+paris) {
+		t.Errorf("a requester does not read their own ticket: %s (%v)", answer, err)
+	}
+	if answer, err := call(callers["requester"], t, h.conn, "/constat.v1.DeskService/ListTickets", &constatv1.ListTicketsRequest{Query: "new"}); err != nil || strings.Contains(answer, "technician's") {
+		t.Errorf("a requester finds others' tickets: %s (%v)", answer, err)
+	}
+}
+
+// missing are calls that name what is not there, on purpose.
+var missing = map[string]bool{"DeleteWebhook": true, "RemoveCredential": true, "UndoChange": true, "GetProcedure": true, "GetKnowledge": true, "RollBackKnowledge": true, "ReleaseKnowledge": true, "SetTechnician": true, "PreviewTechnician": true}
+
+// call makes a call of any kind, and gives the first answer as text.
+func call(ctx context.Context, t *testing.T, conn *grpc.ClientConn, method string, request proto.Message) (string, error) {
+	t.Helper()
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(strings.ReplaceAll(strings.Trim(method, "/"), "/", ".")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if _, set := metadata.FromOutgoingContext(ctx); !set {
+		ctx = metadata.NewOutgoingContext(ctx, metadata.MD{})
+	}
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+	if err != nil {
+		return "", err
+	}
+	if err := stream.SendMsg(request); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return "", err
+	}
+	answer := dynamicpb.NewMessage(found.(protoreflect.MethodDescriptor).Output())
+	if err := stream.RecvMsg(answer); err != nil {
+		return "", err
+	}
+	return answer.String(), nil
+}
