@@ -5,9 +5,6 @@ VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo 0.1.0-dev)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X constat/internal/version.Version=$(VERSION) -X constat/internal/version.Commit=$(COMMIT)
 TAGS    := grpcnotrace
-# Of the agent's own packages only those that are hot are inlined: the program is
-# on every machine, and has to be small.
-SMALL   := $(shell cat .ci/gcflags)
 TOOL    := go tool -modfile=.tools/go.mod
 
 # gousb needs cgo and libusb; where they are not, the native readers do it all.
@@ -21,7 +18,7 @@ help: ## list the targets
 
 build: ## build constat-agent, constat-tray and constat-collector into bin/
 	@mkdir -p bin
-	CGO_ENABLED=$(if $(LIBUSB),1,0) go build -trimpath -tags "$(TAGS) $(LIBUSB)" $(SMALL) -ldflags "$(LDFLAGS)" -o bin/constat-agent ./agent
+	CGO_ENABLED=$(if $(LIBUSB),1,0) go build -trimpath -tags "$(TAGS) $(LIBUSB)" -ldflags "$(LDFLAGS)" -o bin/constat-agent ./agent
 	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-tray ./agent/tray
 	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-collector ./collector
 
