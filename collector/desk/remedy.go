@@ -27,6 +27,7 @@ func (d *Desk) RequestRemedy(ctx context.Context, a Actor, r *constatv1.RequestR
 	if err := a.require("ask for a remedy", staff...); err != nil {
 		return nil, err
 	}
+	ctx = For(ctx, a)
 	now := d.now()
 	command := &constatv1.Command{Id: newID(), RequestedBy: a.Name, ExpiresAt: timestamppb.New(now.Add(commandLife))}
 	answer := &constatv1.RequestRemedyResponse{CommandId: command.Id, ExpiresAt: command.ExpiresAt}
@@ -38,6 +39,9 @@ func (d *Desk) RequestRemedy(ctx context.Context, a Actor, r *constatv1.RequestR
 			return err
 		}
 		number = t.Number
+		if !seesTicket(ctx, t) {
+			return problem(ErrNotFound, "there is no ticket %d", r.GetTicket())
+		}
 		if t.EndpointID == "" {
 			return problem(ErrInvalid, "ticket %d names no endpoint that could do it", number)
 		}
