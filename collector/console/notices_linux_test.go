@@ -69,7 +69,11 @@ func TestNoticesInChromium(t *testing.T) {
 	b.give(number, "root")
 	c.until("document.querySelector('#bell .badge')?.firstChild.data === '1'")
 	say := func(kind string) {
-		_, err := b.desk.AddEntry(t.Context(), desk.Actor{Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: kind})
+		asked, err := b.desk.Ticket(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: kind})
 		if err != nil {
 			t.Fatal(err)
 		}

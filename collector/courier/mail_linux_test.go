@@ -307,7 +307,11 @@ func TestDigest(t *testing.T) {
 	say := func() {
 		t.Helper()
 		h.clock = h.clock.Add(time.Second)
-		_, err := h.desk.AddEntry(t.Context(), desk.Actor{Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: uuid.Must(uuid.NewV7()).String(), Kind: "message", Text: "well"})
+		asked, err := h.desk.Ticket(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: uuid.Must(uuid.NewV7()).String(), Kind: "message", Text: "well"})
 		if err != nil {
 			t.Fatal(err)
 		}

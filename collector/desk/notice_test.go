@@ -107,7 +107,7 @@ func TestNotices(t *testing.T) {
 				}
 			}
 		}
-		alice := desk.Actor{Name: "alice", Role: "requester"}
+		alice := desk.Actor{ID: h.ticket(t, number).GetTicket().GetRequester().GetId(), Name: "alice", Role: "requester"}
 
 		change(marc, &constatv1.UpdateTicketRequest{Assignee: proto.String("Nina")})
 		say(alice, "message", "Still nothing\nat all")
@@ -259,7 +259,7 @@ func TestNoticeRule(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = h.AddEntry(t.Context(), desk.Actor{Name: "alice", Role: "requester"}, &constatv1.AddEntryRequest{Number: ticket.GetNumber(), Id: newID(), Kind: "message", Text: "well"})
+		_, err = h.AddEntry(t.Context(), desk.Actor{ID: ticket.GetRequester().GetId(), Name: "alice", Role: "requester"}, &constatv1.AddEntryRequest{Number: ticket.GetNumber(), Id: newID(), Kind: "message", Text: "well"})
 		if err != nil {
 			t.Fatal(err)
 		}
