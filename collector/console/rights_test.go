@@ -71,10 +71,11 @@ var addresses = map[string]struct {
 	"POST /tickets/{number}/merge":    {"/tickets/PARIS/merge", "into=99999", ofSite},
 	"GET /tickets/{number}/events":    {"/tickets/PARIS/events?run=RUN", "", ofSite},
 
-	"POST /tickets/bulk":      {"/tickets/bulk", "ticket=PARIS%3A1&addTags=seen", working},
-	"POST /undo":              {"/undo", "deed=x", working},
-	"POST /views":             {"/views", "name=mine&query=q", working},
-	"POST /views/{id}/delete": {"/views/x/delete", "", working},
+	"POST /tickets/{number}/remedy": {"/tickets/PARIS/remedy", "verb=none", ofSite},
+	"POST /tickets/bulk":            {"/tickets/bulk", "ticket=PARIS%3A1&addTags=seen", working},
+	"POST /undo":                    {"/undo", "deed=x", working},
+	"POST /views":                   {"/views", "name=mine&query=q", working},
+	"POST /views/{id}/delete":       {"/views/x/delete", "", working},
 
 	"POST /tickets/{number}/link":  {"/tickets/PARIS/link", "kind=related&other=PARIS", ofSite},
 	"POST /tickets/{number}/split": {"/tickets/PARIS/split", "", ofSite},
