@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/agent/local"
+	"constat/agent/remedy"
 	"constat/agent/uplink"
 	"constat/internal/command"
 	"constat/internal/fault"
@@ -390,7 +391,15 @@ func (w *walk) lead(s *constatv1.Procedure_Step) string {
 }
 
 // mend has the agent do what a remedy says, if the person wants it.
+// What they agree to is said in this program's own words, whatever the procedure
+// says: one of a team's own can't have them agree to something else.
 func (w *walk) mend(s *constatv1.Procedure_Step, next *constatv1.WalkResponse) (bool, error) {
+	verb, known := remedy.Lookup(s.GetVerb())
+	if !known {
+		w.out.wrap("   ", w.words.notDone+" "+s.GetVerb())
+		return false, nil
+	}
+	w.out.wrap("   ", verb.Consent.About(w.language, next.GetComponent()))
 	answer, err := w.choose([]choice{{"yes", w.words.yes}, {"no", w.words.no}})
 	if err != nil || answer == "no" {
 		return false, err
