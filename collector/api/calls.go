@@ -221,10 +221,10 @@ func (s *Server) ChangeTickets(ctx context.Context, r *constatv1.ChangeTicketsRe
 }
 
 // UndoChange is desk.Undo.
-func (s *Server) UndoChange(ctx context.Context, r *constatv1.UndoChangeRequest) (*constatv1.ChangeTicketsResponse, error) {
+func (s *Server) UndoChange(ctx context.Context, r *constatv1.UndoChangeRequest) (*constatv1.UndoChangeResponse, error) {
 	results, err := s.desk.Undo(ctx, actor(ctx), r.GetDeed())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ChangeTicketsResponse{Results: results}, nil
+	return &constatv1.UndoChangeResponse{Results: results}, nil
 }

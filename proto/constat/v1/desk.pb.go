@@ -1216,6 +1216,51 @@ func (x *UndoChangeRequest) GetDeed() string {
 	return ""
 }
 
+// UndoChangeResponse has a result for each ticket, in the order of the deed.
+type UndoChangeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*TicketResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoChangeResponse) Reset() {
+	*x = UndoChangeResponse{}
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoChangeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoChangeResponse) ProtoMessage() {}
+
+func (x *UndoChangeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoChangeResponse.ProtoReflect.Descriptor instead.
+func (*UndoChangeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UndoChangeResponse) GetResults() []*TicketResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 // LinkTicketsRequest says how two tickets belong together. Two have one link at
 // most, and a ticket one parent and one that it is a duplicate of.
 type LinkTicketsRequest struct {
@@ -1231,7 +1276,7 @@ type LinkTicketsRequest struct {
 
 func (x *LinkTicketsRequest) Reset() {
 	*x = LinkTicketsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1288,7 @@ func (x *LinkTicketsRequest) String() string {
 func (*LinkTicketsRequest) ProtoMessage() {}
 
 func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_v1_desk_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1301,7 @@ func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsRequest.ProtoReflect.Descriptor instead.
 func (*LinkTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LinkTicketsRequest) GetNumber() int32 {
@@ -1290,7 +1335,7 @@ type LinkTicketsResponse struct {
 
 func (x *LinkTicketsResponse) Reset() {
 	*x = LinkTicketsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1347,7 @@ func (x *LinkTicketsResponse) String() string {
 func (*LinkTicketsResponse) ProtoMessage() {}
 
 func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_v1_desk_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1360,7 @@ func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsResponse.ProtoReflect.Descriptor instead.
 func (*LinkTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LinkTicketsResponse) GetLinks() []*TicketLink {
@@ -1343,7 +1388,7 @@ type SplitTicketRequest struct {
 
 func (x *SplitTicketRequest) Reset() {
 	*x = SplitTicketRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1400,7 @@ func (x *SplitTicketRequest) String() string {
 func (*SplitTicketRequest) ProtoMessage() {}
 
 func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_v1_desk_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1413,7 @@ func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SplitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SplitTicketRequest) GetNumber() int32 {
@@ -1416,7 +1461,7 @@ type SplitTicketResponse struct {
 
 func (x *SplitTicketResponse) Reset() {
 	*x = SplitTicketResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1473,7 @@ func (x *SplitTicketResponse) String() string {
 func (*SplitTicketResponse) ProtoMessage() {}
 
 func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_v1_desk_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1486,7 @@ func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SplitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SplitTicketResponse) GetTicket() *Ticket {
@@ -1463,7 +1508,7 @@ type GetTicketFileRequest struct {
 
 func (x *GetTicketFileRequest) Reset() {
 	*x = GetTicketFileRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1520,7 @@ func (x *GetTicketFileRequest) String() string {
 func (*GetTicketFileRequest) ProtoMessage() {}
 
 func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_v1_desk_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1533,7 @@ func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileRequest.ProtoReflect.Descriptor instead.
 func (*GetTicketFileRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetTicketFileRequest) GetNumber() int32 {
@@ -1518,7 +1563,7 @@ type GetTicketFileResponse struct {
 
 func (x *GetTicketFileResponse) Reset() {
 	*x = GetTicketFileResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1575,7 @@ func (x *GetTicketFileResponse) String() string {
 func (*GetTicketFileResponse) ProtoMessage() {}
 
 func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_v1_desk_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1588,7 @@ func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileResponse.ProtoReflect.Descriptor instead.
 func (*GetTicketFileResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTicketFileResponse) GetName() string {
@@ -1591,7 +1636,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1648,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_v1_desk_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1661,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Endpoint) GetId() string {
@@ -1730,7 +1775,7 @@ type ListEndpointsRequest struct {
 
 func (x *ListEndpointsRequest) Reset() {
 	*x = ListEndpointsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1787,7 @@ func (x *ListEndpointsRequest) String() string {
 func (*ListEndpointsRequest) ProtoMessage() {}
 
 func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_v1_desk_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1800,7 @@ func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{25}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListEndpointsRequest) GetQuery() string {
@@ -1791,7 +1836,7 @@ type ListEndpointsResponse struct {
 
 func (x *ListEndpointsResponse) Reset() {
 	*x = ListEndpointsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +1848,7 @@ func (x *ListEndpointsResponse) String() string {
 func (*ListEndpointsResponse) ProtoMessage() {}
 
 func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_v1_desk_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +1861,7 @@ func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{26}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListEndpointsResponse) GetEndpoints() []*Endpoint {
@@ -1843,7 +1888,7 @@ type GetEndpointRequest struct {
 
 func (x *GetEndpointRequest) Reset() {
 	*x = GetEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +1900,7 @@ func (x *GetEndpointRequest) String() string {
 func (*GetEndpointRequest) ProtoMessage() {}
 
 func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_v1_desk_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1913,7 @@ func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{27}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetEndpointRequest) GetId() string {
@@ -1893,7 +1938,7 @@ type GetEndpointResponse struct {
 
 func (x *GetEndpointResponse) Reset() {
 	*x = GetEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +1950,7 @@ func (x *GetEndpointResponse) String() string {
 func (*GetEndpointResponse) ProtoMessage() {}
 
 func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_v1_desk_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +1963,7 @@ func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{28}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetEndpointResponse) GetEndpoint() *Endpoint {
@@ -1959,7 +2004,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2016,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_v1_desk_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2029,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{29}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetSnapshotRequest) GetId() string {
@@ -2004,7 +2049,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2061,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_v1_desk_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2074,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{30}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
@@ -2052,7 +2097,7 @@ type DiagnoseRequest struct {
 
 func (x *DiagnoseRequest) Reset() {
 	*x = DiagnoseRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2109,7 @@ func (x *DiagnoseRequest) String() string {
 func (*DiagnoseRequest) ProtoMessage() {}
 
 func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_v1_desk_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2122,7 @@ func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseRequest.ProtoReflect.Descriptor instead.
 func (*DiagnoseRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{31}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DiagnoseRequest) GetTicket() int32 {
@@ -2116,7 +2161,7 @@ type DiagnoseResponse struct {
 
 func (x *DiagnoseResponse) Reset() {
 	*x = DiagnoseResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +2173,7 @@ func (x *DiagnoseResponse) String() string {
 func (*DiagnoseResponse) ProtoMessage() {}
 
 func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_v1_desk_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +2186,7 @@ func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseResponse.ProtoReflect.Descriptor instead.
 func (*DiagnoseResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{32}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DiagnoseResponse) GetEvent() isDiagnoseResponse_Event {
@@ -2212,7 +2257,7 @@ type RevokeEndpointRequest struct {
 
 func (x *RevokeEndpointRequest) Reset() {
 	*x = RevokeEndpointRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2269,7 @@ func (x *RevokeEndpointRequest) String() string {
 func (*RevokeEndpointRequest) ProtoMessage() {}
 
 func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_v1_desk_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2282,7 @@ func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{33}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RevokeEndpointRequest) GetEndpointId() string {
@@ -2263,7 +2308,7 @@ type RevokeEndpointResponse struct {
 
 func (x *RevokeEndpointResponse) Reset() {
 	*x = RevokeEndpointResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2320,7 @@ func (x *RevokeEndpointResponse) String() string {
 func (*RevokeEndpointResponse) ProtoMessage() {}
 
 func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_v1_desk_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2333,7 @@ func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{34}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
 }
 
 // Technician is somebody who works on tickets, and which ones they get by
@@ -2318,7 +2363,7 @@ type Technician struct {
 
 func (x *Technician) Reset() {
 	*x = Technician{}
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2375,7 @@ func (x *Technician) String() string {
 func (*Technician) ProtoMessage() {}
 
 func (x *Technician) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_v1_desk_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2388,7 @@ func (x *Technician) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Technician.ProtoReflect.Descriptor instead.
 func (*Technician) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{35}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Technician) GetName() string {
@@ -2423,7 +2468,7 @@ type Absence struct {
 
 func (x *Absence) Reset() {
 	*x = Absence{}
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2435,7 +2480,7 @@ func (x *Absence) String() string {
 func (*Absence) ProtoMessage() {}
 
 func (x *Absence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_v1_desk_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2493,7 @@ func (x *Absence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absence.ProtoReflect.Descriptor instead.
 func (*Absence) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{36}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Absence) GetFrom() *timestamppb.Timestamp {
@@ -2481,7 +2526,7 @@ type ListTechniciansRequest struct {
 
 func (x *ListTechniciansRequest) Reset() {
 	*x = ListTechniciansRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2538,7 @@ func (x *ListTechniciansRequest) String() string {
 func (*ListTechniciansRequest) ProtoMessage() {}
 
 func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2551,7 @@ func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
 func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{37}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
 }
 
 // ListTechniciansResponse is sorted by name.
@@ -2519,7 +2564,7 @@ type ListTechniciansResponse struct {
 
 func (x *ListTechniciansResponse) Reset() {
 	*x = ListTechniciansResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2576,7 @@ func (x *ListTechniciansResponse) String() string {
 func (*ListTechniciansResponse) ProtoMessage() {}
 
 func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2589,7 @@ func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
 func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{38}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
@@ -2566,7 +2611,7 @@ type SetTechnicianRequest struct {
 
 func (x *SetTechnicianRequest) Reset() {
 	*x = SetTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2623,7 @@ func (x *SetTechnicianRequest) String() string {
 func (*SetTechnicianRequest) ProtoMessage() {}
 
 func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2636,7 @@ func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{39}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetTechnicianRequest) GetTechnician() *Technician {
@@ -2611,7 +2656,7 @@ type SetTechnicianResponse struct {
 
 func (x *SetTechnicianResponse) Reset() {
 	*x = SetTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2623,7 +2668,7 @@ func (x *SetTechnicianResponse) String() string {
 func (*SetTechnicianResponse) ProtoMessage() {}
 
 func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2636,7 +2681,7 @@ func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{40}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SetTechnicianResponse) GetTechnician() *Technician {
@@ -2658,7 +2703,7 @@ type PreviewTechnicianRequest struct {
 
 func (x *PreviewTechnicianRequest) Reset() {
 	*x = PreviewTechnicianRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +2715,7 @@ func (x *PreviewTechnicianRequest) String() string {
 func (*PreviewTechnicianRequest) ProtoMessage() {}
 
 func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_v1_desk_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2683,7 +2728,7 @@ func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{41}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
@@ -2716,7 +2761,7 @@ type PreviewTechnicianResponse struct {
 
 func (x *PreviewTechnicianResponse) Reset() {
 	*x = PreviewTechnicianResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2773,7 @@ func (x *PreviewTechnicianResponse) String() string {
 func (*PreviewTechnicianResponse) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_v1_desk_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2786,7 @@ func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PreviewTechnicianResponse) GetTickets() int32 {
@@ -2774,7 +2819,7 @@ type GetServiceLevelsRequest struct {
 
 func (x *GetServiceLevelsRequest) Reset() {
 	*x = GetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2786,7 +2831,7 @@ func (x *GetServiceLevelsRequest) String() string {
 func (*GetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_v1_desk_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2799,7 +2844,7 @@ func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{44}
 }
 
 // GetServiceLevelsResponse is the text they were set by.
@@ -2813,7 +2858,7 @@ type GetServiceLevelsResponse struct {
 
 func (x *GetServiceLevelsResponse) Reset() {
 	*x = GetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +2870,7 @@ func (x *GetServiceLevelsResponse) String() string {
 func (*GetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_v1_desk_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +2883,7 @@ func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{44}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetServiceLevelsResponse) GetText() string {
@@ -2861,7 +2906,7 @@ type SetServiceLevelsRequest struct {
 
 func (x *SetServiceLevelsRequest) Reset() {
 	*x = SetServiceLevelsRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2873,7 +2918,7 @@ func (x *SetServiceLevelsRequest) String() string {
 func (*SetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_v1_desk_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2886,7 +2931,7 @@ func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{45}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SetServiceLevelsRequest) GetText() string {
@@ -2907,7 +2952,7 @@ type SetServiceLevelsResponse struct {
 
 func (x *SetServiceLevelsResponse) Reset() {
 	*x = SetServiceLevelsResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2919,7 +2964,7 @@ func (x *SetServiceLevelsResponse) String() string {
 func (*SetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_v1_desk_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2932,7 +2977,7 @@ func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{46}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SetServiceLevelsResponse) GetChanged() int32 {
@@ -2952,7 +2997,7 @@ type ListSimilarRequest struct {
 
 func (x *ListSimilarRequest) Reset() {
 	*x = ListSimilarRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2964,7 +3009,7 @@ func (x *ListSimilarRequest) String() string {
 func (*ListSimilarRequest) ProtoMessage() {}
 
 func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_v1_desk_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2977,7 +3022,7 @@ func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
 func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{47}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListSimilarRequest) GetNumber() int32 {
@@ -2998,7 +3043,7 @@ type ListSimilarResponse struct {
 
 func (x *ListSimilarResponse) Reset() {
 	*x = ListSimilarResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3010,7 +3055,7 @@ func (x *ListSimilarResponse) String() string {
 func (*ListSimilarResponse) ProtoMessage() {}
 
 func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_v1_desk_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3023,7 +3068,7 @@ func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
 func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{48}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
@@ -3046,7 +3091,7 @@ type SimilarTicket struct {
 
 func (x *SimilarTicket) Reset() {
 	*x = SimilarTicket{}
-	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3058,7 +3103,7 @@ func (x *SimilarTicket) String() string {
 func (*SimilarTicket) ProtoMessage() {}
 
 func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_v1_desk_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3071,7 +3116,7 @@ func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
 func (*SimilarTicket) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{49}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SimilarTicket) GetTicket() *Ticket {
@@ -3117,7 +3162,7 @@ type RequestRemedyRequest struct {
 
 func (x *RequestRemedyRequest) Reset() {
 	*x = RequestRemedyRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3174,7 @@ func (x *RequestRemedyRequest) String() string {
 func (*RequestRemedyRequest) ProtoMessage() {}
 
 func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_v1_desk_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3187,7 @@ func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{50}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RequestRemedyRequest) GetTicket() int32 {
@@ -3189,7 +3234,7 @@ type RequestRemedyResponse struct {
 
 func (x *RequestRemedyResponse) Reset() {
 	*x = RequestRemedyResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3201,7 +3246,7 @@ func (x *RequestRemedyResponse) String() string {
 func (*RequestRemedyResponse) ProtoMessage() {}
 
 func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_v1_desk_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3214,7 +3259,7 @@ func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{51}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RequestRemedyResponse) GetCommandId() string {
@@ -3260,7 +3305,7 @@ type ListArticlesRequest struct {
 
 func (x *ListArticlesRequest) Reset() {
 	*x = ListArticlesRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3272,7 +3317,7 @@ func (x *ListArticlesRequest) String() string {
 func (*ListArticlesRequest) ProtoMessage() {}
 
 func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_v1_desk_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3285,7 +3330,7 @@ func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesRequest.ProtoReflect.Descriptor instead.
 func (*ListArticlesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{52}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListArticlesRequest) GetQuery() string {
@@ -3320,7 +3365,7 @@ type ListArticlesResponse struct {
 
 func (x *ListArticlesResponse) Reset() {
 	*x = ListArticlesResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3377,7 @@ func (x *ListArticlesResponse) String() string {
 func (*ListArticlesResponse) ProtoMessage() {}
 
 func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_v1_desk_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3390,7 @@ func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesResponse.ProtoReflect.Descriptor instead.
 func (*ListArticlesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{53}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListArticlesResponse) GetArticles() []*Article {
@@ -3366,7 +3411,7 @@ type GetArticleRequest struct {
 
 func (x *GetArticleRequest) Reset() {
 	*x = GetArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3378,7 +3423,7 @@ func (x *GetArticleRequest) String() string {
 func (*GetArticleRequest) ProtoMessage() {}
 
 func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_v1_desk_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3391,7 +3436,7 @@ func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleRequest.ProtoReflect.Descriptor instead.
 func (*GetArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{54}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *GetArticleRequest) GetId() string {
@@ -3422,7 +3467,7 @@ type GetArticleResponse struct {
 
 func (x *GetArticleResponse) Reset() {
 	*x = GetArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3434,7 +3479,7 @@ func (x *GetArticleResponse) String() string {
 func (*GetArticleResponse) ProtoMessage() {}
 
 func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_v1_desk_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3447,7 +3492,7 @@ func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleResponse.ProtoReflect.Descriptor instead.
 func (*GetArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{55}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetArticleResponse) GetArticle() *Article {
@@ -3482,7 +3527,7 @@ type SaveArticleRequest struct {
 
 func (x *SaveArticleRequest) Reset() {
 	*x = SaveArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3494,7 +3539,7 @@ func (x *SaveArticleRequest) String() string {
 func (*SaveArticleRequest) ProtoMessage() {}
 
 func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_v1_desk_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3507,7 +3552,7 @@ func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleRequest.ProtoReflect.Descriptor instead.
 func (*SaveArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{56}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SaveArticleRequest) GetArticle() *Article {
@@ -3527,7 +3572,7 @@ type SaveArticleResponse struct {
 
 func (x *SaveArticleResponse) Reset() {
 	*x = SaveArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3539,7 +3584,7 @@ func (x *SaveArticleResponse) String() string {
 func (*SaveArticleResponse) ProtoMessage() {}
 
 func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_v1_desk_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3552,7 +3597,7 @@ func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleResponse.ProtoReflect.Descriptor instead.
 func (*SaveArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{57}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SaveArticleResponse) GetArticle() *Article {
@@ -3577,7 +3622,7 @@ type RateArticleRequest struct {
 
 func (x *RateArticleRequest) Reset() {
 	*x = RateArticleRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3634,7 @@ func (x *RateArticleRequest) String() string {
 func (*RateArticleRequest) ProtoMessage() {}
 
 func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_v1_desk_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3647,7 @@ func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleRequest.ProtoReflect.Descriptor instead.
 func (*RateArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{58}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RateArticleRequest) GetId() string {
@@ -3642,7 +3687,7 @@ type RateArticleResponse struct {
 
 func (x *RateArticleResponse) Reset() {
 	*x = RateArticleResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3654,7 +3699,7 @@ func (x *RateArticleResponse) String() string {
 func (*RateArticleResponse) ProtoMessage() {}
 
 func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_v1_desk_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3667,7 +3712,7 @@ func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleResponse.ProtoReflect.Descriptor instead.
 func (*RateArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{59}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{60}
 }
 
 // ProcedureUse is a written procedure and how it went.
@@ -3685,7 +3730,7 @@ type ProcedureUse struct {
 
 func (x *ProcedureUse) Reset() {
 	*x = ProcedureUse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3697,7 +3742,7 @@ func (x *ProcedureUse) String() string {
 func (*ProcedureUse) ProtoMessage() {}
 
 func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_v1_desk_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3710,7 +3755,7 @@ func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureUse.ProtoReflect.Descriptor instead.
 func (*ProcedureUse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{60}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ProcedureUse) GetProcedure() *Procedure {
@@ -3761,7 +3806,7 @@ type ProcedureRate struct {
 
 func (x *ProcedureRate) Reset() {
 	*x = ProcedureRate{}
-	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3773,7 +3818,7 @@ func (x *ProcedureRate) String() string {
 func (*ProcedureRate) ProtoMessage() {}
 
 func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_v1_desk_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3786,7 +3831,7 @@ func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRate.ProtoReflect.Descriptor instead.
 func (*ProcedureRate) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{61}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ProcedureRate) GetVersion() int32 {
@@ -3882,7 +3927,7 @@ type ListProceduresRequest struct {
 
 func (x *ListProceduresRequest) Reset() {
 	*x = ListProceduresRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3894,7 +3939,7 @@ func (x *ListProceduresRequest) String() string {
 func (*ListProceduresRequest) ProtoMessage() {}
 
 func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_v1_desk_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3907,7 +3952,7 @@ func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresRequest.ProtoReflect.Descriptor instead.
 func (*ListProceduresRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{62}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{63}
 }
 
 // ListProceduresResponse is sorted by id.
@@ -3920,7 +3965,7 @@ type ListProceduresResponse struct {
 
 func (x *ListProceduresResponse) Reset() {
 	*x = ListProceduresResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3932,7 +3977,7 @@ func (x *ListProceduresResponse) String() string {
 func (*ListProceduresResponse) ProtoMessage() {}
 
 func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_v1_desk_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3945,7 +3990,7 @@ func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresResponse.ProtoReflect.Descriptor instead.
 func (*ListProceduresResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{63}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListProceduresResponse) GetProcedures() []*ProcedureUse {
@@ -3965,7 +4010,7 @@ type GetProcedureRequest struct {
 
 func (x *GetProcedureRequest) Reset() {
 	*x = GetProcedureRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3977,7 +4022,7 @@ func (x *GetProcedureRequest) String() string {
 func (*GetProcedureRequest) ProtoMessage() {}
 
 func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_v1_desk_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3990,7 +4035,7 @@ func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureRequest.ProtoReflect.Descriptor instead.
 func (*GetProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{64}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetProcedureRequest) GetId() string {
@@ -4012,7 +4057,7 @@ type GetProcedureResponse struct {
 
 func (x *GetProcedureResponse) Reset() {
 	*x = GetProcedureResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4024,7 +4069,7 @@ func (x *GetProcedureResponse) String() string {
 func (*GetProcedureResponse) ProtoMessage() {}
 
 func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_v1_desk_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4037,7 +4082,7 @@ func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureResponse.ProtoReflect.Descriptor instead.
 func (*GetProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{65}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GetProcedureResponse) GetUse() *ProcedureUse {
@@ -4066,7 +4111,7 @@ type KnowledgeFile struct {
 
 func (x *KnowledgeFile) Reset() {
 	*x = KnowledgeFile{}
-	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4078,7 +4123,7 @@ func (x *KnowledgeFile) String() string {
 func (*KnowledgeFile) ProtoMessage() {}
 
 func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_v1_desk_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4091,7 +4136,7 @@ func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
 func (*KnowledgeFile) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{66}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *KnowledgeFile) GetPath() string {
@@ -4126,7 +4171,7 @@ type KnowledgeRevision struct {
 
 func (x *KnowledgeRevision) Reset() {
 	*x = KnowledgeRevision{}
-	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4138,7 +4183,7 @@ func (x *KnowledgeRevision) String() string {
 func (*KnowledgeRevision) ProtoMessage() {}
 
 func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_v1_desk_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4151,7 +4196,7 @@ func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
 func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{67}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *KnowledgeRevision) GetRevision() int64 {
@@ -4215,7 +4260,7 @@ type KnowledgeChange struct {
 
 func (x *KnowledgeChange) Reset() {
 	*x = KnowledgeChange{}
-	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4227,7 +4272,7 @@ func (x *KnowledgeChange) String() string {
 func (*KnowledgeChange) ProtoMessage() {}
 
 func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_v1_desk_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4240,7 +4285,7 @@ func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
 func (*KnowledgeChange) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{68}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
@@ -4266,7 +4311,7 @@ type ListKnowledgeRequest struct {
 
 func (x *ListKnowledgeRequest) Reset() {
 	*x = ListKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4278,7 +4323,7 @@ func (x *ListKnowledgeRequest) String() string {
 func (*ListKnowledgeRequest) ProtoMessage() {}
 
 func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_v1_desk_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4291,7 +4336,7 @@ func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{69}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{70}
 }
 
 // ListKnowledgeResponse is newest first, without the files' text.
@@ -4304,7 +4349,7 @@ type ListKnowledgeResponse struct {
 
 func (x *ListKnowledgeResponse) Reset() {
 	*x = ListKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4316,7 +4361,7 @@ func (x *ListKnowledgeResponse) String() string {
 func (*ListKnowledgeResponse) ProtoMessage() {}
 
 func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_v1_desk_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4329,7 +4374,7 @@ func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{70}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
@@ -4351,7 +4396,7 @@ type GetKnowledgeRequest struct {
 
 func (x *GetKnowledgeRequest) Reset() {
 	*x = GetKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4363,7 +4408,7 @@ func (x *GetKnowledgeRequest) String() string {
 func (*GetKnowledgeRequest) ProtoMessage() {}
 
 func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_v1_desk_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4376,7 +4421,7 @@ func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{71}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *GetKnowledgeRequest) GetRevision() int64 {
@@ -4405,7 +4450,7 @@ type GetKnowledgeResponse struct {
 
 func (x *GetKnowledgeResponse) Reset() {
 	*x = GetKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4462,7 @@ func (x *GetKnowledgeResponse) String() string {
 func (*GetKnowledgeResponse) ProtoMessage() {}
 
 func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_v1_desk_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4475,7 @@ func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{72}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4457,7 +4502,7 @@ type PreviewKnowledgeRequest struct {
 
 func (x *PreviewKnowledgeRequest) Reset() {
 	*x = PreviewKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4469,7 +4514,7 @@ func (x *PreviewKnowledgeRequest) String() string {
 func (*PreviewKnowledgeRequest) ProtoMessage() {}
 
 func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_v1_desk_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4482,7 +4527,7 @@ func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{73}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4508,7 +4553,7 @@ type PreviewKnowledgeResponse struct {
 
 func (x *PreviewKnowledgeResponse) Reset() {
 	*x = PreviewKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4520,7 +4565,7 @@ func (x *PreviewKnowledgeResponse) String() string {
 func (*PreviewKnowledgeResponse) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_v1_desk_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4533,7 +4578,7 @@ func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *PreviewKnowledgeResponse) GetProblems() []string {
@@ -4579,7 +4624,7 @@ type PushKnowledgeRequest struct {
 
 func (x *PushKnowledgeRequest) Reset() {
 	*x = PushKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4591,7 +4636,7 @@ func (x *PushKnowledgeRequest) String() string {
 func (*PushKnowledgeRequest) ProtoMessage() {}
 
 func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4604,7 +4649,7 @@ func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4652,7 +4697,7 @@ type PushKnowledgeResponse struct {
 
 func (x *PushKnowledgeResponse) Reset() {
 	*x = PushKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4664,7 +4709,7 @@ func (x *PushKnowledgeResponse) String() string {
 func (*PushKnowledgeResponse) ProtoMessage() {}
 
 func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4677,7 +4722,7 @@ func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{76}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4700,7 +4745,7 @@ type ReleaseKnowledgeRequest struct {
 
 func (x *ReleaseKnowledgeRequest) Reset() {
 	*x = ReleaseKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4712,7 +4757,7 @@ func (x *ReleaseKnowledgeRequest) String() string {
 func (*ReleaseKnowledgeRequest) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_v1_desk_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4725,7 +4770,7 @@ func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{77}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
@@ -4759,7 +4804,7 @@ type ReleaseKnowledgeResponse struct {
 
 func (x *ReleaseKnowledgeResponse) Reset() {
 	*x = ReleaseKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_v1_desk_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4771,7 +4816,7 @@ func (x *ReleaseKnowledgeResponse) String() string {
 func (*ReleaseKnowledgeResponse) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_v1_desk_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4784,7 +4829,7 @@ func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{78}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4806,7 +4851,7 @@ type RollBackKnowledgeRequest struct {
 
 func (x *RollBackKnowledgeRequest) Reset() {
 	*x = RollBackKnowledgeRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_v1_desk_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4818,7 +4863,7 @@ func (x *RollBackKnowledgeRequest) String() string {
 func (*RollBackKnowledgeRequest) ProtoMessage() {}
 
 func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_v1_desk_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4831,7 +4876,7 @@ func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{79}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RollBackKnowledgeRequest) GetRevision() int64 {
@@ -4858,7 +4903,7 @@ type RollBackKnowledgeResponse struct {
 
 func (x *RollBackKnowledgeResponse) Reset() {
 	*x = RollBackKnowledgeResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4870,7 +4915,7 @@ func (x *RollBackKnowledgeResponse) String() string {
 func (*RollBackKnowledgeResponse) ProtoMessage() {}
 
 func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_v1_desk_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4883,7 +4928,7 @@ func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{80}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4906,7 +4951,7 @@ type SetEndpointSiteRequest struct {
 
 func (x *SetEndpointSiteRequest) Reset() {
 	*x = SetEndpointSiteRequest{}
-	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4918,7 +4963,7 @@ func (x *SetEndpointSiteRequest) String() string {
 func (*SetEndpointSiteRequest) ProtoMessage() {}
 
 func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_v1_desk_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4931,7 +4976,7 @@ func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteRequest.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{81}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SetEndpointSiteRequest) GetEndpointId() string {
@@ -4958,7 +5003,7 @@ type SetEndpointSiteResponse struct {
 
 func (x *SetEndpointSiteResponse) Reset() {
 	*x = SetEndpointSiteResponse{}
-	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4970,7 +5015,7 @@ func (x *SetEndpointSiteResponse) String() string {
 func (*SetEndpointSiteResponse) ProtoMessage() {}
 
 func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4983,7 +5028,7 @@ func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteResponse.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{82}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
@@ -5004,7 +5049,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_v1_desk_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5016,7 +5061,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_v1_desk_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5029,7 +5074,7 @@ func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42, 0}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43, 0}
 }
 
 func (x *PreviewTechnicianResponse_Load) GetName() string {
@@ -5064,7 +5109,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5076,7 +5121,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5089,7 +5134,7 @@ func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{42, 1}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{43, 1}
 }
 
 func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
@@ -5130,7 +5175,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_v1_desk_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5142,7 +5187,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_v1_desk_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5155,7 +5200,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
-	return file_constat_v1_desk_proto_rawDescGZIP(), []int{74, 0}
+	return file_constat_v1_desk_proto_rawDescGZIP(), []int{75, 0}
 }
 
 func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
@@ -5303,7 +5348,9 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\x15ChangeTicketsResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.constat.v1.TicketResultR\aresults\"'\n" +
 	"\x11UndoChangeRequest\x12\x12\n" +
-	"\x04deed\x18\x01 \x01(\tR\x04deed\"V\n" +
+	"\x04deed\x18\x01 \x01(\tR\x04deed\"H\n" +
+	"\x12UndoChangeResponse\x122\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.constat.v1.TicketResultR\aresults\"V\n" +
 	"\x12LinkTicketsRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -5563,7 +5610,7 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"endpointId\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\"K\n" +
 	"\x17SetEndpointSiteResponse\x120\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x14.constat.v1.EndpointR\bendpoint2\xf7\x17\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x14.constat.v1.EndpointR\bendpoint2\xf4\x17\n" +
 	"\vDeskService\x12N\n" +
 	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12H\n" +
 	"\tGetTicket\x12\x1c.constat.v1.GetTicketRequest\x1a\x1d.constat.v1.GetTicketResponse\x12Q\n" +
@@ -5571,9 +5618,9 @@ const file_constat_v1_desk_proto_rawDesc = "" +
 	"\fUpdateTicket\x12\x1f.constat.v1.UpdateTicketRequest\x1a .constat.v1.UpdateTicketResponse\x12E\n" +
 	"\bAddEntry\x12\x1b.constat.v1.AddEntryRequest\x1a\x1c.constat.v1.AddEntryResponse\x12N\n" +
 	"\vMergeTicket\x12\x1e.constat.v1.MergeTicketRequest\x1a\x1f.constat.v1.MergeTicketResponse\x12T\n" +
-	"\rChangeTickets\x12 .constat.v1.ChangeTicketsRequest\x1a!.constat.v1.ChangeTicketsResponse\x12N\n" +
+	"\rChangeTickets\x12 .constat.v1.ChangeTicketsRequest\x1a!.constat.v1.ChangeTicketsResponse\x12K\n" +
 	"\n" +
-	"UndoChange\x12\x1d.constat.v1.UndoChangeRequest\x1a!.constat.v1.ChangeTicketsResponse\x12N\n" +
+	"UndoChange\x12\x1d.constat.v1.UndoChangeRequest\x1a\x1e.constat.v1.UndoChangeResponse\x12N\n" +
 	"\vLinkTickets\x12\x1e.constat.v1.LinkTicketsRequest\x1a\x1f.constat.v1.LinkTicketsResponse\x12N\n" +
 	"\vSplitTicket\x12\x1e.constat.v1.SplitTicketRequest\x1a\x1f.constat.v1.SplitTicketResponse\x12T\n" +
 	"\rGetTicketFile\x12 .constat.v1.GetTicketFileRequest\x1a!.constat.v1.GetTicketFileResponse\x12T\n" +
@@ -5616,7 +5663,7 @@ func file_constat_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_v1_desk_proto_rawDescData
 }
 
-var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 86)
+var file_constat_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_constat_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.v1.ListTicketsResponse
@@ -5636,230 +5683,232 @@ var file_constat_v1_desk_proto_goTypes = []any{
 	(*TicketResult)(nil),                          // 15: constat.v1.TicketResult
 	(*ChangeTicketsResponse)(nil),                 // 16: constat.v1.ChangeTicketsResponse
 	(*UndoChangeRequest)(nil),                     // 17: constat.v1.UndoChangeRequest
-	(*LinkTicketsRequest)(nil),                    // 18: constat.v1.LinkTicketsRequest
-	(*LinkTicketsResponse)(nil),                   // 19: constat.v1.LinkTicketsResponse
-	(*SplitTicketRequest)(nil),                    // 20: constat.v1.SplitTicketRequest
-	(*SplitTicketResponse)(nil),                   // 21: constat.v1.SplitTicketResponse
-	(*GetTicketFileRequest)(nil),                  // 22: constat.v1.GetTicketFileRequest
-	(*GetTicketFileResponse)(nil),                 // 23: constat.v1.GetTicketFileResponse
-	(*Endpoint)(nil),                              // 24: constat.v1.Endpoint
-	(*ListEndpointsRequest)(nil),                  // 25: constat.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),                 // 26: constat.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),                    // 27: constat.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),                   // 28: constat.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),                    // 29: constat.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),                   // 30: constat.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),                       // 31: constat.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),                      // 32: constat.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),                 // 33: constat.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil),                // 34: constat.v1.RevokeEndpointResponse
-	(*Technician)(nil),                            // 35: constat.v1.Technician
-	(*Absence)(nil),                               // 36: constat.v1.Absence
-	(*ListTechniciansRequest)(nil),                // 37: constat.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),               // 38: constat.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),                  // 39: constat.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),                 // 40: constat.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),              // 41: constat.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),             // 42: constat.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),               // 43: constat.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),              // 44: constat.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),               // 45: constat.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),              // 46: constat.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),                    // 47: constat.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),                   // 48: constat.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                         // 49: constat.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),                  // 50: constat.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),                 // 51: constat.v1.RequestRemedyResponse
-	(*ListArticlesRequest)(nil),                   // 52: constat.v1.ListArticlesRequest
-	(*ListArticlesResponse)(nil),                  // 53: constat.v1.ListArticlesResponse
-	(*GetArticleRequest)(nil),                     // 54: constat.v1.GetArticleRequest
-	(*GetArticleResponse)(nil),                    // 55: constat.v1.GetArticleResponse
-	(*SaveArticleRequest)(nil),                    // 56: constat.v1.SaveArticleRequest
-	(*SaveArticleResponse)(nil),                   // 57: constat.v1.SaveArticleResponse
-	(*RateArticleRequest)(nil),                    // 58: constat.v1.RateArticleRequest
-	(*RateArticleResponse)(nil),                   // 59: constat.v1.RateArticleResponse
-	(*ProcedureUse)(nil),                          // 60: constat.v1.ProcedureUse
-	(*ProcedureRate)(nil),                         // 61: constat.v1.ProcedureRate
-	(*ListProceduresRequest)(nil),                 // 62: constat.v1.ListProceduresRequest
-	(*ListProceduresResponse)(nil),                // 63: constat.v1.ListProceduresResponse
-	(*GetProcedureRequest)(nil),                   // 64: constat.v1.GetProcedureRequest
-	(*GetProcedureResponse)(nil),                  // 65: constat.v1.GetProcedureResponse
-	(*KnowledgeFile)(nil),                         // 66: constat.v1.KnowledgeFile
-	(*KnowledgeRevision)(nil),                     // 67: constat.v1.KnowledgeRevision
-	(*KnowledgeChange)(nil),                       // 68: constat.v1.KnowledgeChange
-	(*ListKnowledgeRequest)(nil),                  // 69: constat.v1.ListKnowledgeRequest
-	(*ListKnowledgeResponse)(nil),                 // 70: constat.v1.ListKnowledgeResponse
-	(*GetKnowledgeRequest)(nil),                   // 71: constat.v1.GetKnowledgeRequest
-	(*GetKnowledgeResponse)(nil),                  // 72: constat.v1.GetKnowledgeResponse
-	(*PreviewKnowledgeRequest)(nil),               // 73: constat.v1.PreviewKnowledgeRequest
-	(*PreviewKnowledgeResponse)(nil),              // 74: constat.v1.PreviewKnowledgeResponse
-	(*PushKnowledgeRequest)(nil),                  // 75: constat.v1.PushKnowledgeRequest
-	(*PushKnowledgeResponse)(nil),                 // 76: constat.v1.PushKnowledgeResponse
-	(*ReleaseKnowledgeRequest)(nil),               // 77: constat.v1.ReleaseKnowledgeRequest
-	(*ReleaseKnowledgeResponse)(nil),              // 78: constat.v1.ReleaseKnowledgeResponse
-	(*RollBackKnowledgeRequest)(nil),              // 79: constat.v1.RollBackKnowledgeRequest
-	(*RollBackKnowledgeResponse)(nil),             // 80: constat.v1.RollBackKnowledgeResponse
-	(*SetEndpointSiteRequest)(nil),                // 81: constat.v1.SetEndpointSiteRequest
-	(*SetEndpointSiteResponse)(nil),               // 82: constat.v1.SetEndpointSiteResponse
-	(*PreviewTechnicianResponse_Load)(nil),        // 83: constat.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 84: constat.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 85: constat.v1.PreviewKnowledgeResponse.FaultPreview
-	(*Ticket)(nil),                                // 86: constat.v1.Ticket
-	(*TicketEntry)(nil),                           // 87: constat.v1.TicketEntry
-	(*TicketLink)(nil),                            // 88: constat.v1.TicketLink
-	(*TicketDraft)(nil),                           // 89: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 90: google.protobuf.Timestamp
-	(*Snapshot)(nil),                              // 91: constat.v1.Snapshot
-	(*Change)(nil),                                // 92: constat.v1.Change
-	(*Diagnosis)(nil),                             // 93: constat.v1.Diagnosis
-	(*Progress)(nil),                              // 94: constat.v1.Progress
-	(*Skill)(nil),                                 // 95: constat.v1.Skill
-	(*Article)(nil),                               // 96: constat.v1.Article
-	(*ArticleRating)(nil),                         // 97: constat.v1.ArticleRating
-	(*Procedure)(nil),                             // 98: constat.v1.Procedure
+	(*UndoChangeResponse)(nil),                    // 18: constat.v1.UndoChangeResponse
+	(*LinkTicketsRequest)(nil),                    // 19: constat.v1.LinkTicketsRequest
+	(*LinkTicketsResponse)(nil),                   // 20: constat.v1.LinkTicketsResponse
+	(*SplitTicketRequest)(nil),                    // 21: constat.v1.SplitTicketRequest
+	(*SplitTicketResponse)(nil),                   // 22: constat.v1.SplitTicketResponse
+	(*GetTicketFileRequest)(nil),                  // 23: constat.v1.GetTicketFileRequest
+	(*GetTicketFileResponse)(nil),                 // 24: constat.v1.GetTicketFileResponse
+	(*Endpoint)(nil),                              // 25: constat.v1.Endpoint
+	(*ListEndpointsRequest)(nil),                  // 26: constat.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),                 // 27: constat.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),                    // 28: constat.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),                   // 29: constat.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),                    // 30: constat.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),                   // 31: constat.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                       // 32: constat.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                      // 33: constat.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),                 // 34: constat.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),                // 35: constat.v1.RevokeEndpointResponse
+	(*Technician)(nil),                            // 36: constat.v1.Technician
+	(*Absence)(nil),                               // 37: constat.v1.Absence
+	(*ListTechniciansRequest)(nil),                // 38: constat.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),               // 39: constat.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),                  // 40: constat.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),                 // 41: constat.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),              // 42: constat.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),             // 43: constat.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),               // 44: constat.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),              // 45: constat.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),               // 46: constat.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),              // 47: constat.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),                    // 48: constat.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),                   // 49: constat.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                         // 50: constat.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),                  // 51: constat.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),                 // 52: constat.v1.RequestRemedyResponse
+	(*ListArticlesRequest)(nil),                   // 53: constat.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),                  // 54: constat.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),                     // 55: constat.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),                    // 56: constat.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),                    // 57: constat.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),                   // 58: constat.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),                    // 59: constat.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),                   // 60: constat.v1.RateArticleResponse
+	(*ProcedureUse)(nil),                          // 61: constat.v1.ProcedureUse
+	(*ProcedureRate)(nil),                         // 62: constat.v1.ProcedureRate
+	(*ListProceduresRequest)(nil),                 // 63: constat.v1.ListProceduresRequest
+	(*ListProceduresResponse)(nil),                // 64: constat.v1.ListProceduresResponse
+	(*GetProcedureRequest)(nil),                   // 65: constat.v1.GetProcedureRequest
+	(*GetProcedureResponse)(nil),                  // 66: constat.v1.GetProcedureResponse
+	(*KnowledgeFile)(nil),                         // 67: constat.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 68: constat.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 69: constat.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 70: constat.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 71: constat.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 72: constat.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 73: constat.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 74: constat.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 75: constat.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 76: constat.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 77: constat.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 78: constat.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 79: constat.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 80: constat.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 81: constat.v1.RollBackKnowledgeResponse
+	(*SetEndpointSiteRequest)(nil),                // 82: constat.v1.SetEndpointSiteRequest
+	(*SetEndpointSiteResponse)(nil),               // 83: constat.v1.SetEndpointSiteResponse
+	(*PreviewTechnicianResponse_Load)(nil),        // 84: constat.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 85: constat.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 86: constat.v1.PreviewKnowledgeResponse.FaultPreview
+	(*Ticket)(nil),                                // 87: constat.v1.Ticket
+	(*TicketEntry)(nil),                           // 88: constat.v1.TicketEntry
+	(*TicketLink)(nil),                            // 89: constat.v1.TicketLink
+	(*TicketDraft)(nil),                           // 90: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 91: google.protobuf.Timestamp
+	(*Snapshot)(nil),                              // 92: constat.v1.Snapshot
+	(*Change)(nil),                                // 93: constat.v1.Change
+	(*Diagnosis)(nil),                             // 94: constat.v1.Diagnosis
+	(*Progress)(nil),                              // 95: constat.v1.Progress
+	(*Skill)(nil),                                 // 96: constat.v1.Skill
+	(*Article)(nil),                               // 97: constat.v1.Article
+	(*ArticleRating)(nil),                         // 98: constat.v1.ArticleRating
+	(*Procedure)(nil),                             // 99: constat.v1.Procedure
 }
 var file_constat_v1_desk_proto_depIdxs = []int32{
-	86,  // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	86,  // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	87,  // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	88,  // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	89,  // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	86,  // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	90,  // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	86,  // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	87,  // 0: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	87,  // 1: constat.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	88,  // 2: constat.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	89,  // 3: constat.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	90,  // 4: constat.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	87,  // 5: constat.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	91,  // 6: constat.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	87,  // 7: constat.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 8: constat.v1.AddEntryRequest.files:type_name -> constat.v1.NewFile
-	87,  // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	86,  // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	88,  // 9: constat.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	87,  // 10: constat.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 11: constat.v1.ChangeTicketsRequest.tickets:type_name -> constat.v1.SeenTicket
 	6,   // 12: constat.v1.ChangeTicketsRequest.change:type_name -> constat.v1.UpdateTicketRequest
 	15,  // 13: constat.v1.ChangeTicketsResponse.results:type_name -> constat.v1.TicketResult
-	88,  // 14: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	86,  // 15: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	90,  // 16: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	90,  // 17: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	90,  // 18: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	24,  // 19: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
-	24,  // 20: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
-	91,  // 21: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	92,  // 22: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	93,  // 23: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	91,  // 24: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	90,  // 25: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	94,  // 26: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	93,  // 27: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	95,  // 28: constat.v1.Technician.skills:type_name -> constat.v1.Skill
-	36,  // 29: constat.v1.Technician.absences:type_name -> constat.v1.Absence
-	90,  // 30: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	90,  // 31: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	90,  // 32: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	35,  // 33: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
-	35,  // 34: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
-	35,  // 35: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
-	35,  // 36: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
-	83,  // 37: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
-	84,  // 38: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
-	49,  // 39: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
-	86,  // 40: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	90,  // 41: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	96,  // 42: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
-	96,  // 43: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
-	96,  // 44: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
-	97,  // 45: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
-	96,  // 46: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
-	96,  // 47: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
-	98,  // 48: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	61,  // 49: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
-	60,  // 50: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
-	60,  // 51: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
-	90,  // 52: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	66,  // 53: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
-	66,  // 54: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
-	67,  // 55: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
-	67,  // 56: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	68,  // 57: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	85,  // 58: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
-	68,  // 59: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
-	67,  // 60: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	67,  // 61: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	67,  // 62: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
-	24,  // 63: constat.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.v1.Endpoint
-	0,   // 64: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	2,   // 65: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
-	4,   // 66: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
-	6,   // 67: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
-	8,   // 68: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
-	11,  // 69: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
-	13,  // 70: constat.v1.DeskService.ChangeTickets:input_type -> constat.v1.ChangeTicketsRequest
-	17,  // 71: constat.v1.DeskService.UndoChange:input_type -> constat.v1.UndoChangeRequest
-	18,  // 72: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
-	20,  // 73: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
-	22,  // 74: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
-	25,  // 75: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
-	27,  // 76: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
-	29,  // 77: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
-	31,  // 78: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
-	50,  // 79: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
-	33,  // 80: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
-	81,  // 81: constat.v1.DeskService.SetEndpointSite:input_type -> constat.v1.SetEndpointSiteRequest
-	47,  // 82: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
-	37,  // 83: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
-	39,  // 84: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
-	43,  // 85: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
-	45,  // 86: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
-	41,  // 87: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
-	52,  // 88: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
-	54,  // 89: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
-	56,  // 90: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
-	58,  // 91: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
-	62,  // 92: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
-	64,  // 93: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
-	69,  // 94: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
-	71,  // 95: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
-	73,  // 96: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
-	75,  // 97: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
-	77,  // 98: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
-	79,  // 99: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
-	1,   // 100: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	3,   // 101: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
-	5,   // 102: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
-	7,   // 103: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
-	10,  // 104: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
-	12,  // 105: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
-	16,  // 106: constat.v1.DeskService.ChangeTickets:output_type -> constat.v1.ChangeTicketsResponse
-	16,  // 107: constat.v1.DeskService.UndoChange:output_type -> constat.v1.ChangeTicketsResponse
-	19,  // 108: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
-	21,  // 109: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
-	23,  // 110: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
-	26,  // 111: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
-	28,  // 112: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
-	30,  // 113: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
-	32,  // 114: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
-	51,  // 115: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
-	34,  // 116: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
-	82,  // 117: constat.v1.DeskService.SetEndpointSite:output_type -> constat.v1.SetEndpointSiteResponse
-	48,  // 118: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
-	38,  // 119: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
-	40,  // 120: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
-	44,  // 121: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
-	46,  // 122: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
-	42,  // 123: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
-	53,  // 124: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
-	55,  // 125: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
-	57,  // 126: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
-	59,  // 127: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
-	63,  // 128: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
-	65,  // 129: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
-	70,  // 130: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
-	72,  // 131: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
-	74,  // 132: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
-	76,  // 133: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
-	78,  // 134: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
-	80,  // 135: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
-	100, // [100:136] is the sub-list for method output_type
-	64,  // [64:100] is the sub-list for method input_type
-	64,  // [64:64] is the sub-list for extension type_name
-	64,  // [64:64] is the sub-list for extension extendee
-	0,   // [0:64] is the sub-list for field type_name
+	15,  // 14: constat.v1.UndoChangeResponse.results:type_name -> constat.v1.TicketResult
+	89,  // 15: constat.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	87,  // 16: constat.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	91,  // 17: constat.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	91,  // 18: constat.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	91,  // 19: constat.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	25,  // 20: constat.v1.ListEndpointsResponse.endpoints:type_name -> constat.v1.Endpoint
+	25,  // 21: constat.v1.GetEndpointResponse.endpoint:type_name -> constat.v1.Endpoint
+	92,  // 22: constat.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	93,  // 23: constat.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	94,  // 24: constat.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	92,  // 25: constat.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	91,  // 26: constat.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	95,  // 27: constat.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	94,  // 28: constat.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	96,  // 29: constat.v1.Technician.skills:type_name -> constat.v1.Skill
+	37,  // 30: constat.v1.Technician.absences:type_name -> constat.v1.Absence
+	91,  // 31: constat.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	91,  // 32: constat.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	91,  // 33: constat.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	36,  // 34: constat.v1.ListTechniciansResponse.technicians:type_name -> constat.v1.Technician
+	36,  // 35: constat.v1.SetTechnicianRequest.technician:type_name -> constat.v1.Technician
+	36,  // 36: constat.v1.SetTechnicianResponse.technician:type_name -> constat.v1.Technician
+	36,  // 37: constat.v1.PreviewTechnicianRequest.technician:type_name -> constat.v1.Technician
+	84,  // 38: constat.v1.PreviewTechnicianResponse.loads:type_name -> constat.v1.PreviewTechnicianResponse.Load
+	85,  // 39: constat.v1.PreviewTechnicianResponse.moved:type_name -> constat.v1.PreviewTechnicianResponse.Moved
+	50,  // 40: constat.v1.ListSimilarResponse.tickets:type_name -> constat.v1.SimilarTicket
+	87,  // 41: constat.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	91,  // 42: constat.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	97,  // 43: constat.v1.ListArticlesResponse.articles:type_name -> constat.v1.Article
+	97,  // 44: constat.v1.GetArticleResponse.article:type_name -> constat.v1.Article
+	97,  // 45: constat.v1.GetArticleResponse.versions:type_name -> constat.v1.Article
+	98,  // 46: constat.v1.GetArticleResponse.ratings:type_name -> constat.v1.ArticleRating
+	97,  // 47: constat.v1.SaveArticleRequest.article:type_name -> constat.v1.Article
+	97,  // 48: constat.v1.SaveArticleResponse.article:type_name -> constat.v1.Article
+	99,  // 49: constat.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	62,  // 50: constat.v1.ProcedureUse.rates:type_name -> constat.v1.ProcedureRate
+	61,  // 51: constat.v1.ListProceduresResponse.procedures:type_name -> constat.v1.ProcedureUse
+	61,  // 52: constat.v1.GetProcedureResponse.use:type_name -> constat.v1.ProcedureUse
+	91,  // 53: constat.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	67,  // 54: constat.v1.KnowledgeRevision.files:type_name -> constat.v1.KnowledgeFile
+	67,  // 55: constat.v1.KnowledgeChange.put:type_name -> constat.v1.KnowledgeFile
+	68,  // 56: constat.v1.ListKnowledgeResponse.revisions:type_name -> constat.v1.KnowledgeRevision
+	68,  // 57: constat.v1.GetKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	69,  // 58: constat.v1.PreviewKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	86,  // 59: constat.v1.PreviewKnowledgeResponse.faults:type_name -> constat.v1.PreviewKnowledgeResponse.FaultPreview
+	69,  // 60: constat.v1.PushKnowledgeRequest.change:type_name -> constat.v1.KnowledgeChange
+	68,  // 61: constat.v1.PushKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	68,  // 62: constat.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	68,  // 63: constat.v1.RollBackKnowledgeResponse.revision:type_name -> constat.v1.KnowledgeRevision
+	25,  // 64: constat.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.v1.Endpoint
+	0,   // 65: constat.v1.DeskService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	2,   // 66: constat.v1.DeskService.GetTicket:input_type -> constat.v1.GetTicketRequest
+	4,   // 67: constat.v1.DeskService.CreateTicket:input_type -> constat.v1.CreateTicketRequest
+	6,   // 68: constat.v1.DeskService.UpdateTicket:input_type -> constat.v1.UpdateTicketRequest
+	8,   // 69: constat.v1.DeskService.AddEntry:input_type -> constat.v1.AddEntryRequest
+	11,  // 70: constat.v1.DeskService.MergeTicket:input_type -> constat.v1.MergeTicketRequest
+	13,  // 71: constat.v1.DeskService.ChangeTickets:input_type -> constat.v1.ChangeTicketsRequest
+	17,  // 72: constat.v1.DeskService.UndoChange:input_type -> constat.v1.UndoChangeRequest
+	19,  // 73: constat.v1.DeskService.LinkTickets:input_type -> constat.v1.LinkTicketsRequest
+	21,  // 74: constat.v1.DeskService.SplitTicket:input_type -> constat.v1.SplitTicketRequest
+	23,  // 75: constat.v1.DeskService.GetTicketFile:input_type -> constat.v1.GetTicketFileRequest
+	26,  // 76: constat.v1.DeskService.ListEndpoints:input_type -> constat.v1.ListEndpointsRequest
+	28,  // 77: constat.v1.DeskService.GetEndpoint:input_type -> constat.v1.GetEndpointRequest
+	30,  // 78: constat.v1.DeskService.GetSnapshot:input_type -> constat.v1.GetSnapshotRequest
+	32,  // 79: constat.v1.DeskService.Diagnose:input_type -> constat.v1.DiagnoseRequest
+	51,  // 80: constat.v1.DeskService.RequestRemedy:input_type -> constat.v1.RequestRemedyRequest
+	34,  // 81: constat.v1.DeskService.RevokeEndpoint:input_type -> constat.v1.RevokeEndpointRequest
+	82,  // 82: constat.v1.DeskService.SetEndpointSite:input_type -> constat.v1.SetEndpointSiteRequest
+	48,  // 83: constat.v1.DeskService.ListSimilar:input_type -> constat.v1.ListSimilarRequest
+	38,  // 84: constat.v1.DeskService.ListTechnicians:input_type -> constat.v1.ListTechniciansRequest
+	40,  // 85: constat.v1.DeskService.SetTechnician:input_type -> constat.v1.SetTechnicianRequest
+	44,  // 86: constat.v1.DeskService.GetServiceLevels:input_type -> constat.v1.GetServiceLevelsRequest
+	46,  // 87: constat.v1.DeskService.SetServiceLevels:input_type -> constat.v1.SetServiceLevelsRequest
+	42,  // 88: constat.v1.DeskService.PreviewTechnician:input_type -> constat.v1.PreviewTechnicianRequest
+	53,  // 89: constat.v1.DeskService.ListArticles:input_type -> constat.v1.ListArticlesRequest
+	55,  // 90: constat.v1.DeskService.GetArticle:input_type -> constat.v1.GetArticleRequest
+	57,  // 91: constat.v1.DeskService.SaveArticle:input_type -> constat.v1.SaveArticleRequest
+	59,  // 92: constat.v1.DeskService.RateArticle:input_type -> constat.v1.RateArticleRequest
+	63,  // 93: constat.v1.DeskService.ListProcedures:input_type -> constat.v1.ListProceduresRequest
+	65,  // 94: constat.v1.DeskService.GetProcedure:input_type -> constat.v1.GetProcedureRequest
+	70,  // 95: constat.v1.DeskService.ListKnowledge:input_type -> constat.v1.ListKnowledgeRequest
+	72,  // 96: constat.v1.DeskService.GetKnowledge:input_type -> constat.v1.GetKnowledgeRequest
+	74,  // 97: constat.v1.DeskService.PreviewKnowledge:input_type -> constat.v1.PreviewKnowledgeRequest
+	76,  // 98: constat.v1.DeskService.PushKnowledge:input_type -> constat.v1.PushKnowledgeRequest
+	78,  // 99: constat.v1.DeskService.ReleaseKnowledge:input_type -> constat.v1.ReleaseKnowledgeRequest
+	80,  // 100: constat.v1.DeskService.RollBackKnowledge:input_type -> constat.v1.RollBackKnowledgeRequest
+	1,   // 101: constat.v1.DeskService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	3,   // 102: constat.v1.DeskService.GetTicket:output_type -> constat.v1.GetTicketResponse
+	5,   // 103: constat.v1.DeskService.CreateTicket:output_type -> constat.v1.CreateTicketResponse
+	7,   // 104: constat.v1.DeskService.UpdateTicket:output_type -> constat.v1.UpdateTicketResponse
+	10,  // 105: constat.v1.DeskService.AddEntry:output_type -> constat.v1.AddEntryResponse
+	12,  // 106: constat.v1.DeskService.MergeTicket:output_type -> constat.v1.MergeTicketResponse
+	16,  // 107: constat.v1.DeskService.ChangeTickets:output_type -> constat.v1.ChangeTicketsResponse
+	18,  // 108: constat.v1.DeskService.UndoChange:output_type -> constat.v1.UndoChangeResponse
+	20,  // 109: constat.v1.DeskService.LinkTickets:output_type -> constat.v1.LinkTicketsResponse
+	22,  // 110: constat.v1.DeskService.SplitTicket:output_type -> constat.v1.SplitTicketResponse
+	24,  // 111: constat.v1.DeskService.GetTicketFile:output_type -> constat.v1.GetTicketFileResponse
+	27,  // 112: constat.v1.DeskService.ListEndpoints:output_type -> constat.v1.ListEndpointsResponse
+	29,  // 113: constat.v1.DeskService.GetEndpoint:output_type -> constat.v1.GetEndpointResponse
+	31,  // 114: constat.v1.DeskService.GetSnapshot:output_type -> constat.v1.GetSnapshotResponse
+	33,  // 115: constat.v1.DeskService.Diagnose:output_type -> constat.v1.DiagnoseResponse
+	52,  // 116: constat.v1.DeskService.RequestRemedy:output_type -> constat.v1.RequestRemedyResponse
+	35,  // 117: constat.v1.DeskService.RevokeEndpoint:output_type -> constat.v1.RevokeEndpointResponse
+	83,  // 118: constat.v1.DeskService.SetEndpointSite:output_type -> constat.v1.SetEndpointSiteResponse
+	49,  // 119: constat.v1.DeskService.ListSimilar:output_type -> constat.v1.ListSimilarResponse
+	39,  // 120: constat.v1.DeskService.ListTechnicians:output_type -> constat.v1.ListTechniciansResponse
+	41,  // 121: constat.v1.DeskService.SetTechnician:output_type -> constat.v1.SetTechnicianResponse
+	45,  // 122: constat.v1.DeskService.GetServiceLevels:output_type -> constat.v1.GetServiceLevelsResponse
+	47,  // 123: constat.v1.DeskService.SetServiceLevels:output_type -> constat.v1.SetServiceLevelsResponse
+	43,  // 124: constat.v1.DeskService.PreviewTechnician:output_type -> constat.v1.PreviewTechnicianResponse
+	54,  // 125: constat.v1.DeskService.ListArticles:output_type -> constat.v1.ListArticlesResponse
+	56,  // 126: constat.v1.DeskService.GetArticle:output_type -> constat.v1.GetArticleResponse
+	58,  // 127: constat.v1.DeskService.SaveArticle:output_type -> constat.v1.SaveArticleResponse
+	60,  // 128: constat.v1.DeskService.RateArticle:output_type -> constat.v1.RateArticleResponse
+	64,  // 129: constat.v1.DeskService.ListProcedures:output_type -> constat.v1.ListProceduresResponse
+	66,  // 130: constat.v1.DeskService.GetProcedure:output_type -> constat.v1.GetProcedureResponse
+	71,  // 131: constat.v1.DeskService.ListKnowledge:output_type -> constat.v1.ListKnowledgeResponse
+	73,  // 132: constat.v1.DeskService.GetKnowledge:output_type -> constat.v1.GetKnowledgeResponse
+	75,  // 133: constat.v1.DeskService.PreviewKnowledge:output_type -> constat.v1.PreviewKnowledgeResponse
+	77,  // 134: constat.v1.DeskService.PushKnowledge:output_type -> constat.v1.PushKnowledgeResponse
+	79,  // 135: constat.v1.DeskService.ReleaseKnowledge:output_type -> constat.v1.ReleaseKnowledgeResponse
+	81,  // 136: constat.v1.DeskService.RollBackKnowledge:output_type -> constat.v1.RollBackKnowledgeResponse
+	101, // [101:137] is the sub-list for method output_type
+	65,  // [65:101] is the sub-list for method input_type
+	65,  // [65:65] is the sub-list for extension type_name
+	65,  // [65:65] is the sub-list for extension extendee
+	0,   // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_desk_proto_init() }
@@ -5875,19 +5924,19 @@ func file_constat_v1_desk_proto_init() {
 	file_constat_v1_snapshot_proto_init()
 	file_constat_v1_ticket_proto_init()
 	file_constat_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
-	file_constat_v1_desk_proto_msgTypes[32].OneofWrappers = []any{
+	file_constat_v1_desk_proto_msgTypes[33].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
-	file_constat_v1_desk_proto_msgTypes[71].OneofWrappers = []any{}
+	file_constat_v1_desk_proto_msgTypes[72].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_desk_proto_rawDesc), len(file_constat_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   86,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -77,7 +77,7 @@ type DeskServiceClient interface {
 	ChangeTickets(ctx context.Context, in *ChangeTicketsRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error)
 	// UndoChange takes back what the caller changed, where that still stands:
 	// status, assignee, tags, impact and urgency.
-	UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error)
+	UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*UndoChangeResponse, error)
 	// LinkTickets says how two tickets belong together, or that they do not.
 	LinkTickets(ctx context.Context, in *LinkTicketsRequest, opts ...grpc.CallOption) (*LinkTicketsResponse, error)
 	// SplitTicket makes entries of a ticket one of their own.
@@ -209,9 +209,9 @@ func (c *deskServiceClient) ChangeTickets(ctx context.Context, in *ChangeTickets
 	return out, nil
 }
 
-func (c *deskServiceClient) UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*ChangeTicketsResponse, error) {
+func (c *deskServiceClient) UndoChange(ctx context.Context, in *UndoChangeRequest, opts ...grpc.CallOption) (*UndoChangeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ChangeTicketsResponse)
+	out := new(UndoChangeResponse)
 	err := c.cc.Invoke(ctx, DeskService_UndoChange_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -528,7 +528,7 @@ type DeskServiceServer interface {
 	ChangeTickets(context.Context, *ChangeTicketsRequest) (*ChangeTicketsResponse, error)
 	// UndoChange takes back what the caller changed, where that still stands:
 	// status, assignee, tags, impact and urgency.
-	UndoChange(context.Context, *UndoChangeRequest) (*ChangeTicketsResponse, error)
+	UndoChange(context.Context, *UndoChangeRequest) (*UndoChangeResponse, error)
 	// LinkTickets says how two tickets belong together, or that they do not.
 	LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error)
 	// SplitTicket makes entries of a ticket one of their own.
@@ -611,7 +611,7 @@ func (UnimplementedDeskServiceServer) MergeTicket(context.Context, *MergeTicketR
 func (UnimplementedDeskServiceServer) ChangeTickets(context.Context, *ChangeTicketsRequest) (*ChangeTicketsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeTickets not implemented")
 }
-func (UnimplementedDeskServiceServer) UndoChange(context.Context, *UndoChangeRequest) (*ChangeTicketsResponse, error) {
+func (UnimplementedDeskServiceServer) UndoChange(context.Context, *UndoChangeRequest) (*UndoChangeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UndoChange not implemented")
 }
 func (UnimplementedDeskServiceServer) LinkTickets(context.Context, *LinkTicketsRequest) (*LinkTicketsResponse, error) {
