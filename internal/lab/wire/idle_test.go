@@ -35,7 +35,7 @@ func BenchmarkIdleStreams(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.close()
-	token, err := intake.NewToken(b.Context(), c.desk, c.authority, crowd*2, time.Now().Add(time.Hour), "crowd")
+	token, err := intake.NewToken(b.Context(), c.desk, c.authority, crowd*2, time.Now().Add(time.Hour), "crowd", "")
 	if err != nil {
 		b.Fatal(err)
 	}

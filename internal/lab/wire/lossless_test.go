@@ -183,7 +183,7 @@ func enrolAgent(t *testing.T, agentDir, collectorDir, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := intake.NewToken(t.Context(), c.desk, c.authority, 1, time.Now().Add(time.Hour), "test")
+	token, err := intake.NewToken(t.Context(), c.desk, c.authority, 1, time.Now().Add(time.Hour), "test", "")
 	if err != nil {
 		t.Fatal(err)
 	}
