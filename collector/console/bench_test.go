@@ -233,7 +233,7 @@ func (b *bench) answer(endpoint string, held <-chan struct{}) <-chan error {
 		}
 		<-held
 		d := printerDiagnosis(newID(), "", time.Now())
-		d.Trigger = "command"
+		d.Trigger = "technician"
 		if _, err := b.desk.Ingest(ctx, endpoint, []*constatv1.Report{diagnosisReport(d)}); err != nil {
 			return err
 		}

@@ -465,7 +465,7 @@ func TestPulledDiagnosisIsFollowedLive(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	w.wants(w.get(path), http.StatusOK, "Accounting-2", "pulled by a technician")
+	w.wants(w.get(path), http.StatusOK, "Accounting-2", "asked for by a technician")
 	// Who comes later sees how it ended.
 	w.stream(path+"/events?run="+run, nil, func(name, data string) bool {
 		return name == "run" && strings.Contains(data, "A fault was found")

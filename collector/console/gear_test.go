@@ -162,7 +162,7 @@ func TestReplacedDevicePage(t *testing.T) {
 	lea := b.as("lea")
 	both := "WS-C2960-24TT-L FOC0000OLD → WS-C2960X-24PS-L FOC1729X0AB"
 	lea.wants(lea.get("/gear/"+id), http.StatusOK, both, "another device stands here", `"breaks":[{"at":`+fmt.Sprint(at.Unix()))
-	lea.wants(lea.get("/gear/"+id+"/ports/1"), http.StatusOK, both, `"breaks":[{`, "(counted only since "+at.Local().Format("15:"))
+	lea.wants(lea.get("/gear/"+id+"/ports/1"), http.StatusOK, both, `"breaks":[{`, "(counted only since ", at.Local().Format("15:04"))
 	lea.wants(lea.get("/gear/"+id+"?span=30d"), http.StatusOK, both, `"breaks":[{`)
 }
 
