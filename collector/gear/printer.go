@@ -16,12 +16,14 @@ import (
 func (p *poll) printer(ctx context.Context) error {
 	printer, description, err := printermib.Read(ctx, p.session)
 	id := p.out.GetIdentity()
-	defer func() { fallBack(id, p.description) }()
+	if printer != nil {
+		id.Model, id.Serial = cmp.Or(id.Model, present(description), printer.Model), cmp.Or(id.Serial, printer.Serial)
+	}
+	fallBack(id, p.description)
 	if printer == nil {
 		return err
 	}
 	p.plan.Printer = true
-	id.Model, id.Serial = cmp.Or(id.Model, present(description), printer.Model), cmp.Or(id.Serial, printer.Serial)
 	printer.Connection, printer.Reachable, printer.Sources = proto.String("network"), proto.Bool(true), []string{"snmp"}
 	printer.Model = cmp.Or(printer.Model, id.Model)
 	printer.Id = cmp.Or(printer.Serial, id.Name)
