@@ -103,20 +103,20 @@ var printingRows = []machineRow{
 		d := o.addDevice("pr2", 84)
 		d.Announce()
 		o.addQueueTo("copier", "ipp://"+d.Address+":631/ipp/print?uuid="+o.uuid(d))
-		d.Move(lanAddress(60 + o.draw.IntN(20)))
+		d.Move(lanAddress(60 + o.draw.IntN(6)))
 		o.awaitAnnounced(d)
 	}),
 	printing("printer-ip-changed", "the printer got another address, says so, and a document waits", func(o *premises) {
 		d := o.addDevice("pr4", 85)
 		d.Announce()
 		o.addQueueTo("copier", "ipp://"+d.Address+":631/ipp/print?uuid="+o.uuid(d))
-		d.Move(lanAddress(60 + o.draw.IntN(20)))
+		d.Move(lanAddress(66 + o.draw.IntN(6)))
 		o.awaitAnnounced(d)
 		o.print("copier")
 	}),
 	beyond("nothing tells where the printer is now, so that it is probably off, and may have moved", printing("printer-ip-changed", "the printer got another address, and does not say so", func(o *premises) {
 		before := o.device.Address
-		o.device.Move(lanAddress(60 + o.draw.IntN(20)))
+		o.device.Move(lanAddress(72 + o.draw.IntN(6)))
 		o.t.Cleanup(func() { o.device.Move(before) })
 	})),
 	printing("printer-port-blocked", "the printer's host answers ping, and its port is silent", func(o *premises) {
