@@ -244,7 +244,7 @@ func (l *looking) once(ctx context.Context) (*constatv1.RemedyCheck, *scene) {
 // about tells whether one of these is what the verb is to be done to. A link is
 // not always what its fault is about: that may be a router or a name server.
 func (l *looking) about(parts []string) bool {
-	return l.verb.Subject == "link" && l.verb.ID == "renew-dhcp" || slices.Contains(parts, l.component)
+	return l.verb.ID == "renew-dhcp" || slices.Contains(parts, l.component)
 }
 
 // compare looks again after the verb, more than once where it may take time, and

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -355,49 +356,18 @@ type changedLine struct {
 	Kind, Text string
 }
 
-// changedLines compares two texts line by line and leaves out what is far from
-// any change. Long texts are compared as wholes.
+// changedLines compares two texts line by line; what is far from any change is
+// left out.
 func changedLines(before, after []string) []changedLine {
-	const (
-		context  = 2
-		maxLines = 2000
-	)
-	if len(before) > maxLines || len(after) > maxLines {
-		before, after = []string{strings.Join(before, "\n")}, []string{strings.Join(after, "\n")}
-	}
-	// common[i][j] is how many lines before[i:] and after[j:] share in order.
-	common := make([][]int, len(before)+1)
-	for i := range common {
-		common[i] = make([]int, len(after)+1)
-	}
-	for i := len(before) - 1; i >= 0; i-- {
-		for j := len(after) - 1; j >= 0; j-- {
-			if before[i] == after[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			} else {
-				common[i][j] = max(common[i+1][j], common[i][j+1])
-			}
-		}
-	}
-	var all []changedLine
-	for i, j := 0, 0; i < len(before) || j < len(after); {
-		switch {
-		case i < len(before) && j < len(after) && before[i] == after[j]:
-			all = append(all, changedLine{"same", before[i]})
-			i, j = i+1, j+1
-		case j == len(after) || i < len(before) && common[i+1][j] >= common[i][j+1]:
-			all = append(all, changedLine{"gone", before[i]})
-			i++
-		default:
-			all = append(all, changedLine{"new", after[j]})
-			j++
-		}
-	}
+	text := func(lines []string) []byte { return []byte(strings.Join(lines, "\n") + "\n") }
 	var near []changedLine
-	for i, one := range all {
-		around := all[max(0, i-context):min(len(all), i+context+1)]
-		if slices.ContainsFunc(around, func(l changedLine) bool { return l.Kind != "same" }) {
-			near = append(near, one)
+	begun := false
+	for line := range strings.Lines(string(diff.Diff("before", text(before), "after", text(after)))) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "@@") {
+			begun = true // names of the texts stand before
+		} else if kind := map[byte]string{'-': "gone", '+': "new", ' ': "same"}[(line + "\n")[0]]; begun && kind != "" {
+			near = append(near, changedLine{kind, line[1:]})
 		}
 	}
 	return near

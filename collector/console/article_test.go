@@ -88,8 +88,10 @@ func TestArticles(t *testing.T) {
 
 func TestChangedLines(t *testing.T) {
 	lines := func(s string) []string { return strings.Split(s, "") }
-	got := changedLines(lines("abcdefgh"), lines("abcXefgh"))
-	want := []changedLine{{"same", "b"}, {"same", "c"}, {"gone", "d"}, {"new", "X"}, {"same", "e"}, {"same", "f"}}
+	got := changedLines(lines("abcdefghi"), lines("abcdXfghi"))
+	want := []changedLine{
+		{"same", "b"}, {"same", "c"}, {"same", "d"}, {"gone", "e"}, {"new", "X"}, {"same", "f"}, {"same", "g"}, {"same", "h"},
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
