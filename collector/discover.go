@@ -11,17 +11,17 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // discoverCommand looks for gear from a running collector.
 func discoverCommand(o *options) *cobra.Command {
-	r := &constatv1.DiscoverGearRequest{}
+	r := &deskv1.DiscoverGearRequest{}
 	cmd := remoteGear(o, "discover", "Look for devices from a seed outward or in ranges, and list them", cobra.NoArgs,
-		func(ctx context.Context, gear constatv1.GearServiceClient, _ []string) (proto.Message, error) {
+		func(ctx context.Context, gear deskv1.GearServiceClient, _ []string) (proto.Message, error) {
 			return gear.DiscoverGear(ctx, r)
 		}, func(w io.Writer, m proto.Message) {
-			writeDiscovered(w, m.(*constatv1.DiscoverGearResponse), r.GetAdd())
+			writeDiscovered(w, m.(*deskv1.DiscoverGearResponse), r.GetAdd())
 		})
 	cmd.Long = `discover asks devices who they are and whom they hear over CDP and LLDP, and goes on
 from there; or it asks every address of a range. It only lists what it found, unless
@@ -44,7 +44,7 @@ credential once: a wrong one is said, not tried again.`
 	return cmd
 }
 
-func writeDiscovered(w io.Writer, r *constatv1.DiscoverGearResponse, add bool) {
+func writeDiscovered(w io.Writer, r *deskv1.DiscoverGearResponse, add bool) {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "ADDRESS\tNAME\tWHAT\tHEARD OF BY\tRESULT")
 	found := 0

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 func endpointCommand(o *options) *cobra.Command {
@@ -21,8 +21,8 @@ func endpointCommand(o *options) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	list := remote(o, "list [PART OF A NAME OR SERIAL]", "List machines by name", cobra.MaximumNArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
-			r := &constatv1.ListEndpointsRequest{}
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			r := &deskv1.ListEndpointsRequest{}
 			if len(args) > 0 {
 				r.Query = args[0]
 			}
@@ -30,8 +30,8 @@ func endpointCommand(o *options) *cobra.Command {
 		}, writeEndpoints)
 	var reason string
 	revoke := remote(o, "revoke ID", "End a machine's certificate: it must enrol again", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
-			return desk.RevokeEndpoint(ctx, &constatv1.RevokeEndpointRequest{EndpointId: args[0], Reason: reason})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.RevokeEndpoint(ctx, &deskv1.RevokeEndpointRequest{EndpointId: args[0], Reason: reason})
 		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Revoked; its next call is refused.") })
 	revoke.Flags().StringVar(&reason, "reason", "", "why, for the record and for the machine's user")
 	cmd.AddCommand(list, revoke)
@@ -39,7 +39,7 @@ func endpointCommand(o *options) *cobra.Command {
 }
 
 func writeEndpoints(w io.Writer, m proto.Message) {
-	r := m.(*constatv1.ListEndpointsResponse)
+	r := m.(*deskv1.ListEndpointsResponse)
 	if len(r.GetEndpoints()) == 0 {
 		fmt.Fprintln(w, "No machines.")
 		return

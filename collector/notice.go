@@ -13,16 +13,16 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // remoteNotice is remote for the notices' service.
 func remoteNotice(o *options, use, short string, args cobra.PositionalArgs,
-	ask func(context.Context, constatv1.NoticeServiceClient, []string) (proto.Message, error),
+	ask func(context.Context, deskv1.NoticeServiceClient, []string) (proto.Message, error),
 	write func(io.Writer, proto.Message),
 ) *cobra.Command {
 	return remoteTo(o, use, short, args, func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
-		return ask(ctx, constatv1.NewNoticeServiceClient(conn), args)
+		return ask(ctx, deskv1.NewNoticeServiceClient(conn), args)
 	}, write)
 }
 
@@ -34,16 +34,16 @@ func saying(text string) func(io.Writer, proto.Message) {
 func noticesCommand(o *options) *cobra.Command {
 	read := false
 	cmd := remoteNotice(o, "notices", "List what you were told of your tickets", cobra.NoArgs,
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, _ []string) (proto.Message, error) {
-			list, err := notices.ListNotices(ctx, &constatv1.ListNoticesRequest{})
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, _ []string) (proto.Message, error) {
+			list, err := notices.ListNotices(ctx, &deskv1.ListNoticesRequest{})
 			if err == nil && read {
-				_, err = notices.ReadNotices(ctx, &constatv1.ReadNoticesRequest{})
+				_, err = notices.ReadNotices(ctx, &deskv1.ReadNoticesRequest{})
 			}
 			return list, err
 		}, func(w io.Writer, m proto.Message) {
 			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "AT\tKIND\tTICKET\tBY\tTITLE\tTEXT")
-			for _, n := range m.(*constatv1.ListNoticesResponse).GetNotices() {
+			for _, n := range m.(*deskv1.ListNoticesResponse).GetNotices() {
 				mark := ""
 				if !n.GetRead() {
 					mark = " *"
@@ -64,18 +64,18 @@ func mailCommand(o *options) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	show := remoteNotice(o, "show", "Show the mail server, the webhooks, and what did not go", cobra.NoArgs,
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, _ []string) (proto.Message, error) {
-			return notices.GetDelivery(ctx, &constatv1.GetDeliveryRequest{})
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, _ []string) (proto.Message, error) {
+			return notices.GetDelivery(ctx, &deskv1.GetDeliveryRequest{})
 		}, writeDelivery)
 	test := remoteNotice(o, "test ADDRESS", "Send one mail now, and tell what the server said", cobra.ExactArgs(1),
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, args []string) (proto.Message, error) {
-			return notices.SendTestMail(ctx, &constatv1.SendTestMailRequest{To: args[0]})
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, args []string) (proto.Message, error) {
+			return notices.SendTestMail(ctx, &deskv1.SendTestMailRequest{To: args[0]})
 		}, saying("The server took it."))
 	retry := remoteNotice(o, "retry", "Try again at once what did not go", cobra.NoArgs,
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, _ []string) (proto.Message, error) {
-			return notices.RetryDelivery(ctx, &constatv1.RetryDeliveryRequest{})
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, _ []string) (proto.Message, error) {
+			return notices.RetryDelivery(ctx, &deskv1.RetryDeliveryRequest{})
 		}, func(w io.Writer, m proto.Message) {
-			fmt.Fprintf(w, "%d are tried again.\n", m.(*constatv1.RetryDeliveryResponse).GetRetried())
+			fmt.Fprintf(w, "%d are tried again.\n", m.(*deskv1.RetryDeliveryResponse).GetRetried())
 		})
 	cmd.AddCommand(mailSetCommand(o), show, test, retry)
 	return cmd
@@ -84,14 +84,14 @@ func mailCommand(o *options) *cobra.Command {
 // mailSetCommand reads the password from standard input, so that it stands in no
 // list of processes and in no shell's history.
 func mailSetCommand(o *options) *cobra.Command {
-	m := &constatv1.MailServer{}
+	m := &deskv1.MailServer{}
 	var keep, none bool
 	var set *cobra.Command
 	set = remoteNotice(o, "set", "Set the mail server; its user's password comes from standard input", cobra.NoArgs,
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, _ []string) (proto.Message, error) {
-			r := &constatv1.SetMailServerRequest{Mail: m}
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, _ []string) (proto.Message, error) {
+			r := &deskv1.SetMailServerRequest{Mail: m}
 			if none {
-				r.Mail = &constatv1.MailServer{}
+				r.Mail = &deskv1.MailServer{}
 			} else if m.GetUsername() != "" && !keep {
 				line, err := bufio.NewReader(io.LimitReader(set.InOrStdin(), 4096)).ReadString('\n')
 				if err != nil && err != io.EOF {
@@ -114,7 +114,7 @@ func mailSetCommand(o *options) *cobra.Command {
 }
 
 func writeDelivery(w io.Writer, m proto.Message) {
-	d := m.(*constatv1.GetDeliveryResponse)
+	d := m.(*deskv1.GetDeliveryResponse)
 	if s := d.GetMail(); s.GetHost() == "" {
 		fmt.Fprintln(w, "No mail server is set.")
 	} else {
@@ -140,14 +140,14 @@ func webhookCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	h := &constatv1.Webhook{}
+	h := &deskv1.Webhook{}
 	var renew bool
 	put := remoteNotice(o, "put NAME URL", "Add a webhook or change it; a new one's secret is shown once", cobra.ExactArgs(2),
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, args []string) (proto.Message, error) {
 			h.Name, h.Url = args[0], args[1]
-			return notices.PutWebhook(ctx, &constatv1.PutWebhookRequest{Webhook: h, NewSecret: renew})
+			return notices.PutWebhook(ctx, &deskv1.PutWebhookRequest{Webhook: h, NewSecret: renew})
 		}, func(w io.Writer, m proto.Message) {
-			if secret := m.(*constatv1.PutWebhookResponse).GetSecret(); secret != "" {
+			if secret := m.(*deskv1.PutWebhookResponse).GetSecret(); secret != "" {
 				fmt.Fprintf(w, "Kept. Its secret, shown this once: %s\n", secret)
 				return
 			}
@@ -157,8 +157,8 @@ func webhookCommand(o *options) *cobra.Command {
 	put.Flags().BoolVar(&h.Inside, "inside", false, "it may be on this machine, on its link, or without TLS")
 	put.Flags().BoolVar(&renew, "renew", false, "draw another secret")
 	remove := remoteNotice(o, "remove NAME", "End a webhook", cobra.ExactArgs(1),
-		func(ctx context.Context, notices constatv1.NoticeServiceClient, args []string) (proto.Message, error) {
-			return notices.DeleteWebhook(ctx, &constatv1.DeleteWebhookRequest{Name: args[0]})
+		func(ctx context.Context, notices deskv1.NoticeServiceClient, args []string) (proto.Message, error) {
+			return notices.DeleteWebhook(ctx, &deskv1.DeleteWebhookRequest{Name: args[0]})
 		}, saying("Removed."))
 	cmd.AddCommand(put, remove)
 	return cmd

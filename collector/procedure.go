@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/command"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // maxPushed is how large a file of knowledge may be; the collector says it better
@@ -36,18 +36,18 @@ func procedureCommand(o *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	list := remote(o, "list", "List the procedures, and how walks through them went", cobra.NoArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListProcedures(ctx, &constatv1.ListProceduresRequest{})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			return desk.ListProcedures(ctx, &deskv1.ListProceduresRequest{})
 		}, writeProcedures)
 	show := remote(o, "show ID", "Show a procedure as it was written, and its rates by version", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
-			return desk.GetProcedure(ctx, &constatv1.GetProcedureRequest{Id: args[0]})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.GetProcedure(ctx, &deskv1.GetProcedureRequest{Id: args[0]})
 		}, func(w io.Writer, m proto.Message) {
-			p := m.(*constatv1.GetProcedureResponse)
+			p := m.(*deskv1.GetProcedureResponse)
 			fmt.Fprint(w, p.GetText())
 			if len(p.GetUse().GetRates()) > 0 {
 				fmt.Fprintln(w)
-				writeProcedures(w, &constatv1.ListProceduresResponse{Procedures: []*constatv1.ProcedureUse{p.GetUse()}})
+				writeProcedures(w, &deskv1.ListProceduresResponse{Procedures: []*deskv1.ProcedureUse{p.GetUse()}})
 			}
 		})
 	cmd.AddCommand(list, show, pushCommand(o), previewCommand(o), knowledgeLogCommand(o), knowledgeDiffCommand(o), releaseCommand(o), rollbackCommand(o))
@@ -59,14 +59,14 @@ const filesHelp = "\n\nFILE is a file or a folder: faults/os.yaml and procedures
 
 func previewCommand(o *options) *cobra.Command {
 	var remove []string
-	var seen *constatv1.PreviewKnowledgeResponse
+	var seen *deskv1.PreviewKnowledgeResponse
 	cmd := remote(o, "preview FILE…", "Say what is wrong with files, or on which machines they would have fired", cobra.ArbitraryArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			files, err := knowledgeFiles(args)
 			if err != nil {
 				return nil, err
 			}
-			seen, err = desk.PreviewKnowledge(ctx, &constatv1.PreviewKnowledgeRequest{Change: &constatv1.KnowledgeChange{Put: files, Remove: remove}})
+			seen, err = desk.PreviewKnowledge(ctx, &deskv1.PreviewKnowledgeRequest{Change: &deskv1.KnowledgeChange{Put: files, Remove: remove}})
 			return seen, err
 		}, writeKnowledgePreview)
 	cmd.Long = cmd.Short + "." + filesHelp + "\n\nExit codes: 0 it could be pushed, 1 it could not."
@@ -85,7 +85,7 @@ func previewCommand(o *options) *cobra.Command {
 }
 
 func writeKnowledgePreview(w io.Writer, m proto.Message) {
-	p := m.(*constatv1.PreviewKnowledgeResponse)
+	p := m.(*deskv1.PreviewKnowledgeResponse)
 	for _, problem := range p.GetProblems() {
 		fmt.Fprintln(w, problem)
 	}
@@ -110,7 +110,7 @@ func pushCommand(o *options) *cobra.Command {
 	var note string
 	var percent int32
 	cmd := remote(o, "push FILE…", "Push files to a ring of machines, as a new revision", cobra.ArbitraryArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			if len(args)+len(remove) == 0 {
 				return nil, errors.New("which files? name files or folders, or --remove a path")
 			}
@@ -118,15 +118,15 @@ func pushCommand(o *options) *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
-			newest, err := desk.GetKnowledge(ctx, &constatv1.GetKnowledgeRequest{})
+			newest, err := desk.GetKnowledge(ctx, &deskv1.GetKnowledgeRequest{})
 			if err != nil {
 				return nil, err
 			}
-			return desk.PushKnowledge(ctx, &constatv1.PushKnowledgeRequest{
-				Change: &constatv1.KnowledgeChange{Put: files, Remove: remove}, Revision: newest.GetRevision().GetRevision(), Note: note, Percent: percent, Hosts: hosts,
+			return desk.PushKnowledge(ctx, &deskv1.PushKnowledgeRequest{
+				Change: &deskv1.KnowledgeChange{Put: files, Remove: remove}, Revision: newest.GetRevision().GetRevision(), Note: note, Percent: percent, Hosts: hosts,
 			})
 		}, func(w io.Writer, m proto.Message) {
-			writeRevision(w, m.(*constatv1.PushKnowledgeResponse).GetRevision())
+			writeRevision(w, m.(*deskv1.PushKnowledgeResponse).GetRevision())
 		})
 	cmd.Long = cmd.Short + "." + filesHelp + "\n\nIt takes a lead. Connected machines of the ring have it within a minute, others as\n" +
 		"soon as they connect; they keep it without a network."
@@ -145,14 +145,14 @@ func releaseCommand(o *options) *cobra.Command {
 	var hosts []string
 	var percent int32
 	cmd := remote(o, "release REVISION", "Give a revision to more machines", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := revisionNumber(args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.ReleaseKnowledge(ctx, &constatv1.ReleaseKnowledgeRequest{Revision: n, Percent: percent, Hosts: hosts})
+			return desk.ReleaseKnowledge(ctx, &deskv1.ReleaseKnowledgeRequest{Revision: n, Percent: percent, Hosts: hosts})
 		}, func(w io.Writer, m proto.Message) {
-			writeRevision(w, m.(*constatv1.ReleaseKnowledgeResponse).GetRevision())
+			writeRevision(w, m.(*deskv1.ReleaseKnowledgeResponse).GetRevision())
 		})
 	ringFlags(cmd, &percent, 0, &hosts)
 	return cmd
@@ -161,14 +161,14 @@ func releaseCommand(o *options) *cobra.Command {
 func rollbackCommand(o *options) *cobra.Command {
 	var note string
 	cmd := remote(o, "rollback REVISION", "Push what stood in an old revision, 0 for nothing, as a new one", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := revisionNumber(args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.RollBackKnowledge(ctx, &constatv1.RollBackKnowledgeRequest{Revision: n, Note: note})
+			return desk.RollBackKnowledge(ctx, &deskv1.RollBackKnowledgeRequest{Revision: n, Note: note})
 		}, func(w io.Writer, m proto.Message) {
-			writeRevision(w, m.(*constatv1.RollBackKnowledgeResponse).GetRevision())
+			writeRevision(w, m.(*deskv1.RollBackKnowledgeResponse).GetRevision())
 		})
 	cmd.Flags().StringVar(&note, "note", "", "why")
 	return cmd
@@ -176,10 +176,10 @@ func rollbackCommand(o *options) *cobra.Command {
 
 func knowledgeLogCommand(o *options) *cobra.Command {
 	return remote(o, "log", "List the revisions of your team’s knowledge, newest first", cobra.NoArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListKnowledge(ctx, &constatv1.ListKnowledgeRequest{})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			return desk.ListKnowledge(ctx, &deskv1.ListKnowledgeRequest{})
 		}, func(w io.Writer, m proto.Message) {
-			for _, r := range m.(*constatv1.ListKnowledgeResponse).GetRevisions() {
+			for _, r := range m.(*deskv1.ListKnowledgeResponse).GetRevisions() {
 				writeRevision(w, r)
 			}
 		})
@@ -187,14 +187,14 @@ func knowledgeLogCommand(o *options) *cobra.Command {
 
 func knowledgeDiffCommand(o *options) *cobra.Command {
 	return remote(o, "diff FROM TO", "Show what changed between two revisions, 0 for none", cobra.ExactArgs(2),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			from, errFrom := revisionNumber(args[0])
 			to, errTo := revisionNumber(args[1])
 			if err := errors.Join(errFrom, errTo); err != nil {
 				return nil, err
 			}
-			return desk.GetKnowledge(ctx, &constatv1.GetKnowledgeRequest{Revision: to, Since: &from})
-		}, func(w io.Writer, m proto.Message) { fmt.Fprint(w, m.(*constatv1.GetKnowledgeResponse).GetDiff()) })
+			return desk.GetKnowledge(ctx, &deskv1.GetKnowledgeRequest{Revision: to, Since: &from})
+		}, func(w io.Writer, m proto.Message) { fmt.Fprint(w, m.(*deskv1.GetKnowledgeResponse).GetDiff()) })
 }
 
 func revisionNumber(text string) (int64, error) {
@@ -205,7 +205,7 @@ func revisionNumber(text string) (int64, error) {
 	return n, nil
 }
 
-func writeRevision(w io.Writer, r *constatv1.KnowledgeRevision) {
+func writeRevision(w io.Writer, r *deskv1.KnowledgeRevision) {
 	var paths []string
 	for _, f := range r.GetFiles() {
 		paths = append(paths, f.GetPath())
@@ -230,14 +230,14 @@ func writeProcedures(w io.Writer, m proto.Message) {
 		}
 		return fmt.Sprintf("%d %%", (200*part+of)/(2*of))
 	}
-	for _, u := range m.(*constatv1.ListProceduresResponse).GetProcedures() {
+	for _, u := range m.(*deskv1.ListProceduresResponse).GetProcedures() {
 		whose := "shipped"
 		if u.GetOwn() {
 			whose = "own"
 		}
 		rates := u.GetRates()
-		if v := u.GetProcedure().GetVersion(); !slices.ContainsFunc(rates, func(r *constatv1.ProcedureRate) bool { return r.GetVersion() == v }) {
-			rates = append([]*constatv1.ProcedureRate{{Version: v}}, rates...)
+		if v := u.GetProcedure().GetVersion(); !slices.ContainsFunc(rates, func(r *deskv1.ProcedureRate) bool { return r.GetVersion() == v }) {
+			rates = append([]*deskv1.ProcedureRate{{Version: v}}, rates...)
 		}
 		for _, r := range rates {
 			line := []string{u.GetProcedure().GetId(), fmt.Sprint(r.GetVersion()), whose, fmt.Sprint(r.GetRuns()), share(r.GetSolved(), r.GetRuns()),
@@ -253,8 +253,8 @@ func writeProcedures(w io.Writer, m proto.Message) {
 }
 
 // knowledgeFiles reads files and folders.
-func knowledgeFiles(args []string) ([]*constatv1.KnowledgeFile, error) {
-	var files []*constatv1.KnowledgeFile
+func knowledgeFiles(args []string) ([]*deskv1.KnowledgeFile, error) {
+	var files []*deskv1.KnowledgeFile
 	add := func(file, path string) error {
 		info, err := os.Stat(file)
 		if err != nil {
@@ -267,7 +267,7 @@ func knowledgeFiles(args []string) ([]*constatv1.KnowledgeFile, error) {
 		if err != nil {
 			return err
 		}
-		files = append(files, &constatv1.KnowledgeFile{Path: path, Text: string(text)})
+		files = append(files, &deskv1.KnowledgeFile{Path: path, Text: string(text)})
 		return nil
 	}
 	for _, arg := range args {

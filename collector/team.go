@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -29,32 +30,32 @@ func teamCommand(o *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	list := remote(o, "list", "List the team: what each knows and has", cobra.NoArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListTechnicians(ctx, &constatv1.ListTechniciansRequest{})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			return desk.ListTechnicians(ctx, &deskv1.ListTechniciansRequest{})
 		}, writeTeam)
 
 	var setting change
 	set := remote(o, "set NAME", "Change what somebody gets by themselves", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			one, err := setting.of(ctx, desk, args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.SetTechnician(ctx, &constatv1.SetTechnicianRequest{Technician: one})
+			return desk.SetTechnician(ctx, &deskv1.SetTechnicianRequest{Technician: one})
 		}, func(w io.Writer, m proto.Message) {
-			writeTeam(w, &constatv1.ListTechniciansResponse{Technicians: []*constatv1.Technician{m.(*constatv1.SetTechnicianResponse).GetTechnician()}})
+			writeTeam(w, &deskv1.ListTechniciansResponse{Technicians: []*deskv1.Technician{m.(*deskv1.SetTechnicianResponse).GetTechnician()}})
 		})
 	setting.flags(set)
 
 	var trying change
 	var days int32
 	preview := remote(o, "preview NAME", "Tell who would have had the tickets of the past after such a change", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			one, err := trying.of(ctx, desk, args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.PreviewTechnician(ctx, &constatv1.PreviewTechnicianRequest{Technician: one, Days: days})
+			return desk.PreviewTechnician(ctx, &deskv1.PreviewTechnicianRequest{Technician: one, Days: days})
 		}, writePreview)
 	trying.flags(preview)
 	preview.Flags().Int32Var(&days, "days", 30, "tickets of how many days")
@@ -84,12 +85,12 @@ func (c *change) flags(cmd *cobra.Command) {
 }
 
 // of gives somebody as they are, with what the flags say changed.
-func (c *change) of(ctx context.Context, desk constatv1.DeskServiceClient, name string) (*constatv1.Technician, error) {
-	team, err := desk.ListTechnicians(ctx, &constatv1.ListTechniciansRequest{})
+func (c *change) of(ctx context.Context, desk deskv1.DeskServiceClient, name string) (*deskv1.Technician, error) {
+	team, err := desk.ListTechnicians(ctx, &deskv1.ListTechniciansRequest{})
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(team.GetTechnicians(), func(t *constatv1.Technician) bool { return strings.EqualFold(t.GetName(), name) })
+	i := slices.IndexFunc(team.GetTechnicians(), func(t *deskv1.Technician) bool { return strings.EqualFold(t.GetName(), name) })
 	if i < 0 {
 		return nil, fmt.Errorf("nobody here is called %q: constat-collector team list names the team", name)
 	}
@@ -148,7 +149,7 @@ func parseSkill(text string) (*constatv1.Skill, error) {
 }
 
 // parseAbsence reads FROM..UNTIL[:REASON], whole days of this machine's time zone.
-func parseAbsence(text string) (*constatv1.Absence, error) {
+func parseAbsence(text string) (*deskv1.Absence, error) {
 	days, reason, _ := strings.Cut(text, ":")
 	first, last, _ := strings.Cut(days, "..")
 	from, errFrom := time.ParseInLocation(time.DateOnly, first, time.Local)
@@ -156,13 +157,13 @@ func parseAbsence(text string) (*constatv1.Absence, error) {
 	if errFrom != nil || errUntil != nil || until.Before(from) {
 		return nil, fmt.Errorf("%q is no absence: write FROM..UNTIL as days, as in 2026-12-21..2026-12-31:holidays", text)
 	}
-	return &constatv1.Absence{From: timestamppb.New(from), Until: timestamppb.New(until.AddDate(0, 0, 1)), Reason: reason}, nil
+	return &deskv1.Absence{From: timestamppb.New(from), Until: timestamppb.New(until.AddDate(0, 0, 1)), Reason: reason}, nil
 }
 
 func writeTeam(w io.Writer, m proto.Message) {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLE\tGETS TICKETS\tOPEN\tAWAY\tKNOWS")
-	for _, one := range m.(*constatv1.ListTechniciansResponse).GetTechnicians() {
+	for _, one := range m.(*deskv1.ListTechniciansResponse).GetTechnicians() {
 		gets := "no"
 		if one.GetTakesTickets() {
 			gets = "yes"
@@ -180,7 +181,7 @@ func writeTeam(w io.Writer, m proto.Message) {
 }
 
 func writePreview(w io.Writer, m proto.Message) {
-	r := m.(*constatv1.PreviewTechnicianResponse)
+	r := m.(*deskv1.PreviewTechnicianResponse)
 	if r.GetTickets() == 0 {
 		fmt.Fprintln(w, "No ticket was given out by rule in that time: there is nothing to try the change on.")
 		return
@@ -200,12 +201,12 @@ func writePreview(w io.Writer, m proto.Message) {
 // whyCommand tells how it was decided who got a ticket.
 func whyCommand(o *options) *cobra.Command {
 	return remote(o, "why N", "Tell why a ticket went to its assignee, and not to the others", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := number(args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: n})
+			return desk.GetTicket(ctx, &deskv1.GetTicketRequest{Number: n})
 		}, writeWhy)
 }
 
@@ -218,7 +219,7 @@ var verdicts = map[string]string{
 }
 
 func writeWhy(w io.Writer, m proto.Message) {
-	r := m.(*constatv1.GetTicketResponse)
+	r := m.(*deskv1.GetTicketResponse)
 	fmt.Fprintf(w, "#%d is with %s: %s\n", r.GetTicket().GetNumber(), orNobody(r.GetTicket().GetAssignee()), r.GetTicket().GetAssignmentReason())
 	for _, e := range r.GetTimeline() {
 		a := e.GetAssignment()

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/command"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -39,8 +40,8 @@ func ticketCommand(o *options) *cobra.Command {
 	var active, unassigned bool
 	var limit int32
 	list := remote(o, "list", "List tickets, newest first", cobra.NoArgs,
-		func(ctx context.Context, desk constatv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{
+		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{
 				Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Limit: limit,
 			})
 		}, writeTickets)
@@ -50,48 +51,48 @@ func ticketCommand(o *options) *cobra.Command {
 	list.Flags().StringVar(&assignee, "assignee", "", "only this assignee's")
 	list.Flags().Int32Var(&limit, "limit", 50, "how many, at most 200")
 	search := remote(o, "search WORDS…", "Find tickets by number, words or machine", cobra.MinimumNArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
-			return desk.ListTickets(ctx, &constatv1.ListTicketsRequest{Query: strings.Join(args, " ")})
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{Query: strings.Join(args, " ")})
 		}, writeTickets)
 	show := remote(o, "show N", "Show a ticket with its whole timeline", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := number(args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: n})
+			return desk.GetTicket(ctx, &deskv1.GetTicketRequest{Number: n})
 		}, writeTicket)
 	var to string
 	assign := remote(o, "assign N", "Give a ticket to a technician", cobra.ExactArgs(1),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := number(args[0])
 			if err != nil {
 				return nil, err
 			}
-			t, err := desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: n})
+			t, err := desk.GetTicket(ctx, &deskv1.GetTicketRequest{Number: n})
 			if err != nil {
 				return nil, err
 			}
-			return desk.UpdateTicket(ctx, &constatv1.UpdateTicketRequest{Number: n, Version: t.GetTicket().GetVersion(), Assignee: &to})
+			return desk.UpdateTicket(ctx, &deskv1.UpdateTicketRequest{Number: n, Version: t.GetTicket().GetVersion(), Assignee: &to})
 		}, func(w io.Writer, m proto.Message) {
-			t := m.(*constatv1.UpdateTicketResponse).GetTicket()
+			t := m.(*deskv1.UpdateTicketResponse).GetTicket()
 			fmt.Fprintf(w, "Ticket %d is with %s.\n", t.GetNumber(), orNobody(t.GetAssignee()))
 		})
 	assign.Flags().StringVar(&to, "to", "", "the technician's name; empty: nobody")
 	merge := remote(o, "merge N M", "Make ticket N part of ticket M, for good", cobra.ExactArgs(2),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			from, errFrom := number(args[0])
 			into, errInto := number(args[1])
 			if err := errors.Join(errFrom, errInto); err != nil {
 				return nil, err
 			}
-			t, err := desk.GetTicket(ctx, &constatv1.GetTicketRequest{Number: from})
+			t, err := desk.GetTicket(ctx, &deskv1.GetTicketRequest{Number: from})
 			if err != nil {
 				return nil, err
 			}
-			return desk.MergeTicket(ctx, &constatv1.MergeTicketRequest{Number: from, Version: t.GetTicket().GetVersion(), Into: into})
+			return desk.MergeTicket(ctx, &deskv1.MergeTicketRequest{Number: from, Version: t.GetTicket().GetVersion(), Into: into})
 		}, func(w io.Writer, m proto.Message) {
-			t := m.(*constatv1.MergeTicketResponse).GetTicket()
+			t := m.(*deskv1.MergeTicketResponse).GetTicket()
 			fmt.Fprintf(w, "It is part of ticket %d now: %s.\n", t.GetNumber(), t.GetTitle())
 		})
 	cmd.AddCommand(list, search, show, assign, whyCommand(o), merge, diagnoseCommand(o), requestRemedyCommand(o))
@@ -100,11 +101,11 @@ func ticketCommand(o *options) *cobra.Command {
 
 // remote makes a command that asks a running collector one question.
 func remote(o *options, use, short string, args cobra.PositionalArgs,
-	ask func(context.Context, constatv1.DeskServiceClient, []string) (proto.Message, error),
+	ask func(context.Context, deskv1.DeskServiceClient, []string) (proto.Message, error),
 	write func(io.Writer, proto.Message),
 ) *cobra.Command {
 	return remoteTo(o, use, short, args, func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
-		return ask(ctx, constatv1.NewDeskServiceClient(conn), args)
+		return ask(ctx, deskv1.NewDeskServiceClient(conn), args)
 	}, write)
 }
 
@@ -155,8 +156,8 @@ func diagnoseCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.withDesk(cmd, func(ctx context.Context, desk constatv1.DeskServiceClient) error {
-				stream, err := desk.Diagnose(ctx, &constatv1.DiagnoseRequest{Ticket: n, Procedure: procedure})
+			return o.withDesk(cmd, func(ctx context.Context, desk deskv1.DeskServiceClient) error {
+				stream, err := desk.Diagnose(ctx, &deskv1.DiagnoseRequest{Ticket: n, Procedure: procedure})
 				if err != nil {
 					return plain(err)
 				}
@@ -173,14 +174,14 @@ func diagnoseCommand(o *options) *cobra.Command {
 func requestRemedyCommand(o *options) *cobra.Command {
 	var component, fault string
 	cmd := remote(o, "remedy N VERB", "Ask the person at a ticket's machine for their consent to a remedy", cobra.ExactArgs(2),
-		func(ctx context.Context, desk constatv1.DeskServiceClient, args []string) (proto.Message, error) {
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := number(args[0])
 			if err != nil {
 				return nil, err
 			}
-			return desk.RequestRemedy(ctx, &constatv1.RequestRemedyRequest{Ticket: n, Verb: args[1], Component: component, Fault: fault})
+			return desk.RequestRemedy(ctx, &deskv1.RequestRemedyRequest{Ticket: n, Verb: args[1], Component: component, Fault: fault})
 		}, func(w io.Writer, m proto.Message) {
-			r := m.(*constatv1.RequestRemedyResponse)
+			r := m.(*deskv1.RequestRemedyResponse)
 			fmt.Fprintf(w, "The person at the machine is asked (for %s); nothing is done without their yes.\nThey may answer until %s; what comes of it stands in the ticket.\n",
 				strings.TrimSpace(r.GetFault()+" "+r.GetComponent()), r.GetExpiresAt().AsTime().Local().Format(time.DateTime))
 		})
@@ -189,7 +190,7 @@ func requestRemedyCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[constatv1.DiagnoseResponse], asJSON bool) error {
+func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[deskv1.DiagnoseResponse], asJSON bool) error {
 	for {
 		m, err := stream.Recv()
 		switch {
@@ -216,9 +217,9 @@ func followDiagnosis(cmd *cobra.Command, stream grpc.ServerStreamingClient[const
 }
 
 // withDesk is withCollector for the desk's service.
-func (o *options) withDesk(cmd *cobra.Command, f func(context.Context, constatv1.DeskServiceClient) error) error {
+func (o *options) withDesk(cmd *cobra.Command, f func(context.Context, deskv1.DeskServiceClient) error) error {
 	return o.withCollector(cmd, func(ctx context.Context, conn *grpc.ClientConn) error {
-		return f(ctx, constatv1.NewDeskServiceClient(conn))
+		return f(ctx, deskv1.NewDeskServiceClient(conn))
 	})
 }
 
@@ -273,7 +274,7 @@ func plain(err error) error {
 }
 
 func writeTickets(w io.Writer, m proto.Message) {
-	list := m.(*constatv1.ListTicketsResponse).GetTickets()
+	list := m.(*deskv1.ListTicketsResponse).GetTickets()
 	if len(list) == 0 {
 		fmt.Fprintln(w, "No tickets.")
 		return
@@ -294,7 +295,7 @@ func orNobody(name string) string {
 }
 
 func writeTicket(w io.Writer, m proto.Message) {
-	r := m.(*constatv1.GetTicketResponse)
+	r := m.(*deskv1.GetTicketResponse)
 	t := r.GetTicket()
 	fmt.Fprintf(w, "#%d  %s\n", t.GetNumber(), t.GetTitle())
 	fmt.Fprintf(w, "%s, priority %s (%s), with %s\n", t.GetStatus(), t.GetPriority(), t.GetPriorityReason(), orNobody(t.GetAssignee()))

@@ -17,16 +17,17 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/internal/command"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // remoteGear is remote for the gear's service.
 func remoteGear(o *options, use, short string, args cobra.PositionalArgs,
-	ask func(context.Context, constatv1.GearServiceClient, []string) (proto.Message, error),
+	ask func(context.Context, deskv1.GearServiceClient, []string) (proto.Message, error),
 	write func(io.Writer, proto.Message),
 ) *cobra.Command {
 	return remoteTo(o, use, short, args, func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
-		return ask(ctx, constatv1.NewGearServiceClient(conn), args)
+		return ask(ctx, deskv1.NewGearServiceClient(conn), args)
 	}, write)
 }
 
@@ -34,30 +35,30 @@ func remoteGear(o *options, use, short string, args cobra.PositionalArgs,
 func watchCommands(o *options) []*cobra.Command {
 	var credential, site string
 	add := remoteGear(o, "add HOST[:PORT]", "Have the collector poll a device from now on", cobra.ExactArgs(1),
-		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			return gear.AddGear(ctx, &constatv1.AddGearRequest{Address: args[0], Credential: credential, Site: site})
+		func(ctx context.Context, gear deskv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.AddGear(ctx, &deskv1.AddGearRequest{Address: args[0], Credential: credential, Site: site})
 		}, func(w io.Writer, m proto.Message) {
-			fmt.Fprintf(w, "%s is polled from now on.\n", m.(*constatv1.AddGearResponse).GetDevice().GetAddress())
+			fmt.Fprintf(w, "%s is polled from now on.\n", m.(*deskv1.AddGearResponse).GetDevice().GetAddress())
 		})
 	add.Flags().StringVar(&credential, "credential", "", "`NAME` of the credential that opens it")
 	add.Flags().StringVar(&site, "site", "", "the place it stands at")
 	_ = add.MarkFlagRequired("credential")
 	remove := remoteGear(o, "remove NAME", "End the polling of a device and forget what it said", cobra.ExactArgs(1),
-		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			return gear.RemoveGear(ctx, &constatv1.RemoveGearRequest{Id: args[0]})
+		func(ctx context.Context, gear deskv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.RemoveGear(ctx, &deskv1.RemoveGearRequest{Id: args[0]})
 		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Forgotten.") })
 	list := remoteGear(o, "list", "List the devices that are polled", cobra.NoArgs,
-		func(ctx context.Context, gear constatv1.GearServiceClient, _ []string) (proto.Message, error) {
-			return gear.ListGear(ctx, &constatv1.ListGearRequest{})
+		func(ctx context.Context, gear deskv1.GearServiceClient, _ []string) (proto.Message, error) {
+			return gear.ListGear(ctx, &deskv1.ListGearRequest{})
 		}, writeDevices)
 	show := remoteGear(o, "show NAME", "Show what a device said last, and what is wrong with it", cobra.ExactArgs(1),
-		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			return gear.GetGear(ctx, &constatv1.GetGearRequest{Id: args[0]})
+		func(ctx context.Context, gear deskv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.GetGear(ctx, &deskv1.GetGearRequest{Id: args[0]})
 		}, writeDevice)
 	var known bool
 	where := remoteGear(o, "where MAC|HOST|IP", "Say at which port a machine is", cobra.ExactArgs(1),
-		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			found, err := gear.FindStation(ctx, &constatv1.FindStationRequest{Query: args[0]})
+		func(ctx context.Context, gear deskv1.GearServiceClient, args []string) (proto.Message, error) {
+			found, err := gear.FindStation(ctx, &deskv1.FindStationRequest{Query: args[0]})
 			known = found.GetAttachment() != nil
 			return found, err
 		}, writeStation)
@@ -80,19 +81,19 @@ func credentialCommand(o *options) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	list := remoteGear(o, "list", "List credentials, without what they hold", cobra.NoArgs,
-		func(ctx context.Context, gear constatv1.GearServiceClient, _ []string) (proto.Message, error) {
-			return gear.ListCredentials(ctx, &constatv1.ListCredentialsRequest{})
+		func(ctx context.Context, gear deskv1.GearServiceClient, _ []string) (proto.Message, error) {
+			return gear.ListCredentials(ctx, &deskv1.ListCredentialsRequest{})
 		}, func(w io.Writer, m proto.Message) {
 			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "NAME\tSNMP\tDEVICES\tCHANGED\tHOLDS")
-			for _, c := range m.(*constatv1.ListCredentialsResponse).GetCredentials() {
+			for _, c := range m.(*deskv1.ListCredentialsResponse).GetCredentials() {
 				fmt.Fprintf(t, "%s\tv%s\t%d\t%s\t<secret>\n", c.GetName(), c.GetVersion(), c.GetDevices(), localTime(c.GetChangedAt()))
 			}
 			_ = t.Flush()
 		})
 	remove := remoteGear(o, "remove NAME", "Forget a credential that no device uses", cobra.ExactArgs(1),
-		func(ctx context.Context, gear constatv1.GearServiceClient, args []string) (proto.Message, error) {
-			return gear.RemoveCredential(ctx, &constatv1.RemoveCredentialRequest{Name: args[0]})
+		func(ctx context.Context, gear deskv1.GearServiceClient, args []string) (proto.Message, error) {
+			return gear.RemoveCredential(ctx, &deskv1.RemoveCredentialRequest{Name: args[0]})
 		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Forgotten.") })
 	cmd.AddCommand(credentialSetCommand(o), list, remove)
 	return cmd
@@ -116,7 +117,7 @@ What the environment gives (CONSTAT_SNMP_COMMUNITY, CONSTAT_SNMP_V3_…) is not 
 				return err
 			}
 			return o.withCollector(cmd, func(ctx context.Context, conn *grpc.ClientConn) error {
-				_, err := constatv1.NewGearServiceClient(conn).PutCredential(ctx, &constatv1.PutCredentialRequest{
+				_, err := deskv1.NewGearServiceClient(conn).PutCredential(ctx, &deskv1.PutCredentialRequest{
 					Name: args[0], Community: a.Community, User: a.User, Auth: a.Auth, AuthPassword: a.AuthPassword,
 					Privacy: a.Privacy, PrivacyPassword: a.PrivacyPassword, Context: a.Context,
 				})
@@ -175,7 +176,7 @@ func localTime(t *timestamppb.Timestamp) string {
 }
 
 func writeDevices(w io.Writer, m proto.Message) {
-	devices := m.(*constatv1.ListGearResponse).GetDevices()
+	devices := m.(*deskv1.ListGearResponse).GetDevices()
 	if len(devices) == 0 {
 		fmt.Fprintln(w, "No gear. Give the collector a credential with `gear credential set NAME`, then a device with `gear add HOST --credential NAME`.")
 		return
@@ -190,7 +191,7 @@ func writeDevices(w io.Writer, m proto.Message) {
 }
 
 func writeDevice(w io.Writer, m proto.Message) {
-	r := m.(*constatv1.GetGearResponse)
+	r := m.(*deskv1.GetGearResponse)
 	d, g := r.GetDevice(), r.GetGear()
 	fmt.Fprintf(w, "%s (%s)\n", cmp.Or(d.GetName(), d.GetAddress()), d.GetAddress())
 	line := func(name, value string) {
@@ -287,7 +288,7 @@ var knownBy = map[string]string{
 }
 
 func writeStation(w io.Writer, m proto.Message) {
-	a := m.(*constatv1.FindStationResponse).GetAttachment()
+	a := m.(*deskv1.FindStationResponse).GetAttachment()
 	if a == nil {
 		fmt.Fprintln(w, "Not known: no polled device sees it at a port to a desk, and it named none itself.")
 		return

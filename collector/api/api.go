@@ -20,14 +20,14 @@ import (
 	"constat/collector/courier"
 	"constat/collector/desk"
 	"constat/collector/gear"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // Server is the services; Register puts them on a gRPC server.
 type Server struct {
-	constatv1.UnimplementedDeskServiceServer
-	constatv1.UnimplementedGearServiceServer
-	constatv1.UnimplementedNoticeServiceServer
+	deskv1.UnimplementedDeskServiceServer
+	deskv1.UnimplementedGearServiceServer
+	deskv1.UnimplementedNoticeServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
 	courier  *courier.Courier
@@ -47,9 +47,9 @@ func New(d *desk.Desk, a *account.Accounts, w *gear.Watch, c *courier.Courier) *
 // call, up to the server's 16 MiB, before any code of ours runs; of a stream's it
 // reads nothing. So the token is checked first, and strangers cost no memory.
 func (s *Server) Register(on *grpc.Server) {
-	s.register(on, constatv1.DeskService_ServiceDesc)
-	s.register(on, constatv1.GearService_ServiceDesc)
-	s.register(on, constatv1.NoticeService_ServiceDesc)
+	s.register(on, deskv1.DeskService_ServiceDesc)
+	s.register(on, deskv1.GearService_ServiceDesc)
+	s.register(on, deskv1.NoticeService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

@@ -27,15 +27,16 @@ import (
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
 	"constat/internal/identity"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // serve runs the service on loopback, and gives a client and a technician's and a
 // lead's context.
-func serve(t *testing.T) (client constatv1.DeskServiceClient, d *desk.Desk, technician, lead context.Context) {
+func serve(t *testing.T) (client deskv1.DeskServiceClient, d *desk.Desk, technician, lead context.Context) {
 	t.Helper()
 	conn, d, technician, lead := connect(t)
-	return constatv1.NewDeskServiceClient(conn), d, technician, lead
+	return deskv1.NewDeskServiceClient(conn), d, technician, lead
 }
 
 func connect(t *testing.T) (conn *grpc.ClientConn, d *desk.Desk, technician, lead context.Context) {
@@ -114,11 +115,11 @@ func TestWhoMayCall(t *testing.T) {
 		if header != "" {
 			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", header)
 		}
-		_, err := client.ListTickets(ctx, &constatv1.ListTicketsRequest{})
+		_, err := client.ListTickets(ctx, &deskv1.ListTicketsRequest{})
 		if status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", header, err)
 		}
-		stream, err := client.Diagnose(ctx, &constatv1.DiagnoseRequest{})
+		stream, err := client.Diagnose(ctx, &deskv1.DiagnoseRequest{})
 		if err == nil {
 			_, err = stream.Recv()
 		}
@@ -126,12 +127,12 @@ func TestWhoMayCall(t *testing.T) {
 			t.Errorf("%q on a stream: %v", header, err)
 		}
 	}
-	if _, err := client.ListTickets(technician, &constatv1.ListTicketsRequest{}); err != nil {
+	if _, err := client.ListTickets(technician, &deskv1.ListTicketsRequest{}); err != nil {
 		t.Error(err)
 	}
 	// A stranger's message is not even read: one that is far too large is refused
 	// for want of a token.
-	huge := &constatv1.ListTicketsRequest{Query: strings.Repeat("x", 100<<20)}
+	huge := &deskv1.ListTicketsRequest{Query: strings.Repeat("x", 100<<20)}
 	if _, err := client.ListTickets(t.Context(), huge); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("a stranger's 100 MB: %v", err)
 	}
@@ -150,32 +151,32 @@ func TestCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	created, err := client.CreateTicket(technician, &constatv1.CreateTicketRequest{
+	created, err := client.CreateTicket(technician, &deskv1.CreateTicketRequest{
 		EndpointId: pc, Draft: &constatv1.TicketDraft{Id: newID(), Text: "It beeps", Channel: "agent"},
 	})
 	if err != nil || created.Ticket.Channel != "api" || created.Ticket.Title != "It beeps" || created.Ticket.Requester.Name != "technician's name" {
 		t.Fatalf("created %v (%v)", created, err)
 	}
 	ticket := created.Ticket
-	if _, err := client.AddEntry(technician, &constatv1.AddEntryRequest{Number: 1, Id: newID(), Kind: "note", Text: "three times"}); err != nil {
+	if _, err := client.AddEntry(technician, &deskv1.AddEntryRequest{Number: 1, Id: newID(), Kind: "note", Text: "three times"}); err != nil {
 		t.Error(err)
 	}
-	updated, err := client.UpdateTicket(technician, &constatv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("high")})
+	updated, err := client.UpdateTicket(technician, &deskv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("high")})
 	if err != nil || updated.Ticket.Urgency != "high" {
 		t.Errorf("updated %v (%v)", updated, err)
 	}
-	got, err := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 1})
+	got, err := client.GetTicket(technician, &deskv1.GetTicketRequest{Number: 1})
 	if err != nil || len(got.Timeline) != 4 {
 		t.Errorf("got %v (%v)", got, err)
 	}
-	endpoints, err := client.ListEndpoints(technician, &constatv1.ListEndpointsRequest{Query: "pc"})
+	endpoints, err := client.ListEndpoints(technician, &deskv1.ListEndpointsRequest{Query: "pc"})
 	if err != nil || len(endpoints.Endpoints) != 1 {
 		t.Errorf("endpoints %v (%v)", endpoints, err)
 	}
-	if e, err := client.GetEndpoint(technician, &constatv1.GetEndpointRequest{Id: "pc-1"}); err != nil || e.Endpoint.Id != pc {
+	if e, err := client.GetEndpoint(technician, &deskv1.GetEndpointRequest{Id: "pc-1"}); err != nil || e.Endpoint.Id != pc {
 		t.Errorf("endpoint %v (%v)", e, err)
 	}
-	stream, err := client.Diagnose(technician, &constatv1.DiagnoseRequest{Ticket: 1, Procedure: "full"})
+	stream, err := client.Diagnose(technician, &deskv1.DiagnoseRequest{Ticket: 1, Procedure: "full"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,20 +184,20 @@ func TestCalls(t *testing.T) {
 		t.Errorf("diagnosing an endpoint that is offline: %v (%v)", event, err)
 	}
 
-	if _, err := client.CreateTicket(technician, &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{Id: newID(), Text: "Still"}}); err != nil {
+	if _, err := client.CreateTicket(technician, &deskv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{Id: newID(), Text: "Still"}}); err != nil {
 		t.Fatal(err)
 	}
-	merged, err := client.MergeTicket(technician, &constatv1.MergeTicketRequest{Number: 2, Version: 1, Into: 1})
+	merged, err := client.MergeTicket(technician, &deskv1.MergeTicketRequest{Number: 2, Version: 1, Into: 1})
 	if err != nil || merged.Ticket.Number != 1 {
 		t.Errorf("merged %v (%v)", merged, err)
 	}
-	_, errSelf := client.MergeTicket(technician, &constatv1.MergeTicketRequest{Number: 1, Into: 1})
-	_, errConflict := client.UpdateTicket(technician, &constatv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("low")})
-	_, errMissing := client.GetTicket(technician, &constatv1.GetTicketRequest{Number: 7})
-	_, errSnapshot := client.GetSnapshot(technician, &constatv1.GetSnapshotRequest{Id: newID()})
-	_, errInvalid := client.CreateTicket(technician, &constatv1.CreateTicketRequest{})
-	_, errRole := client.RevokeEndpoint(technician, &constatv1.RevokeEndpointRequest{EndpointId: pc})
-	_, errNone := client.RevokeEndpoint(lead, &constatv1.RevokeEndpointRequest{EndpointId: pc, Reason: "lost"})
+	_, errSelf := client.MergeTicket(technician, &deskv1.MergeTicketRequest{Number: 1, Into: 1})
+	_, errConflict := client.UpdateTicket(technician, &deskv1.UpdateTicketRequest{Number: 1, Version: ticket.Version, Urgency: proto.String("low")})
+	_, errMissing := client.GetTicket(technician, &deskv1.GetTicketRequest{Number: 7})
+	_, errSnapshot := client.GetSnapshot(technician, &deskv1.GetSnapshotRequest{Id: newID()})
+	_, errInvalid := client.CreateTicket(technician, &deskv1.CreateTicketRequest{})
+	_, errRole := client.RevokeEndpoint(technician, &deskv1.RevokeEndpointRequest{EndpointId: pc})
+	_, errNone := client.RevokeEndpoint(lead, &deskv1.RevokeEndpointRequest{EndpointId: pc, Reason: "lost"})
 	for _, answer := range []struct {
 		err  error
 		code codes.Code
@@ -213,20 +214,20 @@ func TestCalls(t *testing.T) {
 // Who may say what is polled, and that a secret never comes back.
 func TestGearCalls(t *testing.T) {
 	conn, _, technician, lead := connect(t)
-	client := constatv1.NewGearServiceClient(conn)
+	client := deskv1.NewGearServiceClient(conn)
 	secret := "a canary community"
-	put := &constatv1.PutCredentialRequest{Name: "floors", Community: secret}
+	put := &deskv1.PutCredentialRequest{Name: "floors", Community: secret}
 	_, errRole := client.PutCredential(technician, put)
-	_, errUnknown := client.AddGear(lead, &constatv1.AddGearRequest{Address: "192.0.2.10", Credential: "floors"})
-	_, errNeither := client.PutCredential(lead, &constatv1.PutCredentialRequest{Name: "floors"})
-	_, errName := client.PutCredential(lead, &constatv1.PutCredentialRequest{Name: "../x", Community: "y"})
+	_, errUnknown := client.AddGear(lead, &deskv1.AddGearRequest{Address: "192.0.2.10", Credential: "floors"})
+	_, errNeither := client.PutCredential(lead, &deskv1.PutCredentialRequest{Name: "floors"})
+	_, errName := client.PutCredential(lead, &deskv1.PutCredentialRequest{Name: "../x", Community: "y"})
 	_, errPut := client.PutCredential(lead, put)
-	_, errAddress := client.AddGear(lead, &constatv1.AddGearRequest{Address: "not an address", Credential: "floors"})
-	added, errAdd := client.AddGear(lead, &constatv1.AddGearRequest{Address: "SW-1.example.org", Credential: "floors", Site: "Lyon"})
-	_, errInUse := client.RemoveCredential(lead, &constatv1.RemoveCredentialRequest{Name: "floors"})
-	_, errNobody := client.ListGear(t.Context(), &constatv1.ListGearRequest{})
-	_, errMissing := client.GetGear(technician, &constatv1.GetGearRequest{Id: "sw-2"})
-	_, errHost := client.FindStation(technician, &constatv1.FindStationRequest{Query: "pc-1"})
+	_, errAddress := client.AddGear(lead, &deskv1.AddGearRequest{Address: "not an address", Credential: "floors"})
+	added, errAdd := client.AddGear(lead, &deskv1.AddGearRequest{Address: "SW-1.example.org", Credential: "floors", Site: "Lyon"})
+	_, errInUse := client.RemoveCredential(lead, &deskv1.RemoveCredentialRequest{Name: "floors"})
+	_, errNobody := client.ListGear(t.Context(), &deskv1.ListGearRequest{})
+	_, errMissing := client.GetGear(technician, &deskv1.GetGearRequest{Id: "sw-2"})
+	_, errHost := client.FindStation(technician, &deskv1.FindStationRequest{Query: "pc-1"})
 	for i, answer := range []struct {
 		err  error
 		code codes.Code
@@ -242,18 +243,18 @@ func TestGearCalls(t *testing.T) {
 	if d := added.GetDevice(); d.GetAddress() != "sw-1.example.org" || d.GetState() != "new" || d.GetSite() != "Lyon" {
 		t.Errorf("added %v", d)
 	}
-	list, err := client.ListGear(technician, &constatv1.ListGearRequest{})
-	kept, errKept := client.ListCredentials(technician, &constatv1.ListCredentialsRequest{})
+	list, err := client.ListGear(technician, &deskv1.ListGearRequest{})
+	kept, errKept := client.ListCredentials(technician, &deskv1.ListCredentialsRequest{})
 	if err != nil || errKept != nil || len(list.GetDevices()) != 1 || len(kept.GetCredentials()) != 1 || kept.GetCredentials()[0].GetDevices() != 1 {
 		t.Errorf("%v, %v (%v, %v)", list, kept, err, errKept)
 	}
 	if strings.Contains(list.String()+kept.String(), secret) {
 		t.Error("the community came back")
 	}
-	if _, err := client.RemoveGear(lead, &constatv1.RemoveGearRequest{Id: "SW-1.example.org"}); err != nil {
+	if _, err := client.RemoveGear(lead, &deskv1.RemoveGearRequest{Id: "SW-1.example.org"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.RemoveCredential(lead, &constatv1.RemoveCredentialRequest{Name: "floors"}); err != nil {
+	if _, err := client.RemoveCredential(lead, &deskv1.RemoveCredentialRequest{Name: "floors"}); err != nil {
 		t.Error(err)
 	}
 }

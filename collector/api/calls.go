@@ -5,21 +5,21 @@ import (
 
 	"google.golang.org/grpc"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // ListTickets is desk.Tickets.
-func (s *Server) ListTickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
+func (s *Server) ListTickets(ctx context.Context, r *deskv1.ListTicketsRequest) (*deskv1.ListTicketsResponse, error) {
 	return s.desk.Tickets(ctx, r)
 }
 
 // GetTicket is desk.Ticket.
-func (s *Server) GetTicket(ctx context.Context, r *constatv1.GetTicketRequest) (*constatv1.GetTicketResponse, error) {
+func (s *Server) GetTicket(ctx context.Context, r *deskv1.GetTicketRequest) (*deskv1.GetTicketResponse, error) {
 	return s.desk.Ticket(ctx, r.GetNumber())
 }
 
 // CreateTicket is desk.Create; the channel is `api`, whatever the draft says.
-func (s *Server) CreateTicket(ctx context.Context, r *constatv1.CreateTicketRequest) (*constatv1.CreateTicketResponse, error) {
+func (s *Server) CreateTicket(ctx context.Context, r *deskv1.CreateTicketRequest) (*deskv1.CreateTicketResponse, error) {
 	if r.GetDraft() != nil {
 		r.Draft.Channel = "api"
 	}
@@ -27,57 +27,57 @@ func (s *Server) CreateTicket(ctx context.Context, r *constatv1.CreateTicketRequ
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.CreateTicketResponse{Ticket: ticket}, nil
+	return &deskv1.CreateTicketResponse{Ticket: ticket}, nil
 }
 
 // UpdateTicket is desk.Update.
-func (s *Server) UpdateTicket(ctx context.Context, r *constatv1.UpdateTicketRequest) (*constatv1.UpdateTicketResponse, error) {
+func (s *Server) UpdateTicket(ctx context.Context, r *deskv1.UpdateTicketRequest) (*deskv1.UpdateTicketResponse, error) {
 	ticket, err := s.desk.Update(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.UpdateTicketResponse{Ticket: ticket}, nil
+	return &deskv1.UpdateTicketResponse{Ticket: ticket}, nil
 }
 
 // AddEntry is desk.AddEntry.
-func (s *Server) AddEntry(ctx context.Context, r *constatv1.AddEntryRequest) (*constatv1.AddEntryResponse, error) {
+func (s *Server) AddEntry(ctx context.Context, r *deskv1.AddEntryRequest) (*deskv1.AddEntryResponse, error) {
 	entry, err := s.desk.AddEntry(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.AddEntryResponse{Entry: entry}, nil
+	return &deskv1.AddEntryResponse{Entry: entry}, nil
 }
 
 // MergeTicket is desk.Merge.
-func (s *Server) MergeTicket(ctx context.Context, r *constatv1.MergeTicketRequest) (*constatv1.MergeTicketResponse, error) {
+func (s *Server) MergeTicket(ctx context.Context, r *deskv1.MergeTicketRequest) (*deskv1.MergeTicketResponse, error) {
 	ticket, err := s.desk.Merge(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.MergeTicketResponse{Ticket: ticket}, nil
+	return &deskv1.MergeTicketResponse{Ticket: ticket}, nil
 }
 
 // ListEndpoints is desk.Endpoints.
-func (s *Server) ListEndpoints(ctx context.Context, r *constatv1.ListEndpointsRequest) (*constatv1.ListEndpointsResponse, error) {
+func (s *Server) ListEndpoints(ctx context.Context, r *deskv1.ListEndpointsRequest) (*deskv1.ListEndpointsResponse, error) {
 	return s.desk.Endpoints(ctx, r)
 }
 
 // GetEndpoint is desk.Endpoint.
-func (s *Server) GetEndpoint(ctx context.Context, r *constatv1.GetEndpointRequest) (*constatv1.GetEndpointResponse, error) {
+func (s *Server) GetEndpoint(ctx context.Context, r *deskv1.GetEndpointRequest) (*deskv1.GetEndpointResponse, error) {
 	return s.desk.Endpoint(ctx, r.GetId())
 }
 
 // GetSnapshot is desk.Snapshot.
-func (s *Server) GetSnapshot(ctx context.Context, r *constatv1.GetSnapshotRequest) (*constatv1.GetSnapshotResponse, error) {
+func (s *Server) GetSnapshot(ctx context.Context, r *deskv1.GetSnapshotRequest) (*deskv1.GetSnapshotResponse, error) {
 	snapshot, err := s.desk.Snapshot(ctx, r.GetId())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.GetSnapshotResponse{Snapshot: snapshot}, nil
+	return &deskv1.GetSnapshotResponse{Snapshot: snapshot}, nil
 }
 
 // Diagnose asks for a diagnosis and follows it to its end.
-func (s *Server) Diagnose(r *constatv1.DiagnoseRequest, stream grpc.ServerStreamingServer[constatv1.DiagnoseResponse]) error {
+func (s *Server) Diagnose(r *deskv1.DiagnoseRequest, stream grpc.ServerStreamingServer[deskv1.DiagnoseResponse]) error {
 	command, err := s.desk.Diagnose(stream.Context(), actor(stream.Context()), r)
 	if err != nil {
 		return err
@@ -86,145 +86,145 @@ func (s *Server) Diagnose(r *constatv1.DiagnoseRequest, stream grpc.ServerStream
 }
 
 // RequestRemedy is desk.RequestRemedy.
-func (s *Server) RequestRemedy(ctx context.Context, r *constatv1.RequestRemedyRequest) (*constatv1.RequestRemedyResponse, error) {
+func (s *Server) RequestRemedy(ctx context.Context, r *deskv1.RequestRemedyRequest) (*deskv1.RequestRemedyResponse, error) {
 	return s.desk.RequestRemedy(ctx, actor(ctx), r)
 }
 
 // RevokeEndpoint is desk.RevokeEndpoint.
-func (s *Server) RevokeEndpoint(ctx context.Context, r *constatv1.RevokeEndpointRequest) (*constatv1.RevokeEndpointResponse, error) {
+func (s *Server) RevokeEndpoint(ctx context.Context, r *deskv1.RevokeEndpointRequest) (*deskv1.RevokeEndpointResponse, error) {
 	if err := s.desk.RevokeEndpoint(ctx, actor(ctx), r.GetEndpointId(), r.GetReason()); err != nil {
 		return nil, err
 	}
-	return &constatv1.RevokeEndpointResponse{}, nil
+	return &deskv1.RevokeEndpointResponse{}, nil
 }
 
 // SetEndpointSite is desk.SetEndpointSite.
-func (s *Server) SetEndpointSite(ctx context.Context, r *constatv1.SetEndpointSiteRequest) (*constatv1.SetEndpointSiteResponse, error) {
+func (s *Server) SetEndpointSite(ctx context.Context, r *deskv1.SetEndpointSiteRequest) (*deskv1.SetEndpointSiteResponse, error) {
 	endpoint, err := s.desk.SetEndpointSite(ctx, actor(ctx), r.GetEndpointId(), r.GetSite())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.SetEndpointSiteResponse{Endpoint: endpoint}, nil
+	return &deskv1.SetEndpointSiteResponse{Endpoint: endpoint}, nil
 }
 
 // ListSimilar is desk.Similar.
-func (s *Server) ListSimilar(ctx context.Context, r *constatv1.ListSimilarRequest) (*constatv1.ListSimilarResponse, error) {
+func (s *Server) ListSimilar(ctx context.Context, r *deskv1.ListSimilarRequest) (*deskv1.ListSimilarResponse, error) {
 	similar, err := s.desk.Similar(ctx, r.GetNumber())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ListSimilarResponse{Tickets: similar}, nil
+	return &deskv1.ListSimilarResponse{Tickets: similar}, nil
 }
 
 // ListTechnicians is desk.Technicians.
-func (s *Server) ListTechnicians(ctx context.Context, _ *constatv1.ListTechniciansRequest) (*constatv1.ListTechniciansResponse, error) {
+func (s *Server) ListTechnicians(ctx context.Context, _ *deskv1.ListTechniciansRequest) (*deskv1.ListTechniciansResponse, error) {
 	team, err := s.desk.Technicians(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ListTechniciansResponse{Technicians: team}, nil
+	return &deskv1.ListTechniciansResponse{Technicians: team}, nil
 }
 
 // SetTechnician is desk.SetTechnician.
-func (s *Server) SetTechnician(ctx context.Context, r *constatv1.SetTechnicianRequest) (*constatv1.SetTechnicianResponse, error) {
+func (s *Server) SetTechnician(ctx context.Context, r *deskv1.SetTechnicianRequest) (*deskv1.SetTechnicianResponse, error) {
 	one, err := s.desk.SetTechnician(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.SetTechnicianResponse{Technician: one}, nil
+	return &deskv1.SetTechnicianResponse{Technician: one}, nil
 }
 
 // GetServiceLevels is desk.ServiceLevels.
-func (s *Server) GetServiceLevels(ctx context.Context, _ *constatv1.GetServiceLevelsRequest) (*constatv1.GetServiceLevelsResponse, error) {
+func (s *Server) GetServiceLevels(ctx context.Context, _ *deskv1.GetServiceLevelsRequest) (*deskv1.GetServiceLevelsResponse, error) {
 	text, err := s.desk.ServiceLevels(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.GetServiceLevelsResponse{Text: text}, nil
+	return &deskv1.GetServiceLevelsResponse{Text: text}, nil
 }
 
 // SetServiceLevels is desk.SetServiceLevels.
-func (s *Server) SetServiceLevels(ctx context.Context, r *constatv1.SetServiceLevelsRequest) (*constatv1.SetServiceLevelsResponse, error) {
+func (s *Server) SetServiceLevels(ctx context.Context, r *deskv1.SetServiceLevelsRequest) (*deskv1.SetServiceLevelsResponse, error) {
 	changed, err := s.desk.SetServiceLevels(ctx, actor(ctx), r.GetText())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.SetServiceLevelsResponse{Changed: int32(changed)}, nil
+	return &deskv1.SetServiceLevelsResponse{Changed: int32(changed)}, nil
 }
 
 // PreviewTechnician is desk.PreviewTechnician.
-func (s *Server) PreviewTechnician(ctx context.Context, r *constatv1.PreviewTechnicianRequest) (*constatv1.PreviewTechnicianResponse, error) {
+func (s *Server) PreviewTechnician(ctx context.Context, r *deskv1.PreviewTechnicianRequest) (*deskv1.PreviewTechnicianResponse, error) {
 	return s.desk.PreviewTechnician(ctx, actor(ctx), r)
 }
 
 // LinkTickets is desk.Link.
-func (s *Server) LinkTickets(ctx context.Context, r *constatv1.LinkTicketsRequest) (*constatv1.LinkTicketsResponse, error) {
+func (s *Server) LinkTickets(ctx context.Context, r *deskv1.LinkTicketsRequest) (*deskv1.LinkTicketsResponse, error) {
 	links, err := s.desk.Link(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.LinkTicketsResponse{Links: links}, nil
+	return &deskv1.LinkTicketsResponse{Links: links}, nil
 }
 
 // SplitTicket is desk.Split.
-func (s *Server) SplitTicket(ctx context.Context, r *constatv1.SplitTicketRequest) (*constatv1.SplitTicketResponse, error) {
+func (s *Server) SplitTicket(ctx context.Context, r *deskv1.SplitTicketRequest) (*deskv1.SplitTicketResponse, error) {
 	ticket, err := s.desk.Split(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.SplitTicketResponse{Ticket: ticket}, nil
+	return &deskv1.SplitTicketResponse{Ticket: ticket}, nil
 }
 
 // GetTicketFile is desk.File.
-func (s *Server) GetTicketFile(ctx context.Context, r *constatv1.GetTicketFileRequest) (*constatv1.GetTicketFileResponse, error) {
+func (s *Server) GetTicketFile(ctx context.Context, r *deskv1.GetTicketFileRequest) (*deskv1.GetTicketFileResponse, error) {
 	return s.desk.File(ctx, r.GetNumber(), r.GetId())
 }
 
 // ListArticles is desk.Articles.
-func (s *Server) ListArticles(ctx context.Context, r *constatv1.ListArticlesRequest) (*constatv1.ListArticlesResponse, error) {
+func (s *Server) ListArticles(ctx context.Context, r *deskv1.ListArticlesRequest) (*deskv1.ListArticlesResponse, error) {
 	list, err := s.desk.Articles(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ListArticlesResponse{Articles: list}, nil
+	return &deskv1.ListArticlesResponse{Articles: list}, nil
 }
 
 // GetArticle is desk.Article.
-func (s *Server) GetArticle(ctx context.Context, r *constatv1.GetArticleRequest) (*constatv1.GetArticleResponse, error) {
+func (s *Server) GetArticle(ctx context.Context, r *deskv1.GetArticleRequest) (*deskv1.GetArticleResponse, error) {
 	return s.desk.Article(ctx, actor(ctx), r)
 }
 
 // SaveArticle is desk.SaveArticle.
-func (s *Server) SaveArticle(ctx context.Context, r *constatv1.SaveArticleRequest) (*constatv1.SaveArticleResponse, error) {
+func (s *Server) SaveArticle(ctx context.Context, r *deskv1.SaveArticleRequest) (*deskv1.SaveArticleResponse, error) {
 	one, err := s.desk.SaveArticle(ctx, actor(ctx), r.GetArticle())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.SaveArticleResponse{Article: one}, nil
+	return &deskv1.SaveArticleResponse{Article: one}, nil
 }
 
 // RateArticle is desk.RateArticle.
-func (s *Server) RateArticle(ctx context.Context, r *constatv1.RateArticleRequest) (*constatv1.RateArticleResponse, error) {
+func (s *Server) RateArticle(ctx context.Context, r *deskv1.RateArticleRequest) (*deskv1.RateArticleResponse, error) {
 	if err := s.desk.RateArticle(ctx, actor(ctx), r); err != nil {
 		return nil, err
 	}
-	return &constatv1.RateArticleResponse{}, nil
+	return &deskv1.RateArticleResponse{}, nil
 }
 
 // ChangeTickets is desk.ChangeTickets.
-func (s *Server) ChangeTickets(ctx context.Context, r *constatv1.ChangeTicketsRequest) (*constatv1.ChangeTicketsResponse, error) {
+func (s *Server) ChangeTickets(ctx context.Context, r *deskv1.ChangeTicketsRequest) (*deskv1.ChangeTicketsResponse, error) {
 	results, err := s.desk.ChangeTickets(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ChangeTicketsResponse{Results: results}, nil
+	return &deskv1.ChangeTicketsResponse{Results: results}, nil
 }
 
 // UndoChange is desk.Undo.
-func (s *Server) UndoChange(ctx context.Context, r *constatv1.UndoChangeRequest) (*constatv1.UndoChangeResponse, error) {
+func (s *Server) UndoChange(ctx context.Context, r *deskv1.UndoChangeRequest) (*deskv1.UndoChangeResponse, error) {
 	results, err := s.desk.Undo(ctx, actor(ctx), r.GetDeed())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.UndoChangeResponse{Results: results}, nil
+	return &deskv1.UndoChangeResponse{Results: results}, nil
 }

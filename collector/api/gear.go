@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // mayChange refuses those who may look at gear but not say what is polled.
@@ -35,7 +35,7 @@ func mayLook(ctx context.Context) error {
 }
 
 // AddGear is gear.Watch.Add.
-func (s *Server) AddGear(ctx context.Context, r *constatv1.AddGearRequest) (*constatv1.AddGearResponse, error) {
+func (s *Server) AddGear(ctx context.Context, r *deskv1.AddGearRequest) (*deskv1.AddGearResponse, error) {
 	if err := mayChange(ctx); err != nil {
 		return nil, err
 	}
@@ -59,11 +59,11 @@ func (s *Server) AddGear(ctx context.Context, r *constatv1.AddGearRequest) (*con
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.AddGearResponse{Device: found.GetDevice()}, nil
+	return &deskv1.AddGearResponse{Device: found.GetDevice()}, nil
 }
 
 // RemoveGear is gear.Watch.Remove.
-func (s *Server) RemoveGear(ctx context.Context, r *constatv1.RemoveGearRequest) (*constatv1.RemoveGearResponse, error) {
+func (s *Server) RemoveGear(ctx context.Context, r *deskv1.RemoveGearRequest) (*deskv1.RemoveGearResponse, error) {
 	if err := mayChange(ctx); err != nil {
 		return nil, err
 	}
@@ -74,11 +74,11 @@ func (s *Server) RemoveGear(ctx context.Context, r *constatv1.RemoveGearRequest)
 	if err := s.watch.Remove(ctx, found.GetDevice().GetId()); err != nil {
 		return nil, err
 	}
-	return &constatv1.RemoveGearResponse{}, nil
+	return &deskv1.RemoveGearResponse{}, nil
 }
 
 // ListGear is desk.Devices.
-func (s *Server) ListGear(ctx context.Context, _ *constatv1.ListGearRequest) (*constatv1.ListGearResponse, error) {
+func (s *Server) ListGear(ctx context.Context, _ *deskv1.ListGearRequest) (*deskv1.ListGearResponse, error) {
 	if err := mayLook(ctx); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Server) ListGear(ctx context.Context, _ *constatv1.ListGearRequest) (*c
 }
 
 // GetGear is desk.Device.
-func (s *Server) GetGear(ctx context.Context, r *constatv1.GetGearRequest) (*constatv1.GetGearResponse, error) {
+func (s *Server) GetGear(ctx context.Context, r *deskv1.GetGearRequest) (*deskv1.GetGearResponse, error) {
 	if err := mayLook(ctx); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Server) GetGear(ctx context.Context, r *constatv1.GetGearRequest) (*con
 }
 
 // FindStation is desk.Where.
-func (s *Server) FindStation(ctx context.Context, r *constatv1.FindStationRequest) (*constatv1.FindStationResponse, error) {
+func (s *Server) FindStation(ctx context.Context, r *deskv1.FindStationRequest) (*deskv1.FindStationResponse, error) {
 	if err := mayLook(ctx); err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func (s *Server) FindStation(ctx context.Context, r *constatv1.FindStationReques
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.FindStationResponse{Attachment: found}, nil
+	return &deskv1.FindStationResponse{Attachment: found}, nil
 }
 
 // DiscoverGear is gear.Watch.Discover.
-func (s *Server) DiscoverGear(ctx context.Context, r *constatv1.DiscoverGearRequest) (*constatv1.DiscoverGearResponse, error) {
+func (s *Server) DiscoverGear(ctx context.Context, r *deskv1.DiscoverGearRequest) (*deskv1.DiscoverGearResponse, error) {
 	if err := mayChange(ctx); err != nil { // it sends packets, and opens devices
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (s *Server) DiscoverGear(ctx context.Context, r *constatv1.DiscoverGearRequ
 }
 
 // PutCredential is gear.Watch.PutCredential.
-func (s *Server) PutCredential(ctx context.Context, r *constatv1.PutCredentialRequest) (*constatv1.PutCredentialResponse, error) {
+func (s *Server) PutCredential(ctx context.Context, r *deskv1.PutCredentialRequest) (*deskv1.PutCredentialResponse, error) {
 	if err := mayChange(ctx); err != nil {
 		return nil, err
 	}
@@ -127,11 +127,11 @@ func (s *Server) PutCredential(ctx context.Context, r *constatv1.PutCredentialRe
 	if err := s.watch.PutCredential(ctx, r); err != nil {
 		return nil, err
 	}
-	return &constatv1.PutCredentialResponse{}, nil
+	return &deskv1.PutCredentialResponse{}, nil
 }
 
 // ListCredentials is desk.Credentials.
-func (s *Server) ListCredentials(ctx context.Context, _ *constatv1.ListCredentialsRequest) (*constatv1.ListCredentialsResponse, error) {
+func (s *Server) ListCredentials(ctx context.Context, _ *deskv1.ListCredentialsRequest) (*deskv1.ListCredentialsResponse, error) {
 	if err := mayLook(ctx); err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (s *Server) ListCredentials(ctx context.Context, _ *constatv1.ListCredentia
 }
 
 // RemoveCredential is gear.Watch.RemoveCredential.
-func (s *Server) RemoveCredential(ctx context.Context, r *constatv1.RemoveCredentialRequest) (*constatv1.RemoveCredentialResponse, error) {
+func (s *Server) RemoveCredential(ctx context.Context, r *deskv1.RemoveCredentialRequest) (*deskv1.RemoveCredentialResponse, error) {
 	if err := mayChange(ctx); err != nil {
 		return nil, err
 	}
@@ -149,5 +149,5 @@ func (s *Server) RemoveCredential(ctx context.Context, r *constatv1.RemoveCreden
 	if err := s.watch.RemoveCredential(ctx, r.GetName()); err != nil {
 		return nil, err
 	}
-	return &constatv1.RemoveCredentialResponse{}, nil
+	return &deskv1.RemoveCredentialResponse{}, nil
 }

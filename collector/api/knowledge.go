@@ -3,65 +3,65 @@ package api
 import (
 	"context"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // ListProcedures is desk.Procedures.
-func (s *Server) ListProcedures(ctx context.Context, _ *constatv1.ListProceduresRequest) (*constatv1.ListProceduresResponse, error) {
+func (s *Server) ListProcedures(ctx context.Context, _ *deskv1.ListProceduresRequest) (*deskv1.ListProceduresResponse, error) {
 	all, err := s.desk.Procedures(ctx, actor(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ListProceduresResponse{Procedures: all}, nil
+	return &deskv1.ListProceduresResponse{Procedures: all}, nil
 }
 
 // GetProcedure is desk.Procedure.
-func (s *Server) GetProcedure(ctx context.Context, r *constatv1.GetProcedureRequest) (*constatv1.GetProcedureResponse, error) {
+func (s *Server) GetProcedure(ctx context.Context, r *deskv1.GetProcedureRequest) (*deskv1.GetProcedureResponse, error) {
 	return s.desk.Procedure(ctx, actor(ctx), r.GetId())
 }
 
 // ListKnowledge is desk.KnowledgeRevisions.
-func (s *Server) ListKnowledge(ctx context.Context, _ *constatv1.ListKnowledgeRequest) (*constatv1.ListKnowledgeResponse, error) {
+func (s *Server) ListKnowledge(ctx context.Context, _ *deskv1.ListKnowledgeRequest) (*deskv1.ListKnowledgeResponse, error) {
 	all, err := s.desk.KnowledgeRevisions(ctx, actor(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ListKnowledgeResponse{Revisions: all}, nil
+	return &deskv1.ListKnowledgeResponse{Revisions: all}, nil
 }
 
 // GetKnowledge is desk.KnowledgeAt.
-func (s *Server) GetKnowledge(ctx context.Context, r *constatv1.GetKnowledgeRequest) (*constatv1.GetKnowledgeResponse, error) {
+func (s *Server) GetKnowledge(ctx context.Context, r *deskv1.GetKnowledgeRequest) (*deskv1.GetKnowledgeResponse, error) {
 	return s.desk.KnowledgeAt(ctx, actor(ctx), r)
 }
 
 // PreviewKnowledge is desk.PreviewKnowledge.
-func (s *Server) PreviewKnowledge(ctx context.Context, r *constatv1.PreviewKnowledgeRequest) (*constatv1.PreviewKnowledgeResponse, error) {
+func (s *Server) PreviewKnowledge(ctx context.Context, r *deskv1.PreviewKnowledgeRequest) (*deskv1.PreviewKnowledgeResponse, error) {
 	return s.desk.PreviewKnowledge(ctx, actor(ctx), r.GetChange())
 }
 
 // PushKnowledge is desk.PushKnowledge.
-func (s *Server) PushKnowledge(ctx context.Context, r *constatv1.PushKnowledgeRequest) (*constatv1.PushKnowledgeResponse, error) {
+func (s *Server) PushKnowledge(ctx context.Context, r *deskv1.PushKnowledgeRequest) (*deskv1.PushKnowledgeResponse, error) {
 	made, err := s.desk.PushKnowledge(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.PushKnowledgeResponse{Revision: made}, nil
+	return &deskv1.PushKnowledgeResponse{Revision: made}, nil
 }
 
 // ReleaseKnowledge is desk.ReleaseKnowledge.
-func (s *Server) ReleaseKnowledge(ctx context.Context, r *constatv1.ReleaseKnowledgeRequest) (*constatv1.ReleaseKnowledgeResponse, error) {
+func (s *Server) ReleaseKnowledge(ctx context.Context, r *deskv1.ReleaseKnowledgeRequest) (*deskv1.ReleaseKnowledgeResponse, error) {
 	made, err := s.desk.ReleaseKnowledge(ctx, actor(ctx), r)
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.ReleaseKnowledgeResponse{Revision: made}, nil
+	return &deskv1.ReleaseKnowledgeResponse{Revision: made}, nil
 }
 
 // RollBackKnowledge is desk.RollBackKnowledge.
-func (s *Server) RollBackKnowledge(ctx context.Context, r *constatv1.RollBackKnowledgeRequest) (*constatv1.RollBackKnowledgeResponse, error) {
+func (s *Server) RollBackKnowledge(ctx context.Context, r *deskv1.RollBackKnowledgeRequest) (*deskv1.RollBackKnowledgeResponse, error) {
 	made, err := s.desk.RollBackKnowledge(ctx, actor(ctx), r.GetRevision(), r.GetNote())
 	if err != nil {
 		return nil, err
 	}
-	return &constatv1.RollBackKnowledgeResponse{Revision: made}, nil
+	return &deskv1.RollBackKnowledgeResponse{Revision: made}, nil
 }

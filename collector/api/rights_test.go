@@ -21,6 +21,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -68,14 +69,14 @@ func TestRights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, err := h.desk.Create(t.Context(), boss, &constatv1.CreateTicketRequest{EndpointId: pc, Draft: &constatv1.TicketDraft{
+		ticket, err := h.desk.Create(t.Context(), boss, &deskv1.CreateTicketRequest{EndpointId: pc, Draft: &constatv1.TicketDraft{
 			Id: newID(), Text: "help at " + host, Requester: &constatv1.Person{Name: "requester's name"}, Channel: "api",
 		}})
 		if err != nil || ticket.GetSite() != site {
 			t.Fatalf("%v (%v)", ticket, err)
 		}
-		_, err = h.desk.AddEntry(t.Context(), boss, &constatv1.AddEntryRequest{
-			Number: ticket.GetNumber(), Id: newID(), Kind: "note", Text: "a note of " + host, Files: []*constatv1.NewFile{{Name: host + ".txt", Content: []byte(host)}},
+		_, err = h.desk.AddEntry(t.Context(), boss, &deskv1.AddEntryRequest{
+			Number: ticket.GetNumber(), Id: newID(), Kind: "note", Text: "a note of " + host, Files: []*deskv1.NewFile{{Name: host + ".txt", Content: []byte(host)}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -107,67 +108,67 @@ func TestRights(t *testing.T) {
 		request proto.Message
 		who     rights
 	}{
-		"ListTickets":       {&constatv1.ListTicketsRequest{}, anyone},
-		"GetTicket":         {&constatv1.GetTicketRequest{Number: number}, rights{roles: "technician lead", site: true, own: true}},
-		"CreateTicket":      {&constatv1.CreateTicketRequest{Draft: draft(), EndpointId: machine}, workSite},
-		"UpdateTicket":      {&constatv1.UpdateTicketRequest{Number: number, Version: version + 99}, workSite},
-		"AddEntry":          {&constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: "hello"}, rights{roles: "technician lead", site: true, own: true}},
-		"MergeTicket":       {&constatv1.MergeTicketRequest{Number: number, Version: version + 99, Into: number - 1}, rights{roles: "technician lead", site: true, all: true}},
-		"LinkTickets":       {&constatv1.LinkTicketsRequest{Number: number, Other: number, Kind: "related"}, workSite},
-		"SplitTicket":       {&constatv1.SplitTicketRequest{Number: number, Version: version + 99, Id: newID()}, workSite},
-		"GetTicketFile":     {&constatv1.GetTicketFileRequest{Number: number, Id: file}, workSite},
-		"ListEndpoints":     {&constatv1.ListEndpointsRequest{}, work},
-		"GetEndpoint":       {&constatv1.GetEndpointRequest{Id: machine}, workSite},
-		"GetSnapshot":       {&constatv1.GetSnapshotRequest{Id: newID()}, rights{site: true, all: true}}, // none is there
-		"Diagnose":          {&constatv1.DiagnoseRequest{EndpointId: machine}, workSite},
-		"RequestRemedy":     {&constatv1.RequestRemedyRequest{Ticket: number, Verb: "no-such-verb"}, workSite},
-		"RevokeEndpoint":    {&constatv1.RevokeEndpointRequest{EndpointId: machine}, leadSite},
-		"SetEndpointSite":   {&constatv1.SetEndpointSiteRequest{EndpointId: machine, Site: "Paris"}, leadSite},
-		"ListSimilar":       {&constatv1.ListSimilarRequest{Number: number}, workSite},
-		"ListTechnicians":   {&constatv1.ListTechniciansRequest{}, work},
-		"SetTechnician":     {&constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: "nobody"}}, leadAll},
-		"GetServiceLevels":  {&constatv1.GetServiceLevelsRequest{}, work},
-		"SetServiceLevels":  {&constatv1.SetServiceLevelsRequest{}, governs},
-		"PreviewTechnician": {&constatv1.PreviewTechnicianRequest{Technician: &constatv1.Technician{Name: "nobody"}}, leadAll},
-		"ListArticles":      {&constatv1.ListArticlesRequest{}, anyone},
-		"GetArticle":        {&constatv1.GetArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
-		"SaveArticle":       {&constatv1.SaveArticleRequest{Article: &constatv1.Article{}}, work},
-		"RateArticle":       {&constatv1.RateArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
+		"ListTickets":       {&deskv1.ListTicketsRequest{}, anyone},
+		"GetTicket":         {&deskv1.GetTicketRequest{Number: number}, rights{roles: "technician lead", site: true, own: true}},
+		"CreateTicket":      {&deskv1.CreateTicketRequest{Draft: draft(), EndpointId: machine}, workSite},
+		"UpdateTicket":      {&deskv1.UpdateTicketRequest{Number: number, Version: version + 99}, workSite},
+		"AddEntry":          {&deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: "hello"}, rights{roles: "technician lead", site: true, own: true}},
+		"MergeTicket":       {&deskv1.MergeTicketRequest{Number: number, Version: version + 99, Into: number - 1}, rights{roles: "technician lead", site: true, all: true}},
+		"LinkTickets":       {&deskv1.LinkTicketsRequest{Number: number, Other: number, Kind: "related"}, workSite},
+		"SplitTicket":       {&deskv1.SplitTicketRequest{Number: number, Version: version + 99, Id: newID()}, workSite},
+		"GetTicketFile":     {&deskv1.GetTicketFileRequest{Number: number, Id: file}, workSite},
+		"ListEndpoints":     {&deskv1.ListEndpointsRequest{}, work},
+		"GetEndpoint":       {&deskv1.GetEndpointRequest{Id: machine}, workSite},
+		"GetSnapshot":       {&deskv1.GetSnapshotRequest{Id: newID()}, rights{site: true, all: true}}, // none is there
+		"Diagnose":          {&deskv1.DiagnoseRequest{EndpointId: machine}, workSite},
+		"RequestRemedy":     {&deskv1.RequestRemedyRequest{Ticket: number, Verb: "no-such-verb"}, workSite},
+		"RevokeEndpoint":    {&deskv1.RevokeEndpointRequest{EndpointId: machine}, leadSite},
+		"SetEndpointSite":   {&deskv1.SetEndpointSiteRequest{EndpointId: machine, Site: "Paris"}, leadSite},
+		"ListSimilar":       {&deskv1.ListSimilarRequest{Number: number}, workSite},
+		"ListTechnicians":   {&deskv1.ListTechniciansRequest{}, work},
+		"SetTechnician":     {&deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: "nobody"}}, leadAll},
+		"GetServiceLevels":  {&deskv1.GetServiceLevelsRequest{}, work},
+		"SetServiceLevels":  {&deskv1.SetServiceLevelsRequest{}, governs},
+		"PreviewTechnician": {&deskv1.PreviewTechnicianRequest{Technician: &deskv1.Technician{Name: "nobody"}}, leadAll},
+		"ListArticles":      {&deskv1.ListArticlesRequest{}, anyone},
+		"GetArticle":        {&deskv1.GetArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
+		"SaveArticle":       {&deskv1.SaveArticleRequest{Article: &deskv1.Article{}}, work},
+		"RateArticle":       {&deskv1.RateArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
 
-		"ListProcedures":   {&constatv1.ListProceduresRequest{}, work},
-		"GetProcedure":     {&constatv1.GetProcedureRequest{Id: "internet"}, work},
-		"ListKnowledge":    {&constatv1.ListKnowledgeRequest{}, work},
-		"GetKnowledge":     {&constatv1.GetKnowledgeRequest{}, work},
-		"PreviewKnowledge": {&constatv1.PreviewKnowledgeRequest{}, work},
-		"PushKnowledge":    {&constatv1.PushKnowledgeRequest{Percent: -1}, leadAll},
-		"ReleaseKnowledge": {&constatv1.ReleaseKnowledgeRequest{Percent: -1}, leadAll},
+		"ListProcedures":   {&deskv1.ListProceduresRequest{}, work},
+		"GetProcedure":     {&deskv1.GetProcedureRequest{Id: "internet"}, work},
+		"ListKnowledge":    {&deskv1.ListKnowledgeRequest{}, work},
+		"GetKnowledge":     {&deskv1.GetKnowledgeRequest{}, work},
+		"PreviewKnowledge": {&deskv1.PreviewKnowledgeRequest{}, work},
+		"PushKnowledge":    {&deskv1.PushKnowledgeRequest{Percent: -1}, leadAll},
+		"ReleaseKnowledge": {&deskv1.ReleaseKnowledgeRequest{Percent: -1}, leadAll},
 		// None is there to go back to.
-		"RollBackKnowledge": {&constatv1.RollBackKnowledgeRequest{Revision: 99}, leadAll},
+		"RollBackKnowledge": {&deskv1.RollBackKnowledgeRequest{Revision: 99}, leadAll},
 
 		// What it does, it says ticket by ticket; and there is nothing to undo.
-		"ChangeTickets": {&constatv1.ChangeTicketsRequest{Tickets: []*constatv1.SeenTicket{{Number: number, Version: version}}, Change: &constatv1.UpdateTicketRequest{AddTags: []string{"seen"}}}, work},
-		"UndoChange":    {&constatv1.UndoChangeRequest{Deed: newID()}, work},
+		"ChangeTickets": {&deskv1.ChangeTicketsRequest{Tickets: []*deskv1.SeenTicket{{Number: number, Version: version}}, Change: &deskv1.UpdateTicketRequest{AddTags: []string{"seen"}}}, work},
+		"UndoChange":    {&deskv1.UndoChangeRequest{Deed: newID()}, work},
 
-		"AddGear":          {&constatv1.AddGearRequest{Address: paris + ".example.org", Credential: "none", Site: "Paris"}, leadSite},
-		"RemoveGear":       {&constatv1.RemoveGearRequest{Id: device}, leadSite},
-		"ListGear":         {&constatv1.ListGearRequest{}, work},
-		"GetGear":          {&constatv1.GetGearRequest{Id: device}, workSite},
-		"FindStation":      {&constatv1.FindStationRequest{Query: machine}, workSite},
-		"DiscoverGear":     {&constatv1.DiscoverGearRequest{}, leadAll},
-		"PutCredential":    {&constatv1.PutCredentialRequest{}, leadAll},
-		"ListCredentials":  {&constatv1.ListCredentialsRequest{}, work},
-		"RemoveCredential": {&constatv1.RemoveCredentialRequest{Name: "none"}, leadAll},
+		"AddGear":          {&deskv1.AddGearRequest{Address: paris + ".example.org", Credential: "none", Site: "Paris"}, leadSite},
+		"RemoveGear":       {&deskv1.RemoveGearRequest{Id: device}, leadSite},
+		"ListGear":         {&deskv1.ListGearRequest{}, work},
+		"GetGear":          {&deskv1.GetGearRequest{Id: device}, workSite},
+		"FindStation":      {&deskv1.FindStationRequest{Query: machine}, workSite},
+		"DiscoverGear":     {&deskv1.DiscoverGearRequest{}, leadAll},
+		"PutCredential":    {&deskv1.PutCredentialRequest{}, leadAll},
+		"ListCredentials":  {&deskv1.ListCredentialsRequest{}, work},
+		"RemoveCredential": {&deskv1.RemoveCredentialRequest{Name: "none"}, leadAll},
 
-		"ListNotices":   {&constatv1.ListNoticesRequest{}, anyone},
-		"ReadNotices":   {&constatv1.ReadNoticesRequest{}, anyone},
-		"GetNoticeRule": {&constatv1.GetNoticeRuleRequest{}, work},
-		"SetNoticeRule": {&constatv1.SetNoticeRuleRequest{}, work},
-		"GetDelivery":   {&constatv1.GetDeliveryRequest{}, governs},
-		"SetMailServer": {&constatv1.SetMailServerRequest{}, governs},
-		"SendTestMail":  {&constatv1.SendTestMailRequest{}, governs},
-		"PutWebhook":    {&constatv1.PutWebhookRequest{}, governs},
-		"DeleteWebhook": {&constatv1.DeleteWebhookRequest{Name: "none"}, governs},
-		"RetryDelivery": {&constatv1.RetryDeliveryRequest{}, governs},
+		"ListNotices":   {&deskv1.ListNoticesRequest{}, anyone},
+		"ReadNotices":   {&deskv1.ReadNoticesRequest{}, anyone},
+		"GetNoticeRule": {&deskv1.GetNoticeRuleRequest{}, work},
+		"SetNoticeRule": {&deskv1.SetNoticeRuleRequest{}, work},
+		"GetDelivery":   {&deskv1.GetDeliveryRequest{}, governs},
+		"SetMailServer": {&deskv1.SetMailServerRequest{}, governs},
+		"SendTestMail":  {&deskv1.SendTestMailRequest{}, governs},
+		"PutWebhook":    {&deskv1.PutWebhookRequest{}, governs},
+		"DeleteWebhook": {&deskv1.DeleteWebhookRequest{Name: "none"}, governs},
+		"RetryDelivery": {&deskv1.RetryDeliveryRequest{}, governs},
 	}
 	callers := map[string]context.Context{"": t.Context(), "requester": h.as("requester")}
 	for _, role := range []string{"technician", "lead", "administrator"} {
@@ -231,10 +232,10 @@ func TestRights(t *testing.T) {
 			}
 		}
 	}
-	if answer, err := call(callers["requester"], t, h.conn, "/constat.v1.DeskService/GetTicket", &constatv1.GetTicketRequest{Number: number}); err != nil || !strings.Contains(answer, "help at "+paris) {
+	if answer, err := call(callers["requester"], t, h.conn, "/constat.desk.v1.DeskService/GetTicket", &deskv1.GetTicketRequest{Number: number}); err != nil || !strings.Contains(answer, "help at "+paris) {
 		t.Errorf("a requester does not read their own ticket: %s (%v)", answer, err)
 	}
-	if answer, err := call(callers["requester"], t, h.conn, "/constat.v1.DeskService/ListTickets", &constatv1.ListTicketsRequest{Query: "new"}); err != nil || strings.Contains(answer, "technician's") {
+	if answer, err := call(callers["requester"], t, h.conn, "/constat.desk.v1.DeskService/ListTickets", &deskv1.ListTicketsRequest{Query: "new"}); err != nil || strings.Contains(answer, "technician's") {
 		t.Errorf("a requester finds others' tickets: %s (%v)", answer, err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // articleStates and audiences, in the order of the form.
@@ -65,7 +65,7 @@ func markdown(source string, top int) (template.HTML, error) {
 type articlesView struct {
 	Query, State string
 	States       []string
-	Articles     []*constatv1.Article
+	Articles     []*deskv1.Article
 }
 
 // Filtered tells whether the list is only a part.
@@ -76,17 +76,17 @@ func (a articlesView) Filtered() bool { return a.Query != "" || a.State != "" }
 func (c *console) articles(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
 	view := articlesView{Query: form.Get("q"), State: form.Get("state"), States: articleStates}
-	list, err := c.desk.Articles(v.Context(), v.actor(), &constatv1.ListArticlesRequest{Query: view.Query, State: view.State})
+	list, err := c.desk.Articles(v.Context(), v.actor(), &deskv1.ListArticlesRequest{Query: view.Query, State: view.State})
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(list, func(a, b *constatv1.Article) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(list, func(a, b *deskv1.Article) int { return rank(a) - rank(b) })
 	view.Articles = list
 	return c.render(w, v, http.StatusOK, "articles", "articles", view)
 }
 
 // rank puts what needs somebody first.
-func rank(a *constatv1.Article) int {
+func rank(a *deskv1.Article) int {
 	if a.GetAttention() != "" {
 		return 0
 	}
@@ -95,15 +95,15 @@ func rank(a *constatv1.Article) int {
 
 // articleView is an article as it is read.
 type articleView struct {
-	*constatv1.Article
+	*deskv1.Article
 	// Shown is the translation for the reader, and Others are the other ones.
-	Shown  *constatv1.ArticleTranslation
-	Others []*constatv1.ArticleTranslation
+	Shown  *deskv1.ArticleTranslation
+	Others []*deskv1.ArticleTranslation
 	HTML   template.HTML
 	// Newest is the version in force, which may not be the one that is read.
 	Newest   int32
-	Versions []*constatv1.Article
-	Ratings  []*constatv1.ArticleRating
+	Versions []*deskv1.Article
+	Ratings  []*deskv1.ArticleRating
 	// Changes is what this version changed against the one before it.
 	Changes  []changedLine
 	MayWrite bool
@@ -115,7 +115,7 @@ func (a articleView) Old() bool { return a.GetVersion() != a.Newest }
 // article shows an article, or one of its old versions with what it changed.
 func (c *console) article(w http.ResponseWriter, v *visit) error {
 	version, _ := strconv.ParseInt(v.FormValue("version"), 10, 32)
-	found, err := c.desk.Article(v.Context(), v.actor(), &constatv1.GetArticleRequest{Id: v.PathValue("id"), Version: int32(version)})
+	found, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: v.PathValue("id"), Version: int32(version)})
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c *console) article(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	if version > 1 {
-		before, err := c.desk.Article(v.Context(), v.actor(), &constatv1.GetArticleRequest{Id: view.GetId(), Version: int32(version) - 1})
+		before, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: view.GetId(), Version: int32(version) - 1})
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (c *console) article(w http.ResponseWriter, v *visit) error {
 
 // sourceOf is what an article says in a language, as lines; none where it is not
 // written in it.
-func sourceOf(a *constatv1.Article, language string) []string {
+func sourceOf(a *deskv1.Article, language string) []string {
 	for _, t := range a.GetText().GetTranslations() {
 		if t.GetLanguage() == language {
 			return append([]string{t.GetTitle()}, strings.Split(t.GetBody(), "\n")...)
@@ -162,7 +162,7 @@ func sourceOf(a *constatv1.Article, language string) []string {
 
 // translation picks what a reader of a language gets: theirs, else English, else
 // the first.
-func translation(a *constatv1.Article, language string) *constatv1.ArticleTranslation {
+func translation(a *deskv1.Article, language string) *deskv1.ArticleTranslation {
 	all := a.GetText().GetTranslations()
 	for _, wanted := range []string{language, "en"} {
 		for _, t := range all {
@@ -172,17 +172,17 @@ func translation(a *constatv1.Article, language string) *constatv1.ArticleTransl
 		}
 	}
 	if len(all) == 0 {
-		return &constatv1.ArticleTranslation{}
+		return &deskv1.ArticleTranslation{}
 	}
 	return all[0]
 }
 
 // articleForm is an article as it is written.
 type articleForm struct {
-	*constatv1.Article
+	*deskv1.Article
 	// Translations has one for each language of the console, empty or not, and
 	// those of other languages that are there.
-	Translations []*constatv1.ArticleTranslation
+	Translations []*deskv1.ArticleTranslation
 	// Faults and ReviewDay are as they were typed.
 	Faults, ReviewDay string
 	Owners            []string
@@ -206,7 +206,7 @@ func (c *console) newArticle(w http.ResponseWriter, v *visit) error {
 	if v.user.Role == "requester" {
 		return desk.ErrForbidden
 	}
-	one := &constatv1.Article{Id: uuid.Must(uuid.NewV7()).String(), State: "draft", Audience: "team", Owner: v.user.Name}
+	one := &deskv1.Article{Id: uuid.Must(uuid.NewV7()).String(), State: "draft", Audience: "team", Owner: v.user.Name}
 	if number, err := strconv.ParseInt(v.FormValue("ticket"), 10, 32); err == nil {
 		if one, err = c.desk.ArticleFrom(v.Context(), int32(number), v.speech.language); err != nil {
 			return err
@@ -223,7 +223,7 @@ func (c *console) editArticle(w http.ResponseWriter, v *visit) error {
 		return desk.ErrForbidden
 	}
 	version, _ := strconv.ParseInt(v.FormValue("version"), 10, 32)
-	found, err := c.desk.Article(v.Context(), v.actor(), &constatv1.GetArticleRequest{Id: v.PathValue("id"), Version: int32(version)})
+	found, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: v.PathValue("id"), Version: int32(version)})
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (c *console) editArticle(w http.ResponseWriter, v *visit) error {
 	return c.renderArticleForm(w, v, http.StatusOK, formOfArticle(one))
 }
 
-func formOfArticle(one *constatv1.Article) articleForm {
+func formOfArticle(one *deskv1.Article) articleForm {
 	form := articleForm{Article: one, Translations: one.GetText().GetTranslations(), Faults: strings.Join(one.GetText().GetFaults(), ", ")}
 	if at := one.GetReviewAt(); at != nil {
 		form.ReviewDay = at.AsTime().Local().Format(dayForm)
@@ -247,12 +247,12 @@ func formOfArticle(one *constatv1.Article) articleForm {
 func (c *console) renderArticleForm(w http.ResponseWriter, v *visit, status int, form articleForm) error {
 	// The reader's language comes first.
 	for _, language := range languages {
-		if !slices.ContainsFunc(form.Translations, func(t *constatv1.ArticleTranslation) bool { return t.GetLanguage() == language }) {
-			form.Translations = append(form.Translations, &constatv1.ArticleTranslation{Language: language})
+		if !slices.ContainsFunc(form.Translations, func(t *deskv1.ArticleTranslation) bool { return t.GetLanguage() == language }) {
+			form.Translations = append(form.Translations, &deskv1.ArticleTranslation{Language: language})
 		}
 	}
-	slices.SortStableFunc(form.Translations, func(a, b *constatv1.ArticleTranslation) int {
-		mine := func(t *constatv1.ArticleTranslation) int {
+	slices.SortStableFunc(form.Translations, func(a, b *deskv1.ArticleTranslation) int {
+		mine := func(t *deskv1.ArticleTranslation) int {
 			if t.GetLanguage() == v.speech.language {
 				return 0
 			}
@@ -314,9 +314,9 @@ func (c *console) saveArticle(w http.ResponseWriter, v *visit) error {
 func (c *console) readArticle(v *visit) articleForm {
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
 	ticket, _ := strconv.ParseInt(v.PostFormValue("ticket"), 10, 32)
-	one := &constatv1.Article{
+	one := &deskv1.Article{
 		Id: v.PathValue("id"), State: v.PostFormValue("state"), Audience: v.PostFormValue("audience"), Owner: v.PostFormValue("owner"),
-		Version: int32(version), Ticket: int32(ticket), Note: v.PostFormValue("note"), Text: &constatv1.ArticleText{},
+		Version: int32(version), Ticket: int32(ticket), Note: v.PostFormValue("note"), Text: &deskv1.ArticleText{},
 	}
 	form := articleForm{Article: one, Faults: v.PostFormValue("faults"), ReviewDay: strings.TrimSpace(v.PostFormValue("review"))}
 	if form.ReviewDay != "" {
@@ -330,7 +330,7 @@ func (c *console) readArticle(v *visit) articleForm {
 	one.Text.Faults = strings.FieldsFunc(form.Faults, func(r rune) bool { return r == ',' || r == ' ' || r == ';' || r == '\n' })
 	tongues, titles, bodies := v.PostForm["language"], v.PostForm["title"], v.PostForm["body"]
 	for i := range min(len(tongues), len(titles), len(bodies)) {
-		t := &constatv1.ArticleTranslation{Language: tongues[i], Title: titles[i], Body: bodies[i]}
+		t := &deskv1.ArticleTranslation{Language: tongues[i], Title: titles[i], Body: bodies[i]}
 		form.Translations = append(form.Translations, t)
 		one.Text.Translations = append(one.Text.Translations, t)
 	}
@@ -341,7 +341,7 @@ func (c *console) readArticle(v *visit) articleForm {
 func (c *console) rateArticle(w http.ResponseWriter, v *visit) error {
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
 	id := v.PathValue("id")
-	err := c.desk.RateArticle(v.Context(), v.actor(), &constatv1.RateArticleRequest{
+	err := c.desk.RateArticle(v.Context(), v.actor(), &deskv1.RateArticleRequest{
 		Id: id, Version: int32(version), Helped: v.PostFormValue("helped") == "yes", Unclear: v.PostFormValue("unclear"),
 	})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // What can be chosen on a ticket's page, as UpdateTicketRequest and
@@ -38,7 +38,7 @@ func (c *console) link(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return refuse(http.StatusUnprocessableEntity, v.say("linked.noNumber"))
 	}
-	_, err = c.desk.Link(v.Context(), v.actor(), &constatv1.LinkTicketsRequest{Number: number, Kind: written.LinkKind, Other: int32(other)})
+	_, err = c.desk.Link(v.Context(), v.actor(), &deskv1.LinkTicketsRequest{Number: number, Kind: written.LinkKind, Other: int32(other)})
 	switch {
 	case errors.Is(err, desk.ErrInvalid), errors.Is(err, desk.ErrNotFound):
 		return refuse(http.StatusUnprocessableEntity, err.Error())
@@ -58,7 +58,7 @@ func (c *console) split(w http.ResponseWriter, v *visit) error {
 	}
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
 	written := reply{SplitID: v.PostFormValue("id"), SplitTitle: v.PostFormValue("title"), Chosen: v.PostForm["part"]}
-	made, err := c.desk.Split(v.Context(), v.actor(), &constatv1.SplitTicketRequest{
+	made, err := c.desk.Split(v.Context(), v.actor(), &deskv1.SplitTicketRequest{
 		Number: number, Version: int32(version), Id: written.SplitID, Title: written.SplitTitle, Entries: written.Chosen,
 	})
 	for kind, status := range map[error]int{desk.ErrInvalid: http.StatusUnprocessableEntity, desk.ErrConflict: http.StatusConflict} {

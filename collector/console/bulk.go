@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // bulk makes one change to the tickets that were ticked in the queue, and tells
 // there what became of each.
 func (c *console) bulk(w http.ResponseWriter, v *visit) error {
 	back := inside(cmp.Or(v.PostFormValue("back"), "/tickets"))
-	request := &constatv1.ChangeTicketsRequest{Deed: uuid.Must(uuid.NewV7()).String(), Change: &constatv1.UpdateTicketRequest{}}
+	request := &deskv1.ChangeTicketsRequest{Deed: uuid.Must(uuid.NewV7()).String(), Change: &deskv1.UpdateTicketRequest{}}
 	for _, ticked := range v.PostForm["ticket"] {
 		number, version, _ := strings.Cut(ticked, ":")
 		n, err := strconv.ParseInt(number, 10, 32)
@@ -27,7 +27,7 @@ func (c *console) bulk(w http.ResponseWriter, v *visit) error {
 		if errors.Join(err, err2) != nil {
 			return desk.ErrNotFound
 		}
-		request.Tickets = append(request.Tickets, &constatv1.SeenTicket{Number: int32(n), Version: int32(seen)})
+		request.Tickets = append(request.Tickets, &deskv1.SeenTicket{Number: int32(n), Version: int32(seen)})
 	}
 	change := request.Change
 	for name, field := range map[string]**string{"status": &change.Status, "urgency": &change.Urgency, "impact": &change.Impact} {
@@ -71,7 +71,7 @@ func (c *console) undo(w http.ResponseWriter, v *visit) error {
 
 // results says what became of several tickets: how many were done, and which were
 // not and why.
-func (v *visit) results(done string, results []*constatv1.TicketResult) string {
+func (v *visit) results(done string, results []*deskv1.TicketResult) string {
 	var n int
 	var conflicts, refused []string
 	for _, r := range results {

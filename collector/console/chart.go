@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -162,7 +163,7 @@ func (p *plot) parts(at int64) {
 }
 
 // replacements are when another device than before answered at an address.
-func (s *speech) replacements(found *constatv1.GetGearResponse, now time.Time) []plotBreak {
+func (s *speech) replacements(found *deskv1.GetGearResponse, now time.Time) []plotBreak {
 	var breaks []plotBreak
 	for _, e := range found.GetEvents() {
 		if e.GetKind() == "replaced" {

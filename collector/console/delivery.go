@@ -9,19 +9,19 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // deliveryView is the page of how mails and webhooks go.
 type deliveryView struct {
-	*constatv1.GetDeliveryResponse
+	*deskv1.GetDeliveryResponse
 	Securities, Kinds []string
 	// Problem is what is wrong with what was typed, Said what was done.
 	Problem, Said string
 	// Secret of the webhook Name, which is shown once.
 	Name, Secret string
 	// Webhook is what was typed into the form.
-	Webhook *constatv1.Webhook
+	Webhook *deskv1.Webhook
 	// TestTo is where the test mail goes.
 	TestTo string
 }
@@ -73,14 +73,14 @@ func (c *console) setMailServer(w http.ResponseWriter, v *visit) error {
 	if err != nil && strings.TrimSpace(v.PostFormValue("port")) != "" {
 		port = -1
 	}
-	r := &constatv1.SetMailServerRequest{Mail: &constatv1.MailServer{
+	r := &deskv1.SetMailServerRequest{Mail: &deskv1.MailServer{
 		Host: v.PostFormValue("host"), Port: int32(port), Security: v.PostFormValue("security"), Username: v.PostFormValue("username"), From: v.PostFormValue("from"),
 	}}
 	if password := v.PostFormValue("password"); password != "" {
 		r.Password = proto.String(password)
 	}
 	if _, err := c.courier.SetMailServer(v.Context(), v.actor(), r); err != nil {
-		return c.explainDelivery(w, v, deliveryView{GetDeliveryResponse: &constatv1.GetDeliveryResponse{Mail: r.Mail}}, err)
+		return c.explainDelivery(w, v, deliveryView{GetDeliveryResponse: &deskv1.GetDeliveryResponse{Mail: r.Mail}}, err)
 	}
 	return c.back(w, v, "/delivery", "flash.saved", "")
 }
@@ -108,7 +108,7 @@ func (c *console) putWebhook(w http.ResponseWriter, v *visit) error {
 	if err := v.ParseForm(); err != nil {
 		return err
 	}
-	r := &constatv1.PutWebhookRequest{NewSecret: v.PostForm.Has("renew"), Webhook: &constatv1.Webhook{
+	r := &deskv1.PutWebhookRequest{NewSecret: v.PostForm.Has("renew"), Webhook: &deskv1.Webhook{
 		Name: v.PostFormValue("name"), Url: v.PostFormValue("url"), Kinds: v.PostForm["kind"], Inside: v.PostForm.Has("inside"),
 	}}
 	kept, secret, err := c.courier.PutWebhook(v.Context(), v.actor(), r)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/internal/diagnosis"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -20,7 +21,7 @@ const ticketsBeside = 10
 // endpointsView is the list of machines.
 type endpointsView struct {
 	Query     string
-	Endpoints []*constatv1.Endpoint
+	Endpoints []*deskv1.Endpoint
 	// Next is the address of the next page; empty: this is the last.
 	Next string
 }
@@ -28,7 +29,7 @@ type endpointsView struct {
 // endpoints lists the machines by name.
 func (c *console) endpoints(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
-	list, err := c.desk.Endpoints(v.Context(), &constatv1.ListEndpointsRequest{
+	list, err := c.desk.Endpoints(v.Context(), &deskv1.ListEndpointsRequest{
 		Query: form.Get("q"), After: form.Get("after"), Limit: endpointsPerPage,
 	})
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *console) endpoints(w http.ResponseWriter, v *visit) error {
 
 // endpointView is the page of one machine.
 type endpointView struct {
-	Endpoint   *constatv1.Endpoint
+	Endpoint   *deskv1.Endpoint
 	Groups     []factGroup
 	TakenAt    *timestamppb.Timestamp
 	Changes    []*constatv1.Change
@@ -61,7 +62,7 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	endpoint := found.GetEndpoint()
-	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{EndpointId: endpoint.GetId(), Limit: ticketsBeside})
+	list, err := c.desk.Tickets(v.Context(), &deskv1.ListTicketsRequest{EndpointId: endpoint.GetId(), Limit: ticketsBeside})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 // diagnoseEndpoint asks a machine for a diagnosis that belongs to no ticket.
 func (c *console) diagnoseEndpoint(w http.ResponseWriter, v *visit) error {
 	id := v.PathValue("id")
-	command, err := c.desk.Diagnose(v.Context(), v.actor(), &constatv1.DiagnoseRequest{
+	command, err := c.desk.Diagnose(v.Context(), v.actor(), &deskv1.DiagnoseRequest{
 		EndpointId: id, Procedure: cmp.Or(v.PostFormValue("procedure"), "full"),
 	})
 	if err != nil {

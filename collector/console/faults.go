@@ -10,7 +10,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/internal/fault"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // faultDomain is a chapter of the reference.
@@ -26,7 +26,7 @@ type faultView struct {
 	ExplainedBy []*fault.Fault
 	Proof       proof
 	// Articles are the team's own words on it.
-	Articles []*constatv1.Article
+	Articles []*deskv1.Article
 }
 
 // faults is the reference: all that can be recognised, by domain, or what of it
@@ -79,7 +79,7 @@ func (c *console) fault(w http.ResponseWriter, v *visit) error {
 		}
 	}
 	var err error
-	if view.Articles, err = c.desk.Articles(v.Context(), v.actor(), &constatv1.ListArticlesRequest{Fault: f.ID}); err != nil {
+	if view.Articles, err = c.desk.Articles(v.Context(), v.actor(), &deskv1.ListArticlesRequest{Fault: f.ID}); err != nil {
 		return err
 	}
 	return c.render(w, v, http.StatusOK, "fault", "faults", view)

@@ -11,6 +11,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/collector/store"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -25,7 +26,7 @@ func (c *console) devices(w http.ResponseWriter, v *visit) error {
 
 // deviceView is the page of one device.
 type deviceView struct {
-	Device    *constatv1.Device
+	Device    *deskv1.Device
 	Gear      *constatv1.Gear
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
@@ -110,7 +111,7 @@ func newChartsView(v *visit) chartsView {
 
 // portView is the page of one port.
 type portView struct {
-	Device            *constatv1.Device
+	Device            *deskv1.Device
 	TakenAt           *timestamppb.Timestamp
 	Name, State, Tone string
 	Facts             []socketRow

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -45,11 +46,11 @@ type run struct {
 
 // take adds an event to what is known of the run. Repeated events change
 // nothing: a stream that was cut begins anew.
-func (r *run) take(event *constatv1.DiagnoseResponse) {
+func (r *run) take(event *deskv1.DiagnoseResponse) {
 	switch e := event.GetEvent().(type) {
-	case *constatv1.DiagnoseResponse_WaitingUntil:
+	case *deskv1.DiagnoseResponse_WaitingUntil:
 		r.Waiting = e.WaitingUntil
-	case *constatv1.DiagnoseResponse_Progress:
+	case *deskv1.DiagnoseResponse_Progress:
 		r.Waiting = nil
 		r.Phase = cmp.Or(e.Progress.GetPhase(), r.Phase)
 		r.Done, r.Total = max(r.Done, e.Progress.GetDone()), max(r.Total, e.Progress.GetTotal())
@@ -57,7 +58,7 @@ func (r *run) take(event *constatv1.DiagnoseResponse) {
 		if e.Progress.GetGroup() != "" && !slices.ContainsFunc(r.Groups, known) {
 			r.Groups = append(r.Groups, e.Progress)
 		}
-	case *constatv1.DiagnoseResponse_Diagnosis:
+	case *deskv1.DiagnoseResponse_Diagnosis:
 		r.Waiting, r.Verdict = nil, e.Diagnosis.GetVerdict()
 	}
 }
@@ -96,7 +97,7 @@ func (c *console) diagnoseTicket(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	command, err := c.desk.Diagnose(v.Context(), v.actor(), &constatv1.DiagnoseRequest{
+	command, err := c.desk.Diagnose(v.Context(), v.actor(), &deskv1.DiagnoseRequest{
 		Ticket: number, Procedure: cmp.Or(v.PostFormValue("procedure"), "full"),
 	})
 	if err != nil {
@@ -225,7 +226,7 @@ func (c *console) follow(ctx context.Context, v *visit, page, command string, se
 		}
 		return send(event{name: "run", data: panel.String()})
 	}
-	err := c.desk.Follow(ctx, command, func(e *constatv1.DiagnoseResponse) error {
+	err := c.desk.Follow(ctx, command, func(e *deskv1.DiagnoseResponse) error {
 		r.take(e)
 		if page == "endpoint" {
 			r.Diagnosis = e.GetDiagnosis()

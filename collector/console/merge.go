@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // merge makes a ticket part of the one whose number was typed, and shows that.
@@ -24,7 +24,7 @@ func (c *console) merge(w http.ResponseWriter, v *visit) error {
 		return c.renderTicket(w, v, http.StatusUnprocessableEntity, number, written)
 	}
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
-	merged, err := c.desk.Merge(v.Context(), v.actor(), &constatv1.MergeTicketRequest{
+	merged, err := c.desk.Merge(v.Context(), v.actor(), &deskv1.MergeTicketRequest{
 		Number: number, Version: int32(version), Into: int32(into),
 	})
 	for kind, status := range map[error]int{

@@ -6,12 +6,12 @@ import (
 	"slices"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // noticesView is what somebody was told.
 type noticesView struct {
-	Notices []*constatv1.Notice
+	Notices []*deskv1.Notice
 	Unread  int32
 }
 
@@ -25,7 +25,7 @@ func (c *console) notices(w http.ResponseWriter, v *visit) error {
 }
 
 // noticeText is what a notice says beside its kind.
-func (s *speech) noticeText(n *constatv1.Notice) string {
+func (s *speech) noticeText(n *deskv1.Notice) string {
 	switch n.GetKind() {
 	case desk.ToldWarned, desk.ToldMissed, desk.ToldEscalated:
 		return s.say("service." + n.GetText())
@@ -44,7 +44,7 @@ func (c *console) readNotices(w http.ResponseWriter, v *visit) error {
 
 // mailRuleView is the page of what somebody wants by mail.
 type mailRuleView struct {
-	*constatv1.NoticeRule
+	*deskv1.NoticeRule
 	Kinds   []kindChoice
 	Problem string
 }
@@ -64,7 +64,7 @@ func (c *console) noticeRule(w http.ResponseWriter, v *visit) error {
 	return c.renderRule(w, v, http.StatusOK, rule, "")
 }
 
-func (c *console) renderRule(w http.ResponseWriter, v *visit, status int, rule *constatv1.NoticeRule, problem string) error {
+func (c *console) renderRule(w http.ResponseWriter, v *visit, status int, rule *deskv1.NoticeRule, problem string) error {
 	view := mailRuleView{NoticeRule: rule, Problem: problem}
 	for _, kind := range desk.NoticeKinds {
 		if kind != desk.ToldUndelivered { // of that the console alone tells
@@ -79,7 +79,7 @@ func (c *console) setNoticeRule(w http.ResponseWriter, v *visit) error {
 	if err := v.ParseForm(); err != nil {
 		return err
 	}
-	rule := &constatv1.NoticeRule{
+	rule := &deskv1.NoticeRule{
 		Mail: v.PostFormValue("mail"), Zone: v.PostFormValue("zone"), QuietFrom: v.PostFormValue("from"), QuietUntil: v.PostFormValue("until"),
 		QuietWeekend: v.PostForm.Has("weekend"),
 	}

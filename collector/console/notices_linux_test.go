@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // looksWell opens pages in both themes and languages, on a wide screen and on a
@@ -52,14 +52,14 @@ func TestNoticesInChromium(t *testing.T) {
 	if _, err := b.desk.SetServiceLevels(t.Context(), desk.System, serviceExample); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.courier.SetMailServer(t.Context(), desk.System, &constatv1.SetMailServerRequest{
-		Mail:     &constatv1.MailServer{Host: "localhost", Port: 1, Security: "starttls", Username: "desk", From: "Help desk <desk@example.org>"},
+	_, err = b.courier.SetMailServer(t.Context(), desk.System, &deskv1.SetMailServerRequest{
+		Mail:     &deskv1.MailServer{Host: "localhost", Port: 1, Security: "starttls", Username: "desk", From: "Help desk <desk@example.org>"},
 		Password: proto.String("s3cret"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = b.courier.PutWebhook(t.Context(), desk.System, &constatv1.PutWebhookRequest{Webhook: &constatv1.Webhook{Name: "chat", Url: "https://chat.example.org/hooks/4f6c", Kinds: []string{"missed", "escalated"}}})
+	_, _, err = b.courier.PutWebhook(t.Context(), desk.System, &deskv1.PutWebhookRequest{Webhook: &deskv1.Webhook{Name: "chat", Url: "https://chat.example.org/hooks/4f6c", Kinds: []string{"missed", "escalated"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestNoticesInChromium(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: kind})
+		_, err = b.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: kind})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestNoticesInChromium(t *testing.T) {
 	if err := b.courier.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.desk.SetNoticeRule(t.Context(), desk.Actor{ID: root.ID}, &constatv1.NoticeRule{Zone: "Europe/Paris", QuietFrom: "18:30", QuietUntil: "08:00", Mail: "root@example.org"}); err != nil {
+	if _, err := b.desk.SetNoticeRule(t.Context(), desk.Actor{ID: root.ID}, &deskv1.NoticeRule{Zone: "Europe/Paris", QuietFrom: "18:30", QuietUntil: "08:00", Mail: "root@example.org"}); err != nil {
 		t.Fatal(err)
 	}
 	c.looksWell(b, map[string]string{"notices": "/notices", "notice-rule": "/notices/rule", "delivery": "/delivery", "team-admin": "/team"})

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ func (b *bench) give(number int32, name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, err = b.desk.Update(b.Context(), (&visit{user: lead}).actor(), &constatv1.UpdateTicketRequest{
+	_, err = b.desk.Update(b.Context(), (&visit{user: lead}).actor(), &deskv1.UpdateTicketRequest{
 		Number: number, Version: ticket.GetTicket().GetVersion(), Assignee: proto.String(name),
 	})
 	if err != nil {
@@ -35,12 +36,12 @@ func (b *bench) give(number int32, name string) {
 func (b *bench) ask(text string) int32 {
 	b.Helper()
 	for _, name := range []string{"lea", "marc"} {
-		_, err := b.desk.SetTechnician(b.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: name}})
+		_, err := b.desk.SetTechnician(b.Context(), desk.System, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: name}})
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	ticket, err := b.desk.Create(b.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
+	ticket, err := b.desk.Create(b.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
 		Id: newID(), Text: text, Language: "en", Channel: "phone", Requester: &constatv1.Person{Name: "Yann"},
 	}})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -64,7 +65,7 @@ func (b *bench) close(number int32) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, err = b.desk.Update(b.Context(), desk.System, &constatv1.UpdateTicketRequest{
+	_, err = b.desk.Update(b.Context(), desk.System, &deskv1.UpdateTicketRequest{
 		Number: number, Version: ticket.GetTicket().GetVersion(), Status: proto.String("closed"),
 	})
 	if err != nil {

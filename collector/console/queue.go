@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -69,7 +70,7 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
 		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
 	}
-	request := &constatv1.ListTicketsRequest{
+	request := &deskv1.ListTicketsRequest{
 		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "",
 		Limit: ticketsPerPage + 1, Before: int32(before),
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -14,7 +15,7 @@ func (c *console) askRemedy(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.desk.RequestRemedy(v.Context(), v.actor(), &constatv1.RequestRemedyRequest{
+	if _, err := c.desk.RequestRemedy(v.Context(), v.actor(), &deskv1.RequestRemedyRequest{
 		Ticket: number, Verb: v.PostFormValue("verb"), Fault: v.PostFormValue("fault"),
 	}); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // serve starts a console of its own on the bench's desk at an address, as a
@@ -49,7 +49,7 @@ func TestPageSurvivesARestartInChromium(t *testing.T) {
 	c.write("Half a sentence")
 
 	stop()
-	if _, err := b.desk.AddEntry(t.Context(), desk.Actor{ID: "9", Name: "Ada", Role: "technician"}, &constatv1.AddEntryRequest{
+	if _, err := b.desk.AddEntry(t.Context(), desk.Actor{ID: "9", Name: "Ada", Role: "technician"}, &deskv1.AddEntryRequest{
 		Number: int32(number), Id: newID(), Kind: "note", Text: "Written while nobody served",
 	}); err != nil {
 		t.Fatal(err)

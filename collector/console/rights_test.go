@@ -19,6 +19,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -166,7 +167,7 @@ func twoSites(t *testing.T) *scene {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run, err := b.desk.Diagnose(t.Context(), lead, &constatv1.DiagnoseRequest{EndpointId: endpoint})
+		run, err := b.desk.Diagnose(t.Context(), lead, &deskv1.DiagnoseRequest{EndpointId: endpoint})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,8 +175,8 @@ func twoSites(t *testing.T) *scene {
 		if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 600, 400))); err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.desk.AddEntry(t.Context(), lead, &constatv1.AddEntryRequest{
-			Number: number, Id: newID(), Kind: "note", Text: "see", Files: []*constatv1.NewFile{{Name: site.host + ".png", Content: picture.Bytes()}},
+		_, err = b.desk.AddEntry(t.Context(), lead, &deskv1.AddEntryRequest{
+			Number: number, Id: newID(), Kind: "note", Text: "see", Files: []*deskv1.NewFile{{Name: site.host + ".png", Content: picture.Bytes()}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -203,8 +204,8 @@ func twoSites(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	article := newID()
-	_, err = b.desk.SaveArticle(t.Context(), lead, &constatv1.Article{Id: article, State: "draft", Audience: "team", Text: &constatv1.ArticleText{
-		Translations: []*constatv1.ArticleTranslation{{Language: "en", Title: "Resume a queue", Body: "Press the button."}},
+	_, err = b.desk.SaveArticle(t.Context(), lead, &deskv1.Article{Id: article, State: "draft", Audience: "team", Text: &deskv1.ArticleText{
+		Translations: []*deskv1.ArticleTranslation{{Language: "en", Title: "Resume a queue", Body: "Press the button."}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -385,7 +386,7 @@ func TestRightsAcross(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := "technician-lyon"
-	_, err = s.desk.Update(t.Context(), desk.Actor{Role: "lead", Name: "boss"}, &constatv1.UpdateTicketRequest{
+	_, err = s.desk.Update(t.Context(), desk.Actor{Role: "lead", Name: "boss"}, &deskv1.UpdateTicketRequest{
 		Number: s.number, Version: found.GetTicket().GetVersion(), Assignee: &name,
 	})
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/collector/desk/assignment"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -29,7 +30,7 @@ const dayForm = time.DateOnly
 
 // teamView is the team, and who of it the visitor may change.
 type teamView struct {
-	Team      []*constatv1.Technician
+	Team      []*deskv1.Technician
 	MayChange bool
 }
 
@@ -47,7 +48,7 @@ func mayLead(v *visit) bool { return v.user.Role == "lead" || v.user.Role == "ad
 
 // technicianView is the form of one of the team.
 type technicianView struct {
-	*constatv1.Technician
+	*deskv1.Technician
 	// Skills and Absences are those kept and the spare lines.
 	Skills   []skillLine
 	Absences []absenceLine
@@ -57,7 +58,7 @@ type technicianView struct {
 	// Problem says what of the form cannot be kept.
 	Problem string
 	// Preview is what a change would have done; nil: not asked for.
-	Preview *constatv1.PreviewTechnicianResponse
+	Preview *deskv1.PreviewTechnicianResponse
 }
 
 // Tried is how many tickets the change was tried on.
@@ -81,7 +82,7 @@ func (c *console) technician(w http.ResponseWriter, v *visit) error {
 }
 
 // technicianNamed gives whom the address names, to somebody who may change them.
-func (c *console) technicianNamed(v *visit) (*constatv1.Technician, error) {
+func (c *console) technicianNamed(v *visit) (*deskv1.Technician, error) {
 	if !mayLead(v) {
 		return nil, desk.ErrForbidden
 	}
@@ -89,7 +90,7 @@ func (c *console) technicianNamed(v *visit) (*constatv1.Technician, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(team, func(t *constatv1.Technician) bool { return strings.EqualFold(t.GetName(), v.PathValue("name")) })
+	i := slices.IndexFunc(team, func(t *deskv1.Technician) bool { return strings.EqualFold(t.GetName(), v.PathValue("name")) })
 	if i < 0 {
 		return nil, desk.ErrNotFound
 	}
@@ -97,7 +98,7 @@ func (c *console) technicianNamed(v *visit) (*constatv1.Technician, error) {
 }
 
 // formOf fills the form from what is kept.
-func formOf(one *constatv1.Technician) technicianView {
+func formOf(one *deskv1.Technician) technicianView {
 	view := technicianView{Technician: one}
 	for _, s := range one.GetSkills() {
 		view.Skills = append(view.Skills, skillLine{s.GetKind(), s.GetValue(), s.GetLevel()})
@@ -137,9 +138,9 @@ func (c *console) setTechnician(w http.ResponseWriter, v *visit) error {
 	}
 	view, wanted := c.readTechnician(v, one)
 	if view.Problem == "" && v.PostForm.Has("preview") {
-		view.Preview, err = c.desk.PreviewTechnician(v.Context(), v.actor(), &constatv1.PreviewTechnicianRequest{Technician: wanted})
+		view.Preview, err = c.desk.PreviewTechnician(v.Context(), v.actor(), &deskv1.PreviewTechnicianRequest{Technician: wanted})
 	} else if view.Problem == "" {
-		_, err = c.desk.SetTechnician(v.Context(), v.actor(), &constatv1.SetTechnicianRequest{Technician: wanted})
+		_, err = c.desk.SetTechnician(v.Context(), v.actor(), &deskv1.SetTechnicianRequest{Technician: wanted})
 	}
 	if errors.Is(err, desk.ErrInvalid) {
 		view.Problem, err = err.Error(), nil
@@ -157,9 +158,9 @@ func (c *console) setTechnician(w http.ResponseWriter, v *visit) error {
 
 // readTechnician reads the form: as it was typed, to show it again, and as the
 // desk takes it. A line without a value is no line.
-func (c *console) readTechnician(v *visit, one *constatv1.Technician) (technicianView, *constatv1.Technician) {
+func (c *console) readTechnician(v *visit, one *deskv1.Technician) (technicianView, *deskv1.Technician) {
 	limit, err := strconv.ParseInt(cmp.Or(strings.TrimSpace(v.PostFormValue("cap")), "0"), 10, 32)
-	wanted := &constatv1.Technician{
+	wanted := &deskv1.Technician{
 		Name: one.GetName(), Role: one.GetRole(), Open: one.GetOpen(), TakesTickets: v.PostForm.Has("takes"), Cap: int32(limit),
 	}
 	view := technicianView{Technician: wanted}
@@ -188,7 +189,7 @@ func (c *console) readTechnician(v *visit, one *constatv1.Technician) (technicia
 			view.Problem = v.say("team.absenceWrong")
 			continue
 		}
-		wanted.Absences = append(wanted.Absences, &constatv1.Absence{
+		wanted.Absences = append(wanted.Absences, &deskv1.Absence{
 			From: timestamppb.New(from), Until: timestamppb.New(until.AddDate(0, 0, 1)), Reason: line.Reason,
 		})
 	}

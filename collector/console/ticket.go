@@ -11,6 +11,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/internal/diagnosis"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -22,9 +23,9 @@ type ticketView struct {
 	// Diagnosis is the latest of the ticket's machine; nil: none yet.
 	Diagnosis *constatv1.Diagnosis
 	// Similar are solved tickets that are most like this one.
-	Similar []*constatv1.SimilarTicket
+	Similar []*deskv1.SimilarTicket
 	// Articles are what the team wrote down on its root cause.
-	Articles []*constatv1.Article
+	Articles []*deskv1.Article
 	// Earlier are the latest others of the same requester.
 	Earlier []*constatv1.Ticket
 	// PriorityWhy says why its priority is what it is.
@@ -159,7 +160,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		Procedures: diagnosis.Procedures(), Procedure: "full", Statuses: statuses, reply: written,
 	}
 	if ticket.GetRootCause() != "" {
-		if page.Articles, err = c.desk.Articles(v.Context(), v.actor(), &constatv1.ListArticlesRequest{Fault: ticket.GetRootCause()}); err != nil {
+		if page.Articles, err = c.desk.Articles(v.Context(), v.actor(), &deskv1.ListArticlesRequest{Fault: ticket.GetRootCause()}); err != nil {
 			return err
 		}
 	}
@@ -239,7 +240,7 @@ func (c *console) earlier(v *visit, ticket *constatv1.Ticket) ([]*constatv1.Tick
 	if ticket.GetRequester().GetId() == "" {
 		return nil, nil
 	}
-	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{RequesterId: ticket.GetRequester().GetId(), Limit: earlierShown + 1})
+	list, err := c.desk.Tickets(v.Context(), &deskv1.ListTicketsRequest{RequesterId: ticket.GetRequester().GetId(), Limit: earlierShown + 1})
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +263,7 @@ func (c *console) requester(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 32)
-	list, err := c.desk.Tickets(v.Context(), &constatv1.ListTicketsRequest{RequesterId: person.GetId(), Before: int32(before), Limit: ticketsPerPage + 1})
+	list, err := c.desk.Tickets(v.Context(), &deskv1.ListTicketsRequest{RequesterId: person.GetId(), Before: int32(before), Limit: ticketsPerPage + 1})
 	if err != nil {
 		return err
 	}

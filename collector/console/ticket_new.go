@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -27,7 +28,7 @@ type draftForm struct {
 	Requester, Mail, Complaint, Endpoint, Text string
 	Problem                                    string
 	Complaints                                 []string
-	Endpoints                                  []*constatv1.Endpoint
+	Endpoints                                  []*deskv1.Endpoint
 }
 
 // newTicket is the empty form, or one filled by a link.
@@ -41,7 +42,7 @@ func (c *console) newTicket(w http.ResponseWriter, v *visit) error {
 }
 
 func (c *console) renderDraft(w http.ResponseWriter, v *visit, status int, form draftForm) error {
-	list, err := c.desk.Endpoints(v.Context(), &constatv1.ListEndpointsRequest{Limit: suggestedEndpoints})
+	list, err := c.desk.Endpoints(v.Context(), &deskv1.ListEndpointsRequest{Limit: suggestedEndpoints})
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (c *console) createTicket(w http.ResponseWriter, v *visit) error {
 		ID: field("id"), Requester: field("requester"), Mail: field("mail"),
 		Complaint: field("complaint"), Endpoint: field("endpoint"), Text: v.PostFormValue("text"),
 	}
-	request := &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
+	request := &deskv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
 		Id: form.ID, Complaint: form.Complaint, Text: form.Text, Channel: "console", Language: v.speech.language,
 		Requester: &constatv1.Person{Name: form.Requester, Mail: form.Mail},
 	}}

@@ -11,6 +11,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/internal/diagnosis"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -79,7 +80,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"unobserved":    unobserved,
 		"checkOf":       func(h *constatv1.Hypothesis) string { return c.check(s, h) },
 		"model":         model,
-		"translationOf": func(a *constatv1.Article) *constatv1.ArticleTranslation { return translation(a, s.language) },
+		"translationOf": func(a *deskv1.Article) *deskv1.ArticleTranslation { return translation(a, s.language) },
 		"spent":         s.spent,
 		"size":          func(bytes int32) string { return s.quantity("bytes", float64(bytes)) },
 		"firstWords":    firstWords,
@@ -236,7 +237,7 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 
 // model is what a machine is called by its maker, without saying the maker
 // twice.
-func model(e *constatv1.Endpoint) string {
+func model(e *deskv1.Endpoint) string {
 	if strings.HasPrefix(e.GetModel(), e.GetManufacturer()) {
 		return e.GetModel()
 	}

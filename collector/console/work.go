@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -71,7 +72,7 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 	if len(written.Text) > desk.MaxText {
 		return refuse(v.say("work.tooLong", "Size", v.speech.quantity("bytes", float64(len(written.Text))), "Limit", v.speech.quantity("bytes", desk.MaxText)))
 	}
-	entry := &constatv1.AddEntryRequest{Number: number, Id: written.Entry, Kind: written.Kind, Text: written.Text}
+	entry := &deskv1.AddEntryRequest{Number: number, Id: written.Entry, Kind: written.Kind, Text: written.Text}
 	if entry.Minutes, err = minutes(written.Minutes); err != nil {
 		return refuse(v.say("work.minutesWrong"))
 	}
@@ -140,11 +141,11 @@ func minutes(typed string) (int32, error) {
 
 // uploaded gives the files of the form. A field in which none was chosen sends an
 // empty one without a name.
-func uploaded(v *visit) ([]*constatv1.NewFile, error) {
+func uploaded(v *visit) ([]*deskv1.NewFile, error) {
 	if v.MultipartForm == nil {
 		return nil, nil
 	}
-	var files []*constatv1.NewFile
+	var files []*deskv1.NewFile
 	for _, header := range v.MultipartForm.File["files"] {
 		if header.Filename == "" && header.Size == 0 {
 			continue
@@ -158,7 +159,7 @@ func uploaded(v *visit) ([]*constatv1.NewFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, &constatv1.NewFile{Name: header.Filename, Content: content})
+		files = append(files, &deskv1.NewFile{Name: header.Filename, Content: content})
 	}
 	return files, nil
 }
@@ -216,7 +217,7 @@ func without(list, other []string) []string {
 }
 
 // wants puts an edit into a request.
-func (e edit) wants(who desk.Actor, r *constatv1.UpdateTicketRequest) {
+func (e edit) wants(who desk.Actor, r *deskv1.UpdateTicketRequest) {
 	want := proto.String(e.want)
 	switch e.field {
 	case "status":
@@ -263,7 +264,7 @@ func (c *console) change(ctx context.Context, who desk.Actor, number, version in
 	if len(edits) == 0 {
 		return nil, nil
 	}
-	request := &constatv1.UpdateTicketRequest{Number: number, Version: version, Deed: deed}
+	request := &deskv1.UpdateTicketRequest{Number: number, Version: version, Deed: deed}
 	for _, e := range edits {
 		e.wants(who, request)
 	}

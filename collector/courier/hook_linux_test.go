@@ -14,7 +14,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store/storetest"
 	"constat/internal/lab"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // receiver is somebody's webhook: it says what it was told to, and keeps what came.
@@ -46,9 +46,9 @@ func (h *house) receiver() *receiver {
 	return r
 }
 
-func (h *house) hook(w *constatv1.Webhook) (secret string) {
+func (h *house) hook(w *deskv1.Webhook) (secret string) {
 	h.Helper()
-	_, secret, err := h.PutWebhook(h.Context(), h.admin, &constatv1.PutWebhookRequest{Webhook: w})
+	_, secret, err := h.PutWebhook(h.Context(), h.admin, &deskv1.PutWebhookRequest{Webhook: w})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func (h *house) hook(w *constatv1.Webhook) (secret string) {
 func TestWebhook(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		r := h.receiver()
-		secret := h.hook(&constatv1.Webhook{Name: "chat", Url: r.url, Inside: true, Kinds: []string{"assigned"}})
-		if again := h.hook(&constatv1.Webhook{Name: "chat", Url: r.url, Inside: true, Kinds: []string{"assigned", "message"}}); again != "" || len(secret) < 40 {
+		secret := h.hook(&deskv1.Webhook{Name: "chat", Url: r.url, Inside: true, Kinds: []string{"assigned"}})
+		if again := h.hook(&deskv1.Webhook{Name: "chat", Url: r.url, Inside: true, Kinds: []string{"assigned", "message"}}); again != "" || len(secret) < 40 {
 			t.Errorf("the secret %q became %q", secret, again)
 		}
 		r.answers = []int{503, 302}
@@ -118,7 +118,7 @@ func TestWebhook(t *testing.T) {
 func TestWebhookStaysOutside(t *testing.T) {
 	h := open(t, storetest.SQLite(t))
 	r := h.receiver() // its name, localhost, is known only when it is dialled
-	h.hook(&constatv1.Webhook{Name: "inward", Url: r.url})
+	h.hook(&deskv1.Webhook{Name: "inward", Url: r.url})
 	h.give("x", h.lea)
 	h.run()
 	if trouble := h.state().GetTroubles(); len(trouble) != 1 || !strings.Contains(trouble[0].GetProblem(), "this machine itself") {
@@ -142,23 +142,23 @@ func TestWebhookStaysOutside(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		hook *constatv1.Webhook
+		hook *deskv1.Webhook
 		want string
 	}{
-		{&constatv1.Webhook{Name: "Chat", Url: "https://chat.example.org/"}, "a webhook's name has"},
-		{&constatv1.Webhook{Name: "chat", Url: "chat"}, "is not an address"},
-		{&constatv1.Webhook{Name: "chat", Url: "http://chat.example.org/"}, "begins with https"},
-		{&constatv1.Webhook{Name: "chat", Url: "file:///etc/passwd", Inside: true}, "is not an address"},
-		{&constatv1.Webhook{Name: "chat", Url: "https://me:pw@chat.example.org/"}, "no name or password"},
-		{&constatv1.Webhook{Name: "chat", Url: "https://[::1]/"}, "this machine itself"},
-		{&constatv1.Webhook{Name: "chat", Url: "https://chat.example.org/", Kinds: []string{"jokes"}}, "no kind of notice"},
+		{&deskv1.Webhook{Name: "Chat", Url: "https://chat.example.org/"}, "a webhook's name has"},
+		{&deskv1.Webhook{Name: "chat", Url: "chat"}, "is not an address"},
+		{&deskv1.Webhook{Name: "chat", Url: "http://chat.example.org/"}, "begins with https"},
+		{&deskv1.Webhook{Name: "chat", Url: "file:///etc/passwd", Inside: true}, "is not an address"},
+		{&deskv1.Webhook{Name: "chat", Url: "https://me:pw@chat.example.org/"}, "no name or password"},
+		{&deskv1.Webhook{Name: "chat", Url: "https://[::1]/"}, "this machine itself"},
+		{&deskv1.Webhook{Name: "chat", Url: "https://chat.example.org/", Kinds: []string{"jokes"}}, "no kind of notice"},
 	} {
-		_, _, err := h.PutWebhook(t.Context(), h.admin, &constatv1.PutWebhookRequest{Webhook: test.hook})
+		_, _, err := h.PutWebhook(t.Context(), h.admin, &deskv1.PutWebhookRequest{Webhook: test.hook})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v, want %q", test.hook, err, test.want)
 		}
 	}
-	if _, _, err := h.PutWebhook(t.Context(), h.lea, &constatv1.PutWebhookRequest{}); err == nil {
+	if _, _, err := h.PutWebhook(t.Context(), h.lea, &deskv1.PutWebhookRequest{}); err == nil {
 		t.Error("a technician may put one")
 	}
 }

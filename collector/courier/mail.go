@@ -19,6 +19,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -100,8 +101,8 @@ func neverMail(address, from string) string {
 }
 
 // news are the notices of rows, oldest first.
-func (c *Courier) news(ctx context.Context, userID string, rows []query.Outbox) ([]*constatv1.Notice, error) {
-	var news []*constatv1.Notice
+func (c *Courier) news(ctx context.Context, userID string, rows []query.Outbox) ([]*deskv1.Notice, error) {
+	var news []*deskv1.Notice
 	for _, row := range rows {
 		n, err := c.store.Read().Notice(ctx, userID, row.EventID)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -112,7 +113,7 @@ func (c *Courier) news(ctx context.Context, userID string, rows []query.Outbox) 
 		}
 		news = append(news, desk.NoticeMessage(n))
 	}
-	slices.SortStableFunc(news, func(a, b *constatv1.Notice) int { return a.GetAt().AsTime().Compare(b.GetAt().AsTime()) })
+	slices.SortStableFunc(news, func(a, b *deskv1.Notice) int { return a.GetAt().AsTime().Compare(b.GetAt().AsTime()) })
 	return news, nil
 }
 
@@ -138,7 +139,7 @@ func (c *Courier) mailed(ctx context.Context, address string, now time.Time) ([]
 
 // letter words what somebody is told: one notice with its ticket, or many in a
 // list.
-func (c *Courier) letter(ctx context.Context, server *constatv1.MailServer, reader desk.Reader, news []*constatv1.Notice, rows []query.Outbox) (letter, error) {
+func (c *Courier) letter(ctx context.Context, server *deskv1.MailServer, reader desk.Reader, news []*deskv1.Notice, rows []query.Outbox) (letter, error) {
 	ids, err := c.messageIDs(ctx)
 	if err != nil {
 		return letter{}, err
@@ -191,7 +192,7 @@ func (c *Courier) letter(ctx context.Context, server *constatv1.MailServer, read
 }
 
 // headline is a notice in a line.
-func (c *Courier) headline(w words, n *constatv1.Notice) string {
+func (c *Courier) headline(w words, n *deskv1.Notice) string {
 	if n.GetNumber() == 0 {
 		return w.kinds[n.GetKind()] + ": " + n.GetTitle()
 	}
@@ -199,7 +200,7 @@ func (c *Courier) headline(w words, n *constatv1.Notice) string {
 }
 
 // textOf is what a notice says beside its kind.
-func textOf(w words, n *constatv1.Notice) string {
+func textOf(w words, n *deskv1.Notice) string {
 	if clock := w.clocks[n.GetText()]; clock != "" {
 		return clock
 	}
@@ -207,7 +208,7 @@ func textOf(w words, n *constatv1.Notice) string {
 }
 
 // facts are what a technician wants to know before they open the ticket.
-func (c *Courier) facts(w words, reader desk.Reader, n *constatv1.Notice, t *constatv1.Ticket) string {
+func (c *Courier) facts(w words, reader desk.Reader, n *deskv1.Notice, t *constatv1.Ticket) string {
 	text := fmt.Sprintf("#%d %s\n", n.GetNumber(), n.GetTitle())
 	say := func(form, value string) {
 		if value != "" {
@@ -243,7 +244,7 @@ func hostOf(from string) string {
 }
 
 // post hands a letter to the server. final: the server will never take it.
-func (c *Courier) post(ctx context.Context, server *constatv1.MailServer, password string, l letter) (err error, final bool) {
+func (c *Courier) post(ctx context.Context, server *deskv1.MailServer, password string, l letter) (err error, final bool) {
 	from, err := netmail.ParseAddress(server.GetFrom())
 	if err != nil {
 		return fmt.Errorf("the sender's address %q can't be used: %w", server.GetFrom(), err), false
@@ -278,7 +279,7 @@ func (c *Courier) post(ctx context.Context, server *constatv1.MailServer, passwo
 }
 
 // client speaks to a mail server. A password never goes without TLS.
-func (c *Courier) client(server *constatv1.MailServer, password string) (*mail.Client, error) {
+func (c *Courier) client(server *deskv1.MailServer, password string) (*mail.Client, error) {
 	options := []mail.Option{mail.WithPort(portOf(server)), mail.WithTimeout(tryFor)}
 	if server.GetSecurity() == "none" {
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
@@ -299,7 +300,7 @@ func (c *Courier) client(server *constatv1.MailServer, password string) (*mail.C
 	return mail.NewClient(server.GetHost(), options...)
 }
 
-func portOf(server *constatv1.MailServer) int {
+func portOf(server *deskv1.MailServer) int {
 	switch {
 	case server.GetPort() != 0:
 		return int(server.GetPort())

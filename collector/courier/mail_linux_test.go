@@ -27,6 +27,7 @@ import (
 	"constat/internal/fault"
 	"constat/internal/identity"
 	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -80,7 +81,7 @@ func (h *house) user(name, role, address string) desk.Actor {
 	if err != nil {
 		h.Fatal(err)
 	}
-	_, err = h.desk.SetTechnician(h.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: name}})
+	_, err = h.desk.SetTechnician(h.Context(), desk.System, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: name}})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -95,8 +96,8 @@ func (h *house) mails(security string) *lab.MailServer {
 	if security == "tls" {
 		port = m.TLS
 	}
-	_, err := h.SetMailServer(h.Context(), h.admin, &constatv1.SetMailServerRequest{
-		Mail:     &constatv1.MailServer{Host: m.Host, Port: int32(port), Security: security, Username: m.User, From: "Support <desk@example.org>"},
+	_, err := h.SetMailServer(h.Context(), h.admin, &deskv1.SetMailServerRequest{
+		Mail:     &deskv1.MailServer{Host: m.Host, Port: int32(port), Security: security, Username: m.User, From: "Support <desk@example.org>"},
 		Password: proto.String(m.Password),
 	})
 	if err != nil {
@@ -108,13 +109,13 @@ func (h *house) mails(security string) *lab.MailServer {
 // give opens a ticket and gives it to somebody.
 func (h *house) give(title string, to desk.Actor) int32 {
 	h.Helper()
-	ticket, err := h.desk.Create(h.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
+	ticket, err := h.desk.Create(h.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: &constatv1.TicketDraft{
 		Id: uuid.Must(uuid.NewV7()).String(), Text: title, Language: "fr", Channel: "phone", Requester: &constatv1.Person{Name: "Yann"},
 	}})
 	if err != nil {
 		h.Fatal(err)
 	}
-	_, err = h.desk.Update(h.Context(), desk.System, &constatv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Assignee: proto.String(to.Name)})
+	_, err = h.desk.Update(h.Context(), desk.System, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Assignee: proto.String(to.Name)})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func (h *house) run() {
 	}
 }
 
-func (h *house) state() *constatv1.GetDeliveryResponse {
+func (h *house) state() *deskv1.GetDeliveryResponse {
 	h.Helper()
 	state, err := h.State(h.Context(), h.admin)
 	if err != nil {
@@ -222,9 +223,9 @@ func TestMailTroubles(t *testing.T) {
 	good := h.state().GetMail()
 	away := proto.CloneOf(good)
 	away.Port = 1 // nobody listens there
-	set := func(m *constatv1.MailServer, password *string) {
+	set := func(m *deskv1.MailServer, password *string) {
 		t.Helper()
-		if _, err := h.SetMailServer(t.Context(), h.admin, &constatv1.SetMailServerRequest{Mail: m, Password: password}); err != nil {
+		if _, err := h.SetMailServer(t.Context(), h.admin, &deskv1.SetMailServerRequest{Mail: m, Password: password}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +284,7 @@ func TestMailTroubles(t *testing.T) {
 func TestDigest(t *testing.T) {
 	h := open(t, storetest.SQLite(t))
 	server := h.mails("tls")
-	if _, err := h.desk.SetNoticeRule(t.Context(), h.lea, &constatv1.NoticeRule{Zone: "UTC", QuietFrom: "18:00", QuietUntil: "08:00", Mail: "lea@example.org"}); err != nil {
+	if _, err := h.desk.SetNoticeRule(t.Context(), h.lea, &deskv1.NoticeRule{Zone: "UTC", QuietFrom: "18:00", QuietUntil: "08:00", Mail: "lea@example.org"}); err != nil {
 		t.Fatal(err)
 	}
 	h.clock = time.Date(2026, 3, 3, 22, 0, 0, 0, time.UTC)
@@ -311,7 +312,7 @@ func TestDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = h.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &constatv1.AddEntryRequest{Number: number, Id: uuid.Must(uuid.NewV7()).String(), Kind: "message", Text: "well"})
+		_, err = h.desk.AddEntry(t.Context(), desk.Actor{ID: asked.GetTicket().GetRequester().GetId(), Name: "Yann", Role: "requester"}, &deskv1.AddEntryRequest{Number: number, Id: uuid.Must(uuid.NewV7()).String(), Kind: "message", Text: "well"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,35 +375,35 @@ func TestKilled(t *testing.T) {
 // sealed, shown to nobody, and given to no other server.
 func TestMailServerSettings(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		good := &constatv1.MailServer{Host: "smtp.example.org", Security: "starttls", Username: "desk", From: "desk@example.org"}
+		good := &deskv1.MailServer{Host: "smtp.example.org", Security: "starttls", Username: "desk", From: "desk@example.org"}
 		for _, test := range []struct {
-			change func(*constatv1.MailServer)
+			change func(*deskv1.MailServer)
 			want   string
 		}{
-			{func(m *constatv1.MailServer) { m.Host = "smtp.example.org/x" }, "is not the name of a server"},
-			{func(m *constatv1.MailServer) { m.Port = 70000 }, "is not a port"},
-			{func(m *constatv1.MailServer) { m.Security = "magic" }, "there is no security"},
-			{func(m *constatv1.MailServer) { m.Security = "none" }, "over TLS only"},
-			{func(m *constatv1.MailServer) { m.From = "" }, "is not an address to send from"},
-			{func(m *constatv1.MailServer) { m.From = "a@example.org\r\nBcc: b@example.org" }, "is not an address to send from"},
-			{func(m *constatv1.MailServer) { m.Username = "a\nb" }, "user's name"},
+			{func(m *deskv1.MailServer) { m.Host = "smtp.example.org/x" }, "is not the name of a server"},
+			{func(m *deskv1.MailServer) { m.Port = 70000 }, "is not a port"},
+			{func(m *deskv1.MailServer) { m.Security = "magic" }, "there is no security"},
+			{func(m *deskv1.MailServer) { m.Security = "none" }, "over TLS only"},
+			{func(m *deskv1.MailServer) { m.From = "" }, "is not an address to send from"},
+			{func(m *deskv1.MailServer) { m.From = "a@example.org\r\nBcc: b@example.org" }, "is not an address to send from"},
+			{func(m *deskv1.MailServer) { m.Username = "a\nb" }, "user's name"},
 		} {
 			m := proto.CloneOf(good)
 			test.change(m)
-			_, err := h.SetMailServer(t.Context(), h.admin, &constatv1.SetMailServerRequest{Mail: m, Password: proto.String("s3cret")})
+			_, err := h.SetMailServer(t.Context(), h.admin, &deskv1.SetMailServerRequest{Mail: m, Password: proto.String("s3cret")})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v: %v, want %q", m, err, test.want)
 			}
 		}
-		if _, err := h.SetMailServer(t.Context(), h.lea, &constatv1.SetMailServerRequest{Mail: good}); err == nil {
+		if _, err := h.SetMailServer(t.Context(), h.lea, &deskv1.SetMailServerRequest{Mail: good}); err == nil {
 			t.Error("a technician may set it")
 		}
 		if _, err := h.State(t.Context(), h.lea); err == nil {
 			t.Error("a technician may see it")
 		}
-		set := func(m *constatv1.MailServer, password *string, want string) {
+		set := func(m *deskv1.MailServer, password *string, want string) {
 			t.Helper()
-			if _, err := h.SetMailServer(t.Context(), h.admin, &constatv1.SetMailServerRequest{Mail: m, Password: password}); err != nil {
+			if _, err := h.SetMailServer(t.Context(), h.admin, &deskv1.SetMailServerRequest{Mail: m, Password: password}); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := h.password(t.Context()); err != nil || got != want || h.state().GetMail().GetHasPassword() != (want != "") {
@@ -419,7 +420,7 @@ func TestMailServerSettings(t *testing.T) {
 		other.Host = "smtp.evil.example"
 		set(other, nil, "")
 		set(good, proto.String("s3cret"), "s3cret")
-		set(&constatv1.MailServer{}, nil, "")
+		set(&deskv1.MailServer{}, nil, "")
 		var rows int
 		h.give("x", h.lea) // without a server nothing is put aside
 		err = h.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {

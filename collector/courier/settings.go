@@ -19,7 +19,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/query"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 const (
@@ -30,8 +30,8 @@ const (
 )
 
 // server is the mail server in place; without a host there is none.
-func (c *Courier) server(ctx context.Context) (*constatv1.MailServer, error) {
-	m := &constatv1.MailServer{}
+func (c *Courier) server(ctx context.Context) (*deskv1.MailServer, error) {
+	m := &deskv1.MailServer{}
 	kept, err := c.store.Setting(ctx, desk.MailSetting)
 	if errors.Is(err, store.ErrNoSetting) {
 		return m, nil
@@ -66,20 +66,20 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])
 // SetMailServer says through which server mails go. Without a password in the
 // request the one there stays, as long as it is the same server and user: a
 // password is never shown to another.
-func (c *Courier) SetMailServer(ctx context.Context, a desk.Actor, r *constatv1.SetMailServerRequest) (*constatv1.MailServer, error) {
+func (c *Courier) SetMailServer(ctx context.Context, a desk.Actor, r *deskv1.SetMailServerRequest) (*deskv1.MailServer, error) {
 	if err := mayChange(a); err != nil {
 		return nil, err
 	}
 	before, err := c.server(ctx)
 	if err != nil {
-		before = &constatv1.MailServer{}
+		before = &deskv1.MailServer{}
 	}
-	m := &constatv1.MailServer{
+	m := &deskv1.MailServer{
 		Host: strings.TrimSpace(r.GetMail().GetHost()), Port: r.GetMail().GetPort(), Security: r.GetMail().GetSecurity(),
 		Username: strings.TrimSpace(r.GetMail().GetUsername()), From: strings.TrimSpace(r.GetMail().GetFrom()),
 	}
 	if m.Host == "" {
-		m = &constatv1.MailServer{} // no mail from now on
+		m = &deskv1.MailServer{} // no mail from now on
 	} else if err := checkServer(m); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (c *Courier) SetMailServer(ctx context.Context, a desk.Actor, r *constatv1.
 	return m, err
 }
 
-func checkServer(m *constatv1.MailServer) error {
+func checkServer(m *deskv1.MailServer) error {
 	if m.Security == "" {
 		m.Security = "starttls"
 	}
@@ -187,13 +187,13 @@ func hookSealName(name string) string { return "webhook secret " + name }
 
 // PutWebhook adds a webhook or changes the one of its name. The secret is drawn
 // here and given once; empty: the one there was.
-func (c *Courier) PutWebhook(ctx context.Context, a desk.Actor, r *constatv1.PutWebhookRequest) (*constatv1.Webhook, string, error) {
+func (c *Courier) PutWebhook(ctx context.Context, a desk.Actor, r *deskv1.PutWebhookRequest) (*deskv1.Webhook, string, error) {
 	if err := mayChange(a); err != nil {
 		return nil, "", err
 	}
 	h := proto.CloneOf(r.GetWebhook())
 	if h == nil {
-		h = &constatv1.Webhook{}
+		h = &deskv1.Webhook{}
 	}
 	h.Name, h.Url = strings.TrimSpace(h.GetName()), strings.TrimSpace(h.GetUrl())
 	if err := checkHook(h); err != nil {
@@ -222,7 +222,7 @@ func (c *Courier) PutWebhook(ctx context.Context, a desk.Actor, r *constatv1.Put
 	return h, secret, err
 }
 
-func checkHook(h *constatv1.Webhook) error {
+func checkHook(h *deskv1.Webhook) error {
 	if !hookName.MatchString(h.GetName()) {
 		return refuse("a webhook's name has small letters, digits, dots and hyphens, at most 64, not %q", cut(h.GetName(), 80))
 	}
@@ -279,12 +279,12 @@ func (c *Courier) Retry(ctx context.Context, a desk.Actor) (int, error) {
 }
 
 // State is how mails and webhooks go.
-func (c *Courier) State(ctx context.Context, a desk.Actor) (*constatv1.GetDeliveryResponse, error) {
+func (c *Courier) State(ctx context.Context, a desk.Actor) (*deskv1.GetDeliveryResponse, error) {
 	if err := mayChange(a); err != nil {
 		return nil, err
 	}
 	q := c.store.Read()
-	answer := &constatv1.GetDeliveryResponse{}
+	answer := &deskv1.GetDeliveryResponse{}
 	var err error
 	if answer.Mail, err = c.server(ctx); err != nil {
 		return nil, err
@@ -294,14 +294,14 @@ func (c *Courier) State(ctx context.Context, a desk.Actor) (*constatv1.GetDelive
 		return nil, err
 	}
 	for _, h := range hooks {
-		answer.Webhooks = append(answer.Webhooks, &constatv1.Webhook{Name: h.Name, Url: h.Url, Kinds: strings.Fields(h.Kinds), Inside: h.Inside == 1})
+		answer.Webhooks = append(answer.Webhooks, &deskv1.Webhook{Name: h.Name, Url: h.Url, Kinds: strings.Fields(h.Kinds), Inside: h.Inside == 1})
 	}
 	troubles, err := q.OutboxTroubles(ctx, maxTroubles)
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range troubles {
-		one := &constatv1.Delivery{
+		one := &deskv1.Delivery{
 			Way: row.Way, Recipient: c.recipient(ctx, row), State: row.State, Number: row.Number, Problem: row.Problem, Attempts: row.Attempts,
 			CreatedAt: timestamppb.New(store.Time(row.CreatedAt)),
 		}

@@ -10,7 +10,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // Limits of an article. Unlike a ticket it is refused when it is too long: its
@@ -39,7 +39,7 @@ const (
 
 // Articles lists what the team wrote down, without the texts. Who is not of the
 // team gets what is published for everybody.
-func (d *Desk) Articles(ctx context.Context, a Actor, r *constatv1.ListArticlesRequest) ([]*constatv1.Article, error) {
+func (d *Desk) Articles(ctx context.Context, a Actor, r *deskv1.ListArticlesRequest) ([]*deskv1.Article, error) {
 	q := d.store.Read()
 	var rows []query.ListArticlesRow
 	var wanted []string
@@ -66,7 +66,7 @@ func (d *Desk) Articles(ctx context.Context, a Actor, r *constatv1.ListArticlesR
 	if err != nil {
 		return nil, err
 	}
-	var list []*constatv1.Article
+	var list []*deskv1.Article
 	for _, row := range rows {
 		has := func(word string) bool { return strings.Contains(row.Article.Words, word) }
 		if !mayRead(a, row.Article) || slices.ContainsFunc(wanted, func(word string) bool { return !has(word) }) {
@@ -91,7 +91,7 @@ func mayRead(a Actor, row query.Article) bool {
 
 // Article gives an article, in its newest version or an older one, with what
 // became of it.
-func (d *Desk) Article(ctx context.Context, a Actor, r *constatv1.GetArticleRequest) (*constatv1.GetArticleResponse, error) {
+func (d *Desk) Article(ctx context.Context, a Actor, r *deskv1.GetArticleRequest) (*deskv1.GetArticleResponse, error) {
 	q := d.store.Read()
 	row, err := q.GetArticle(ctx, r.GetId())
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !mayRead(a, row) {
@@ -115,7 +115,7 @@ func (d *Desk) Article(ctx context.Context, a Actor, r *constatv1.GetArticleRequ
 	if err != nil {
 		return nil, err
 	}
-	found := &constatv1.GetArticleResponse{}
+	found := &deskv1.GetArticleResponse{}
 	if found.Article, err = d.article(row, version, voices); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (d *Desk) Article(ctx context.Context, a Actor, r *constatv1.GetArticleRequ
 	}
 	for _, v := range versions {
 		count := voices[voiceOf{row.ID, v.Version}]
-		found.Versions = append(found.Versions, &constatv1.Article{
+		found.Versions = append(found.Versions, &deskv1.Article{
 			Id: row.ID, Version: v.Version, Author: v.Author, Note: v.Note, Ticket: v.Ticket, UpdatedAt: timestamp(v.At),
 			Voices: int32(count.Voices), Helped: int32(count.Helped),
 		})
@@ -138,7 +138,7 @@ func (d *Desk) Article(ctx context.Context, a Actor, r *constatv1.GetArticleRequ
 		return nil, err
 	}
 	for _, rating := range ratings {
-		found.Ratings = append(found.Ratings, &constatv1.ArticleRating{
+		found.Ratings = append(found.Ratings, &deskv1.ArticleRating{
 			Version: rating.Version, Reader: rating.Reader, At: timestamp(rating.At), Helped: rating.Helped != 0, Unclear: rating.Unclear,
 		})
 	}
@@ -165,13 +165,13 @@ func voicesOf(ctx context.Context, q *query.Queries) (map[voiceOf]query.CountArt
 }
 
 // article puts together what the tables say of one.
-func (d *Desk) article(row query.Article, version query.ArticleVersion, voices map[voiceOf]query.CountArticleRatingsRow) (*constatv1.Article, error) {
-	text := &constatv1.ArticleText{}
+func (d *Desk) article(row query.Article, version query.ArticleVersion, voices map[voiceOf]query.CountArticleRatingsRow) (*deskv1.Article, error) {
+	text := &deskv1.ArticleText{}
 	if err := store.UnpackMessage(version.Content, text); err != nil {
 		return nil, err
 	}
 	count := voices[voiceOf{row.ID, version.Version}]
-	one := &constatv1.Article{
+	one := &deskv1.Article{
 		Id: row.ID, State: row.State, Audience: row.Audience, Owner: row.Owner, ReviewAt: timestamp(row.ReviewAt), Version: version.Version,
 		Text: text, CreatedAt: timestamp(row.CreatedAt), UpdatedAt: timestamp(version.At), Voices: int32(count.Voices), Helped: int32(count.Helped),
 		Author: version.Author, Note: version.Note, Ticket: version.Ticket,
@@ -189,7 +189,7 @@ func (d *Desk) article(row query.Article, version query.ArticleVersion, voices m
 // SaveArticle makes an article, where its version is 0, or the next version of
 // one. ErrConflict: somebody else made one since the writer read it. What
 // everybody may read is published by a lead.
-func (d *Desk) SaveArticle(ctx context.Context, a Actor, r *constatv1.Article) (*constatv1.Article, error) {
+func (d *Desk) SaveArticle(ctx context.Context, a Actor, r *deskv1.Article) (*deskv1.Article, error) {
 	if err := a.require("write articles", staff...); err != nil {
 		return nil, err
 	}
@@ -275,19 +275,19 @@ func (d *Desk) SaveArticle(ctx context.Context, a Actor, r *constatv1.Article) (
 	if err != nil {
 		return nil, err
 	}
-	saved, err := d.Article(ctx, a, &constatv1.GetArticleRequest{Id: one.GetId()})
+	saved, err := d.Article(ctx, a, &deskv1.GetArticleRequest{Id: one.GetId()})
 	return saved.GetArticle(), err
 }
 
 // checkArticle gives a copy of what can be kept of an article.
-func (d *Desk) checkArticle(r *constatv1.Article) (*constatv1.Article, error) {
+func (d *Desk) checkArticle(r *deskv1.Article) (*deskv1.Article, error) {
 	id, err := checkID("an article", r.GetId())
 	if err != nil {
 		return nil, err
 	}
-	one := &constatv1.Article{
+	one := &deskv1.Article{
 		Id: id, State: r.GetState(), Audience: r.GetAudience(), Owner: line(r.GetOwner(), maxName), ReviewAt: r.GetReviewAt(),
-		Version: r.GetVersion(), Note: line(r.GetNote(), maxTitle), Ticket: max(0, r.GetTicket()), Text: &constatv1.ArticleText{},
+		Version: r.GetVersion(), Note: line(r.GetNote(), maxTitle), Ticket: max(0, r.GetTicket()), Text: &deskv1.ArticleText{},
 	}
 	if one.GetVersion() < 0 {
 		return nil, problem(ErrInvalid, "version %d of an article cannot have been read", one.GetVersion())
@@ -302,7 +302,7 @@ func (d *Desk) checkArticle(r *constatv1.Article) (*constatv1.Article, error) {
 		return nil, problem(ErrInvalid, "the day of the next review is not within the next twenty years")
 	}
 	for _, t := range r.GetText().GetTranslations() {
-		kept := &constatv1.ArticleTranslation{
+		kept := &deskv1.ArticleTranslation{
 			Language: strings.ToLower(line(t.GetLanguage(), 35)), Title: line(t.GetTitle(), maxTitle), Body: strings.TrimSpace(strings.ReplaceAll(t.GetBody(), "\r\n", "\n")),
 		}
 		if kept.GetTitle() == "" && kept.GetBody() == "" {
@@ -325,7 +325,7 @@ func (d *Desk) checkArticle(r *constatv1.Article) (*constatv1.Article, error) {
 	if len(translations) == 0 {
 		return nil, problem(ErrInvalid, "an article needs a title and a text in one language at least")
 	}
-	slices.SortFunc(translations, func(a, b *constatv1.ArticleTranslation) int { return strings.Compare(a.GetLanguage(), b.GetLanguage()) })
+	slices.SortFunc(translations, func(a, b *deskv1.ArticleTranslation) int { return strings.Compare(a.GetLanguage(), b.GetLanguage()) })
 	for i, t := range translations {
 		if i > 0 && translations[i-1].GetLanguage() == t.GetLanguage() {
 			return nil, problem(ErrInvalid, "the article is there twice in %q", t.GetLanguage())
@@ -349,11 +349,11 @@ func (d *Desk) checkArticle(r *constatv1.Article) (*constatv1.Article, error) {
 }
 
 // RateArticle keeps what a reader thought of the version they read.
-func (d *Desk) RateArticle(ctx context.Context, a Actor, r *constatv1.RateArticleRequest) error {
+func (d *Desk) RateArticle(ctx context.Context, a Actor, r *deskv1.RateArticleRequest) error {
 	if a.ID == "" {
 		return problem(ErrForbidden, "only somebody who is signed in can say whether an article helped")
 	}
-	found, err := d.Article(ctx, a, &constatv1.GetArticleRequest{Id: r.GetId()})
+	found, err := d.Article(ctx, a, &deskv1.GetArticleRequest{Id: r.GetId()})
 	if err != nil {
 		return err
 	}
@@ -370,18 +370,18 @@ func (d *Desk) RateArticle(ctx context.Context, a Actor, r *constatv1.RateArticl
 
 // ArticleFrom is a draft of an article made of a solved ticket: the fault it was
 // and what helped, for somebody to make good sentences of.
-func (d *Desk) ArticleFrom(ctx context.Context, number int32, language string) (*constatv1.Article, error) {
+func (d *Desk) ArticleFrom(ctx context.Context, number int32, language string) (*deskv1.Article, error) {
 	found, err := d.Ticket(ctx, number)
 	if err != nil {
 		return nil, err
 	}
 	ticket := found.GetTicket()
-	one := &constatv1.Article{Id: newID(), State: articleDraft, Audience: teamOnly, Ticket: ticket.GetNumber(), Text: &constatv1.ArticleText{}}
-	translation := &constatv1.ArticleTranslation{Language: language, Title: ticket.GetTitle(), Body: ticket.GetResolution()}
+	one := &deskv1.Article{Id: newID(), State: articleDraft, Audience: teamOnly, Ticket: ticket.GetNumber(), Text: &deskv1.ArticleText{}}
+	translation := &deskv1.ArticleTranslation{Language: language, Title: ticket.GetTitle(), Body: ticket.GetResolution()}
 	if f := d.Catalog().Lookup(ticket.GetRootCause()); f != nil {
 		one.Text.Faults = []string{f.ID}
 		translation.Title = f.Title.In(language)
 	}
-	one.Text.Translations = []*constatv1.ArticleTranslation{translation}
+	one.Text.Translations = []*deskv1.ArticleTranslation{translation}
 	return one, nil
 }

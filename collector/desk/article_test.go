@@ -12,14 +12,14 @@ import (
 
 	"constat/collector/desk"
 	"constat/collector/store/storetest"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // jam is an article in two languages.
-func jam() *constatv1.Article {
-	return &constatv1.Article{
-		Id: newID(), State: "published", Audience: "team", Owner: "Ada", Text: &constatv1.ArticleText{
-			Translations: []*constatv1.ArticleTranslation{
+func jam() *deskv1.Article {
+	return &deskv1.Article{
+		Id: newID(), State: "published", Audience: "team", Owner: "Ada", Text: &deskv1.ArticleText{
+			Translations: []*deskv1.ArticleTranslation{
 				{Language: "fr", Title: "Débloquer l’imprimante du deuxième", Body: "1. Ouvrir le bac 2.\n2. Tirer la feuille."},
 				{Language: "en", Title: "Free the printer on the second floor", Body: "1. Open tray 2.\n2. Pull the sheet."},
 			},
@@ -28,7 +28,7 @@ func jam() *constatv1.Article {
 	}
 }
 
-func (h *house) save(t *testing.T, a desk.Actor, one *constatv1.Article) *constatv1.Article {
+func (h *house) save(t *testing.T, a desk.Actor, one *deskv1.Article) *deskv1.Article {
 	t.Helper()
 	saved, err := h.SaveArticle(t.Context(), a, one)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestArticle(t *testing.T) {
 		if twice := h.save(t, tech, again); twice.GetVersion() != 1 {
 			t.Errorf("sending the form again made version %d", twice.GetVersion())
 		}
-		found := func(a desk.Actor, r *constatv1.ListArticlesRequest) int {
+		found := func(a desk.Actor, r *deskv1.ListArticlesRequest) int {
 			t.Helper()
 			list, err := h.Articles(t.Context(), a, r)
 			if err != nil {
@@ -65,28 +65,28 @@ func TestArticle(t *testing.T) {
 		for query, want := range map[string]int{
 			"": 1, "debloquer": 1, "DEUXIÈME imprimante": 1, "sheet": 1, "printer-paper-jam": 1, "second nowhere": 0, "%": 1, "100%": 0, `\`: 1, "'": 1,
 		} {
-			if got := found(tech, &constatv1.ListArticlesRequest{Query: query}); got != want {
+			if got := found(tech, &deskv1.ListArticlesRequest{Query: query}); got != want {
 				t.Errorf("%q finds %d, not %d", query, got, want)
 			}
 		}
-		if found(tech, &constatv1.ListArticlesRequest{Fault: "printer-paper-jam"}) != 1 || found(tech, &constatv1.ListArticlesRequest{Fault: "os-disk-full"}) != 0 {
+		if found(tech, &deskv1.ListArticlesRequest{Fault: "printer-paper-jam"}) != 1 || found(tech, &deskv1.ListArticlesRequest{Fault: "os-disk-full"}) != 0 {
 			t.Error("not found by its fault")
 		}
 
 		// Readers.
-		if err := h.RateArticle(t.Context(), tech, &constatv1.RateArticleRequest{Id: one.GetId(), Version: 1, Unclear: "Which tray is 2?"}); err != nil {
+		if err := h.RateArticle(t.Context(), tech, &deskv1.RateArticleRequest{Id: one.GetId(), Version: 1, Unclear: "Which tray is 2?"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.RateArticle(t.Context(), tech, &constatv1.RateArticleRequest{Id: one.GetId(), Version: 1, Helped: true}); err != nil {
+		if err := h.RateArticle(t.Context(), tech, &deskv1.RateArticleRequest{Id: one.GetId(), Version: 1, Helped: true}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {
 			reader := desk.Actor{ID: newID(), Name: strings.Repeat("r", i+1), Role: "technician"}
-			if err := h.RateArticle(t.Context(), reader, &constatv1.RateArticleRequest{Id: one.GetId(), Version: 1, Unclear: "<b>which tray?</b>"}); err != nil {
+			if err := h.RateArticle(t.Context(), reader, &deskv1.RateArticleRequest{Id: one.GetId(), Version: 1, Unclear: "<b>which tray?</b>"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		read, err := h.Article(t.Context(), tech, &constatv1.GetArticleRequest{Id: one.GetId()})
+		read, err := h.Article(t.Context(), tech, &deskv1.GetArticleRequest{Id: one.GetId()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,10 +103,10 @@ func TestArticle(t *testing.T) {
 		if second.GetVersion() != 2 || second.GetVoices() != 0 || second.GetAttention() != "overdue" || second.GetNote() != "says which tray" {
 			t.Errorf("the second version: %v", second)
 		}
-		if found(tech, &constatv1.ListArticlesRequest{Fault: "printer-paper-jam"}) != 0 {
+		if found(tech, &deskv1.ListArticlesRequest{Fault: "printer-paper-jam"}) != 0 {
 			t.Error("still found by a fault that it is about no more")
 		}
-		old, err := h.Article(t.Context(), tech, &constatv1.GetArticleRequest{Id: one.GetId(), Version: 1})
+		old, err := h.Article(t.Context(), tech, &deskv1.GetArticleRequest{Id: one.GetId(), Version: 1})
 		if err != nil || !strings.Contains(old.GetArticle().GetText().GetTranslations()[0].GetBody(), "tray 2") || len(old.GetVersions()) != 2 {
 			t.Errorf("the first version: %v, %v", old, err)
 		}
@@ -153,17 +153,17 @@ func TestArticleRights(t *testing.T) {
 		if _, err := h.SaveArticle(t.Context(), tech, public); !errors.Is(err, desk.ErrForbidden) {
 			t.Errorf("a technician takes back what everybody reads: %v", err)
 		}
-		list, err := h.Articles(t.Context(), requester, &constatv1.ListArticlesRequest{})
+		list, err := h.Articles(t.Context(), requester, &deskv1.ListArticlesRequest{})
 		if err != nil || len(list) != 1 || list[0].GetId() != public.GetId() {
 			t.Errorf("a requester sees %v, %v", list, err)
 		}
-		if _, err := h.Article(t.Context(), requester, &constatv1.GetArticleRequest{Id: inside.GetId()}); !errors.Is(err, desk.ErrNotFound) {
+		if _, err := h.Article(t.Context(), requester, &deskv1.GetArticleRequest{Id: inside.GetId()}); !errors.Is(err, desk.ErrNotFound) {
 			t.Errorf("a requester reads the team's: %v", err)
 		}
-		if err := h.RateArticle(t.Context(), requester, &constatv1.RateArticleRequest{Id: inside.GetId(), Version: 1}); !errors.Is(err, desk.ErrNotFound) {
+		if err := h.RateArticle(t.Context(), requester, &deskv1.RateArticleRequest{Id: inside.GetId(), Version: 1}); !errors.Is(err, desk.ErrNotFound) {
 			t.Errorf("a requester rates the team's: %v", err)
 		}
-		one, err := h.Article(t.Context(), requester, &constatv1.GetArticleRequest{Id: public.GetId()})
+		one, err := h.Article(t.Context(), requester, &deskv1.GetArticleRequest{Id: public.GetId()})
 		if err != nil || len(one.GetRatings()) != 0 || len(one.GetVersions()) != 0 {
 			t.Errorf("a requester reads %v, %v", one, err)
 		}
@@ -172,18 +172,18 @@ func TestArticleRights(t *testing.T) {
 
 func TestArticleRefuses(t *testing.T) {
 	h := open(t, storetest.SQLite(t))
-	for name, spoil := range map[string]func(*constatv1.Article){
-		"not a UUIDv7":          func(a *constatv1.Article) { a.Id = "1" },
-		"not \"shown\"":         func(a *constatv1.Article) { a.State = "shown" },
-		"team or for everybody": func(a *constatv1.Article) { a.Audience = "" },
-		"one language at least": func(a *constatv1.Article) { a.Text = nil },
-		"without a title":       func(a *constatv1.Article) { a.Text.Translations[0].Title = "\x00 \n" },
-		"says nothing yet":      func(a *constatv1.Article) { a.Text.Translations[0].Body = "  " },
-		"names no language":     func(a *constatv1.Article) { a.Text.Translations[0].Language = "" },
-		"twice":                 func(a *constatv1.Article) { a.Text.Translations[0].Language = "EN" },
-		"at most 100":           func(a *constatv1.Article) { a.Text.Translations[0].Body = strings.Repeat("é", 6<<20) },
-		"no fault \"my-fault\"": func(a *constatv1.Article) { a.Text.Faults = []string{"my-fault"} },
-		"twenty years":          func(a *constatv1.Article) { a.ReviewAt = timestamppb.New(time.Now().AddDate(90, 0, 0)) },
+	for name, spoil := range map[string]func(*deskv1.Article){
+		"not a UUIDv7":          func(a *deskv1.Article) { a.Id = "1" },
+		"not \"shown\"":         func(a *deskv1.Article) { a.State = "shown" },
+		"team or for everybody": func(a *deskv1.Article) { a.Audience = "" },
+		"one language at least": func(a *deskv1.Article) { a.Text = nil },
+		"without a title":       func(a *deskv1.Article) { a.Text.Translations[0].Title = "\x00 \n" },
+		"says nothing yet":      func(a *deskv1.Article) { a.Text.Translations[0].Body = "  " },
+		"names no language":     func(a *deskv1.Article) { a.Text.Translations[0].Language = "" },
+		"twice":                 func(a *deskv1.Article) { a.Text.Translations[0].Language = "EN" },
+		"at most 100":           func(a *deskv1.Article) { a.Text.Translations[0].Body = strings.Repeat("é", 6<<20) },
+		"no fault \"my-fault\"": func(a *deskv1.Article) { a.Text.Faults = []string{"my-fault"} },
+		"twenty years":          func(a *deskv1.Article) { a.ReviewAt = timestamppb.New(time.Now().AddDate(90, 0, 0)) },
 	} {
 		one := jam()
 		spoil(one)
@@ -191,7 +191,7 @@ func TestArticleRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := h.SaveArticle(t.Context(), tech, &constatv1.Article{Id: newID(), State: "draft", Audience: "team", Version: 4, Text: jam().GetText()}); !errors.Is(err, desk.ErrNotFound) {
+	if _, err := h.SaveArticle(t.Context(), tech, &deskv1.Article{Id: newID(), State: "draft", Audience: "team", Version: 4, Text: jam().GetText()}); !errors.Is(err, desk.ErrNotFound) {
 		t.Errorf("the fifth version of nothing: %v", err)
 	}
 }

@@ -11,19 +11,20 @@ import (
 
 	"constat/collector/account"
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 var lead = desk.Actor{ID: "2", Name: "Ines", Role: "lead"}
 
 // join adds somebody to the team who gets tickets by themselves.
-func (h *house) join(t testing.TB, one *constatv1.Technician) {
+func (h *house) join(t testing.TB, one *deskv1.Technician) {
 	t.Helper()
 	if _, err := account.New(h.store).Create(t.Context(), one.GetName(), "", "technician", ""); err != nil {
 		t.Fatal(err)
 	}
 	one.TakesTickets = true
-	if _, err := h.SetTechnician(t.Context(), lead, &constatv1.SetTechnicianRequest{Technician: one}); err != nil {
+	if _, err := h.SetTechnician(t.Context(), lead, &deskv1.SetTechnicianRequest{Technician: one}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -44,7 +45,7 @@ func about(domain, brand string) *constatv1.Diagnosis {
 }
 
 // lastAssignment is the newest decision in a timeline; nil: none.
-func lastAssignment(ticket *constatv1.GetTicketResponse) *constatv1.Assignment {
+func lastAssignment(ticket *deskv1.GetTicketResponse) *constatv1.Assignment {
 	for _, entry := range slices.Backward(ticket.GetTimeline()) {
 		if entry.GetKind() == "assignment" {
 			return entry.GetAssignment()
@@ -57,8 +58,8 @@ func lastAssignment(ticket *constatv1.GetTicketResponse) *constatv1.Assignment {
 // against a hand.
 func TestTheExpertGetsIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.join(t, &constatv1.Technician{Name: "Ada", Skills: knows("brand", "Cisco", "domain", "cisco")})
-		h.join(t, &constatv1.Technician{Name: "Bob", Skills: knows("domain", "printer", "brand", "HP")})
+		h.join(t, &deskv1.Technician{Name: "Ada", Skills: knows("brand", "Cisco", "domain", "cisco")})
+		h.join(t, &deskv1.Technician{Name: "Bob", Skills: knows("domain", "printer", "brand", "HP")})
 		pc := h.enroll(t, "pc-1")
 
 		waiting := draft("It does nothing")
@@ -92,7 +93,7 @@ func TestTheExpertGetsIt(t *testing.T) {
 		second.DiagnosisId = again.GetId()
 		number = h.ingest(t, pc, ticketReport(second))[0].GetTicketNumber()
 		name := "Ada"
-		if _, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: number, Version: h.ticket(t, number).GetTicket().GetVersion(), Assignee: &name}); err != nil {
+		if _, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: number, Version: h.ticket(t, number).GetTicket().GetVersion(), Assignee: &name}); err != nil {
 			t.Fatal(err)
 		}
 		h.ingest(t, pc, diagnosisReport(again))
@@ -107,12 +108,12 @@ func TestTheExpertGetsIt(t *testing.T) {
 func TestOneEach(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for i := range 3 {
-			h.join(t, &constatv1.Technician{Name: fmt.Sprintf("t%d", i), Cap: 4})
+			h.join(t, &deskv1.Technician{Name: fmt.Sprintf("t%d", i), Cap: 4})
 		}
 		var all sync.WaitGroup
 		for i := range 14 {
 			all.Go(func() {
-				if _, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft(fmt.Sprint("ticket ", i))}); err != nil {
+				if _, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft(fmt.Sprint("ticket ", i))}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -127,7 +128,7 @@ func TestOneEach(t *testing.T) {
 				t.Errorf("%s has %d, want %d", one.GetName(), one.GetOpen(), want)
 			}
 		}
-		left, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Unassigned: true})
+		left, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Unassigned: true})
 		if err != nil || len(left.GetTickets()) != 2 {
 			t.Fatalf("%d tickets left over (%v), want 2", len(left.GetTickets()), err)
 		}
@@ -140,11 +141,11 @@ func TestOneEach(t *testing.T) {
 // TestAway: who is away gets nothing, and what they had stays theirs.
 func TestAway(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.join(t, &constatv1.Technician{Name: "Ada", Skills: knows("domain", "printer"), Absences: []*constatv1.Absence{{
+		h.join(t, &deskv1.Technician{Name: "Ada", Skills: knows("domain", "printer"), Absences: []*deskv1.Absence{{
 			From: timestamppb.New(time.Now().Add(-time.Hour)), Until: timestamppb.New(time.Now().Add(time.Hour)), Reason: "training",
 		}}})
-		h.join(t, &constatv1.Technician{Name: "Bob"})
-		got, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("jam")})
+		h.join(t, &deskv1.Technician{Name: "Bob"})
+		got, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("jam")})
 		if err != nil || got.GetAssignee() != "Bob" {
 			t.Errorf("it went to %q (%v)", got.GetAssignee(), err)
 		}
@@ -158,14 +159,14 @@ func TestAway(t *testing.T) {
 // TestPreviewTechnician: a change is tried on what was, and changes nothing.
 func TestPreviewTechnician(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.join(t, &constatv1.Technician{Name: "Ada"})
-		h.join(t, &constatv1.Technician{Name: "Bob"})
+		h.join(t, &deskv1.Technician{Name: "Ada"})
+		h.join(t, &deskv1.Technician{Name: "Bob"})
 		for range 4 {
-			if _, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("jam")}); err != nil {
+			if _, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("jam")}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		change := &constatv1.PreviewTechnicianRequest{Technician: &constatv1.Technician{Name: "bob", TakesTickets: true, Skills: knows("domain", "printer")}}
+		change := &deskv1.PreviewTechnicianRequest{Technician: &deskv1.Technician{Name: "bob", TakesTickets: true, Skills: knows("domain", "printer")}}
 		_, err := h.PreviewTechnician(t.Context(), tech, change)
 		wantKind(t, err, desk.ErrForbidden)
 		got, err := h.PreviewTechnician(t.Context(), lead, change)
@@ -190,24 +191,24 @@ func TestSetTechnicianRefuses(t *testing.T) {
 		now := timestamppb.Now()
 		for _, test := range []struct {
 			name string
-			one  *constatv1.Technician
+			one  *deskv1.Technician
 		}{
-			{"nobody of that name", &constatv1.Technician{Name: "Nobody"}},
-			{"no name", &constatv1.Technician{}},
-			{"kind", &constatv1.Technician{Name: tech.Name, Skills: knows("colour", "red")}},
-			{"no value", &constatv1.Technician{Name: tech.Name, Skills: knows("brand", " ")}},
-			{"domain", &constatv1.Technician{Name: tech.Name, Skills: knows("domain", "cooking")}},
-			{"level", &constatv1.Technician{Name: tech.Name, Skills: []*constatv1.Skill{{Kind: "brand", Value: "HP", Level: 4}}}},
-			{"cap", &constatv1.Technician{Name: tech.Name, Cap: -1}},
-			{"absence without end", &constatv1.Technician{Name: tech.Name, Absences: []*constatv1.Absence{{From: now}}}},
-			{"absence backwards", &constatv1.Technician{Name: tech.Name, Absences: []*constatv1.Absence{{From: now, Until: now}}}},
+			{"nobody of that name", &deskv1.Technician{Name: "Nobody"}},
+			{"no name", &deskv1.Technician{}},
+			{"kind", &deskv1.Technician{Name: tech.Name, Skills: knows("colour", "red")}},
+			{"no value", &deskv1.Technician{Name: tech.Name, Skills: knows("brand", " ")}},
+			{"domain", &deskv1.Technician{Name: tech.Name, Skills: knows("domain", "cooking")}},
+			{"level", &deskv1.Technician{Name: tech.Name, Skills: []*constatv1.Skill{{Kind: "brand", Value: "HP", Level: 4}}}},
+			{"cap", &deskv1.Technician{Name: tech.Name, Cap: -1}},
+			{"absence without end", &deskv1.Technician{Name: tech.Name, Absences: []*deskv1.Absence{{From: now}}}},
+			{"absence backwards", &deskv1.Technician{Name: tech.Name, Absences: []*deskv1.Absence{{From: now, Until: now}}}},
 		} {
-			_, err := h.SetTechnician(t.Context(), lead, &constatv1.SetTechnicianRequest{Technician: test.one})
+			_, err := h.SetTechnician(t.Context(), lead, &deskv1.SetTechnicianRequest{Technician: test.one})
 			if wantKind(t, err, desk.ErrInvalid); err == nil {
 				t.Errorf("%s was taken", test.name)
 			}
 		}
-		_, err := h.SetTechnician(t.Context(), tech, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: tech.Name}})
+		_, err := h.SetTechnician(t.Context(), tech, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: tech.Name}})
 		wantKind(t, err, desk.ErrForbidden)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ var kinds = []string{"incident", "request"}
 // ErrConflict when another is in place, so that two technicians never overwrite
 // each other. What changed stands in the timeline; changing nothing is no
 // change.
-func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketRequest) (*constatv1.Ticket, error) {
+func (d *Desk) Update(ctx context.Context, a Actor, r *deskv1.UpdateTicketRequest) (*constatv1.Ticket, error) {
 	if err := a.require("change tickets", staff...); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *constatv1.UpdateTicketReq
 }
 
 // apply puts the fields that are set in the request into the ticket.
-func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ticket, r *constatv1.UpdateTicketRequest) error {
+func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ticket, r *deskv1.UpdateTicketRequest) error {
 	if err := sort(t, a, r); err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func entryRole(a Actor) string {
 // Adding the same id again gives the entry that is there. The first message of a
 // technician opens a new ticket; a message of the requester opens a ticket that
 // was thought done. A number that was merged leads on.
-func (d *Desk) AddEntry(ctx context.Context, a Actor, r *constatv1.AddEntryRequest) (*constatv1.TicketEntry, error) {
+func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest) (*constatv1.TicketEntry, error) {
 	if err := a.require("write in tickets", everybody...); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/diagnosis"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -33,7 +34,7 @@ const (
 // endpoint that is offline gets the command when it comes back within the hour.
 // The result goes to the ticket, where one is named, whether anybody follows or
 // not.
-func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseRequest) (commandID string, err error) {
+func (d *Desk) Diagnose(ctx context.Context, a Actor, r *deskv1.DiagnoseRequest) (commandID string, err error) {
 	if err := a.require("ask an endpoint for a diagnosis", staff...); err != nil {
 		return "", err
 	}
@@ -95,7 +96,7 @@ func (d *Desk) Diagnose(ctx context.Context, a Actor, r *constatv1.DiagnoseReque
 // already, then what happens. It returns nil after sending the diagnosis, and
 // ErrUnfinished with the reason when there will be none. Steps of a finished
 // command are not told.
-func (d *Desk) Follow(ctx context.Context, commandID string, send func(*constatv1.DiagnoseResponse) error) error {
+func (d *Desk) Follow(ctx context.Context, commandID string, send func(*deskv1.DiagnoseResponse) error) error {
 	commandID, err := checkID("the command", commandID)
 	if err != nil {
 		return problem(ErrNotFound, "%v", err)
@@ -126,11 +127,11 @@ func (d *Desk) Follow(ctx context.Context, commandID string, send func(*constatv
 			if err != nil || found == nil {
 				return false, err // it waits in the endpoint's spool
 			}
-			return true, send(&constatv1.DiagnoseResponse{Event: &constatv1.DiagnoseResponse_Diagnosis{Diagnosis: found}})
+			return true, send(&deskv1.DiagnoseResponse{Event: &deskv1.DiagnoseResponse_Diagnosis{Diagnosis: found}})
 		case "waiting":
 			if !waiting {
 				waiting = true
-				return false, send(&constatv1.DiagnoseResponse{Event: &constatv1.DiagnoseResponse_WaitingUntil{WaitingUntil: timestamp(command.ExpiresAt)}})
+				return false, send(&deskv1.DiagnoseResponse{Event: &deskv1.DiagnoseResponse_WaitingUntil{WaitingUntil: timestamp(command.ExpiresAt)}})
 			}
 			return false, nil
 		case "running":
@@ -143,7 +144,7 @@ func (d *Desk) Follow(ctx context.Context, commandID string, send func(*constatv
 				if err := store.UnpackMessage(step.Content, progress); err != nil {
 					return false, err
 				}
-				if err := send(&constatv1.DiagnoseResponse{Event: &constatv1.DiagnoseResponse_Progress{Progress: progress}}); err != nil {
+				if err := send(&deskv1.DiagnoseResponse{Event: &deskv1.DiagnoseResponse_Progress{Progress: progress}}); err != nil {
 					return false, err
 				}
 				told = step.Position

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -35,9 +36,9 @@ func (h *house) connect(t *testing.T, endpoint string) (commands chan *constatv1
 }
 
 // follow collects what Follow tells until it ends.
-func (h *house) follow(t *testing.T, command string) (events []*constatv1.DiagnoseResponse, err error) {
+func (h *house) follow(t *testing.T, command string) (events []*deskv1.DiagnoseResponse, err error) {
 	t.Helper()
-	err = h.Follow(within(t), command, func(e *constatv1.DiagnoseResponse) error {
+	err = h.Follow(within(t), command, func(e *deskv1.DiagnoseResponse) error {
 		events = append(events, e)
 		return nil
 	})
@@ -53,12 +54,12 @@ func TestDiagnoseWithoutProcedure(t *testing.T) {
 		receipts := h.ingest(t, pc, ticketReport(draft("Nothing prints")), ticketReport(other))
 		commands, hangUp := h.connect(t, pc)
 		for _, asked := range []struct {
-			request *constatv1.DiagnoseRequest
+			request *deskv1.DiagnoseRequest
 			want    string
 		}{
-			{&constatv1.DiagnoseRequest{Ticket: receipts[0].TicketNumber}, "printing"},
-			{&constatv1.DiagnoseRequest{Ticket: receipts[1].TicketNumber}, "full"},
-			{&constatv1.DiagnoseRequest{EndpointId: pc}, "full"},
+			{&deskv1.DiagnoseRequest{Ticket: receipts[0].TicketNumber}, "printing"},
+			{&deskv1.DiagnoseRequest{Ticket: receipts[1].TicketNumber}, "full"},
+			{&deskv1.DiagnoseRequest{EndpointId: pc}, "full"},
 		} {
 			if _, err := h.Diagnose(t.Context(), tech, asked.request); err != nil {
 				t.Fatal(err)
@@ -67,7 +68,7 @@ func TestDiagnoseWithoutProcedure(t *testing.T) {
 				t.Errorf("%v runs %q, want %q", asked.request, got, asked.want)
 			}
 		}
-		_, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{EndpointId: pc, Procedure: "dance"})
+		_, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{EndpointId: pc, Procedure: "dance"})
 		wantKind(t, err, desk.ErrInvalid)
 		if err := hangUp(); !errors.Is(err, context.Canceled) {
 			t.Error(err)
@@ -80,7 +81,7 @@ func TestDiagnoseNow(t *testing.T) {
 		pc := h.enroll(t, "pc-1")
 		number := h.ingest(t, pc, ticketReport(draft("Slow")))[0].TicketNumber
 		commands, hangUp := h.connect(t, pc)
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestDiagnoseNow(t *testing.T) {
 		if command.Id != id || command.RequestedBy != "Léa" || command.GetDiagnose().Procedure != "slow" {
 			t.Errorf("delivered %v", command)
 		}
-		followed := make(chan []*constatv1.DiagnoseResponse, 1)
+		followed := make(chan []*deskv1.DiagnoseResponse, 1)
 		go func() {
 			events, err := h.follow(t, id)
 			if err != nil {
@@ -130,14 +131,14 @@ func TestDiagnoseNow(t *testing.T) {
 func TestOfflineEndpoint(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{EndpointId: "PC-1", Procedure: "full"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{EndpointId: "PC-1", Procedure: "full"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		heard := make(chan *constatv1.DiagnoseResponse, 10)
+		heard := make(chan *deskv1.DiagnoseResponse, 10)
 		ended := make(chan error, 1)
 		go func() {
-			ended <- h.Follow(within(t), id, func(e *constatv1.DiagnoseResponse) error { heard <- e; return nil })
+			ended <- h.Follow(within(t), id, func(e *deskv1.DiagnoseResponse) error { heard <- e; return nil })
 		}()
 		if e := <-heard; e.GetWaitingUntil() == nil {
 			t.Errorf("first heard %v", e)
@@ -169,7 +170,7 @@ func TestResultLost(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
 		number := h.ingest(t, pc, ticketReport(draft("Slow")))[0].TicketNumber
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +192,7 @@ func TestResultFirst(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
 		number := h.ingest(t, pc, ticketReport(draft("Slow")))[0].TicketNumber
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +214,7 @@ func TestCommandExpires(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
 		number := h.ingest(t, pc, ticketReport(draft("Slow")))[0].TicketNumber
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{Ticket: number, Procedure: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +244,7 @@ func TestDiagnoseRefusals(t *testing.T) {
 		if _, err := h.Enroll(t.Context(), h.token, &constatv1.EnrollRequest{Hostname: "Twin"}, certificate); err != nil {
 			t.Fatal(err)
 		}
-		bare, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft("x")})
+		bare, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,20 +252,20 @@ func TestDiagnoseRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, bad := range []struct {
-			request *constatv1.DiagnoseRequest
+			request *deskv1.DiagnoseRequest
 			kind    error
 		}{
-			{&constatv1.DiagnoseRequest{EndpointId: pc, Procedure: "rm -rf"}, desk.ErrInvalid},
-			{&constatv1.DiagnoseRequest{EndpointId: "twin", Procedure: "full"}, desk.ErrInvalid},
-			{&constatv1.DiagnoseRequest{EndpointId: "nowhere\x00", Procedure: "full"}, desk.ErrNotFound},
-			{&constatv1.DiagnoseRequest{EndpointId: other, Procedure: "full"}, desk.ErrInvalid},
-			{&constatv1.DiagnoseRequest{Ticket: bare.Number, Procedure: "full"}, desk.ErrInvalid},
-			{&constatv1.DiagnoseRequest{Ticket: 999, Procedure: "full"}, desk.ErrNotFound},
+			{&deskv1.DiagnoseRequest{EndpointId: pc, Procedure: "rm -rf"}, desk.ErrInvalid},
+			{&deskv1.DiagnoseRequest{EndpointId: "twin", Procedure: "full"}, desk.ErrInvalid},
+			{&deskv1.DiagnoseRequest{EndpointId: "nowhere\x00", Procedure: "full"}, desk.ErrNotFound},
+			{&deskv1.DiagnoseRequest{EndpointId: other, Procedure: "full"}, desk.ErrInvalid},
+			{&deskv1.DiagnoseRequest{Ticket: bare.Number, Procedure: "full"}, desk.ErrInvalid},
+			{&deskv1.DiagnoseRequest{Ticket: 999, Procedure: "full"}, desk.ErrNotFound},
 		} {
 			_, err := h.Diagnose(t.Context(), tech, bad.request)
 			wantKind(t, err, bad.kind)
 		}
-		id, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{EndpointId: pc, Procedure: "full"})
+		id, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{EndpointId: pc, Procedure: "full"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +282,7 @@ func TestDiagnoseRefusals(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft("x")})
+		ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +291,7 @@ func TestWatch(t *testing.T) {
 		go func() { ended <- h.Watch(ctx, ticket.Number, func() { changed <- struct{}{} }) }()
 		// What happened before Watch looked first is nothing new to it: repeat.
 		for heard := false; !heard; {
-			if _, err := h.AddEntry(t.Context(), tech, &constatv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "note", Text: "x"}); err != nil {
+			if _, err := h.AddEntry(t.Context(), tech, &deskv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "note", Text: "x"}); err != nil {
 				t.Fatal(err)
 			}
 			select {

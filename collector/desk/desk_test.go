@@ -17,6 +17,7 @@ import (
 	"constat/collector/store/storetest"
 	"constat/internal/fault"
 	"constat/internal/snapshot"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -48,7 +49,7 @@ func open(t testing.TB, s *store.Store) *house {
 		t.Fatal(err)
 	}
 	// Who gets tickets by themselves is another matter.
-	if _, err := h.SetTechnician(t.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: tech.Name}}); err != nil {
+	if _, err := h.SetTechnician(t.Context(), desk.System, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: tech.Name}}); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -82,7 +83,7 @@ func (h *house) ingest(t testing.TB, endpoint string, reports ...*constatv1.Repo
 	return receipts
 }
 
-func (h *house) ticket(t testing.TB, number int32) *constatv1.GetTicketResponse {
+func (h *house) ticket(t testing.TB, number int32) *deskv1.GetTicketResponse {
 	t.Helper()
 	ticket, err := h.Ticket(t.Context(), number)
 	if err != nil {

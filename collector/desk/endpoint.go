@@ -12,6 +12,7 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/snapshot"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -27,7 +28,7 @@ func nameKey(hostname string) string { return strings.ToLower(strings.TrimSpace(
 
 // Endpoints lists endpoints by name, at most 200 at a time, those whose name or
 // serial holds the query.
-func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest) (*constatv1.ListEndpointsResponse, error) {
+func (d *Desk) Endpoints(ctx context.Context, r *deskv1.ListEndpointsRequest) (*deskv1.ListEndpointsResponse, error) {
 	if err := staffOnly(ctx, "look at machines"); err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest)
 	if err != nil {
 		return nil, err
 	}
-	answer := &constatv1.ListEndpointsResponse{}
+	answer := &deskv1.ListEndpointsResponse{}
 	for _, row := range rows {
 		answer.Endpoints = append(answer.Endpoints, d.endpointMessage(row))
 	}
@@ -59,13 +60,13 @@ func (d *Desk) Endpoints(ctx context.Context, r *constatv1.ListEndpointsRequest)
 // whichever snapshots brought them, the newest changes of its stable groups, and
 // its newest diagnoses.
 // The snapshot has no id, since it is none that was taken as a whole.
-func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*constatv1.GetEndpointResponse, error) {
+func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*deskv1.GetEndpointResponse, error) {
 	q := d.store.Read()
 	row, err := findEndpoint(ctx, q, idOrHostname)
 	if err != nil {
 		return nil, err
 	}
-	answer := &constatv1.GetEndpointResponse{Endpoint: d.endpointMessage(row)}
+	answer := &deskv1.GetEndpointResponse{Endpoint: d.endpointMessage(row)}
 	if answer.Snapshot, err = latestSnapshot(ctx, q, row); err != nil {
 		return nil, err
 	}
@@ -199,8 +200,8 @@ func payload(ctx context.Context, q *query.Queries, endpointID, group string, ha
 	return &constatv1.Payload{Group: group, Hash: hash, Content: blob}, nil
 }
 
-func (d *Desk) endpointMessage(e query.Endpoint) *constatv1.Endpoint {
-	return &constatv1.Endpoint{
+func (d *Desk) endpointMessage(e query.Endpoint) *deskv1.Endpoint {
+	return &deskv1.Endpoint{
 		Id: e.ID, Hostname: e.Hostname, OsFamily: e.OsFamily, OsName: e.OsName, AgentVersion: e.AgentVersion,
 		EnrolledAt: timestamp(e.EnrolledAt), LastSeenAt: timestamp(e.LastSeenAt),
 		Online:       e.OnlineUntil > store.Millis(d.now()),

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -32,7 +33,7 @@ type file struct {
 }
 
 // CheckFiles refuses files that are too large or too many.
-func (d *Desk) CheckFiles(sent []*constatv1.NewFile) error {
+func (d *Desk) CheckFiles(sent []*deskv1.NewFile) error {
 	if len(sent) > MaxFiles {
 		return problem(ErrInvalid, "%d files are too many at once: send %d, then the others", len(sent), MaxFiles)
 	}
@@ -51,7 +52,7 @@ func (d *Desk) CheckFiles(sent []*constatv1.NewFile) error {
 
 // readFiles checks files, cleans their names and makes small pictures of those
 // that are pictures.
-func (d *Desk) readFiles(sent []*constatv1.NewFile) ([]file, error) {
+func (d *Desk) readFiles(sent []*deskv1.NewFile) ([]file, error) {
 	if err := d.CheckFiles(sent); err != nil {
 		return nil, err
 	}
@@ -99,13 +100,13 @@ func addFiles(ctx context.Context, q *query.Queries, number int32, entries []*co
 
 // File gives a file of a ticket, by the number it has or had before it was
 // merged. Nobody gets a file by the number of a ticket that it is not in.
-func (d *Desk) File(ctx context.Context, number int32, id string) (*constatv1.GetTicketFileResponse, error) {
+func (d *Desk) File(ctx context.Context, number int32, id string) (*deskv1.GetTicketFileResponse, error) {
 	q := d.store.Read()
 	row, err := q.Attachment(ctx, fileID(id))
 	if err := d.inTicket(ctx, q, err, row.Number, number, id); err != nil {
 		return nil, err
 	}
-	return &constatv1.GetTicketFileResponse{Name: row.Name, Type: row.Type, Content: row.Content}, nil
+	return &deskv1.GetTicketFileResponse{Name: row.Name, Type: row.Type, Content: row.Content}, nil
 }
 
 // Thumbnail gives the small picture of a file of a ticket; ErrNotFound when it

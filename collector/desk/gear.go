@@ -19,11 +19,12 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/snmp"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // Devices lists the gear that is polled, by name.
-func (d *Desk) Devices(ctx context.Context) (*constatv1.ListGearResponse, error) {
+func (d *Desk) Devices(ctx context.Context) (*deskv1.ListGearResponse, error) {
 	if err := staffOnly(ctx, "look at devices"); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (d *Desk) Devices(ctx context.Context) (*constatv1.ListGearResponse, error)
 		}
 		faults[row.GearID] = causes(found)
 	}
-	answer := &constatv1.ListGearResponse{}
+	answer := &deskv1.ListGearResponse{}
 	for _, row := range rows {
 		device := deviceMessage(row)
 		device.Faults = faults[row.ID]
@@ -56,13 +57,13 @@ func (d *Desk) Devices(ctx context.Context) (*constatv1.ListGearResponse, error)
 
 // Device gives a device, by its id, address or name, with what it said last and
 // what is wrong with it.
-func (d *Desk) Device(ctx context.Context, idOrName string) (*constatv1.GetGearResponse, error) {
+func (d *Desk) Device(ctx context.Context, idOrName string) (*deskv1.GetGearResponse, error) {
 	q := d.store.Read()
 	row, err := findGear(ctx, q, idOrName)
 	if err != nil {
 		return nil, err
 	}
-	answer := &constatv1.GetGearResponse{Device: deviceMessage(row)}
+	answer := &deskv1.GetGearResponse{Device: deviceMessage(row)}
 	if answer.Events, err = told(ctx, q, row.ID); err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func told(ctx context.Context, q *query.Queries, gearID string) ([]*constatv1.Ge
 }
 
 // Credentials lists what opens devices, without what it holds.
-func (d *Desk) Credentials(ctx context.Context) (*constatv1.ListCredentialsResponse, error) {
+func (d *Desk) Credentials(ctx context.Context) (*deskv1.ListCredentialsResponse, error) {
 	if err := staffOnly(ctx, "look at what opens devices"); err != nil {
 		return nil, err
 	}
@@ -114,9 +115,9 @@ func (d *Desk) Credentials(ctx context.Context) (*constatv1.ListCredentialsRespo
 	if err != nil {
 		return nil, err
 	}
-	answer := &constatv1.ListCredentialsResponse{}
+	answer := &deskv1.ListCredentialsResponse{}
 	for _, row := range rows {
-		answer.Credentials = append(answer.Credentials, &constatv1.SnmpCredential{
+		answer.Credentials = append(answer.Credentials, &deskv1.SnmpCredential{
 			Name: row.Name, Version: row.Version, ChangedAt: timestamp(row.ChangedAt), Devices: int32(row.Devices),
 		})
 	}
@@ -133,8 +134,8 @@ func causes(found *constatv1.Diagnosis) []string {
 	return ids
 }
 
-func deviceMessage(g query.Gear) *constatv1.Device {
-	return &constatv1.Device{
+func deviceMessage(g query.Gear) *deskv1.Device {
+	return &deskv1.Device{
 		Id: g.ID, Address: g.Address, Site: g.Site, Credential: g.Credential, Enabled: g.Enabled != 0, Name: g.Name, Vendor: g.Vendor,
 		Model: g.Model, Serial: g.Serial, Os: g.Os, Version: g.Version, State: g.State, Reason: g.Reason,
 		StateSince: timestamp(g.StateSince), AnsweredAt: timestamp(g.AnsweredAt), ReplacedAt: timestamp(g.ReplacedAt),

@@ -9,6 +9,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ const (
 // by what their machines and devices have in common with its own, those that say
 // what helped first. Words are not compared: people call one thing by many names.
 // Without a root cause nothing is alike.
-func (d *Desk) Similar(ctx context.Context, number int32) ([]*constatv1.SimilarTicket, error) {
+func (d *Desk) Similar(ctx context.Context, number int32) ([]*deskv1.SimilarTicket, error) {
 	if err := staffOnly(ctx, "look at others' tickets"); err != nil {
 		return nil, err
 	}
@@ -48,12 +49,12 @@ func (d *Desk) Similar(ctx context.Context, number int32) ([]*constatv1.SimilarT
 	if err != nil {
 		return nil, err
 	}
-	alike := make([]*constatv1.SimilarTicket, 0, len(rows))
+	alike := make([]*deskv1.SimilarTicket, 0, len(rows))
 	for _, row := range rows {
 		if !seesTicket(ctx, row.Ticket) {
 			continue
 		}
-		alike = append(alike, &constatv1.SimilarTicket{
+		alike = append(alike, &deskv1.SimilarTicket{
 			Ticket: ticketMessage(query.TicketViewRow{
 				Ticket: row.Ticket, RequesterName: row.RequesterName, RequesterMail: row.RequesterMail, EndpointName: row.EndpointName,
 			}),
@@ -63,13 +64,13 @@ func (d *Desk) Similar(ctx context.Context, number int32) ([]*constatv1.SimilarT
 		})
 	}
 	// Stable: among equals the latest stays first.
-	slices.SortStableFunc(alike, func(a, b *constatv1.SimilarTicket) int { return cmp.Compare(likeness(b), likeness(a)) })
+	slices.SortStableFunc(alike, func(a, b *deskv1.SimilarTicket) int { return cmp.Compare(likeness(b), likeness(a)) })
 	return alike[:min(len(alike), similarShown)], nil
 }
 
 // likeness weighs what a solved ticket has in common, and that it says what
 // helped.
-func likeness(s *constatv1.SimilarTicket) int {
+func likeness(s *deskv1.SimilarTicket) int {
 	points := 0
 	for _, one := range []struct {
 		true   bool

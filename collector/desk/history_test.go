@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // TestSimilar: what helped before is found by fault and device, not by words.
@@ -23,7 +23,7 @@ func TestSimilar(t *testing.T) {
 		}
 		solve := func(number int32, how string) {
 			t.Helper()
-			_, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{
+			_, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{
 				Number: number, Version: h.ticket(t, number).GetTicket().GetVersion(), Status: proto.String("solved"), Resolution: proto.String(how),
 			})
 			if err != nil {
@@ -60,11 +60,11 @@ func TestSimilar(t *testing.T) {
 		wantKind(t, err, desk.ErrNotFound)
 
 		// What helped is found by its words, and stands in the timeline.
-		if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Query: "emptied"}); err != nil || len(list.GetTickets()) != 4 {
+		if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Query: "emptied"}); err != nil || len(list.GetTickets()) != 4 {
 			t.Errorf("found %v (%v)", list, err)
 		}
 		who := h.ticket(t, mine).GetTicket().GetRequester()
-		if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{RequesterId: who.GetId()}); err != nil || len(list.GetTickets()) != 6 {
+		if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{RequesterId: who.GetId()}); err != nil || len(list.GetTickets()) != 6 {
 			t.Errorf("%s asked %v (%v)", who.GetName(), list, err)
 		}
 		if found, err := h.Person(t.Context(), who.GetId()); err != nil || found.GetMail() != "alice@example.org" {

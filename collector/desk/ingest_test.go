@@ -12,6 +12,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/collector/store/storetest"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -116,7 +117,7 @@ func TestEndpointsList(t *testing.T) {
 		var names []string
 		after := ""
 		for {
-			list, err := h.Endpoints(t.Context(), &constatv1.ListEndpointsRequest{Limit: 2, After: after})
+			list, err := h.Endpoints(t.Context(), &deskv1.ListEndpointsRequest{Limit: 2, After: after})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,11 +131,11 @@ func TestEndpointsList(t *testing.T) {
 		if got := strings.Join(names, ""); got != "abCd_e" {
 			t.Errorf("pages give %s", got)
 		}
-		list, err := h.Endpoints(t.Context(), &constatv1.ListEndpointsRequest{Query: "_"})
+		list, err := h.Endpoints(t.Context(), &deskv1.ListEndpointsRequest{Query: "_"})
 		if err != nil || len(list.Endpoints) != 1 {
 			t.Errorf("%v (%v)", list, err)
 		}
-		_, err = h.Endpoints(t.Context(), &constatv1.ListEndpointsRequest{After: "garbage"})
+		_, err = h.Endpoints(t.Context(), &deskv1.ListEndpointsRequest{After: "garbage"})
 		wantKind(t, err, desk.ErrInvalid)
 	})
 }
@@ -261,7 +262,7 @@ func TestIngestIsIdempotent(t *testing.T) {
 			}
 			order = order[n:]
 		}
-		list, err := h.Tickets(ctx, &constatv1.ListTicketsRequest{EndpointId: pc})
+		list, err := h.Tickets(ctx, &deskv1.ListTicketsRequest{EndpointId: pc})
 		if err != nil {
 			t.Fatal(err)
 		}

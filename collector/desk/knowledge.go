@@ -26,6 +26,7 @@ import (
 	"constat/internal/procedure"
 	procedurecompile "constat/internal/procedure/compile"
 	"constat/internal/procedure/shipped"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -67,7 +68,7 @@ type edition struct {
 
 // compileKnowledge checks all files. The error's lines name file, line and what was
 // expected.
-func compileKnowledge(files []*constatv1.KnowledgeFile) (*edition, error) {
+func compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
 	faults, procedures, size := fstest.MapFS{}, fstest.MapFS{}, 0
 	for _, f := range files {
 		size += len(f.GetText())
@@ -102,15 +103,15 @@ func compileKnowledge(files []*constatv1.KnowledgeFile) (*edition, error) {
 }
 
 // changed applies a change to files, sorted by path.
-func changed(files []*constatv1.KnowledgeFile, c *constatv1.KnowledgeChange) []*constatv1.KnowledgeFile {
-	by := map[string]*constatv1.KnowledgeFile{}
+func changed(files []*deskv1.KnowledgeFile, c *deskv1.KnowledgeChange) []*deskv1.KnowledgeFile {
+	by := map[string]*deskv1.KnowledgeFile{}
 	for _, f := range append(slices.Clone(files), c.GetPut()...) {
 		by[f.GetPath()] = f
 	}
 	for _, path := range c.GetRemove() {
 		delete(by, path)
 	}
-	var all []*constatv1.KnowledgeFile
+	var all []*deskv1.KnowledgeFile
 	for _, path := range slices.Sorted(maps.Keys(by)) {
 		all = append(all, by[path])
 	}
@@ -118,7 +119,7 @@ func changed(files []*constatv1.KnowledgeFile, c *constatv1.KnowledgeChange) []*
 }
 
 // differ words what changed between two sets of files.
-func differ(before, after []*constatv1.KnowledgeFile) string {
+func differ(before, after []*deskv1.KnowledgeFile) string {
 	texts := map[string][2]string{}
 	for _, f := range before {
 		texts[f.GetPath()] = [2]string{f.GetText(), ""}
@@ -134,10 +135,10 @@ func differ(before, after []*constatv1.KnowledgeFile) string {
 }
 
 // newest is the newest revision; of a desk that has none, an empty one.
-func newestKnowledge(ctx context.Context, q *query.Queries) (*constatv1.KnowledgeRevision, error) {
+func newestKnowledge(ctx context.Context, q *query.Queries) (*deskv1.KnowledgeRevision, error) {
 	row, err := q.NewestKnowledge(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		return &constatv1.KnowledgeRevision{}, nil
+		return &deskv1.KnowledgeRevision{}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -145,8 +146,8 @@ func newestKnowledge(ctx context.Context, q *query.Queries) (*constatv1.Knowledg
 	return revisionOf(row)
 }
 
-func revisionOf(row query.Knowledge) (*constatv1.KnowledgeRevision, error) {
-	r := &constatv1.KnowledgeRevision{}
+func revisionOf(row query.Knowledge) (*deskv1.KnowledgeRevision, error) {
+	r := &deskv1.KnowledgeRevision{}
 	if err := store.UnpackMessage(row.Content, r); err != nil {
 		return nil, fmt.Errorf("revision %d of the knowledge: %w", row.Revision, err)
 	}
@@ -160,24 +161,24 @@ func lines(text string) []string {
 
 // KnowledgeAt is a revision of what the team wrote, 0 the newest, and what changed
 // in it since another one.
-func (d *Desk) KnowledgeAt(ctx context.Context, a Actor, r *constatv1.GetKnowledgeRequest) (*constatv1.GetKnowledgeResponse, error) {
+func (d *Desk) KnowledgeAt(ctx context.Context, a Actor, r *deskv1.GetKnowledgeRequest) (*deskv1.GetKnowledgeResponse, error) {
 	if err := a.require("see the team’s knowledge", staff...); err != nil {
 		return nil, err
 	}
 	one, err := d.revision(ctx, r.GetRevision())
 	if err != nil || r.Since == nil {
-		return &constatv1.GetKnowledgeResponse{Revision: one}, err
+		return &deskv1.GetKnowledgeResponse{Revision: one}, err
 	}
-	before := &constatv1.KnowledgeRevision{}
+	before := &deskv1.KnowledgeRevision{}
 	if r.GetSince() > 0 {
 		if before, err = d.revision(ctx, r.GetSince()); err != nil {
 			return nil, err
 		}
 	}
-	return &constatv1.GetKnowledgeResponse{Revision: one, Diff: differ(before.GetFiles(), one.GetFiles())}, nil
+	return &deskv1.GetKnowledgeResponse{Revision: one, Diff: differ(before.GetFiles(), one.GetFiles())}, nil
 }
 
-func (d *Desk) revision(ctx context.Context, number int64) (*constatv1.KnowledgeRevision, error) {
+func (d *Desk) revision(ctx context.Context, number int64) (*deskv1.KnowledgeRevision, error) {
 	if number == 0 {
 		return newestKnowledge(ctx, d.store.Read())
 	}
@@ -192,7 +193,7 @@ func (d *Desk) revision(ctx context.Context, number int64) (*constatv1.Knowledge
 }
 
 // KnowledgeRevisions are the newest revisions, without the files' text.
-func (d *Desk) KnowledgeRevisions(ctx context.Context, a Actor) ([]*constatv1.KnowledgeRevision, error) {
+func (d *Desk) KnowledgeRevisions(ctx context.Context, a Actor) ([]*deskv1.KnowledgeRevision, error) {
 	if err := a.require("see the team’s knowledge", staff...); err != nil {
 		return nil, err
 	}
@@ -200,7 +201,7 @@ func (d *Desk) KnowledgeRevisions(ctx context.Context, a Actor) ([]*constatv1.Kn
 	if err != nil {
 		return nil, err
 	}
-	var all []*constatv1.KnowledgeRevision
+	var all []*deskv1.KnowledgeRevision
 	for _, row := range rows {
 		one, err := revisionOf(row)
 		if err != nil {
@@ -216,7 +217,7 @@ func (d *Desk) KnowledgeRevisions(ctx context.Context, a Actor) ([]*constatv1.Kn
 
 // PreviewKnowledge says what is wrong with a change, or else on which machines its
 // faults would have fired. It changes nothing.
-func (d *Desk) PreviewKnowledge(ctx context.Context, a Actor, c *constatv1.KnowledgeChange) (*constatv1.PreviewKnowledgeResponse, error) {
+func (d *Desk) PreviewKnowledge(ctx context.Context, a Actor, c *deskv1.KnowledgeChange) (*deskv1.PreviewKnowledgeResponse, error) {
 	if err := a.require("preview knowledge", staff...); err != nil {
 		return nil, err
 	}
@@ -227,9 +228,9 @@ func (d *Desk) PreviewKnowledge(ctx context.Context, a Actor, c *constatv1.Knowl
 	files := changed(before.GetFiles(), c)
 	after, err := compileKnowledge(files)
 	if err != nil {
-		return &constatv1.PreviewKnowledgeResponse{Problems: strings.Split(err.Error(), "\n")}, nil
+		return &deskv1.PreviewKnowledgeResponse{Problems: strings.Split(err.Error(), "\n")}, nil
 	}
-	answer := &constatv1.PreviewKnowledgeResponse{Diff: differ(before.GetFiles(), files)}
+	answer := &deskv1.PreviewKnowledgeResponse{Diff: differ(before.GetFiles(), files)}
 	former, err := compileKnowledge(before.GetFiles())
 	if err != nil { // it was checked when it was put, by an older program
 		former = &edition{knowledge: &constatv1.Knowledge{}, catalog: d.catalog}
@@ -253,7 +254,7 @@ func (d *Desk) PreviewKnowledge(ctx context.Context, a Actor, c *constatv1.Knowl
 
 // tryFaults judges the latest facts of every machine by faults that are not in
 // force.
-func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fault.Catalog, answer *constatv1.PreviewKnowledgeResponse) error {
+func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fault.Catalog, answer *deskv1.PreviewKnowledgeResponse) error {
 	full, _ := diagnosis.Lookup("full")
 	fired := map[string][2][]string{} // healthy machines, others
 	unknown := map[string]int32{}
@@ -298,7 +299,7 @@ func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fa
 	}
 	for _, id := range wanted {
 		names := slices.Concat(fired[id][0], fired[id][1])
-		answer.Faults = append(answer.Faults, &constatv1.PreviewKnowledgeResponse_FaultPreview{
+		answer.Faults = append(answer.Faults, &deskv1.PreviewKnowledgeResponse_FaultPreview{
 			Fault: id, Fired: int32(len(names)), Healthy: int32(len(fired[id][0])), Unknown: unknown[id], Machines: names[:min(len(names), shownFired)],
 		})
 	}
@@ -306,33 +307,33 @@ func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fa
 }
 
 // PushKnowledge makes a revision of a change, signs it, and gives it to its ring.
-func (d *Desk) PushKnowledge(ctx context.Context, a Actor, r *constatv1.PushKnowledgeRequest) (*constatv1.KnowledgeRevision, error) {
-	return d.putKnowledge(ctx, a, func(newest *constatv1.KnowledgeRevision) (*constatv1.KnowledgeRevision, error) {
+func (d *Desk) PushKnowledge(ctx context.Context, a Actor, r *deskv1.PushKnowledgeRequest) (*deskv1.KnowledgeRevision, error) {
+	return d.putKnowledge(ctx, a, func(newest *deskv1.KnowledgeRevision) (*deskv1.KnowledgeRevision, error) {
 		if newest.GetRevision() != r.GetRevision() {
 			return nil, problem(ErrConflict, "revision %d was pushed since you looked, and you saw %d: look at what changed, and push again", newest.GetRevision(), r.GetRevision())
 		}
-		return &constatv1.KnowledgeRevision{Note: r.GetNote(), Files: changed(newest.GetFiles(), r.GetChange()), Percent: r.GetPercent(), Hosts: r.GetHosts()}, nil
+		return &deskv1.KnowledgeRevision{Note: r.GetNote(), Files: changed(newest.GetFiles(), r.GetChange()), Percent: r.GetPercent(), Hosts: r.GetHosts()}, nil
 	})
 }
 
 // RollBackKnowledge makes a new revision with what stood in an old one.
-func (d *Desk) RollBackKnowledge(ctx context.Context, a Actor, to int64, note string) (*constatv1.KnowledgeRevision, error) {
-	old := &constatv1.KnowledgeRevision{}
+func (d *Desk) RollBackKnowledge(ctx context.Context, a Actor, to int64, note string) (*deskv1.KnowledgeRevision, error) {
+	old := &deskv1.KnowledgeRevision{}
 	if to > 0 {
 		var err error
 		if old, err = d.revision(ctx, to); err != nil {
 			return nil, err
 		}
 	}
-	return d.putKnowledge(ctx, a, func(newest *constatv1.KnowledgeRevision) (*constatv1.KnowledgeRevision, error) {
+	return d.putKnowledge(ctx, a, func(newest *deskv1.KnowledgeRevision) (*deskv1.KnowledgeRevision, error) {
 		if note == "" {
 			note = fmt.Sprintf("back to revision %d", to)
 		}
-		return &constatv1.KnowledgeRevision{Note: note, Files: old.GetFiles(), Percent: newest.GetPercent(), Hosts: newest.GetHosts()}, nil
+		return &deskv1.KnowledgeRevision{Note: note, Files: old.GetFiles(), Percent: newest.GetPercent(), Hosts: newest.GetHosts()}, nil
 	})
 }
 
-func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*constatv1.KnowledgeRevision) (*constatv1.KnowledgeRevision, error)) (*constatv1.KnowledgeRevision, error) {
+func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*deskv1.KnowledgeRevision) (*deskv1.KnowledgeRevision, error)) (*deskv1.KnowledgeRevision, error) {
 	if err := a.require("push knowledge", "lead", "administrator"); err != nil {
 		return nil, err
 	}
@@ -342,7 +343,7 @@ func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*constatv1.K
 	if d.sign == nil {
 		return nil, problem(ErrInvalid, "this collector has no key to sign knowledge with")
 	}
-	var made *constatv1.KnowledgeRevision
+	var made *deskv1.KnowledgeRevision
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		newest, err := newestKnowledge(ctx, q)
 		if err != nil {
@@ -393,12 +394,12 @@ func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*constatv1.K
 
 // grown refuses a procedure that says something else under the version that it
 // had: its rates would count two things as one.
-func grown(before, after []*constatv1.KnowledgeFile, now *edition) error {
+func grown(before, after []*deskv1.KnowledgeFile, now *edition) error {
 	former, err := compileKnowledge(before)
 	if err != nil {
 		return nil // of an older program
 	}
-	text := func(files []*constatv1.KnowledgeFile, id string) string {
+	text := func(files []*deskv1.KnowledgeFile, id string) string {
 		for _, f := range files {
 			if f.GetPath() == proceduresDir+id+".md" {
 				return f.GetText()
@@ -432,14 +433,14 @@ func ring(percent int32, hosts []string) ([]string, error) {
 }
 
 // ReleaseKnowledge widens the ring of a revision.
-func (d *Desk) ReleaseKnowledge(ctx context.Context, a Actor, r *constatv1.ReleaseKnowledgeRequest) (*constatv1.KnowledgeRevision, error) {
+func (d *Desk) ReleaseKnowledge(ctx context.Context, a Actor, r *deskv1.ReleaseKnowledgeRequest) (*deskv1.KnowledgeRevision, error) {
 	if err := a.require("release knowledge", "lead", "administrator"); err != nil {
 		return nil, err
 	}
 	if err := a.requireEverywhere("the team’s knowledge"); err != nil {
 		return nil, err
 	}
-	var made *constatv1.KnowledgeRevision
+	var made *deskv1.KnowledgeRevision
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		row, err := q.KnowledgeOf(ctx, r.GetRevision())
 		if errors.Is(err, sql.ErrNoRows) {
@@ -597,7 +598,7 @@ func within(r query.KnowledgeRingsRow, e query.Endpoint) bool {
 }
 
 // Procedures are those that ship and the team's own, with how they went.
-func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*constatv1.ProcedureUse, error) {
+func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*deskv1.ProcedureUse, error) {
 	if err := a.require("see procedures", staff...); err != nil {
 		return nil, err
 	}
@@ -613,12 +614,12 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*constatv1.ProcedureU
 	if err != nil {
 		return nil, err
 	}
-	by := map[string]*constatv1.ProcedureUse{}
+	by := map[string]*deskv1.ProcedureUse{}
 	for _, p := range builtin.GetProcedures() {
-		by[p.GetId()] = &constatv1.ProcedureUse{Procedure: p}
+		by[p.GetId()] = &deskv1.ProcedureUse{Procedure: p}
 	}
 	for _, p := range e.knowledge.GetProcedures().GetProcedures() {
-		by[p.GetId()] = &constatv1.ProcedureUse{Procedure: p, Own: true}
+		by[p.GetId()] = &deskv1.ProcedureUse{Procedure: p, Own: true}
 	}
 	rates, err := d.store.Read().RunRates(ctx)
 	if err != nil {
@@ -626,14 +627,14 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*constatv1.ProcedureU
 	}
 	for _, r := range rates {
 		if by[r.Procedure] == nil { // of a machine that has what was rolled back here
-			by[r.Procedure] = &constatv1.ProcedureUse{Procedure: &constatv1.Procedure{Id: r.Procedure}, Own: true}
+			by[r.Procedure] = &deskv1.ProcedureUse{Procedure: &constatv1.Procedure{Id: r.Procedure}, Own: true}
 		}
-		by[r.Procedure].Rates = append(by[r.Procedure].Rates, &constatv1.ProcedureRate{
+		by[r.Procedure].Rates = append(by[r.Procedure].Rates, &deskv1.ProcedureRate{
 			Version: r.Version, Runs: r.Runs, Solved: r.Solved, Left: r.GivenUp, Helped: r.Helped, NotHelped: r.NotHelped, ElapsedMs: r.ElapsedMs,
 			Steps: r.Steps, Asked: r.Asked, Tickets: r.Tickets, Closed: r.Closed, Reopened: r.Reopened,
 		})
 	}
-	var all []*constatv1.ProcedureUse
+	var all []*deskv1.ProcedureUse
 	for _, id := range slices.Sorted(maps.Keys(by)) {
 		by[id].Procedure.Steps = nil
 		all = append(all, by[id])
@@ -642,16 +643,16 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*constatv1.ProcedureU
 }
 
 // Procedure is one as it was written, and how it went.
-func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*constatv1.GetProcedureResponse, error) {
+func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetProcedureResponse, error) {
 	all, err := d.Procedures(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(u *constatv1.ProcedureUse) bool { return u.GetProcedure().GetId() == id })
+	i := slices.IndexFunc(all, func(u *deskv1.ProcedureUse) bool { return u.GetProcedure().GetId() == id })
 	if i < 0 {
 		return nil, problem(ErrNotFound, "there is no procedure %q", line(id, 64))
 	}
-	answer := &constatv1.GetProcedureResponse{Use: all[i]}
+	answer := &deskv1.GetProcedureResponse{Use: all[i]}
 	newest, err := d.revision(ctx, 0)
 	if err != nil {
 		return nil, err

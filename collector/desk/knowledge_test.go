@@ -10,6 +10,7 @@ import (
 
 	"constat/collector/desk"
 	"constat/internal/identity"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -50,8 +51,8 @@ fr: Le jeton est-il vert ?
 - no -> support
 `
 
-func put(path, text string) *constatv1.KnowledgeChange {
-	return &constatv1.KnowledgeChange{Put: []*constatv1.KnowledgeFile{{Path: path, Text: text}}}
+func put(path, text string) *deskv1.KnowledgeChange {
+	return &deskv1.KnowledgeChange{Put: []*deskv1.KnowledgeFile{{Path: path, Text: text}}}
 }
 
 // signing gives the desk a key, and its public half to check by.
@@ -65,9 +66,9 @@ func (h *house) signing(t *testing.T) *identity.Authority {
 	return a
 }
 
-func (h *house) push(t *testing.T, after int64, c *constatv1.KnowledgeChange, percent int32, hosts ...string) *constatv1.KnowledgeRevision {
+func (h *house) push(t *testing.T, after int64, c *deskv1.KnowledgeChange, percent int32, hosts ...string) *deskv1.KnowledgeRevision {
 	t.Helper()
-	made, err := h.PushKnowledge(t.Context(), ada, &constatv1.PushKnowledgeRequest{Change: c, Revision: after, Percent: percent, Hosts: hosts})
+	made, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: c, Revision: after, Percent: percent, Hosts: hosts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestKnowledgeIsPushedByRings(t *testing.T) {
 		if h.Catalog().Lookup("hw-little-memory") != nil {
 			t.Error("the collector judges by what is for one machine")
 		}
-		if _, err := h.ReleaseKnowledge(t.Context(), ada, &constatv1.ReleaseKnowledgeRequest{Revision: 1, Percent: 100}); err != nil {
+		if _, err := h.ReleaseKnowledge(t.Context(), ada, &deskv1.ReleaseKnowledgeRequest{Revision: 1, Percent: 100}); err != nil {
 			t.Fatal(err)
 		}
 		if a, b := h.given(t, by, one, 1), h.given(t, by, two, 0); a != 0 || b != 1 {
@@ -116,9 +117,9 @@ func TestKnowledgeIsPushedByRings(t *testing.T) {
 		if h.Catalog().Lookup("hw-little-memory") == nil || !strings.HasSuffix(h.Catalog().Version(), "+1") {
 			t.Errorf("the collector judges by %s", h.Catalog().Version())
 		}
-		_, err := h.ReleaseKnowledge(t.Context(), ada, &constatv1.ReleaseKnowledgeRequest{Revision: 1, Percent: 10})
+		_, err := h.ReleaseKnowledge(t.Context(), ada, &deskv1.ReleaseKnowledgeRequest{Revision: 1, Percent: 10})
 		wantKind(t, err, desk.ErrInvalid)
-		_, err = h.ReleaseKnowledge(t.Context(), ada, &constatv1.ReleaseKnowledgeRequest{Revision: 7, Percent: 10})
+		_, err = h.ReleaseKnowledge(t.Context(), ada, &deskv1.ReleaseKnowledgeRequest{Revision: 7, Percent: 10})
 		wantKind(t, err, desk.ErrNotFound)
 
 		// A machine of no ring of the newest one keeps what it had; back is forward.
@@ -133,7 +134,7 @@ func TestKnowledgeIsPushedByRings(t *testing.T) {
 		if b := h.given(t, by, two, 2); b != 3 {
 			t.Errorf("after it: %d", b)
 		}
-		diff, err := h.KnowledgeAt(t.Context(), tech, &constatv1.GetKnowledgeRequest{Revision: 3, Since: proto.Int64(2)})
+		diff, err := h.KnowledgeAt(t.Context(), tech, &deskv1.GetKnowledgeRequest{Revision: 3, Since: proto.Int64(2)})
 		if err != nil || !strings.Contains(diff.GetDiff(), "--- a/procedures/vpn-of-ours.md") || !strings.Contains(diff.GetDiff(), "-id: vpn-of-ours") {
 			t.Errorf("what changed: %v, %v", diff.GetDiff(), err)
 		}
@@ -146,13 +147,13 @@ func TestKnowledgeIsPushedByRings(t *testing.T) {
 
 func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		_, err := h.PushKnowledge(t.Context(), ada, &constatv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
+		_, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
 		wantKind(t, err, desk.ErrInvalid) // no key yet
 		h.signing(t)
-		_, err = h.PushKnowledge(t.Context(), tech, &constatv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
+		_, err = h.PushKnowledge(t.Context(), tech, &deskv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
 		wantKind(t, err, desk.ErrForbidden)
 		h.push(t, 0, put("procedures/vpn-of-ours.md", strings.Replace(ownProcedure, "about: hw-little-memory\n", "", 1)), 100)
-		_, err = h.PushKnowledge(t.Context(), ada, &constatv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
+		_, err = h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
 		wantKind(t, err, desk.ErrConflict)
 		for _, tt := range []struct{ path, text, want string }{
 			{"faults/kitchen.yaml", little, `kitchen.yaml:1:1: unknown domain "kitchen"`},
@@ -166,7 +167,7 @@ func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 			{"procedures/big.md", strings.Repeat("x", 1<<20), "big.md:1: larger than"},
 			{"../../etc/passwd", "root", "expected faults/DOMAIN.yaml"},
 		} {
-			_, err := h.PushKnowledge(t.Context(), ada, &constatv1.PushKnowledgeRequest{Change: put(tt.path, tt.text), Revision: 1, Percent: 100})
+			_, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: put(tt.path, tt.text), Revision: 1, Percent: 100})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: %.300v; want %q", tt.path, err, tt.want)
 			}
@@ -176,7 +177,7 @@ func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 				t.Errorf("preview of %s: %.300v, %v; want %q", tt.path, seen, err, tt.want)
 			}
 		}
-		if newest, err := h.KnowledgeAt(t.Context(), tech, &constatv1.GetKnowledgeRequest{}); err != nil || newest.GetRevision().GetRevision() != 1 {
+		if newest, err := h.KnowledgeAt(t.Context(), tech, &deskv1.GetKnowledgeRequest{}); err != nil || newest.GetRevision().GetRevision() != 1 {
 			t.Errorf("after all that: %v, %v", newest, err)
 		}
 	})
@@ -243,13 +244,13 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var use *constatv1.ProcedureUse
+		var use *deskv1.ProcedureUse
 		for _, u := range all {
 			if u.GetProcedure().GetId() == "printing" {
 				use = u
 			}
 		}
-		want := []*constatv1.ProcedureRate{
+		want := []*deskv1.ProcedureRate{
 			{Version: 2, Runs: 3, Solved: 2, Helped: 2, NotHelped: 1, ElapsedMs: 180000, Steps: 6, Asked: 3, Tickets: 1},
 			{Version: 1, Runs: 1, Solved: 1, Helped: 1, ElapsedMs: 60000, Steps: 2, Asked: 1},
 		}
@@ -257,7 +258,7 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 			t.Fatalf("counted as %v", use.GetRates())
 		}
 		update := func(status string) {
-			_, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: 1, Version: h.ticket(t, 1).GetTicket().GetVersion(), Status: &status, Resolution: proto.String("paper")})
+			_, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: 1, Version: h.ticket(t, 1).GetTicket().GetVersion(), Status: &status, Resolution: proto.String("paper")})
 			if err != nil {
 				t.Fatal(err)
 			}

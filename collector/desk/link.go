@@ -6,6 +6,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -39,7 +40,7 @@ const (
 // more, and gives all links of the first. Both timelines tell it. Numbers that
 // were merged lead on. ErrInvalid when it would make a ring, or when a ticket has
 // such a link already.
-func (d *Desk) Link(ctx context.Context, a Actor, r *constatv1.LinkTicketsRequest) (links []*constatv1.TicketLink, err error) {
+func (d *Desk) Link(ctx context.Context, a Actor, r *deskv1.LinkTicketsRequest) (links []*constatv1.TicketLink, err error) {
 	if err := a.require("link tickets", staff...); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -15,7 +16,7 @@ import (
 // asked for go there. ErrConflict when another version of the ending ticket is
 // in place than the actor saw; ErrInvalid when one of the two is closed or
 // merged, or both are the same.
-func (d *Desk) Merge(ctx context.Context, a Actor, r *constatv1.MergeTicketRequest) (*constatv1.Ticket, error) {
+func (d *Desk) Merge(ctx context.Context, a Actor, r *deskv1.MergeTicketRequest) (*constatv1.Ticket, error) {
 	if err := a.require("merge tickets", staff...); err != nil {
 		return nil, err
 	}

@@ -11,12 +11,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 func (h *house) create(t testing.TB, text string) *constatv1.Ticket {
 	t.Helper()
-	ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft(text)})
+	ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func (h *house) create(t testing.TB, text string) *constatv1.Ticket {
 
 func (h *house) merge(t testing.TB, from, into *constatv1.Ticket) *constatv1.Ticket {
 	t.Helper()
-	merged, err := h.Merge(t.Context(), tech, &constatv1.MergeTicketRequest{Number: from.Number, Version: from.Version, Into: into.Number})
+	merged, err := h.Merge(t.Context(), tech, &deskv1.MergeTicketRequest{Number: from.Number, Version: from.Version, Into: into.Number})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +62,12 @@ func TestMerge(t *testing.T) {
 		}
 		// What comes by the old number stands in the new one, once.
 		for range 2 {
-			entry := &constatv1.AddEntryRequest{Number: from.Number, Id: from.Id, Kind: "note", Text: "again"}
+			entry := &deskv1.AddEntryRequest{Number: from.Number, Id: from.Id, Kind: "note", Text: "again"}
 			if _, err := h.AddEntry(t.Context(), tech, entry); err != nil {
 				t.Error(err)
 			}
 		}
-		if _, err := h.AddEntry(t.Context(), tech, &constatv1.AddEntryRequest{Number: from.Number, Id: newID(), Kind: "note", Text: "later"}); err != nil {
+		if _, err := h.AddEntry(t.Context(), tech, &deskv1.AddEntryRequest{Number: from.Number, Id: newID(), Kind: "note", Text: "later"}); err != nil {
 			t.Error(err)
 		}
 		if timeline := h.ticket(t, into.Number).Timeline; len(timeline) != 4 || timeline[3].Text != "later" {
@@ -74,13 +75,13 @@ func TestMerge(t *testing.T) {
 		}
 		// It is found by its words and its number, and is not worked on any more.
 		for _, search := range []struct {
-			request *constatv1.ListTicketsRequest
+			request *deskv1.ListTicketsRequest
 			want    int
 		}{
-			{&constatv1.ListTicketsRequest{Query: "still"}, 2},
-			{&constatv1.ListTicketsRequest{Active: true}, 1},
-			{&constatv1.ListTicketsRequest{Status: "merged"}, 1},
-			{&constatv1.ListTicketsRequest{Query: "#2"}, 1},
+			{&deskv1.ListTicketsRequest{Query: "still"}, 2},
+			{&deskv1.ListTicketsRequest{Active: true}, 1},
+			{&deskv1.ListTicketsRequest{Status: "merged"}, 1},
+			{&deskv1.ListTicketsRequest{Query: "#2"}, 1},
 		} {
 			list, err := h.Tickets(t.Context(), search.request)
 			if err != nil || len(list.Tickets) != search.want {
@@ -101,7 +102,7 @@ func TestMergeRefuses(t *testing.T) {
 		a, b, closed, gone := h.create(t, "a"), h.create(t, "b"), h.create(t, "closed"), h.create(t, "gone")
 		h.merge(t, gone, a)
 		a = h.ticket(t, a.Number).Ticket
-		closed, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: closed.Number, Version: closed.Version, Status: proto.String("closed")})
+		closed, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: closed.Number, Version: closed.Version, Status: proto.String("closed")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +123,7 @@ func TestMergeRefuses(t *testing.T) {
 			{tech, 99, 1, b.Number, desk.ErrNotFound, "no ticket 99"},
 			{alice, b.Number, b.Version, a.Number, desk.ErrForbidden, "may not merge"},
 		} {
-			_, err := h.Merge(t.Context(), bad.actor, &constatv1.MergeTicketRequest{Number: bad.from, Version: bad.version, Into: bad.into})
+			_, err := h.Merge(t.Context(), bad.actor, &deskv1.MergeTicketRequest{Number: bad.from, Version: bad.version, Into: bad.into})
 			wantKind(t, err, bad.kind)
 			if err != nil && !strings.Contains(err.Error(), bad.says) {
 				t.Errorf("%d into %d: %q does not say %q", bad.from, bad.into, err, bad.says)
@@ -141,7 +142,7 @@ func TestMergeBringsTheMachine(t *testing.T) {
 		d.DiagnosisId = found.Id
 		h.ingest(t, pc, diagnosisReport(found), ticketReport(d))
 		byAgent, byPhone := h.ticket(t, 1).Ticket, h.create(t, "He says it is slow")
-		command, err := h.Diagnose(t.Context(), tech, &constatv1.DiagnoseRequest{Ticket: byAgent.Number, Procedure: "slow"})
+		command, err := h.Diagnose(t.Context(), tech, &deskv1.DiagnoseRequest{Ticket: byAgent.Number, Procedure: "slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestMergeAtOnce(t *testing.T) {
 		for i := range int32(tickets * tickets) {
 			from, into := i/tickets+1, i%tickets+1
 			all.Go(func() {
-				_, err := h.AddEntry(t.Context(), tech, &constatv1.AddEntryRequest{Number: from, Id: newID(), Kind: "note", Text: "note"})
+				_, err := h.AddEntry(t.Context(), tech, &deskv1.AddEntryRequest{Number: from, Id: newID(), Kind: "note", Text: "note"})
 				if err != nil {
 					t.Error(err)
 				}
@@ -181,7 +182,7 @@ func TestMergeAtOnce(t *testing.T) {
 			all.Go(func() {
 				seen, err := h.Ticket(t.Context(), from)
 				if err == nil {
-					_, err = h.Merge(t.Context(), tech, &constatv1.MergeTicketRequest{Number: from, Version: seen.Ticket.Version, Into: into})
+					_, err = h.Merge(t.Context(), tech, &deskv1.MergeTicketRequest{Number: from, Version: seen.Ticket.Version, Into: into})
 				}
 				if err != nil && !errors.Is(err, desk.ErrInvalid) && !errors.Is(err, desk.ErrConflict) {
 					t.Error(err)
@@ -189,7 +190,7 @@ func TestMergeAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		ends := map[int32]*constatv1.GetTicketResponse{}
+		ends := map[int32]*deskv1.GetTicketResponse{}
 		for number := range int32(tickets) {
 			got := h.ticket(t, number+1)
 			ends[got.Ticket.Number] = got
@@ -240,7 +241,7 @@ func (h *house) noteUntil(t *testing.T, number int32, changed <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for ctx := within(t); ; {
-		if _, err := h.AddEntry(ctx, tech, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "note", Text: "x"}); err != nil {
+		if _, err := h.AddEntry(ctx, tech, &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: "note", Text: "x"}); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -16,6 +16,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -304,12 +305,12 @@ func (d *Desk) Reader(ctx context.Context, userID string) (Reader, error) {
 }
 
 // Notices are what a user was told, newest first, and how many they have not read.
-func (d *Desk) Notices(ctx context.Context, a Actor) (*constatv1.ListNoticesResponse, error) {
+func (d *Desk) Notices(ctx context.Context, a Actor) (*deskv1.ListNoticesResponse, error) {
 	rows, err := d.store.Read().Notices(ctx, a.ID, maxNotices)
 	if err != nil {
 		return nil, err
 	}
-	answer := &constatv1.ListNoticesResponse{}
+	answer := &deskv1.ListNoticesResponse{}
 	for _, row := range rows {
 		answer.Notices = append(answer.Notices, NoticeMessage(row))
 	}
@@ -319,8 +320,8 @@ func (d *Desk) Notices(ctx context.Context, a Actor) (*constatv1.ListNoticesResp
 }
 
 // NoticeMessage is a row of the notices as messages carry it.
-func NoticeMessage(n query.Notice) *constatv1.Notice {
-	return &constatv1.Notice{
+func NoticeMessage(n query.Notice) *deskv1.Notice {
+	return &deskv1.Notice{
 		EventId: n.EventID, Kind: n.Kind, Number: n.Number, Title: n.Title, Actor: n.Actor, Text: n.Text,
 		At: timestamp(n.At), Read: n.ReadAt != 0,
 	}
@@ -370,7 +371,7 @@ func (d *Desk) WatchNotices(ctx context.Context, userID string, changed func(unr
 }
 
 // NoticeRule is what a user wants to be told by mail, and when not.
-func (d *Desk) NoticeRule(ctx context.Context, a Actor) (*constatv1.NoticeRule, error) {
+func (d *Desk) NoticeRule(ctx context.Context, a Actor) (*deskv1.NoticeRule, error) {
 	q := d.store.Read()
 	user, err := q.UserByID(ctx, a.ID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -383,7 +384,7 @@ func (d *Desk) NoticeRule(ctx context.Context, a Actor) (*constatv1.NoticeRule, 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	message := &constatv1.NoticeRule{
+	message := &deskv1.NoticeRule{
 		Zone: rule.Zone, QuietWeekend: rule.QuietWeekend == 1, NotMailed: strings.Fields(rule.NotMailed), Mail: user.Mail,
 	}
 	if rule.QuietFrom != rule.QuietUntil {
@@ -393,7 +394,7 @@ func (d *Desk) NoticeRule(ctx context.Context, a Actor) (*constatv1.NoticeRule, 
 }
 
 // SetNoticeRule changes what a user wants to be told by mail, and when not.
-func (d *Desk) SetNoticeRule(ctx context.Context, a Actor, r *constatv1.NoticeRule) (*constatv1.NoticeRule, error) {
+func (d *Desk) SetNoticeRule(ctx context.Context, a Actor, r *deskv1.NoticeRule) (*deskv1.NoticeRule, error) {
 	row := query.PutNoticeRuleParams{UserID: a.ID, Zone: line(r.GetZone(), maxName), QuietWeekend: flag(r.GetQuietWeekend())}
 	if _, err := time.LoadLocation(row.Zone); err != nil || row.Zone == "Local" {
 		return nil, problem(ErrInvalid, "%q is not a time zone: write one like Europe/Paris", row.Zone)

@@ -16,7 +16,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/query"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // user makes somebody of the team, who is an actor then.
@@ -26,7 +26,7 @@ func (h *house) user(t testing.TB, name, role string) desk.Actor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.SetTechnician(t.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: name}}); err != nil {
+	if _, err := h.SetTechnician(t.Context(), desk.System, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: name}}); err != nil {
 		t.Fatal(err)
 	}
 	return desk.Actor{ID: u.ID, Name: name, Role: role}
@@ -83,12 +83,12 @@ func TestNotices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("It does nothing")})
+		ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("It does nothing")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		number := ticket.GetNumber()
-		change := func(a desk.Actor, r *constatv1.UpdateTicketRequest) {
+		change := func(a desk.Actor, r *deskv1.UpdateTicketRequest) {
 			t.Helper()
 			tick()
 			r.Number, r.Version = number, h.ticket(t, number).GetTicket().GetVersion()
@@ -100,7 +100,7 @@ func TestNotices(t *testing.T) {
 			t.Helper()
 			tick()
 			// A reply that was sent twice is one.
-			r := &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: kind, Text: text}
+			r := &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: kind, Text: text}
 			for range 2 {
 				if _, err := h.AddEntry(t.Context(), a, r); err != nil {
 					t.Fatal(err)
@@ -109,15 +109,15 @@ func TestNotices(t *testing.T) {
 		}
 		alice := desk.Actor{ID: h.ticket(t, number).GetTicket().GetRequester().GetId(), Name: "alice", Role: "requester"}
 
-		change(marc, &constatv1.UpdateTicketRequest{Assignee: proto.String("Nina")})
+		change(marc, &deskv1.UpdateTicketRequest{Assignee: proto.String("Nina")})
 		say(alice, "message", "Still nothing\nat all")
 		say(nina, "message", "Is it on?")
 		say(marc, "note", "I saw it too")
-		change(nina, &constatv1.UpdateTicketRequest{Status: proto.String("solved")})
+		change(nina, &deskv1.UpdateTicketRequest{Status: proto.String("solved")})
 		say(alice, "message", "No, it is not")
-		change(nina, &constatv1.UpdateTicketRequest{Status: proto.String("solved")})
-		change(marc, &constatv1.UpdateTicketRequest{Status: proto.String("open")})
-		change(marc, &constatv1.UpdateTicketRequest{Assignee: proto.String("Marc")})
+		change(nina, &deskv1.UpdateTicketRequest{Status: proto.String("solved")})
+		change(marc, &deskv1.UpdateTicketRequest{Status: proto.String("open")})
+		change(marc, &deskv1.UpdateTicketRequest{Assignee: proto.String("Marc")})
 
 		want := fmt.Sprintf(`assigned #%[1]d Marc: 
 message #%[1]d alice: Still nothing
@@ -179,17 +179,17 @@ func TestNoticeOfPromises(t *testing.T) {
 		}
 		var numbers []int32
 		for range 2 {
-			ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("x")})
+			ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("x")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.Update(t.Context(), desk.System, &constatv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Impact: proto.String("normal")}); err != nil {
+			if _, err := h.Update(t.Context(), desk.System, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Impact: proto.String("normal")}); err != nil {
 				t.Fatal(err)
 			}
 			numbers = append(numbers, ticket.GetNumber())
 		}
 		version := h.ticket(t, numbers[0]).GetTicket().GetVersion()
-		if _, err := h.Update(t.Context(), desk.System, &constatv1.UpdateTicketRequest{Number: numbers[0], Version: version, Assignee: proto.String("Nina")}); err != nil {
+		if _, err := h.Update(t.Context(), desk.System, &deskv1.UpdateTicketRequest{Number: numbers[0], Version: version, Assignee: proto.String("Nina")}); err != nil {
 			t.Fatal(err)
 		}
 		for _, minutes := range []int{50, 61} {
@@ -226,23 +226,23 @@ func TestNoticeRule(t *testing.T) {
 		nina := h.user(t, "Nina", "technician")
 		h.setting(t, desk.MailSetting, "sealed")
 		for _, test := range []struct {
-			rule *constatv1.NoticeRule
+			rule *deskv1.NoticeRule
 			want string
 		}{
-			{&constatv1.NoticeRule{Zone: "Mars/Base"}, "is not a time zone"},
-			{&constatv1.NoticeRule{Zone: "Local"}, "is not a time zone"},
-			{&constatv1.NoticeRule{QuietFrom: "18:30"}, "both or neither"},
-			{&constatv1.NoticeRule{QuietFrom: "18:30", QuietUntil: "25:00"}, "is not a time of the day"},
-			{&constatv1.NoticeRule{NotMailed: []string{"jokes"}}, "no kind of notice"},
-			{&constatv1.NoticeRule{Mail: "Nina <nina@example.org>"}, "is not a mail address"},
-			{&constatv1.NoticeRule{Mail: "nina@example.org\r\nBcc: all@example.org"}, "is not a mail address"},
+			{&deskv1.NoticeRule{Zone: "Mars/Base"}, "is not a time zone"},
+			{&deskv1.NoticeRule{Zone: "Local"}, "is not a time zone"},
+			{&deskv1.NoticeRule{QuietFrom: "18:30"}, "both or neither"},
+			{&deskv1.NoticeRule{QuietFrom: "18:30", QuietUntil: "25:00"}, "is not a time of the day"},
+			{&deskv1.NoticeRule{NotMailed: []string{"jokes"}}, "no kind of notice"},
+			{&deskv1.NoticeRule{Mail: "Nina <nina@example.org>"}, "is not a mail address"},
+			{&deskv1.NoticeRule{Mail: "nina@example.org\r\nBcc: all@example.org"}, "is not a mail address"},
 		} {
 			_, err := h.SetNoticeRule(t.Context(), nina, test.rule)
 			if wantKind(t, err, desk.ErrInvalid); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v: %v, want %q", test.rule, err, test.want)
 			}
 		}
-		rule := &constatv1.NoticeRule{
+		rule := &deskv1.NoticeRule{
 			Zone: "Europe/Paris", QuietFrom: "18:30", QuietUntil: "08:00", QuietWeekend: true, NotMailed: []string{"message"}, Mail: "nina@example.net",
 		}
 		kept, err := h.SetNoticeRule(t.Context(), nina, rule)
@@ -251,15 +251,15 @@ func TestNoticeRule(t *testing.T) {
 		}
 		friday := time.Date(2026, 3, 27, 21, 0, 0, 0, time.UTC) // before the clock turns
 		h.SetClock(friday)
-		ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("x")})
+		ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = h.Update(t.Context(), desk.System, &constatv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Assignee: proto.String("Nina")})
+		_, err = h.Update(t.Context(), desk.System, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Assignee: proto.String("Nina")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = h.AddEntry(t.Context(), desk.Actor{ID: ticket.GetRequester().GetId(), Name: "alice", Role: "requester"}, &constatv1.AddEntryRequest{Number: ticket.GetNumber(), Id: newID(), Kind: "message", Text: "well"})
+		_, err = h.AddEntry(t.Context(), desk.Actor{ID: ticket.GetRequester().GetId(), Name: "alice", Role: "requester"}, &deskv1.AddEntryRequest{Number: ticket.GetNumber(), Id: newID(), Kind: "message", Text: "well"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,12 +13,13 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/diagnosis"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // Create opens a ticket, or gives the one that has the draft's id already. The
 // requester is the draft's; a draft without one is the actor's own.
-func (d *Desk) Create(ctx context.Context, a Actor, r *constatv1.CreateTicketRequest) (*constatv1.Ticket, error) {
+func (d *Desk) Create(ctx context.Context, a Actor, r *deskv1.CreateTicketRequest) (*constatv1.Ticket, error) {
 	if err := a.require("open tickets", everybody...); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -37,7 +38,7 @@ type Printer struct {
 	Own *constatv1.Printer
 	// Device is the polled device that it is, nil where it is not polled, with what
 	// it told last, at ReadAt.
-	Device *constatv1.Device
+	Device *deskv1.Device
 	Polled *constatv1.Printer
 	ReadAt *timestamppb.Timestamp
 	// Socket is the switch port it is at, nil where that is not known.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -48,7 +49,7 @@ func TestPollsOfPrintersGrowOld(t *testing.T) {
 	} {
 		p := &Printer{
 			Own:    &constatv1.Printer{Id: proto.String("x"), Reachable: &c.reachable, Sources: c.sources},
-			Device: &constatv1.Device{State: c.state}, Polled: &constatv1.Printer{StateReasons: []string{"media-jam-error"}}, ReadAt: timestamppb.New(taken.Add(-c.age)),
+			Device: &deskv1.Device{State: c.state}, Polled: &constatv1.Printer{StateReasons: []string{"media-jam-error"}}, ReadAt: timestamppb.New(taken.Add(-c.age)),
 		}
 		if p.fresh(taken) != c.fresh {
 			t.Errorf("%s: fresh is %v", c.how, !c.fresh)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -46,12 +47,12 @@ deadlines:
 			h.SetClock(at.Add(12 * time.Hour))
 			wish := draft(test.text)
 			wish.Channel, wish.Requester = "phone", &constatv1.Person{Name: test.who, Mail: test.mail}
-			ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: wish})
+			ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: wish})
 			if err != nil {
 				t.Fatal(err)
 			}
 			// Counting anew raises nothing again.
-			_, err = h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Impact: proto.String("normal")})
+			_, err = h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Impact: proto.String("normal")})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,14 +24,14 @@ const maxRemedy = 64 << 10
 // RequestRemedy asks the person at a ticket's endpoint for their consent to one
 // of the agent's remedies. Nothing is done before they give it; what comes of it
 // stands in the ticket's timeline.
-func (d *Desk) RequestRemedy(ctx context.Context, a Actor, r *constatv1.RequestRemedyRequest) (*constatv1.RequestRemedyResponse, error) {
+func (d *Desk) RequestRemedy(ctx context.Context, a Actor, r *deskv1.RequestRemedyRequest) (*deskv1.RequestRemedyResponse, error) {
 	if err := a.require("ask for a remedy", staff...); err != nil {
 		return nil, err
 	}
 	ctx = For(ctx, a)
 	now := d.now()
 	command := &constatv1.Command{Id: newID(), RequestedBy: a.Name, ExpiresAt: timestamppb.New(now.Add(commandLife))}
-	answer := &constatv1.RequestRemedyResponse{CommandId: command.Id, ExpiresAt: command.ExpiresAt}
+	answer := &deskv1.RequestRemedyResponse{CommandId: command.Id, ExpiresAt: command.ExpiresAt}
 	var endpoint query.Endpoint
 	var number int32
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
@@ -89,7 +90,7 @@ func (d *Desk) RequestRemedy(ctx context.Context, a Actor, r *constatv1.RequestR
 
 // mendable is the root cause of the ticket's latest diagnosis that a remedy is
 // for: the one that was named, or the first.
-func mendable(ctx context.Context, q *query.Queries, t query.Ticket, r *constatv1.RequestRemedyRequest) (*constatv1.RootCause, error) {
+func mendable(ctx context.Context, q *query.Queries, t query.Ticket, r *deskv1.RequestRemedyRequest) (*constatv1.RootCause, error) {
 	entries, err := q.Entries(ctx, t.Number)
 	if err != nil {
 		return nil, err

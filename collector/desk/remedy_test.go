@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -44,7 +45,7 @@ func TestRemedyIsAskedForAndToldOnce(t *testing.T) {
 		pc := h.enroll(t, "pc-1")
 		number := h.brokenNames(t, pc)
 		commands, hangUp := h.connect(t, pc)
-		answer, err := h.RequestRemedy(t.Context(), tech, &constatv1.RequestRemedyRequest{Ticket: number, Verb: "flush-dns"})
+		answer, err := h.RequestRemedy(t.Context(), tech, &deskv1.RequestRemedyRequest{Ticket: number, Verb: "flush-dns"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +79,7 @@ func TestRemediesThatAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc, other := h.enroll(t, "pc-1"), h.enroll(t, "pc-2")
 		number := h.brokenNames(t, pc)
-		for _, r := range []*constatv1.RequestRemedyRequest{
+		for _, r := range []*deskv1.RequestRemedyRequest{
 			{Ticket: number, Verb: "set-clock"}, {Ticket: number, Verb: "rm -rf"}, {Ticket: number, Verb: "flush-dns", Fault: "os-disk-full"},
 		} {
 			if _, err := h.RequestRemedy(t.Context(), tech, r); !errors.Is(err, desk.ErrInvalid) {
@@ -100,7 +101,7 @@ func TestRemediesThatAreRefused(t *testing.T) {
 		if got := h.remedies(t, number); len(got) != 0 {
 			t.Errorf("the timeline has %v", got)
 		}
-		answer, err := h.RequestRemedy(t.Context(), tech, &constatv1.RequestRemedyRequest{Ticket: number, Verb: "renew-dhcp"})
+		answer, err := h.RequestRemedy(t.Context(), tech, &deskv1.RequestRemedyRequest{Ticket: number, Verb: "renew-dhcp"})
 		if err != nil {
 			t.Fatal(err)
 		}

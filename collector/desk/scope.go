@@ -9,6 +9,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -226,7 +227,7 @@ func (d *Desk) EndpointID(ctx context.Context, idOrHostname string) (string, err
 
 // SetEndpointSite says at which site a machine is; its tickets that were of the
 // site it was at follow. It takes a lead, who sees both.
-func (d *Desk) SetEndpointSite(ctx context.Context, a Actor, endpointID, name string) (*constatv1.Endpoint, error) {
+func (d *Desk) SetEndpointSite(ctx context.Context, a Actor, endpointID, name string) (*deskv1.Endpoint, error) {
 	if err := a.require("say at which site a machine is", leads...); err != nil {
 		return nil, err
 	}

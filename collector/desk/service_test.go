@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 const levels = `
@@ -23,7 +23,7 @@ normal: {firstResponse: 4h, solution: 40h}
 `
 
 // told are the words about promises in a ticket's timeline.
-func told(ticket *constatv1.GetTicketResponse) string {
+func told(ticket *deskv1.GetTicketResponse) string {
 	var words []string
 	for _, entry := range ticket.GetTimeline() {
 		if e := entry.GetService(); e != nil {
@@ -46,7 +46,7 @@ func TestPromisesKept(t *testing.T) {
 		if _, err := h.SetServiceLevels(t.Context(), desk.System, levels); err != nil {
 			t.Fatal(err)
 		}
-		ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("It does nothing")})
+		ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("It does nothing")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestPromisesKept(t *testing.T) {
 				t.Errorf("by %s told %q, want %q", now.Format("2 15:04"), got, want)
 			}
 		}
-		change := func(r *constatv1.UpdateTicketRequest) {
+		change := func(r *deskv1.UpdateTicketRequest) {
 			t.Helper()
 			r.Number, r.Version = number, h.ticket(t, number).GetTicket().GetVersion()
 			if _, err := h.Update(t.Context(), tech, r); err != nil {
@@ -94,13 +94,13 @@ func TestPromisesKept(t *testing.T) {
 		}
 		say := func(a desk.Actor) {
 			t.Helper()
-			if _, err := h.AddEntry(t.Context(), a, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: "well"}); err != nil {
+			if _, err := h.AddEntry(t.Context(), a, &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: "message", Text: "well"}); err != nil {
 				t.Fatal(err)
 			}
 		}
 
 		due("3 14:00, -, 10 10:00")
-		change(&constatv1.UpdateTicketRequest{Urgency: proto.String("critical")})
+		change(&deskv1.UpdateTicketRequest{Urgency: proto.String("critical")})
 		due("3 11:00, -, 4 10:00") // low impact, critical urgency: high
 		at(3, 10, 44, "")
 		at(3, 10, 45, "firstResponse warned")
@@ -119,28 +119,28 @@ func TestPromisesKept(t *testing.T) {
 		say(asker)
 		due("-, 4 10:00, 4 10:00")
 		say(tech)
-		change(&constatv1.UpdateTicketRequest{Status: proto.String("pending")})
+		change(&deskv1.UpdateTicketRequest{Status: proto.String("pending")})
 		due("-, -, -")
-		if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Due: true}); err != nil || len(list.GetTickets()) != 0 {
+		if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Due: true}); err != nil || len(list.GetTickets()) != 0 {
 			t.Errorf("due while it waits for the requester: %v (%v)", list, err)
 		}
 		// A night and a morning hour later it goes on: the night cost nothing.
 		now = time.Date(2026, 3, 4, 10, 0, 0, 0, paris)
 		h.SetClock(now)
-		change(&constatv1.UpdateTicketRequest{Status: proto.String("open")})
+		change(&deskv1.UpdateTicketRequest{Status: proto.String("open")})
 		due("-, -, 4 11:00")
-		if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Due: true}); err != nil || len(list.GetTickets()) != 1 {
+		if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Due: true}); err != nil || len(list.GetTickets()) != 1 {
 			t.Errorf("due: %v (%v)", list, err)
 		}
 		const first = "firstResponse warned, firstResponse missed"
 		at(4, 11, 0, first+", solution missed") // the collector slept through the warning
 		at(5, 11, 0, first+", solution missed, solution escalated")
-		change(&constatv1.UpdateTicketRequest{Status: proto.String("solved")})
+		change(&deskv1.UpdateTicketRequest{Status: proto.String("solved")})
 		due("-, -, -")
 		at(9, 12, 0, first+", solution missed, solution escalated")
 
 		// What is promised changes for tickets under way, and may be nothing.
-		again, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("And this")})
+		again, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("And this")})
 		if err != nil {
 			t.Fatal(err)
 		}

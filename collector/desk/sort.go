@@ -10,6 +10,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // sort puts into a ticket what of a request says where it belongs and when it is
 // wanted.
-func sort(t *query.Ticket, a Actor, r *constatv1.UpdateTicketRequest) error {
+func sort(t *query.Ticket, a Actor, r *deskv1.UpdateTicketRequest) error {
 	if r.Category != nil {
 		if t.Category = line(r.GetCategory(), maxSorted); t.Category == "" {
 			return problem(ErrInvalid, "a ticket needs a category: `other` fits what fits no other")
@@ -127,7 +128,7 @@ func sortDraft(checked, sent *constatv1.TicketDraft) error {
 
 // follow makes users follow a ticket, or not any more. Who is gone can be taken
 // away as well.
-func follow(ctx context.Context, q *query.Queries, t *query.Ticket, r *constatv1.UpdateTicketRequest) error {
+func follow(ctx context.Context, q *query.Queries, t *query.Ticket, r *deskv1.UpdateTicketRequest) error {
 	var added, removed []string
 	for _, name := range r.GetAddFollowers() {
 		user, err := userNamed(ctx, q, name)

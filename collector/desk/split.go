@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ func numbered(t query.Ticket) string { return fmt.Sprintf("#%d %s", t.Number, t.
 // ticket is of the same requester and machine and goes the way of every ticket;
 // each of the two points to the other. ErrConflict when another version is in
 // place than the actor saw.
-func (d *Desk) Split(ctx context.Context, a Actor, r *constatv1.SplitTicketRequest) (*constatv1.Ticket, error) {
+func (d *Desk) Split(ctx context.Context, a Actor, r *deskv1.SplitTicketRequest) (*constatv1.Ticket, error) {
 	if err := a.require("split tickets", staff...); err != nil {
 		return nil, err
 	}

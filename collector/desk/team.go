@@ -11,6 +11,7 @@ import (
 	"constat/collector/desk/assignment"
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -34,14 +35,14 @@ var leads = []string{"lead", "administrator", "system"}
 
 // Technicians is the team by name: what each knows, when they are away, how many
 // they have.
-func (d *Desk) Technicians(ctx context.Context) ([]*constatv1.Technician, error) {
+func (d *Desk) Technicians(ctx context.Context) ([]*deskv1.Technician, error) {
 	if err := staffOnly(ctx, "look at the team"); err != nil {
 		return nil, err
 	}
 	return technicians(ctx, d.store.Read(), d.now())
 }
 
-func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*constatv1.Technician, error) {
+func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*deskv1.Technician, error) {
 	people, err := team(ctx, q, now)
 	if err != nil {
 		return nil, err
@@ -54,14 +55,14 @@ func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*const
 	if err != nil {
 		return nil, err
 	}
-	var list []*constatv1.Technician
+	var list []*deskv1.Technician
 	for _, u := range users {
 		i := slices.IndexFunc(people, func(p assignment.Technician) bool { return p.Name == u.Name })
 		if i < 0 {
 			continue // shut out
 		}
 		p := people[i]
-		one := &constatv1.Technician{
+		one := &deskv1.Technician{
 			Name: u.Name, Role: u.Role, Sites: userActor(u).Sites, TakesTickets: p.Takes, Cap: int32(p.Room()), Open: int32(p.Open), AssignedAt: timestamp(u.AssignedAt),
 		}
 		for _, s := range p.Skills {
@@ -69,7 +70,7 @@ func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*const
 		}
 		for _, a := range absences {
 			if a.UserID == u.ID {
-				one.Absences = append(one.Absences, &constatv1.Absence{From: timestamp(a.FromAt), Until: timestamp(a.UntilAt), Reason: a.Reason})
+				one.Absences = append(one.Absences, &deskv1.Absence{From: timestamp(a.FromAt), Until: timestamp(a.UntilAt), Reason: a.Reason})
 			}
 		}
 		list = append(list, one)
@@ -78,7 +79,7 @@ func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*const
 }
 
 // checkTechnician gives a copy of what can be kept of one of the team.
-func (d *Desk) checkTechnician(r *constatv1.Technician) (*constatv1.Technician, error) {
+func (d *Desk) checkTechnician(r *deskv1.Technician) (*deskv1.Technician, error) {
 	if r.GetCap() < 0 || r.GetCap() > maxCap {
 		return nil, problem(ErrInvalid, "a cap of %d tickets is not between 0 and %d", r.GetCap(), maxCap)
 	}
@@ -89,7 +90,7 @@ func (d *Desk) checkTechnician(r *constatv1.Technician) (*constatv1.Technician, 
 	if limit == assignment.DefaultCap {
 		limit = 0
 	}
-	kept := &constatv1.Technician{Name: line(r.GetName(), maxName), TakesTickets: r.GetTakesTickets(), Cap: limit}
+	kept := &deskv1.Technician{Name: line(r.GetName(), maxName), TakesTickets: r.GetTakesTickets(), Cap: limit}
 	for _, s := range r.GetSkills() {
 		value := line(s.GetValue(), maxName)
 		switch {
@@ -111,7 +112,7 @@ func (d *Desk) checkTechnician(r *constatv1.Technician) (*constatv1.Technician, 
 		if a.GetFrom().CheckValid() != nil || a.GetUntil().CheckValid() != nil || !a.GetFrom().AsTime().Before(a.GetUntil().AsTime()) {
 			return nil, problem(ErrInvalid, "an absence needs a time from which and a later one until which")
 		}
-		kept.Absences = append(kept.Absences, &constatv1.Absence{From: a.GetFrom(), Until: a.GetUntil(), Reason: line(a.GetReason(), maxTitle)})
+		kept.Absences = append(kept.Absences, &deskv1.Absence{From: a.GetFrom(), Until: a.GetUntil(), Reason: line(a.GetReason(), maxTitle)})
 	}
 	return kept, nil
 }
@@ -133,7 +134,7 @@ func (d *Desk) domains() []string {
 
 // SetTechnician changes what one of the team gets by themselves. Tickets that
 // they have already stay with them.
-func (d *Desk) SetTechnician(ctx context.Context, a Actor, r *constatv1.SetTechnicianRequest) (*constatv1.Technician, error) {
+func (d *Desk) SetTechnician(ctx context.Context, a Actor, r *deskv1.SetTechnicianRequest) (*deskv1.Technician, error) {
 	if err := a.require("change the team", leads...); err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (d *Desk) SetTechnician(ctx context.Context, a Actor, r *constatv1.SetTechn
 	if err != nil {
 		return nil, err
 	}
-	var now *constatv1.Technician
+	var now *deskv1.Technician
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		user, err := userNamed(ctx, q, kept.GetName())
 		if err != nil {
@@ -199,7 +200,7 @@ func userNamed(ctx context.Context, q *query.Queries, name string) (query.User, 
 // PreviewTechnician tells who would have had the tickets of the last days, by the
 // team as it is and by one in which somebody is as the request says. Absences are
 // those that were known then and are not over a year.
-func (d *Desk) PreviewTechnician(ctx context.Context, a Actor, r *constatv1.PreviewTechnicianRequest) (*constatv1.PreviewTechnicianResponse, error) {
+func (d *Desk) PreviewTechnician(ctx context.Context, a Actor, r *deskv1.PreviewTechnicianRequest) (*deskv1.PreviewTechnicianResponse, error) {
 	if err := a.require("look at what a change of the team would do", leads...); err != nil {
 		return nil, err
 	}
@@ -275,7 +276,7 @@ func pastSince(ctx context.Context, q *query.Queries, since time.Time) ([]assign
 }
 
 // technicianOf is one of the team as a request describes them.
-func technicianOf(name string, r *constatv1.Technician) assignment.Technician {
+func technicianOf(name string, r *deskv1.Technician) assignment.Technician {
 	t := assignment.Technician{Name: name, Takes: r.GetTakesTickets(), Cap: int(r.GetCap())}
 	for _, s := range r.GetSkills() {
 		t.Skills = append(t.Skills, assignment.Skill{Kind: s.GetKind(), Value: s.GetValue(), Level: int(s.GetLevel())})
@@ -287,12 +288,12 @@ func technicianOf(name string, r *constatv1.Technician) assignment.Technician {
 }
 
 // compareLoads counts who has how many in two replays of the same tickets.
-func compareLoads(past []assignment.Past, before, after []string) *constatv1.PreviewTechnicianResponse {
-	answer := &constatv1.PreviewTechnicianResponse{Tickets: int32(len(past))}
-	loads := map[string]*constatv1.PreviewTechnicianResponse_Load{}
-	of := func(name string) *constatv1.PreviewTechnicianResponse_Load {
+func compareLoads(past []assignment.Past, before, after []string) *deskv1.PreviewTechnicianResponse {
+	answer := &deskv1.PreviewTechnicianResponse{Tickets: int32(len(past))}
+	loads := map[string]*deskv1.PreviewTechnicianResponse_Load{}
+	of := func(name string) *deskv1.PreviewTechnicianResponse_Load {
 		if loads[name] == nil {
-			loads[name] = &constatv1.PreviewTechnicianResponse_Load{Name: name}
+			loads[name] = &deskv1.PreviewTechnicianResponse_Load{Name: name}
 			answer.Loads = append(answer.Loads, loads[name])
 		}
 		return loads[name]
@@ -303,10 +304,10 @@ func compareLoads(past []assignment.Past, before, after []string) *constatv1.Pre
 	}
 	for i := len(past) - 1; i >= 0 && len(answer.Moved) < maxMoved; i-- {
 		if before[i] != after[i] {
-			answer.Moved = append(answer.Moved, &constatv1.PreviewTechnicianResponse_Moved{Number: past[i].Number, Before: before[i], After: after[i]})
+			answer.Moved = append(answer.Moved, &deskv1.PreviewTechnicianResponse_Moved{Number: past[i].Number, Before: before[i], After: after[i]})
 		}
 	}
-	slices.SortFunc(answer.Loads, func(a, b *constatv1.PreviewTechnicianResponse_Load) int {
+	slices.SortFunc(answer.Loads, func(a, b *deskv1.PreviewTechnicianResponse_Load) int {
 		return strings.Compare(a.GetName(), b.GetName())
 	})
 	return answer

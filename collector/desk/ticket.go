@@ -14,6 +14,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -23,7 +24,7 @@ const maxMerges = 16
 
 // Ticket gives a ticket and its timeline. The number of a ticket that was merged
 // gives the one it was merged into.
-func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketResponse, error) {
+func (d *Desk) Ticket(ctx context.Context, number int32) (*deskv1.GetTicketResponse, error) {
 	q := d.store.Read()
 	for range maxMerges {
 		number, err := target(ctx, q, number)
@@ -42,7 +43,7 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 		if ticket.GetMergedInto() != 0 {
 			continue
 		}
-		answer := &constatv1.GetTicketResponse{Ticket: ticket}
+		answer := &deskv1.GetTicketResponse{Ticket: ticket}
 		for _, row := range rows {
 			entry, err := entryMessage(row)
 			if err != nil {
@@ -68,7 +69,7 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*constatv1.GetTicketRe
 // the nearest first, when these are asked for. Of the words of a query the first
 // eight count, each as the beginning of a word; a query that is a number, also
 // with # before it, gives that ticket first.
-func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
+func (d *Desk) Tickets(ctx context.Context, r *deskv1.ListTicketsRequest) (*deskv1.ListTicketsResponse, error) {
 	if status := r.GetStatus(); status != "" && status != "merged" && !slices.Contains(settable, status) {
 		return nil, problem(ErrInvalid, "there is no status %q: it is one of %s, merged", line(status, 40), strings.Join(settable, ", "))
 	}
@@ -80,7 +81,7 @@ func (d *Desk) Tickets(ctx context.Context, r *constatv1.ListTicketsRequest) (*c
 	if r.GetDue() {
 		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Limit: filter.Limit}
 	}
-	answer := &constatv1.ListTicketsResponse{}
+	answer := &deskv1.ListTicketsResponse{}
 	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 && !r.GetDue() {
 		named, err := view(ctx, d.store.Read(), int32(number))
 		if err == nil {

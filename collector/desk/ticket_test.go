@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -95,7 +96,7 @@ func TestSameTicketFromManyAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Limit: 100})
+		list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,13 +122,13 @@ func TestCreateAtOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if _, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: proto.CloneOf(same)}); err != nil {
+				if _, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: proto.CloneOf(same)}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		all.Wait()
-		list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{})
+		list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{})
 		if err != nil || len(list.Tickets) != 1 {
 			t.Errorf("%d tickets (%v), want one", len(list.GetTickets()), err)
 		}
@@ -138,7 +139,7 @@ func TestCreateAtOnce(t *testing.T) {
 // told.
 func TestNobodyOverwrites(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft("Help")})
+		ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft("Help")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func TestNobodyOverwrites(t *testing.T) {
 		var kept string
 		for _, title := range strings.Split("abcdefghij", "") {
 			all.Go(func() {
-				_, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, Version: ticket.Version, Title: &title})
+				_, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: ticket.Number, Version: ticket.Version, Title: &title})
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -167,11 +168,11 @@ func TestNobodyOverwrites(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft("Help")})
+		ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft("Help")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, err = h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{
+		ticket, err = h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{
 			Number: ticket.Number, Version: ticket.Version,
 			Status: proto.String("solved"), Assignee: proto.String("léa"), Impact: proto.String("high"), Urgency: proto.String("critical"),
 		})
@@ -185,28 +186,28 @@ func TestUpdate(t *testing.T) {
 		if last.Kind != "change" || last.Actor != "Léa" || len(last.Changes) != 5 {
 			t.Errorf("the timeline says %v", last)
 		}
-		same, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, Version: ticket.Version, Status: proto.String("solved")})
+		same, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: ticket.Number, Version: ticket.Version, Status: proto.String("solved")})
 		if err != nil || same.Version != ticket.Version {
 			t.Errorf("changing nothing gave version %d (%v), want %d", same.GetVersion(), err, ticket.Version)
 		}
 
-		at := func(r *constatv1.UpdateTicketRequest) *constatv1.UpdateTicketRequest {
+		at := func(r *deskv1.UpdateTicketRequest) *deskv1.UpdateTicketRequest {
 			r.Number, r.Version = ticket.Number, ticket.Version
 			return r
 		}
 		for _, bad := range []struct {
 			actor   desk.Actor
-			request *constatv1.UpdateTicketRequest
+			request *deskv1.UpdateTicketRequest
 			kind    error
 		}{
-			{tech, at(&constatv1.UpdateTicketRequest{Status: proto.String("merged")}), desk.ErrInvalid},
-			{tech, at(&constatv1.UpdateTicketRequest{Assignee: proto.String("nobody\x00")}), desk.ErrInvalid},
-			{tech, at(&constatv1.UpdateTicketRequest{Title: proto.String(" \n")}), desk.ErrInvalid},
-			{tech, at(&constatv1.UpdateTicketRequest{Impact: proto.String("critical")}), desk.ErrInvalid},
-			{tech, at(&constatv1.UpdateTicketRequest{Urgency: proto.String("urgent")}), desk.ErrInvalid},
-			{tech, &constatv1.UpdateTicketRequest{Number: 99}, desk.ErrNotFound},
-			{desk.Actor{Name: "alice", Role: "requester"}, at(&constatv1.UpdateTicketRequest{}), desk.ErrForbidden},
-			{desk.Actor{}, at(&constatv1.UpdateTicketRequest{}), desk.ErrForbidden},
+			{tech, at(&deskv1.UpdateTicketRequest{Status: proto.String("merged")}), desk.ErrInvalid},
+			{tech, at(&deskv1.UpdateTicketRequest{Assignee: proto.String("nobody\x00")}), desk.ErrInvalid},
+			{tech, at(&deskv1.UpdateTicketRequest{Title: proto.String(" \n")}), desk.ErrInvalid},
+			{tech, at(&deskv1.UpdateTicketRequest{Impact: proto.String("critical")}), desk.ErrInvalid},
+			{tech, at(&deskv1.UpdateTicketRequest{Urgency: proto.String("urgent")}), desk.ErrInvalid},
+			{tech, &deskv1.UpdateTicketRequest{Number: 99}, desk.ErrNotFound},
+			{desk.Actor{Name: "alice", Role: "requester"}, at(&deskv1.UpdateTicketRequest{}), desk.ErrForbidden},
+			{desk.Actor{}, at(&deskv1.UpdateTicketRequest{}), desk.ErrForbidden},
 		} {
 			_, err := h.Update(t.Context(), bad.actor, bad.request)
 			wantKind(t, err, bad.kind)
@@ -216,11 +217,11 @@ func TestUpdate(t *testing.T) {
 
 func TestAddEntry(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: draft("Help")})
+		ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: draft("Help")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		message := &constatv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "Is it on?\x00"}
+		message := &deskv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "Is it on?\x00"}
 		for range 2 {
 			entry, err := h.AddEntry(t.Context(), tech, message)
 			if err != nil || entry.Text != "Is it on?" || entry.Id != message.Id {
@@ -231,17 +232,17 @@ func TestAddEntry(t *testing.T) {
 		if got.Ticket.Status != "open" || len(got.Timeline) != 3 {
 			t.Errorf("after the first answer: %v", got)
 		}
-		if _, err := h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, Version: got.Ticket.Version, Status: proto.String("closed")}); err != nil {
+		if _, err := h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: ticket.Number, Version: got.Ticket.Version, Status: proto.String("closed")}); err != nil {
 			t.Fatal(err)
 		}
 		alice := desk.Actor{ID: got.GetTicket().GetRequester().GetId(), Name: "alice", Role: "requester"}
-		if _, err := h.AddEntry(t.Context(), alice, &constatv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "No"}); err != nil {
+		if _, err := h.AddEntry(t.Context(), alice, &deskv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "No"}); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.ticket(t, ticket.Number); got.Ticket.Status != "open" {
 			t.Errorf("a closed ticket that the requester answers is %s", got.Ticket.Status)
 		}
-		for kind, r := range map[error]*constatv1.AddEntryRequest{
+		for kind, r := range map[error]*deskv1.AddEntryRequest{
 			desk.ErrNotFound:  {Number: 77, Id: newID(), Kind: "message", Text: "x"},
 			desk.ErrForbidden: {Number: ticket.Number, Id: newID(), Kind: "note", Text: "x"},
 			desk.ErrInvalid:   {Number: ticket.Number, Id: "7", Kind: "message", Text: "x"},
@@ -274,7 +275,7 @@ func TestTextsSurvive(t *testing.T) {
 }
 
 // change updates a ticket as it stands.
-func (h *house) change(t testing.TB, number int32, r *constatv1.UpdateTicketRequest) *constatv1.Ticket {
+func (h *house) change(t testing.TB, number int32, r *deskv1.UpdateTicketRequest) *constatv1.Ticket {
 	t.Helper()
 	r.Number, r.Version = number, h.ticket(t, number).Ticket.Version
 	ticket, err := h.Update(t.Context(), tech, r)
@@ -306,7 +307,7 @@ func TestFindTickets(t *testing.T) {
 			"":               {3, 2, 1},
 			"a\x00b":         nil,
 		} {
-			list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Query: wanted})
+			list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Query: wanted})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -324,22 +325,22 @@ func TestFindTickets(t *testing.T) {
 				}
 			}
 		}
-		list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Status: "new", EndpointId: pc, Before: 3, Limit: 1})
+		list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Status: "new", EndpointId: pc, Before: 3, Limit: 1})
 		if err != nil || len(list.Tickets) != 1 || list.Tickets[0].Number != 2 {
 			t.Errorf("filtered: %v (%v)", list, err)
 		}
-		_, err = h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Status: "opened"})
+		_, err = h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Status: "opened"})
 		wantKind(t, err, desk.ErrInvalid)
-		h.change(t, 1, &constatv1.UpdateTicketRequest{Assignee: &tech.Name})
-		h.change(t, 2, &constatv1.UpdateTicketRequest{Status: proto.String("closed")})
+		h.change(t, 1, &deskv1.UpdateTicketRequest{Assignee: &tech.Name})
+		h.change(t, 2, &deskv1.UpdateTicketRequest{Status: proto.String("closed")})
 		for _, view := range []struct {
-			request *constatv1.ListTicketsRequest
+			request *deskv1.ListTicketsRequest
 			want    string
 		}{
-			{&constatv1.ListTicketsRequest{Active: true}, "[3 1]"},
-			{&constatv1.ListTicketsRequest{Unassigned: true}, "[3 2]"},
-			{&constatv1.ListTicketsRequest{Active: true, Unassigned: true}, "[3]"},
-			{&constatv1.ListTicketsRequest{Active: true, Assignee: tech.Name}, "[1]"},
+			{&deskv1.ListTicketsRequest{Active: true}, "[3 1]"},
+			{&deskv1.ListTicketsRequest{Unassigned: true}, "[3 2]"},
+			{&deskv1.ListTicketsRequest{Active: true, Unassigned: true}, "[3]"},
+			{&deskv1.ListTicketsRequest{Active: true, Assignee: tech.Name}, "[1]"},
 		} {
 			list, err := h.Tickets(t.Context(), view.request)
 			var got []int32

@@ -11,13 +11,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
 // takes lets somebody get tickets by themselves.
 func (h *house) takes(t testing.TB, a desk.Actor) {
 	t.Helper()
-	_, err := h.SetTechnician(t.Context(), desk.System, &constatv1.SetTechnicianRequest{Technician: &constatv1.Technician{Name: a.Name, TakesTickets: true}})
+	_, err := h.SetTechnician(t.Context(), desk.System, &deskv1.SetTechnicianRequest{Technician: &deskv1.Technician{Name: a.Name, TakesTickets: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestUntouchedGoesBack(t *testing.T) {
 		h.takes(t, ben)
 		open := func() *constatv1.Ticket {
 			t.Helper()
-			ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("x")})
+			ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("x")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,11 +66,11 @@ func TestUntouchedGoesBack(t *testing.T) {
 		left, noted, given := open(), open(), open()
 		first := left.GetAssignee()
 		other := map[string]string{"Ana": "Ben", "Ben": "Ana"}[first]
-		_, err = h.AddEntry(t.Context(), desk.Actor{Name: noted.GetAssignee(), Role: "technician"}, &constatv1.AddEntryRequest{Number: noted.GetNumber(), Id: newID(), Kind: "note", Text: "looking"})
+		_, err = h.AddEntry(t.Context(), desk.Actor{Name: noted.GetAssignee(), Role: "technician"}, &deskv1.AddEntryRequest{Number: noted.GetNumber(), Id: newID(), Kind: "note", Text: "looking"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = h.Update(t.Context(), boss, &constatv1.UpdateTicketRequest{Number: given.GetNumber(), Version: given.GetVersion(), Assignee: proto.String(map[string]string{"Ana": "Ben", "Ben": "Ana"}[given.GetAssignee()])})
+		_, err = h.Update(t.Context(), boss, &deskv1.UpdateTicketRequest{Number: given.GetNumber(), Version: given.GetVersion(), Assignee: proto.String(map[string]string{"Ana": "Ben", "Ben": "Ana"}[given.GetAssignee()])})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func TestWhoIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, err := h.Create(t.Context(), desk.System, &constatv1.CreateTicketRequest{Draft: draft("x")})
+		ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("x")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +143,7 @@ func TestWhoIsTold(t *testing.T) {
 			if err := h.WatchClocks(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			found, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Due: true, AtRisk: true})
+			found, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Due: true, AtRisk: true})
 			if err != nil || len(found.GetTickets()) != want {
 				t.Errorf("after %d minutes %d are at risk, want %d (%v)", minutes, len(found.GetTickets()), want, err)
 			}
@@ -162,7 +163,7 @@ func TestWhoIsTold(t *testing.T) {
 			t.Errorf("the administrator was told %q, want %q", got, want)
 		}
 		ticket = h.ticket(t, ticket.GetNumber()).GetTicket()
-		_, err = h.Update(t.Context(), tech, &constatv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Status: proto.String("pending")})
+		_, err = h.Update(t.Context(), tech, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Version: ticket.GetVersion(), Status: proto.String("pending")})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"constat/collector/desk"
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -34,7 +35,7 @@ func (h *house) found(t *testing.T, endpoint string, d *constatv1.Diagnosis) {
 
 func (h *house) asks(t *testing.T, endpoint, complaint, channel string) *constatv1.Ticket {
 	t.Helper()
-	ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{EndpointId: endpoint, Draft: &constatv1.TicketDraft{
+	ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{EndpointId: endpoint, Draft: &constatv1.TicketDraft{
 		Id: newID(), Complaint: complaint, Text: "It does nothing.", Requester: &constatv1.Person{Name: "Claire"}, Channel: channel,
 	}})
 	if err != nil {
@@ -43,7 +44,7 @@ func (h *house) asks(t *testing.T, endpoint, complaint, channel string) *constat
 	return ticket
 }
 
-func diagnosesIn(ticket *constatv1.GetTicketResponse) (ids []string) {
+func diagnosesIn(ticket *deskv1.GetTicketResponse) (ids []string) {
 	for _, entry := range ticket.GetTimeline() {
 		if d := entry.GetDiagnosis(); d != nil {
 			ids = append(ids, d.GetId())

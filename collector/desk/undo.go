@@ -12,6 +12,7 @@ import (
 
 	"constat/collector/store"
 	"constat/collector/store/query"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -52,16 +53,16 @@ func numberOf(s string) int64 {
 // ChangeTickets makes the same change to several tickets, each for itself: one
 // that somebody changed meanwhile stays as it is, and the others are changed. It
 // gives a result for each, in the order of the request.
-func (d *Desk) ChangeTickets(ctx context.Context, a Actor, r *constatv1.ChangeTicketsRequest) ([]*constatv1.TicketResult, error) {
+func (d *Desk) ChangeTickets(ctx context.Context, a Actor, r *deskv1.ChangeTicketsRequest) ([]*deskv1.TicketResult, error) {
 	if err := a.require("change tickets", staff...); err != nil {
 		return nil, err
 	}
 	if len(r.GetTickets()) > maxAtOnce {
 		return nil, problem(ErrInvalid, "%d tickets are too many at once: choose %d at most", len(r.GetTickets()), maxAtOnce)
 	}
-	var results []*constatv1.TicketResult
+	var results []*deskv1.TicketResult
 	for _, t := range r.GetTickets() {
-		change := &constatv1.UpdateTicketRequest{}
+		change := &deskv1.UpdateTicketRequest{}
 		if r.GetChange() != nil {
 			change = proto.CloneOf(r.GetChange())
 		}
@@ -81,8 +82,8 @@ func (d *Desk) ChangeTickets(ctx context.Context, a Actor, r *constatv1.ChangeTi
 
 // resultOf tells what became of one of several tickets. An error that is not the
 // ticket's own comes back.
-func resultOf(number int32, err error) (*constatv1.TicketResult, error) {
-	result := &constatv1.TicketResult{Number: number, Outcome: "done"}
+func resultOf(number int32, err error) (*deskv1.TicketResult, error) {
+	result := &deskv1.TicketResult{Number: number, Outcome: "done"}
 	switch {
 	case err == nil:
 		return result, nil
@@ -138,7 +139,7 @@ func (d *Desk) deeds(ctx context.Context, a Actor, deed string) ([]query.Deed, e
 // Undo takes a change of the actor's back, on every ticket on which what it
 // changed still stands; on the others nothing happens, and the result says so.
 // ErrNotFound when there is no such change, or none any more.
-func (d *Desk) Undo(ctx context.Context, a Actor, deed string) ([]*constatv1.TicketResult, error) {
+func (d *Desk) Undo(ctx context.Context, a Actor, deed string) ([]*deskv1.TicketResult, error) {
 	if err := a.require("change tickets", staff...); err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (d *Desk) Undo(ctx context.Context, a Actor, deed string) ([]*constatv1.Tic
 	if len(rows) == 0 {
 		return nil, problem(ErrNotFound, "this can't be undone any more: a change can be for %d minutes, once", int(undoFor.Minutes()))
 	}
-	var results []*constatv1.TicketResult
+	var results []*deskv1.TicketResult
 	for _, row := range rows {
 		err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error { return d.undo(ctx, q, a, row) })
 		result, err := resultOf(row.Number, err)

@@ -10,11 +10,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // outcomes are results in short.
-func outcomes(results []*constatv1.TicketResult) string {
+func outcomes(results []*deskv1.TicketResult) string {
 	var all []string
 	for _, r := range results {
 		all = append(all, fmt.Sprintf("%d %s", r.Number, r.Outcome))
@@ -24,33 +24,33 @@ func outcomes(results []*constatv1.TicketResult) string {
 
 func TestManyAtOnceAndUndo(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		var seen []*constatv1.SeenTicket
+		var seen []*deskv1.SeenTicket
 		for i := range 4 {
 			ticket := h.create(t, fmt.Sprint(i))
-			seen = append(seen, &constatv1.SeenTicket{Number: ticket.Number, Version: ticket.Version})
+			seen = append(seen, &deskv1.SeenTicket{Number: ticket.Number, Version: ticket.Version})
 		}
-		seen = append(seen, &constatv1.SeenTicket{Number: 99, Version: 1})
-		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 2, AddTags: []string{"other"}})
+		seen = append(seen, &deskv1.SeenTicket{Number: 99, Version: 1})
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 2, AddTags: []string{"other"}})
 		h.merge(t, h.ticket(t, 4).Ticket, h.ticket(t, 2).Ticket)
 		before := h.ticket(t, 1).Ticket
 		deed := newID()
-		change := &constatv1.UpdateTicketRequest{
+		change := &deskv1.UpdateTicketRequest{
 			Status: proto.String("solved"), Assignee: proto.String(tech.Name), AddTags: []string{"wave"}, Urgency: proto.String("critical"),
 		}
-		results, err := h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{Tickets: seen, Change: change, Deed: deed})
+		results, err := h.ChangeTickets(t.Context(), tech, &deskv1.ChangeTicketsRequest{Tickets: seen, Change: change, Deed: deed})
 		if err != nil || outcomes(results) != "1 done, 2 conflict, 3 done, 4 refused, 99 refused" {
 			t.Fatalf("%s (%v)", outcomes(results), err)
 		}
 		if got := h.ticket(t, 1).Ticket; got.Status != "solved" || got.Assignee != tech.Name || !slices.Equal(got.Tags, []string{"wave"}) || got.Urgency != "critical" || got.Priority == before.Priority {
 			t.Errorf("changed: %v", got)
 		}
-		if results, err = h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{
-			Tickets: []*constatv1.SeenTicket{{Number: 1, Version: h.ticket(t, 1).Ticket.Version}}, Change: change, Deed: newID(),
+		if results, err = h.ChangeTickets(t.Context(), tech, &deskv1.ChangeTicketsRequest{
+			Tickets: []*deskv1.SeenTicket{{Number: 1, Version: h.ticket(t, 1).Ticket.Version}}, Change: change, Deed: newID(),
 		}); err != nil || outcomes(results) != "1 unchanged" {
 			t.Errorf("again: %s (%v)", outcomes(results), err)
 		}
 		// Somebody changes one of them; what they changed is theirs.
-		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 3, Status: proto.String("open")})
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 3, Status: proto.String("open")})
 		h.note(t, 1, "note", "a note changes nothing of it", 0)
 		_, err = h.Undo(t.Context(), desk.Actor{ID: "2", Name: "Marc", Role: "technician"}, deed)
 		wantKind(t, err, desk.ErrNotFound)
@@ -68,14 +68,14 @@ func TestManyAtOnceAndUndo(t *testing.T) {
 		}
 		// Later it can't be.
 		deed = newID()
-		h.update(t, tech, &constatv1.UpdateTicketRequest{Number: 1, Status: proto.String("open"), Deed: deed})
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 1, Status: proto.String("open"), Deed: deed})
 		if can, err := h.Undoable(t.Context(), tech, deed); err != nil || !can {
 			t.Errorf("it cannot be undone (%v)", err)
 		}
 		h.SetClock(time.Now().Add(16 * time.Minute))
 		_, err = h.Undo(t.Context(), tech, deed)
 		wantKind(t, err, desk.ErrNotFound)
-		_, err = h.ChangeTickets(t.Context(), tech, &constatv1.ChangeTicketsRequest{Tickets: make([]*constatv1.SeenTicket, 201)})
+		_, err = h.ChangeTickets(t.Context(), tech, &deskv1.ChangeTicketsRequest{Tickets: make([]*deskv1.SeenTicket, 201)})
 		wantKind(t, err, desk.ErrInvalid)
 	})
 }

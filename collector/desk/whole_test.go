@@ -18,10 +18,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
-func (h *house) update(t testing.TB, a desk.Actor, r *constatv1.UpdateTicketRequest) *constatv1.Ticket {
+func (h *house) update(t testing.TB, a desk.Actor, r *deskv1.UpdateTicketRequest) *constatv1.Ticket {
 	t.Helper()
 	if r.Version == 0 {
 		r.Version = h.ticket(t, r.Number).Ticket.Version
@@ -35,7 +36,7 @@ func (h *house) update(t testing.TB, a desk.Actor, r *constatv1.UpdateTicketRequ
 
 func (h *house) note(t testing.TB, number int32, kind, text string, minutes int32) *constatv1.TicketEntry {
 	t.Helper()
-	entry, err := h.AddEntry(t.Context(), tech, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: kind, Text: text, Minutes: minutes})
+	entry, err := h.AddEntry(t.Context(), tech, &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: kind, Text: text, Minutes: minutes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestSorting(t *testing.T) {
 			t.Errorf("at first: %v", ticket)
 		}
 		friday := time.Date(2030, 5, 3, 21, 59, 59, 0, time.UTC)
-		got := h.update(t, tech, &constatv1.UpdateTicketRequest{
+		got := h.update(t, tech, &deskv1.UpdateTicketRequest{
 			Number: ticket.Number, Category: proto.String("Équipement"), Queue: proto.String("Purchasing"), Type: proto.String("request"),
 			WantedBy: timestamppb.New(friday), AddTags: []string{"Screen", " desk 4, left ", "screen"}, AddFollowers: []string{"zoé"},
 		})
@@ -67,15 +68,15 @@ func TestSorting(t *testing.T) {
 			t.Errorf("the timeline is %q", got)
 		}
 		for _, query := range []string{"screen", "equipement"} {
-			if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Query: query}); err != nil || len(list.Tickets) != 1 {
+			if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Query: query}); err != nil || len(list.Tickets) != 1 {
 				t.Errorf("%s finds %v (%v)", query, list, err)
 			}
 		}
 		// Solved, nothing is due; without a day, neither.
-		if got = h.update(t, tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, Status: proto.String("solved")}); got.DueAt != nil {
+		if got = h.update(t, tech, &deskv1.UpdateTicketRequest{Number: ticket.Number, Status: proto.String("solved")}); got.DueAt != nil {
 			t.Errorf("solved and due at %v", got.DueAt.AsTime())
 		}
-		got = h.update(t, tech, &constatv1.UpdateTicketRequest{
+		got = h.update(t, tech, &deskv1.UpdateTicketRequest{
 			Number: ticket.Number, Status: proto.String("open"), WantedBy: &timestamppb.Timestamp{}, RemoveTags: []string{"SCREEN"}, RemoveFollowers: []string{"zoé", "who left"},
 		})
 		if got.WantedBy != nil || got.DueAt != nil || len(got.Tags) != 1 || len(got.Followers) != 0 {
@@ -83,22 +84,22 @@ func TestSorting(t *testing.T) {
 		}
 		// What says nothing new is no change.
 		version := got.Version
-		if got = h.update(t, tech, &constatv1.UpdateTicketRequest{Number: ticket.Number, AddTags: got.Tags, RemoveTags: []string{"none"}, Major: proto.Bool(false)}); got.Version != version {
+		if got = h.update(t, tech, &deskv1.UpdateTicketRequest{Number: ticket.Number, AddTags: got.Tags, RemoveTags: []string{"none"}, Major: proto.Bool(false)}); got.Version != version {
 			t.Errorf("nothing changed, and the version is %d after %d", got.Version, version)
 		}
 		for _, bad := range []struct {
 			actor desk.Actor
-			r     *constatv1.UpdateTicketRequest
+			r     *deskv1.UpdateTicketRequest
 			kind  error
 			says  string
 		}{
-			{tech, &constatv1.UpdateTicketRequest{Category: proto.String(" ")}, desk.ErrInvalid, "needs a category"},
-			{tech, &constatv1.UpdateTicketRequest{Type: proto.String("wish")}, desk.ErrInvalid, "incident, request"},
-			{tech, &constatv1.UpdateTicketRequest{Major: proto.Bool(true)}, desk.ErrForbidden, "major"},
-			{tech, &constatv1.UpdateTicketRequest{AddTags: []string{strings.Repeat("x", 41)}}, desk.ErrInvalid, "too long"},
-			{tech, &constatv1.UpdateTicketRequest{AddTags: strings.Split(strings.Repeat("a b c d e f g h i j k l m n o p q r s t u v", 1), " ")}, desk.ErrInvalid, "20 tags"},
-			{tech, &constatv1.UpdateTicketRequest{AddFollowers: []string{"nobody"}}, desk.ErrInvalid, "nobody here is called"},
-			{tech, &constatv1.UpdateTicketRequest{WantedBy: timestamppb.New(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC))}, desk.ErrInvalid, "1999"},
+			{tech, &deskv1.UpdateTicketRequest{Category: proto.String(" ")}, desk.ErrInvalid, "needs a category"},
+			{tech, &deskv1.UpdateTicketRequest{Type: proto.String("wish")}, desk.ErrInvalid, "incident, request"},
+			{tech, &deskv1.UpdateTicketRequest{Major: proto.Bool(true)}, desk.ErrForbidden, "major"},
+			{tech, &deskv1.UpdateTicketRequest{AddTags: []string{strings.Repeat("x", 41)}}, desk.ErrInvalid, "too long"},
+			{tech, &deskv1.UpdateTicketRequest{AddTags: strings.Split(strings.Repeat("a b c d e f g h i j k l m n o p q r s t u v", 1), " ")}, desk.ErrInvalid, "20 tags"},
+			{tech, &deskv1.UpdateTicketRequest{AddFollowers: []string{"nobody"}}, desk.ErrInvalid, "nobody here is called"},
+			{tech, &deskv1.UpdateTicketRequest{WantedBy: timestamppb.New(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC))}, desk.ErrInvalid, "1999"},
 		} {
 			bad.r.Number, bad.r.Version = ticket.Number, version
 			_, err := h.Update(t.Context(), bad.actor, bad.r)
@@ -106,7 +107,7 @@ func TestSorting(t *testing.T) {
 				t.Errorf("%v: %v, want %q", bad.r, err, bad.says)
 			}
 		}
-		if got = h.update(t, lead, &constatv1.UpdateTicketRequest{Number: ticket.Number, Major: proto.Bool(true)}); !got.Major {
+		if got = h.update(t, lead, &deskv1.UpdateTicketRequest{Number: ticket.Number, Major: proto.Bool(true)}); !got.Major {
 			t.Error("a lead cannot say that it is major")
 		}
 	})
@@ -117,7 +118,7 @@ func TestDraftsSort(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		sorted := draft("For the newcomer of Monday.")
 		sorted.Title, sorted.Type, sorted.Queue, sorted.Tags, sorted.Complaint = "A laptop", "request", "Purchasing", []string{"New", "new"}, "Équipement"
-		ticket, err := h.Create(t.Context(), tech, &constatv1.CreateTicketRequest{Draft: sorted})
+		ticket, err := h.Create(t.Context(), tech, &deskv1.CreateTicketRequest{Draft: sorted})
 		if err != nil || ticket.Title != "A laptop" || ticket.Type != "request" || ticket.Queue != "Purchasing" || !slices.Equal(ticket.Tags, []string{"new"}) || ticket.Category != "Équipement" {
 			t.Errorf("sorted: %v (%v)", ticket, err)
 		}
@@ -135,7 +136,7 @@ func TestLinks(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a, b, c := h.create(t, "a"), h.create(t, "b"), h.create(t, "c")
 		link := func(number int32, kind string, other int32) error {
-			_, err := h.Link(t.Context(), tech, &constatv1.LinkTicketsRequest{Number: number, Kind: kind, Other: other})
+			_, err := h.Link(t.Context(), tech, &deskv1.LinkTicketsRequest{Number: number, Kind: kind, Other: other})
 			return err
 		}
 		show := func(number int32) string {
@@ -183,7 +184,7 @@ func TestLinks(t *testing.T) {
 		if err := link(b.Number, "none", a.Number); err != nil || show(a.Number) != "related #3 c" {
 			t.Errorf("taken away: %q (%v)", show(a.Number), err)
 		}
-		_, err := h.Link(t.Context(), desk.Actor{Name: "alice", Role: "requester"}, &constatv1.LinkTicketsRequest{Number: a.Number, Kind: "related", Other: b.Number})
+		_, err := h.Link(t.Context(), desk.Actor{Name: "alice", Role: "requester"}, &deskv1.LinkTicketsRequest{Number: a.Number, Kind: "related", Other: b.Number})
 		wantKind(t, err, desk.ErrForbidden)
 		// A merge takes links along; the old number can be linked, too.
 		d := h.create(t, "d")
@@ -212,14 +213,14 @@ func TestLinksMakeNoRings(t *testing.T) {
 				for range 25 {
 					one, other := 1+random.Int32N(tickets), 1+random.Int32N(tickets)
 					kind := []string{"parent", "child", "duplicate", "duplicateOf", "none"}[random.IntN(5)]
-					_, err := h.Link(t.Context(), tech, &constatv1.LinkTicketsRequest{Number: one, Kind: kind, Other: other})
+					_, err := h.Link(t.Context(), tech, &deskv1.LinkTicketsRequest{Number: one, Kind: kind, Other: other})
 					if err == nil && random.IntN(12) == 0 {
 						found, ferr := h.Ticket(t.Context(), one)
 						if ferr != nil {
 							t.Error(ferr)
 							return
 						}
-						_, err = h.Merge(t.Context(), tech, &constatv1.MergeTicketRequest{Number: one, Version: found.Ticket.Version, Into: other})
+						_, err = h.Merge(t.Context(), tech, &deskv1.MergeTicketRequest{Number: one, Version: found.Ticket.Version, Into: other})
 					}
 					if err != nil && !errors.Is(err, desk.ErrInvalid) && !errors.Is(err, desk.ErrConflict) {
 						t.Error(err)
@@ -270,7 +271,7 @@ func TestSplit(t *testing.T) {
 		about := h.note(t, from.Number, "note", "Looked at the screen", 15)
 		h.note(t, from.Number, "note", "Looked at the printer", 30)
 		from = h.ticket(t, from.Number).Ticket
-		r := &constatv1.SplitTicketRequest{Number: from.Number, Version: from.Version, Id: newID(), Entries: []string{about.Id, screen.Id}}
+		r := &deskv1.SplitTicketRequest{Number: from.Number, Version: from.Version, Id: newID(), Entries: []string{about.Id, screen.Id}}
 		split, err := h.Split(t.Context(), tech, r)
 		if err != nil {
 			t.Fatal(err)
@@ -291,7 +292,7 @@ func TestSplit(t *testing.T) {
 		if old.Ticket.Minutes != 30 || len(old.Links) != 1 || old.Links[0].Kind != "splitInto" || h.ticket(t, split.Number).Links[0].Kind != "splitFrom" {
 			t.Errorf("the old one: %v %v", old.Ticket, old.Links)
 		}
-		if list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Query: "flickers"}); err != nil || list.Tickets[0].Number != split.Number {
+		if list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Query: "flickers"}); err != nil || list.Tickets[0].Number != split.Number {
 			t.Errorf("found: %v (%v)", list, err)
 		}
 		first := old.Timeline[0].Id
@@ -314,7 +315,7 @@ func TestSplit(t *testing.T) {
 			{old.Ticket.Version, []string{change}, desk.ErrInvalid, "only messages and notes"},
 			{old.Ticket.Version, []string{screen.Id}, desk.ErrInvalid, "there is no entry"},
 		} {
-			_, err := h.Split(t.Context(), tech, &constatv1.SplitTicketRequest{Number: from.Number, Version: bad.version, Id: newID(), Entries: bad.entries})
+			_, err := h.Split(t.Context(), tech, &deskv1.SplitTicketRequest{Number: from.Number, Version: bad.version, Id: newID(), Entries: bad.entries})
 			if !errors.Is(err, bad.kind) || !strings.Contains(err.Error(), bad.says) {
 				t.Errorf("%v: %v, want %q", bad, err, bad.says)
 			}
@@ -345,7 +346,7 @@ func TestNothingIsLostBySplitting(t *testing.T) {
 						return
 					}
 					if random.IntN(3) == 0 {
-						_, err = h.Merge(t.Context(), tech, &constatv1.MergeTicketRequest{Number: found.Ticket.Number, Version: found.Ticket.Version, Into: 1 + random.Int32N(3)})
+						_, err = h.Merge(t.Context(), tech, &deskv1.MergeTicketRequest{Number: found.Ticket.Number, Version: found.Ticket.Version, Into: 1 + random.Int32N(3)})
 					} else {
 						var chosen []string
 						for _, e := range found.Timeline {
@@ -353,7 +354,7 @@ func TestNothingIsLostBySplitting(t *testing.T) {
 								chosen = append(chosen, e.Id)
 							}
 						}
-						_, err = h.Split(t.Context(), tech, &constatv1.SplitTicketRequest{Number: found.Ticket.Number, Version: found.Ticket.Version, Id: newID(), Entries: chosen})
+						_, err = h.Split(t.Context(), tech, &deskv1.SplitTicketRequest{Number: found.Ticket.Number, Version: found.Ticket.Version, Id: newID(), Entries: chosen})
 					}
 					if err != nil && !errors.Is(err, desk.ErrInvalid) && !errors.Is(err, desk.ErrConflict) {
 						t.Error(err)
@@ -362,7 +363,7 @@ func TestNothingIsLostBySplitting(t *testing.T) {
 			})
 		}
 		group.Wait()
-		list, err := h.Tickets(t.Context(), &constatv1.ListTicketsRequest{Limit: 200})
+		list, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Limit: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,15 +445,15 @@ func TestFiles(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		ticket, other := h.create(t, "It looks odd"), h.create(t, "Another")
 		wide := picture(1000, 40)
-		add := func(number int32, files ...*constatv1.NewFile) (*constatv1.TicketEntry, error) {
-			return h.AddEntry(t.Context(), tech, &constatv1.AddEntryRequest{Number: number, Id: newID(), Kind: "note", Files: files})
+		add := func(number int32, files ...*deskv1.NewFile) (*constatv1.TicketEntry, error) {
+			return h.AddEntry(t.Context(), tech, &deskv1.AddEntryRequest{Number: number, Id: newID(), Kind: "note", Files: files})
 		}
 		entry, err := add(ticket.Number,
-			&constatv1.NewFile{Name: `C:\fakepath\odd "screen".png`, Content: wide},
-			&constatv1.NewFile{Name: "../../etc/passwd", Content: []byte("<script>alert(1)</script>")},
-			&constatv1.NewFile{Name: "", Content: nil},
-			&constatv1.NewFile{Name: "bill\u202egpj.exe\x00\n", Content: []byte("MZ")},
-			&constatv1.NewFile{Name: strings.Repeat("é", 200) + ".pdf", Content: wide},
+			&deskv1.NewFile{Name: `C:\fakepath\odd "screen".png`, Content: wide},
+			&deskv1.NewFile{Name: "../../etc/passwd", Content: []byte("<script>alert(1)</script>")},
+			&deskv1.NewFile{Name: "", Content: nil},
+			&deskv1.NewFile{Name: "bill\u202egpj.exe\x00\n", Content: []byte("MZ")},
+			&deskv1.NewFile{Name: strings.Repeat("é", 200) + ".pdf", Content: wide},
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -492,7 +493,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("by the old number: %v", err)
 		}
 		now := h.ticket(t, other.Number).Ticket
-		split, err := h.Split(t.Context(), tech, &constatv1.SplitTicketRequest{Number: now.Number, Version: now.Version, Id: newID(), Entries: []string{entry.Id}})
+		split, err := h.Split(t.Context(), tech, &deskv1.SplitTicketRequest{Number: now.Number, Version: now.Version, Id: newID(), Entries: []string{entry.Id}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -502,12 +503,12 @@ func TestFiles(t *testing.T) {
 		_, err = h.File(t.Context(), now.Number, entry.Files[0].Id)
 		wantKind(t, err, desk.ErrNotFound)
 		for _, bad := range []struct {
-			files []*constatv1.NewFile
+			files []*deskv1.NewFile
 			says  string
 		}{
-			{[]*constatv1.NewFile{{Name: "a", Content: make([]byte, desk.MaxFile+1)}}, "10 MiB"},
-			{[]*constatv1.NewFile{{Content: make([]byte, desk.MaxFile)}, {Content: make([]byte, desk.MaxFile)}, {Content: make([]byte, desk.MaxFile)}}, "25 MiB"},
-			{make([]*constatv1.NewFile, desk.MaxFiles+1), "send 10"},
+			{[]*deskv1.NewFile{{Name: "a", Content: make([]byte, desk.MaxFile+1)}}, "10 MiB"},
+			{[]*deskv1.NewFile{{Content: make([]byte, desk.MaxFile)}, {Content: make([]byte, desk.MaxFile)}, {Content: make([]byte, desk.MaxFile)}}, "25 MiB"},
+			{make([]*deskv1.NewFile, desk.MaxFiles+1), "send 10"},
 		} {
 			if _, err := add(other.Number, bad.files...); !errors.Is(err, desk.ErrInvalid) || !strings.Contains(err.Error(), bad.says) {
 				t.Errorf("%v, want %q", err, bad.says)
@@ -529,7 +530,7 @@ func TestTimeSpent(t *testing.T) {
 			minutes int32
 			kind    error
 		}{{tech, -1, desk.ErrInvalid}, {tech, 10081, desk.ErrInvalid}, {desk.Actor{Name: "alice", Role: "requester"}, 5, desk.ErrForbidden}} {
-			_, err := h.AddEntry(t.Context(), bad.a, &constatv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "x", Minutes: bad.minutes})
+			_, err := h.AddEntry(t.Context(), bad.a, &deskv1.AddEntryRequest{Number: ticket.Number, Id: newID(), Kind: "message", Text: "x", Minutes: bad.minutes})
 			wantKind(t, err, bad.kind)
 		}
 	})

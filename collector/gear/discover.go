@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/snmp"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -81,7 +82,7 @@ type lead struct {
 // discovery is one under way.
 type discovery struct {
 	watch   *Watch
-	request *constatv1.DiscoverGearRequest
+	request *deskv1.DiscoverGearRequest
 	opens   []snmp.Credentials
 	allow   []netip.Prefix
 	port    string
@@ -89,7 +90,7 @@ type discovery struct {
 
 	mu       sync.Mutex
 	tried    map[netip.Addr]bool
-	response *constatv1.DiscoverGearResponse
+	response *deskv1.DiscoverGearResponse
 	known    []knownGear
 	next     []lead
 }
@@ -104,10 +105,10 @@ type knownGear struct {
 // LLDP, and at every address of ranges. It asks each device once with each
 // credential until one fits, keeps to a pace, and stays within what is allowed. It
 // adds what it found only where that is asked for.
-func (w *Watch) Discover(ctx context.Context, r *constatv1.DiscoverGearRequest) (*constatv1.DiscoverGearResponse, error) {
+func (w *Watch) Discover(ctx context.Context, r *deskv1.DiscoverGearRequest) (*deskv1.DiscoverGearResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxLook)
 	defer cancel()
-	d := &discovery{watch: w, request: r, tried: map[netip.Addr]bool{}, response: &constatv1.DiscoverGearResponse{}}
+	d := &discovery{watch: w, request: r, tried: map[netip.Addr]bool{}, response: &deskv1.DiscoverGearResponse{}}
 	leads, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (w *Watch) Discover(ctx context.Context, r *constatv1.DiscoverGearRequest) 
 	} else if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	slices.SortFunc(d.response.Devices, func(a, b *constatv1.DiscoveredGear) int {
+	slices.SortFunc(d.response.Devices, func(a, b *deskv1.DiscoveredGear) int {
 		x, _ := netip.ParseAddr(a.GetAddress())
 		y, _ := netip.ParseAddr(b.GetAddress())
 		return x.Compare(y)
@@ -314,7 +315,7 @@ func (d *discovery) round(ctx context.Context, leads []lead) {
 
 // look asks at one address, with each credential once.
 func (d *discovery) look(ctx context.Context, l lead) {
-	found := &constatv1.DiscoveredGear{Address: proto.String(l.address.String()), By: proto.String(l.by), Depth: proto.Int32(l.depth)}
+	found := &deskv1.DiscoveredGear{Address: proto.String(l.address.String()), By: proto.String(l.by), Depth: proto.Int32(l.depth)}
 	address := net.JoinHostPort(l.address.String(), d.port)
 	for i, name := range d.request.GetCredentials() {
 		if d.pace.spend(ctx, perTry) != nil {
@@ -362,7 +363,7 @@ func (d *discovery) greet(ctx context.Context, address string, opens snmp.Creden
 
 // meet reads a device that answers, tells whether it is a known one, and follows
 // its neighbours.
-func (d *discovery) meet(ctx context.Context, l lead, found *constatv1.DiscoveredGear, p *poll) {
+func (d *discovery) meet(ctx context.Context, l lead, found *deskv1.DiscoveredGear, p *poll) {
 	before := p.session.Stats().PDUs
 	for _, read := range []func(context.Context) error{p.identify, p.ownAddresses, p.interfaces, p.neighbours} {
 		err := read(ctx)
@@ -399,7 +400,7 @@ func (d *discovery) meet(ctx context.Context, l lead, found *constatv1.Discovere
 	}
 }
 
-func (d *discovery) add(ctx context.Context, l lead, found *constatv1.DiscoveredGear) {
+func (d *discovery) add(ctx context.Context, l lead, found *deskv1.DiscoveredGear) {
 	address := l.address.String()
 	if d.port != "161" {
 		address = net.JoinHostPort(address, d.port)
@@ -436,7 +437,7 @@ func (d *discovery) same(a netip.Addr, id *constatv1.GearIdentity) string {
 }
 
 // follow makes a lead of a neighbour that may be gear.
-func (d *discovery) follow(l lead, found *constatv1.DiscoveredGear, n *constatv1.GearNeighbour) {
+func (d *discovery) follow(l lead, found *deskv1.DiscoveredGear, n *constatv1.GearNeighbour) {
 	a, err := netip.ParseAddr(n.GetAddress())
 	if err != nil || n.Kind != nil && n.GetKind() != "switch" && n.GetKind() != "router" && n.GetKind() != "other" {
 		return
@@ -446,7 +447,7 @@ func (d *discovery) follow(l lead, found *constatv1.DiscoveredGear, n *constatv1
 	case d.tried[a] || slices.ContainsFunc(d.next, func(o lead) bool { return o.address == a }):
 	case !d.allowed(a):
 		if d.tried[a] = true; len(d.response.Devices) < maxFound {
-			d.response.Devices = append(d.response.Devices, &constatv1.DiscoveredGear{
+			d.response.Devices = append(d.response.Devices, &deskv1.DiscoveredGear{
 				Address: proto.String(a.String()), Result: proto.String("notAllowed"), Depth: proto.Int32(l.depth + 1), By: proto.String(heardBy(found, n)),
 			})
 		}
@@ -457,7 +458,7 @@ func (d *discovery) follow(l lead, found *constatv1.DiscoveredGear, n *constatv1
 	}
 }
 
-func heardBy(found *constatv1.DiscoveredGear, n *constatv1.GearNeighbour) string {
+func heardBy(found *deskv1.DiscoveredGear, n *constatv1.GearNeighbour) string {
 	who := found.GetIdentity().GetName()
 	if who == "" {
 		who = found.GetAddress()

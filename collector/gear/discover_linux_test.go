@@ -19,7 +19,7 @@ import (
 	"constat/collector/store/storetest"
 	"constat/internal/lab"
 	"constat/internal/snmp"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // playAt has a device answer at an address of its own, until the test ends.
@@ -115,7 +115,7 @@ func TestDiscover(t *testing.T) {
 		p := newPlant(t, s)
 		p.community("floors", "floors")
 		p.community("old", "nobody")
-		told := func(r *constatv1.DiscoverGearRequest) []string {
+		told := func(r *deskv1.DiscoverGearRequest) []string {
 			t.Helper()
 			found, err := p.Discover(t.Context(), r)
 			if err != nil {
@@ -133,8 +133,8 @@ func TestDiscover(t *testing.T) {
 				t.Errorf("%s:\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
-		seed := func() *constatv1.DiscoverGearRequest {
-			return &constatv1.DiscoverGearRequest{
+		seed := func() *deskv1.DiscoverGearRequest {
+			return &deskv1.DiscoverGearRequest{
 				Seeds: []string{net.JoinHostPort(at(1), port)}, Credentials: []string{"old", "floors"}, Allow: []string{"127.0.1.0/24"}, PacketsPerSecond: 400, Site: "head office",
 			}
 		}
@@ -156,7 +156,7 @@ func TestDiscover(t *testing.T) {
 			all[0], all[1], all[2], "127.0.1.4  notAllowed 2 CDP of floor-1", "127.0.1.5  notAllowed 2 LLDP of floor-2", "127.0.1.6  notAllowed 1 CDP of core-1",
 			"127.0.1.11  notAllowed 2 CDP of floor-2", all[7],
 		})
-		for what, r := range map[string]*constatv1.DiscoverGearRequest{
+		for what, r := range map[string]*deskv1.DiscoverGearRequest{
 			"nothing to begin with":    {Credentials: []string{"floors"}},
 			"no credential":            {Seeds: []string{at(1)}},
 			"a credential of nobody's": {Seeds: []string{at(1)}, Credentials: []string{"gone"}},

@@ -21,6 +21,7 @@ import (
 	"constat/collector/store/query"
 	"constat/collector/store/storetest"
 	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -107,7 +108,7 @@ func (w *world) phases() []*box {
 func (w *world) at(phase int) string { return fmt.Sprintf("%s-%d", w.id, phase) }
 
 // opens changes what a credential holds, as somebody who changes both ends.
-func (p *plant) opens(request *constatv1.PutCredentialRequest) {
+func (p *plant) opens(request *deskv1.PutCredentialRequest) {
 	p.Helper()
 	content, err := proto.Marshal(request)
 	if err != nil {
@@ -122,12 +123,12 @@ func (p *plant) opens(request *constatv1.PutCredentialRequest) {
 	})
 }
 
-func (w *world) credential(played lab.Played, phase int) *constatv1.PutCredentialRequest {
+func (w *world) credential(played lab.Played, phase int) *deskv1.PutCredentialRequest {
 	if !w.v3 {
-		return &constatv1.PutCredentialRequest{Name: "lab", Community: w.at(phase)}
+		return &deskv1.PutCredentialRequest{Name: "lab", Community: w.at(phase)}
 	}
 	c := played.V3(w.at(phase))
-	return &constatv1.PutCredentialRequest{
+	return &deskv1.PutCredentialRequest{
 		Name: "lab", User: c.User, Auth: c.Auth, AuthPassword: c.AuthPassword, Privacy: c.Privacy, PrivacyPassword: c.PrivacyPassword, Context: c.Context,
 	}
 }
@@ -238,7 +239,7 @@ func (w *world) tell(t *testing.T, on *listening, played lab.Played) {
 	number, _ := strconv.Atoi(port)
 	sender := &gosnmp.GoSNMP{Target: host, Port: uint16(number), Version: gosnmp.Version2c, Community: "traps", Timeout: time.Second, Transport: "udp"}
 	if len(w.traps) > 0 {
-		on.opens(&constatv1.PutCredentialRequest{Name: "traps", Community: "traps"})
+		on.opens(&deskv1.PutCredentialRequest{Name: "traps", Community: "traps"})
 		if err := sender.Connect(); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"constat/internal/diagnosis"
 	"constat/internal/fault/fixture"
 	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -139,13 +140,13 @@ func TestLabPrinterEnds(t *testing.T) {
 				switches, printers := lab.Play(t, w.recordings()...), lab.Play(t, lab.Recording{Community: "before", Text: printer.recording()}, lab.Recording{Community: "after", Text: after.recording()})
 				p := newPlant(t, storetest.SQLite(t))
 				p.opens(w.credential(switches, 0))
-				p.opens(&constatv1.PutCredentialRequest{Name: "printer", Community: "before"})
+				p.opens(&deskv1.PutCredentialRequest{Name: "printer", Community: "before"})
 				p.add(switches.Address, "lab")
 				p.add(printers.Address, "printer")
 				p.turn(0)
 				began := time.Now()
 				p.opens(w.credential(switches, 1))
-				p.opens(&constatv1.PutCredentialRequest{Name: "printer", Community: "after"})
+				p.opens(&deskv1.PutCredentialRequest{Name: "printer", Community: "after"})
 				p.at = p.at.Add(5 * time.Minute)
 				if row.silent {
 					p.vanish(p.device(printers.Address).GetDevice().GetId())

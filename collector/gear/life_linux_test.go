@@ -16,6 +16,7 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/storetest"
 	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -62,7 +63,7 @@ func (l *life) set(oid string, kind gosnmp.Asn1BER, value any) {
 }
 
 // passes lets time pass, for the device too, and polls what is due.
-func (l *life) passes(d time.Duration) *constatv1.GetGearResponse {
+func (l *life) passes(d time.Duration) *deskv1.GetGearResponse {
 	l.Helper()
 	l.uptime += uint32(d.Milliseconds() / 10)
 	l.set("1.3.6.1.2.1.1.3.0", gosnmp.TimeTicks, l.uptime)
@@ -71,7 +72,7 @@ func (l *life) passes(d time.Duration) *constatv1.GetGearResponse {
 }
 
 // until lets time pass in steps in which the status is polled.
-func (l *life) until(d time.Duration) (last *constatv1.GetGearResponse) {
+func (l *life) until(d time.Duration) (last *deskv1.GetGearResponse) {
 	l.Helper()
 	for left := d; left > 0; left -= time.Minute {
 		last = l.passes(time.Minute)
@@ -79,7 +80,7 @@ func (l *life) until(d time.Duration) (last *constatv1.GetGearResponse) {
 	return last
 }
 
-func named(r *constatv1.GetGearResponse) []string { return r.GetDevice().GetFaults() }
+func named(r *deskv1.GetGearResponse) []string { return r.GetDevice().GetFaults() }
 
 // A day in the life of a switch: frames are damaged slowly, the processor is busy,
 // a line is full, a plug makes bad contact, a port fails. What takes time to see is
@@ -109,7 +110,7 @@ func TestLifeOfASwitch(t *testing.T) {
 		}
 
 		// Six damaged frames in five minutes are too few to say so, until they go on.
-		var r *constatv1.GetGearResponse
+		var r *deskv1.GetGearResponse
 		for n := range 2 {
 			l.set(crc, gosnmp.Counter32, uint32(40+6*(n+1)))
 			l.set(packets, gosnmp.Counter64, uint64(1000+20_000*(n+1)))
@@ -324,7 +325,7 @@ func TestRefusedCredentials(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		p := newPlant(t, s)
 		put := func(password string) {
-			err := p.PutCredential(t.Context(), &constatv1.PutCredentialRequest{
+			err := p.PutCredential(t.Context(), &deskv1.PutCredentialRequest{
 				Name: "v3", User: right.User, Auth: right.Auth, AuthPassword: password, Privacy: right.Privacy, PrivacyPassword: right.PrivacyPassword, Context: right.Context,
 			})
 			if err != nil {

@@ -20,6 +20,7 @@ import (
 	"constat/collector/store/storetest"
 	"constat/internal/identity"
 	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -322,7 +323,7 @@ func TestListenerSecure(t *testing.T) {
 	lab.Need(t, "snmptrap", err == nil)
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		p := newPlant(t, s)
-		err := p.PutCredential(t.Context(), &constatv1.PutCredentialRequest{
+		err := p.PutCredential(t.Context(), &deskv1.PutCredentialRequest{
 			Name: "core", User: "mon", Auth: "sha256", AuthPassword: "a long secret", Privacy: "aes", PrivacyPassword: "another secret",
 		})
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 	"constat/internal/fault"
 	"constat/internal/identity"
 	"constat/internal/snmp"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // Refusal is an error that is the caller's to mend: its text says how.
@@ -149,7 +149,7 @@ func sealedName(credential string) string { return "snmp credential " + credenti
 
 // PutCredential keeps what opens devices, sealed, in place of what had that name;
 // devices that use it are asked again at once.
-func (w *Watch) PutCredential(ctx context.Context, c *constatv1.PutCredentialRequest) error {
+func (w *Watch) PutCredential(ctx context.Context, c *deskv1.PutCredentialRequest) error {
 	if !nameForm.MatchString(c.GetName()) {
 		return refuse("a credential's name has small letters, digits, dots and hyphens, at most 64, not %q", c.GetName())
 	}
@@ -203,14 +203,14 @@ func (w *Watch) credential(ctx context.Context, name string) (snmp.Credentials, 
 	if err != nil {
 		return snmp.Credentials{}, refuse("%v", err)
 	}
-	kept := &constatv1.PutCredentialRequest{}
+	kept := &deskv1.PutCredentialRequest{}
 	if err := proto.Unmarshal(content, kept); err != nil {
 		return snmp.Credentials{}, refuse("the credential %q can't be read: set it again", name)
 	}
 	return credentials(kept), nil
 }
 
-func credentials(c *constatv1.PutCredentialRequest) snmp.Credentials {
+func credentials(c *deskv1.PutCredentialRequest) snmp.Credentials {
 	return snmp.Credentials{
 		Community: c.GetCommunity(), User: c.GetUser(), Auth: c.GetAuth(), AuthPassword: c.GetAuthPassword(),
 		Privacy: c.GetPrivacy(), PrivacyPassword: c.GetPrivacyPassword(), Context: c.GetContext(),

@@ -27,6 +27,7 @@ import (
 	"constat/internal/identity"
 	"constat/internal/lab"
 	"constat/internal/snapshot"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -67,7 +68,7 @@ func newPlant(t testing.TB, s *store.Store) *plant {
 // community keeps a credential.
 func (p *plant) community(name, community string) {
 	p.Helper()
-	if err := p.PutCredential(p.Context(), &constatv1.PutCredentialRequest{Name: name, Community: community}); err != nil {
+	if err := p.PutCredential(p.Context(), &deskv1.PutCredentialRequest{Name: name, Community: community}); err != nil {
 		p.Fatal(err)
 	}
 }
@@ -95,7 +96,7 @@ func (p *plant) turn(later time.Duration) int {
 	return len(due)
 }
 
-func (p *plant) device(name string) *constatv1.GetGearResponse {
+func (p *plant) device(name string) *deskv1.GetGearResponse {
 	p.Helper()
 	found, err := p.desk.Device(p.Context(), name)
 	if err != nil {
@@ -196,7 +197,7 @@ func TestWatch(t *testing.T) {
 // seal changes what a credential holds without asking devices at once.
 func (p *plant) seal(name, community string) {
 	p.Helper()
-	content, err := proto.Marshal(&constatv1.PutCredentialRequest{Name: name, Community: community})
+	content, err := proto.Marshal(&deskv1.PutCredentialRequest{Name: name, Community: community})
 	if err != nil {
 		p.Fatal(err)
 	}

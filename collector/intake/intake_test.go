@@ -24,6 +24,7 @@ import (
 	"constat/collector/store"
 	"constat/internal/fault"
 	"constat/internal/identity"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -354,7 +355,7 @@ func TestACommandGoesDownAndItsResultComesUp(t *testing.T) {
 	if m, err := stream.Recv(); err != nil || m.GetPolicy().GetRevision() != "3" {
 		t.Fatalf("after the welcome: %v, %v; want the policy", m, err)
 	}
-	commandID, err := d.desk.Diagnose(t.Context(), administrator, &constatv1.DiagnoseRequest{EndpointId: id, Procedure: "full"})
+	commandID, err := d.desk.Diagnose(t.Context(), administrator, &deskv1.DiagnoseRequest{EndpointId: id, Procedure: "full"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +369,7 @@ func TestACommandGoesDownAndItsResultComesUp(t *testing.T) {
 	say(t, stream, &constatv1.ConnectRequest{Message: &constatv1.ConnectRequest_Result{
 		Result: &constatv1.CommandResult{CommandId: commandID, Status: "failed", Reason: "out of paper"}}})
 	var progress bool
-	err = d.desk.Follow(t.Context(), commandID, func(r *constatv1.DiagnoseResponse) error {
+	err = d.desk.Follow(t.Context(), commandID, func(r *deskv1.DiagnoseResponse) error {
 		progress = progress || r.GetProgress().GetGroup() == "host"
 		return nil
 	})
@@ -424,7 +425,7 @@ func TestTheNewerConnectionWins(t *testing.T) {
 	newer := greet(t, d.dial(mine))
 	_, err := older.Recv()
 	refused(t, "the older", err, codes.Aborted, "took over")
-	commandID, err := d.desk.Diagnose(t.Context(), administrator, &constatv1.DiagnoseRequest{EndpointId: id, Procedure: "full"})
+	commandID, err := d.desk.Diagnose(t.Context(), administrator, &deskv1.DiagnoseRequest{EndpointId: id, Procedure: "full"})
 	if err != nil {
 		t.Fatal(err)
 	}

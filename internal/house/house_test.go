@@ -136,10 +136,10 @@ func within(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
-// TestAgentLinksNoDatabase keeps SQL, the message bus and the web console out
-// of what is installed on every machine.
+// TestAgentLinksNoDatabase keeps SQL, the message bus, the web console and what
+// technicians' calls are made of out of what is installed on every machine.
 func TestAgentLinksNoDatabase(t *testing.T) {
-	unwanted := []string{"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/nats-io", "html/template", "constat/collector"}
+	unwanted := []string{"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/nats-io", "html/template", "constat/collector", "constat/proto/constat/desk"}
 	for _, p := range list(t, "./agent", "./agent/tray") {
 		for _, dep := range p.Deps {
 			for _, u := range unwanted {

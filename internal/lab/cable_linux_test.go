@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/internal/snmp"
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // The switch's port at which the machine is, and its way up.
@@ -396,7 +396,7 @@ func (c *cable) turns(meanwhile func()) {
 // read waits until a switch was read under a name.
 func (c *cable) read(i int, name string) {
 	c.Await(c.plays[i]+" to be read as "+name, func() error {
-		r := &constatv1.GetGearResponse{}
+		r := &deskv1.GetGearResponse{}
 		err := c.answer(r, "gear", "show", c.plays[i])
 		if err != nil || r.GetDevice().GetState() != "ok" || r.GetDevice().GetName() != name {
 			return fmt.Errorf("%v: %v", err, r.GetDevice())
@@ -419,7 +419,7 @@ func (c *cable) answer(m proto.Message, args ...string) error {
 
 // told is what came of a complaint.
 type told struct {
-	*constatv1.GetTicketResponse
+	*deskv1.GetTicketResponse
 	number int
 	// port is where the machine is, own what it said alone.
 	port, own string
@@ -447,7 +447,7 @@ func (c *cable) complains(host, cause string) (t told) {
 	}
 	t = c.ticket(opened.Number, cause)
 	t.took = time.Since(began).Round(time.Millisecond)
-	where := &constatv1.FindStationResponse{}
+	where := &deskv1.FindStationResponse{}
 	if err := c.answer(where, "gear", "where", host); err != nil {
 		c.t.Error(err)
 	}
@@ -459,7 +459,7 @@ func (c *cable) complains(host, cause string) (t told) {
 func (c *cable) ticket(number int, cause string) (t told) {
 	t.number = number
 	for deadline, tick := time.Now().Add(patience), time.NewTicker(50*time.Millisecond); ; <-tick.C {
-		t.GetTicketResponse = &constatv1.GetTicketResponse{}
+		t.GetTicketResponse = &deskv1.GetTicketResponse{}
 		err := c.answer(t.GetTicketResponse, "ticket", "show", fmt.Sprint(number))
 		if t.cause() == cause || time.Now().After(deadline) {
 			if err != nil {

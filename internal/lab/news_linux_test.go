@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	constatv1 "constat/proto/constat/v1"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // TestNewsOfThePort: a ticket is open and says what its machine alone could say.
@@ -37,7 +37,7 @@ func TestNewsOfThePort(t *testing.T) {
 	c.plays = c.plays[:1]
 	c.stopsManagement()
 	c.playsManagement()
-	switched := &constatv1.GetGearResponse{}
+	switched := &deskv1.GetGearResponse{}
 	// Who sends traps is looked up now and then: a device just added may come too early.
 	for tick, deadline := time.NewTicker(time.Second), time.Now().Add(3*patience); len(switched.GetEvents()) == 0; <-tick.C {
 		c.Run(PC, "snmptrap", "--clientaddr=127.0.0.10", "-v2c", "-c", switchName(0)+"-after", traps, "", "1.3.6.1.4.1.9.9.548.0.1.1", atPort(errDisable)+".0", "i", "2")

@@ -14,6 +14,7 @@ import (
 	"constat/agent/uplink"
 	"constat/collector/desk"
 	"constat/collector/intake"
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -253,7 +254,7 @@ func allTickets(t *testing.T, d *desk.Desk) []*constatv1.Ticket {
 	t.Helper()
 	var all []*constatv1.Ticket
 	for before := int32(0); ; {
-		page, err := d.Tickets(t.Context(), &constatv1.ListTicketsRequest{Limit: 200, Before: before})
+		page, err := d.Tickets(t.Context(), &deskv1.ListTicketsRequest{Limit: 200, Before: before})
 		if err != nil {
 			t.Fatal(err)
 		}
