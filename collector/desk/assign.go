@@ -140,7 +140,7 @@ func (d *Desk) assign(ctx context.Context, q *query.Queries, t *query.Ticket, m 
 	if !slices.ContainsFunc(people, func(p assignment.Technician) bool { return p.Takes }) {
 		return nil, nil // there was nothing to decide
 	}
-	return assignmentMessage(decision, m), nil
+	return AssignmentMessage(decision, m), nil
 }
 
 // keeps tells whether somebody who has a ticket keeps it.
@@ -182,7 +182,8 @@ func reason(d assignment.Decision) string {
 	return line(fmt.Sprintf("%s; %d open", cmp.Or(strings.Join(known, ", "), "no special skill asked for"), chosen.Open), maxTitle)
 }
 
-func assignmentMessage(d assignment.Decision, m assignment.Matter) *constatv1.Assignment {
+// AssignmentMessage is a decision as the timeline keeps it.
+func AssignmentMessage(d assignment.Decision, m assignment.Matter) *constatv1.Assignment {
 	a := &constatv1.Assignment{Assignee: d.Assignee, Matter: &constatv1.Matter{
 		Domains: m.Domains, Brand: m.Brand, Product: m.Product, Language: m.Language, Source: m.Source, Text: m.Text, Site: m.Site,
 	}}

@@ -207,3 +207,7 @@ WHERE attachments.number = sqlc.arg(from_number)
 SELECT number, category FROM tickets
 WHERE endpoint_id = $1 AND status IN ('new', 'open', 'pending')
 ORDER BY number DESC LIMIT 50;
+
+-- name: RaiseNumber :exec
+-- Goes on behind a number that was given otherwise.
+UPDATE sequences SET value = sqlc.arg(value) WHERE name = sqlc.arg(name) AND value < sqlc.arg(value);

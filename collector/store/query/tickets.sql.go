@@ -773,6 +773,16 @@ func (q *Queries) PutTicketWords(ctx context.Context, number int32, words string
 	return err
 }
 
+const raiseNumber = `-- name: RaiseNumber :exec
+UPDATE sequences SET value = $1 WHERE name = $2 AND value < $1
+`
+
+// Goes on behind a number that was given otherwise.
+func (q *Queries) RaiseNumber(ctx context.Context, value int32, name string) error {
+	_, err := q.db.ExecContext(ctx, raiseNumber, value, name)
+	return err
+}
+
 const redirectMerged = `-- name: RedirectMerged :exec
 UPDATE tickets SET merged_into = $1 WHERE merged_into = $2
 `
