@@ -75,20 +75,24 @@ func (c *counter) bench() (*remedy.Bench, error) {
 // tend ends what an agent before this one left half-way, and the requests that
 // nobody answers.
 func (c *counter) tend(ctx context.Context, log *slog.Logger) error {
-	b, err := c.bench()
-	if err != nil {
-		log.Error("remedies can't be done", "error", err)
-		return nil // the rest of the agent is worth more
-	}
-	if result := b.Recover(ctx); result != nil {
-		log.Warn("a remedy that was cut short is ended", "verb", result.GetVerb(), "outcome", result.GetOutcome())
-		c.tell(result, log)
-	}
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
+	said := ""
 	for {
-		for _, result := range b.Expire(time.Now()) {
-			c.tell(result, log)
+		// Somebody may do one at the command line just now: then it waits.
+		switch b, err := c.bench(); {
+		case err == nil:
+			if result := b.Recover(ctx); result != nil {
+				log.Warn("a remedy that was cut short is ended", "verb", result.GetVerb(), "outcome", result.GetOutcome())
+				c.tell(result, log)
+			}
+			for _, result := range b.Expire(time.Now()) {
+				c.tell(result, log)
+			}
+			c.hand(b.Untold(), log)
+		case err.Error() != said: // the rest of the agent is worth more
+			said = err.Error()
+			log.Error("remedies can't be done", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -98,17 +102,31 @@ func (c *counter) tend(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// tell sends a result to the collector, when there is one; the journal has it in
-// any case.
+// tell writes into the log how a remedy went, and sends it to the collector.
 func (c *counter) tell(result *constatv1.RemedyResult, log *slog.Logger) {
 	log.Info("remedy", "verb", result.GetVerb(), "component", result.GetComponent(), "outcome", result.GetOutcome(),
-		"reason", result.GetReason(), "requestedBy", result.GetRequestedBy(), "consentedBy", result.GetConsentedBy())
+		"reason", result.GetReason(), "requestedBy", result.GetRequestedBy(), "consentedBy", result.GetConsentedBy(), "ticket", result.GetTicket())
+	c.hand([]*constatv1.RemedyResult{result}, log)
+}
+
+// hand gives results to the collector's spool, when there is one; until then the
+// journal knows that they are to be told.
+func (c *counter) hand(results []*constatv1.RemedyResult, log *slog.Logger) {
 	link := c.link.Load()
 	if link == nil {
 		return
 	}
-	if err := link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Remedy{Remedy: result}}); err != nil {
-		log.Error("what came of a remedy can't be sent", "error", err)
+	for _, result := range results {
+		err := link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Remedy{Remedy: result}})
+		if err == nil {
+			var b *remedy.Bench
+			if b, err = c.bench(); err == nil {
+				err = b.Told(result.GetId())
+			}
+		}
+		if err != nil {
+			log.Error("what came of a remedy can't be sent; it is tried again", "error", err)
+		}
 	}
 }
 
@@ -176,6 +194,10 @@ func (c *counter) ListRemedies(ctx context.Context, r *constatv1.ListRemediesReq
 	}
 	language := (&options{language: r.GetLanguage()}).lang()
 	answer := &constatv1.ListRemediesResponse{}
+	if r.GetPast() {
+		answer.Past = b.Results()
+		slices.Reverse(answer.Past)
+	}
 	for _, request := range b.Waiting(time.Now()) {
 		answer.Offers = append(answer.Offers, offer(request, language))
 	}
@@ -270,11 +292,14 @@ func (c *counter) wish(ctx context.Context, b *remedy.Bench, user local.User, r 
 
 var remedyWords = map[string]struct {
 	waits, suggests, all, none, from, until, agree, no, reason, hint, more string
+	past, never, when, asked, agreedTo, ticket                             string
 	outcomes                                                               map[string]string
 }{
 	"en": {
 		waits: "Waiting for your consent:", suggests: "Suggested by the last diagnosis:", all: "What this computer can do, where a diagnosis finds the fault for it:",
 		none: "Nothing waits for your consent.", from: "asked by %s, until %s", until: "15:04", agree: "Do it? [y/N] ", no: "Nothing was done.",
+		past: "Done on this computer, the newest first:", never: "No remedy was done on this computer yet.", when: "2006-01-02 15:04",
+		asked: "asked by %s", agreedTo: ", agreed to by %s", ticket: ", ticket %d",
 		reason: "Why", hint: "This computer can try it itself, if you agree", more: "Details",
 		outcomes: map[string]string{
 			remedy.Fixed: "It worked: the fault is gone.", remedy.NotFixed: "It was done, and did not help.", remedy.Refused: "Nothing was done.",
@@ -284,6 +309,8 @@ var remedyWords = map[string]struct {
 	"fr": {
 		waits: "En attente de votre accord :", suggests: "Proposé par le dernier diagnostic :", all: "Ce que cet ordinateur sait faire, si un diagnostic trouve la panne correspondante :",
 		none: "Rien n’attend votre accord.", from: "demandé par %s, jusqu’à %s", until: "15 h 04", agree: "Le faire ? [o/N] ", no: "Rien n’a été fait.",
+		past: "Fait sur cet ordinateur, le plus récent d’abord :", never: "Aucun remède n’a encore été appliqué sur cet ordinateur.", when: "02/01/2006 15:04",
+		asked: "demandé par %s", agreedTo: ", accepté par %s", ticket: ", ticket %d",
 		reason: "Raison", hint: "Cet ordinateur peut essayer lui-même, si vous êtes d’accord", more: "Détails",
 		outcomes: map[string]string{
 			remedy.Fixed: "C’est réparé : la panne a disparu.", remedy.NotFixed: "Cela a été fait, sans effet sur la panne.", remedy.Refused: "Rien n’a été fait.",
@@ -299,7 +326,7 @@ func remedyCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(remedyListCommand(o), remedyRunCommand(o),
+	cmd.AddCommand(remedyListCommand(o), remedyPastCommand(o), remedyRunCommand(o),
 		remedyAnswerCommand(o, "consent ID", "Agree to a remedy that your support team asks for", func(ctx context.Context, agent constatv1.LocalServiceClient, id string) (*constatv1.RemedyResult, error) {
 			answer, err := agent.ConsentRemedy(ctx, &constatv1.ConsentRemedyRequest{Id: id})
 			return answer.GetResult(), err
@@ -352,6 +379,64 @@ func remedyListCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
 	return cmd
+}
+
+func remedyPastCommand(o *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "past",
+		Short: "List what was done on this computer, who asked and who agreed",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer := &constatv1.ListRemediesResponse{}
+			err := o.asAgent(cmd, func(ctx context.Context, agent constatv1.LocalServiceClient) (err error) {
+				answer, err = agent.ListRemedies(ctx, &constatv1.ListRemediesRequest{Language: o.lang(), Past: true})
+				return err
+			})
+			if errors.Is(err, local.ErrNotRunning) {
+				var s *settings
+				if s, err = o.load(cmd); err == nil {
+					answer.Past, err = remedy.Past(s.Data)
+					slices.Reverse(answer.Past)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return command.WriteMessage(cmd.OutOrStdout(), &constatv1.ListRemediesResponse{Past: answer.GetPast()}, command.EveryKey)
+			}
+			writePast(cmd.OutOrStdout(), answer.GetPast(), o.lang())
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
+	return cmd
+}
+
+func writePast(out io.Writer, past []*constatv1.RemedyResult, language string) {
+	w, r := remedyWords[language], reportWriter{w: out}
+	if len(past) == 0 {
+		r.line("%s", w.never)
+		return
+	}
+	r.line("%s", w.past)
+	for _, one := range past {
+		title := one.GetVerb()
+		if verb, known := remedy.Lookup(title); known {
+			title = verb.Title.About(language, fault.Clip(one.GetComponent()))
+		}
+		r.hang("* ", "  ", one.GetAt().AsTime().Local().Format(w.when)+"  "+title)
+		who := fmt.Sprintf(w.asked, one.GetRequestedBy())
+		if one.GetConsentedBy() != "" {
+			who += fmt.Sprintf(w.agreedTo, one.GetConsentedBy())
+		}
+		if one.GetTicket() != 0 {
+			who += fmt.Sprintf(w.ticket, one.GetTicket())
+		}
+		r.wrap("  ", who)
+		writeResult(r, one, language, "  ")
+	}
 }
 
 func writeOffers(out io.Writer, offers []*constatv1.RemedyOffer, language string) {
@@ -490,6 +575,10 @@ func remedyAlone(cmd *cobra.Command, o *options, request *constatv1.RunRemedyReq
 	c := &counter{observer: seen, ownProbes: s.Probes != nil}
 	log := slog.New(slog.DiscardHandler)
 	b, err := c.bench()
+	if errors.Is(err, remedy.ErrElsewhere) {
+		return &constatv1.RemedyResult{Verb: request.GetVerb(), Component: request.GetComponent(), Fault: request.GetFault(),
+			RequestedBy: me.Username, At: timestamppb.Now(), Outcome: remedy.Refused, Reason: err.Error()}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -531,24 +620,29 @@ func showResult(cmd *cobra.Command, o *options, result *constatv1.RemedyResult, 
 			return err
 		}
 	} else {
-		w, r := remedyWords[o.lang()], reportWriter{w: cmd.OutOrStdout()}
-		r.line("%s", w.outcomes[result.GetOutcome()])
-		proof := result.GetProof().GetEn()
-		colon := ":"
-		if o.lang() == "fr" {
-			proof, colon = result.GetProof().GetFr(), " :"
-		}
-		if proof != "" {
-			r.wrap("  ", proof)
-		}
-		for _, line := range [][2]string{{w.more, result.GetAction()}, {w.reason, result.GetReason()}} {
-			if line[1] != "" {
-				r.wrap("  ", line[0]+colon+" "+line[1])
-			}
-		}
+		writeResult(reportWriter{w: cmd.OutOrStdout()}, result, o.lang(), "")
 	}
 	if result.GetOutcome() != remedy.Fixed {
 		return command.No
 	}
 	return nil
+}
+
+// writeResult tells how a remedy went, and why.
+func writeResult(r reportWriter, result *constatv1.RemedyResult, language, indent string) {
+	w := remedyWords[language]
+	r.line("%s%s", indent, w.outcomes[result.GetOutcome()])
+	proof, colon := result.GetProof().GetEn(), ":"
+	if language == "fr" {
+		proof, colon = result.GetProof().GetFr(), " :"
+	}
+	indent += "  "
+	if proof != "" {
+		r.wrap(indent, proof)
+	}
+	for _, line := range [][2]string{{w.more, result.GetAction()}, {w.reason, result.GetReason()}} {
+		if line[1] != "" {
+			r.wrap(indent, line[0]+colon+" "+line[1])
+		}
+	}
 }

@@ -321,6 +321,9 @@ func writeTicket(w io.Writer, m proto.Message) {
 func writeRemedy(w io.Writer, r *constatv1.RemedyResult) {
 	outcome := cmp.Or(r.GetOutcome(), "waits for the person at the machine")
 	fmt.Fprintf(w, "  %s: %s\n", strings.TrimSpace(r.GetVerb()+" "+r.GetComponent()), outcome)
+	if r.GetConsentedBy() != "" {
+		fmt.Fprintf(w, "    asked for by %s, agreed to by %s\n", r.GetRequestedBy(), r.GetConsentedBy())
+	}
 	for _, text := range []string{r.GetProof().GetEn(), r.GetAction(), r.GetReason()} {
 		if text != "" {
 			fmt.Fprintf(w, "    %s\n", text)

@@ -31,33 +31,78 @@ const (
 	maxFile = 4 << 20
 )
 
-// ErrUnknown says that no such request waits.
-var ErrUnknown = errors.New("no such request waits: it was answered, or its time is over")
+// lockFile is held by the one process that may do remedies here.
+const lockFile = journalFile + ".lock"
+
+// ErrUnknown says that no such request waits, and ErrElsewhere that another
+// process has this machine's journal.
+var (
+	ErrUnknown   = errors.New("no such request waits: it was answered, or its time is over")
+	ErrElsewhere = errors.New("another constat-agent does a remedy on this machine: try again when it has ended")
+)
 
 type journal struct {
 	path    string
+	lock    *os.File
 	content *constatv1.RemedyJournal
 }
 
-// Open reads the journal in a directory; without one ("") nothing is kept. What
-// an agent that was ended left half-way is ended by Recover.
+// Open takes the journal in a directory, until this process ends; without one
+// ("") nothing is kept. It is ErrElsewhere where another process has it. What an
+// agent that was ended left half-way is ended by Recover.
 func (b *Bench) Open(dir string) error {
 	b.journal.content = &constatv1.RemedyJournal{}
 	if dir == "" {
 		return nil
 	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		// Nothing can be written there, so nothing is begun either.
+	case err != nil:
+		return err
+	default:
+		if err := holdAlone(lock); err != nil {
+			lock.Close()
+			return err
+		}
+		b.journal.lock = lock // open, and so held
+	}
 	b.journal.path = filepath.Join(dir, journalFile)
-	content, err := os.ReadFile(b.journal.path)
+	b.journal.content, err = read(b.journal.path)
+	if err != nil {
+		b.Close()
+	}
+	return err
+}
+
+// Close gives the journal free for another process.
+func (b *Bench) Close() {
+	if b.journal.lock != nil {
+		b.journal.lock.Close()
+		b.journal.lock = nil
+	}
+}
+
+// Past are the last results in a directory, oldest first. It takes nothing.
+func Past(dir string) ([]*constatv1.RemedyResult, error) {
+	content, err := read(filepath.Join(dir, journalFile))
+	return content.GetResults(), err
+}
+
+func read(path string) (*constatv1.RemedyJournal, error) {
+	journal := &constatv1.RemedyJournal{}
+	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return journal, nil
 	}
 	if err == nil && len(content) <= maxFile {
-		err = proto.Unmarshal(content, b.journal.content)
+		err = proto.Unmarshal(content, journal)
 	}
 	if err != nil {
-		return fmt.Errorf("reading what remedies were done here: %w", err)
+		return journal, fmt.Errorf("reading what remedies were done here: %w", err)
 	}
-	return nil
+	return journal, nil
 }
 
 // edit changes the journal, on the disk first.
@@ -82,7 +127,8 @@ func (b *Bench) edit(change func(*constatv1.RemedyJournal)) error {
 	return nil
 }
 
-// settle keeps a result, and forgets the run that it ends.
+// settle keeps a result, until somebody was told as well, and forgets the run
+// that it ends.
 func (b *Bench) settle(result *constatv1.RemedyResult) *constatv1.RemedyResult {
 	err := b.edit(func(j *constatv1.RemedyJournal) {
 		if j.GetRunning().GetRequest().GetId() == result.GetId() {
@@ -90,6 +136,8 @@ func (b *Bench) settle(result *constatv1.RemedyResult) *constatv1.RemedyResult {
 		}
 		j.Results = append(j.Results, proto.CloneOf(result))
 		j.Results = j.Results[max(0, len(j.Results)-maxResults):]
+		j.Untold = append(j.Untold, result.GetId())
+		j.Untold = j.Untold[max(0, len(j.Untold)-maxResults):]
 	})
 	if err != nil {
 		result.Reason = fault.Clip(result.GetReason() + "; it could not be written down: " + err.Error())
@@ -102,6 +150,23 @@ func (b *Bench) Results() []*constatv1.RemedyResult {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.journal.content.GetResults())
+}
+
+// Untold are the results that the collector's spool does not have yet, oldest
+// first: an agent may end between a result and its telling.
+func (b *Bench) Untold() []*constatv1.RemedyResult {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.journal.content.GetResults()), func(r *constatv1.RemedyResult) bool {
+		return !slices.Contains(b.journal.content.GetUntold(), r.GetId())
+	})
+}
+
+// Told says that the spool has a result.
+func (b *Bench) Told(id string) error {
+	return b.edit(func(j *constatv1.RemedyJournal) {
+		j.Untold = slices.DeleteFunc(j.Untold, func(other string) bool { return other == id })
+	})
 }
 
 // Ask has a request wait for the consent of a person at this machine. One that
@@ -145,40 +210,49 @@ func (b *Bench) Waiting(now time.Time) []*constatv1.RemedyRequest {
 	return open
 }
 
-// take gives a request that waits, and has it wait no longer. While it is still
-// on the disk as waiting, it is answered once only: that is what mu is for.
+// take gives a request that waits, and has it wait no longer.
 func (b *Bench) take(id string) (*constatv1.RemedyRequest, error) {
 	var taken *constatv1.RemedyRequest
-	err := b.edit(func(j *constatv1.RemedyJournal) {
-		if i := slices.IndexFunc(j.GetWaiting(), func(r *constatv1.RemedyRequest) bool { return r.GetId() == id }); i >= 0 {
-			taken = j.GetWaiting()[i]
-			j.Waiting = slices.Delete(j.Waiting, i, i+1)
-		}
-	})
-	if err != nil {
-		return nil, err
+	err := b.edit(func(j *constatv1.RemedyJournal) { taken = withdraw(j, id) })
+	if err == nil && taken == nil {
+		err = ErrUnknown
 	}
-	if taken == nil {
-		return nil, ErrUnknown
+	return taken, err
+}
+
+// withdraw takes a request out of those that wait; nil: it does not wait.
+func withdraw(j *constatv1.RemedyJournal, id string) *constatv1.RemedyRequest {
+	i := slices.IndexFunc(j.GetWaiting(), func(r *constatv1.RemedyRequest) bool { return r.GetId() == id })
+	if i < 0 {
+		return nil
 	}
-	return taken, nil
+	taken := j.GetWaiting()[i]
+	j.Waiting = slices.Delete(j.Waiting, i, i+1)
+	return taken
 }
 
 // Consent does a request that waits. While another remedy is under way it goes
 // on waiting.
 func (b *Bench) Consent(ctx context.Context, id string, consent *constatv1.RemedyConsent) (*constatv1.RemedyResult, error) {
-	b.mu.Lock()
-	busy := b.journal.content.GetRunning() != nil
-	doing := b.doing
-	b.mu.Unlock()
-	if busy {
-		return nil, fmt.Errorf("another remedy is under way, %s: consent again when it has ended", doing)
+	if !b.one.TryLock() {
+		return nil, fmt.Errorf("another remedy is under way%s: consent again when it has ended", b.doing())
 	}
-	request, err := b.take(id)
+	defer b.one.Unlock()
+	// In one step on the disk: it waits, or it is under way.
+	var run *constatv1.RemedyRun
+	err := b.edit(func(j *constatv1.RemedyJournal) {
+		if request := withdraw(j, id); request != nil {
+			run = &constatv1.RemedyRun{Request: request, Consent: consent, Result: begin(request, consent)}
+			j.Running = proto.CloneOf(run)
+		}
+	})
+	if err == nil && run == nil {
+		err = ErrUnknown
+	}
 	if err != nil {
 		return nil, err
 	}
-	return b.Run(ctx, request, consent), nil
+	return b.carryOut(ctx, run), nil
 }
 
 // Decline turns a request down.
@@ -187,7 +261,7 @@ func (b *Bench) Decline(id, person string) (*constatv1.RemedyResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.settle(end(b.begin(request, nil), Refused, "declined by "+person)), nil
+	return b.settle(end(begin(request, nil), Refused, "declined by "+person)), nil
 }
 
 // Expire ends the requests whose time is over, and tells how.
@@ -201,27 +275,30 @@ func (b *Bench) Expire(now time.Time) []*constatv1.RemedyResult {
 		if err != nil {
 			continue // answered meanwhile, or tried again at the next look
 		}
-		ended = append(ended, b.settle(end(b.begin(request, nil), Expired, "nobody at the machine answered in time")))
+		ended = append(ended, b.settle(end(begin(request, nil), Expired, "nobody at the machine answered in time")))
 	}
 	return ended
 }
 
 // Recover ends what an agent that was ended in the middle left: where the fault
-// is gone it is done, else it is taken back as far as it can be. Nil: there was
-// nothing.
+// is gone it is done, else it is taken back as far as it can be. It is never done
+// again. Nil: there was nothing.
 func (b *Bench) Recover(ctx context.Context) *constatv1.RemedyResult {
+	if !b.one.TryLock() {
+		return nil // it is under way, and not cut short
+	}
+	defer b.one.Unlock()
 	b.mu.Lock()
 	run := proto.CloneOf(b.journal.content.GetRunning())
 	b.mu.Unlock()
 	if run == nil {
 		return nil
 	}
-	if !b.one.TryLock() {
-		return nil
-	}
-	defer b.one.Unlock()
 	result := run.GetResult()
-	const cut = "the agent was ended in the middle"
+	if run.GetBefore() == nil {
+		return b.settle(end(result, Refused, "interrupted: the agent was ended before it was begun; nothing was done, ask again"))
+	}
+	const cut = "interrupted: the agent was ended in the middle"
 	verb, known := Lookup(run.GetRequest().GetVerb())
 	catalog, err := b.Catalog()
 	if !known || err != nil {

@@ -229,9 +229,63 @@ func TestRecover(t *testing.T) {
 		if r.GetOutcome() != c.outcome || r.GetId() != id+"1" || !strings.Contains(r.GetReason(), "ended in the middle") || !slices.Equal(next.did, c.did) {
 			t.Errorf("%s: %v; done: %v", c.verb, r, next.did)
 		}
+		next.Close()
 		if again := newShop(t, filepath.Dir(copied)).Recover(t.Context()); again != nil {
 			t.Errorf("%s is ended twice: %v", c.verb, again)
 		}
+	}
+}
+
+// One that was ended between the consent and the verb did nothing, and says so:
+// the request does not vanish.
+func TestInterruptedBeforeItBegan(t *testing.T) {
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), journalFile)
+	s := newShop(t, dir)
+	if err := s.Ask(request(1, "restart-printing", "")); err != nil {
+		t.Fatal(err)
+	}
+	look := s.Look
+	s.Look = func(ctx context.Context, groups []string) *constatv1.Snapshot { // what is on the disk while it looks
+		content, err := os.ReadFile(filepath.Join(dir, journalFile))
+		if err == nil && len(s.did) == 0 {
+			err = os.WriteFile(copied, content, 0o600)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return look(ctx, groups)
+	}
+	if _, err := s.Consent(t.Context(), id+"1", consent(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	next := newShop(t, filepath.Dir(copied))
+	r := next.Recover(t.Context())
+	if r.GetOutcome() != Refused || r.GetId() != id+"1" || r.GetConsentedBy() != "anna" || !strings.Contains(r.GetReason(), "interrupted") || len(next.did) > 0 {
+		t.Errorf("%v; done: %v", r, next.did)
+	}
+	if waiting := next.Waiting(time.Now()); len(waiting) > 0 {
+		t.Errorf("it waits again: %v", waiting)
+	}
+}
+
+// The journal is one process's; what another finds there it was told.
+func TestTheJournalIsHeldAlone(t *testing.T) {
+	dir := t.TempDir()
+	s := newShop(t, dir)
+	if err := (&Bench{}).Open(dir); !errors.Is(err, ErrElsewhere) {
+		t.Errorf("a second one opens the journal: %v", err)
+	}
+	s.Run(t.Context(), request(1, "restart-printing", ""), consent(time.Minute))
+	s.Run(t.Context(), request(2, "restart-printing", ""), consent(time.Minute))
+	if err := s.Told(id + "1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if past, err := Past(dir); err != nil || len(past) != 2 {
+		t.Error(past, err)
+	}
+	if untold := newShop(t, dir).Untold(); len(untold) != 1 || untold[0].GetId() != id+"2" {
+		t.Errorf("still to be told: %v", untold)
 	}
 }
 
@@ -245,6 +299,7 @@ func TestRequestsWaitForAnAnswer(t *testing.T) {
 			}
 		}
 	}
+	s.Close()
 	s = newShop(t, dir)
 	if got := s.Waiting(time.Now()); len(got) != 3 {
 		t.Fatalf("after a start %d wait", len(got))

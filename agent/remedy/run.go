@@ -54,7 +54,6 @@ type Bench struct {
 
 	// one keeps runs apart: the second is refused.
 	one     sync.Mutex
-	doing   string // guarded by mu
 	mu      sync.Mutex
 	journal journal
 }
@@ -62,24 +61,42 @@ type Bench struct {
 // Run does what was asked for and consented to, and tells how it went. It never
 // fails: what could not be done is a result as well.
 func (b *Bench) Run(ctx context.Context, request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent) *constatv1.RemedyResult {
-	result := b.begin(request, consent)
+	run := &constatv1.RemedyRun{Request: request, Consent: consent, Result: begin(request, consent)}
 	if !b.one.TryLock() {
-		b.mu.Lock()
-		doing := b.doing
-		b.mu.Unlock()
-		return end(result, Refused, "another remedy is under way, "+doing+": try again when it has ended")
+		return b.settle(end(run.GetResult(), Refused, "another remedy is under way"+b.doing()+": try again when it has ended"))
 	}
 	defer b.one.Unlock()
-	b.mu.Lock()
-	b.doing = request.GetVerb()
-	b.mu.Unlock()
-	result = b.run(ctx, request, consent, result)
+	if err := b.note(run); err != nil {
+		return b.settle(end(run.GetResult(), Failed, "not begun, as it could not be written down: "+err.Error()))
+	}
+	return b.carryOut(ctx, run)
+}
+
+// carryOut does what stands on the disk as under way.
+func (b *Bench) carryOut(ctx context.Context, run *constatv1.RemedyRun) *constatv1.RemedyResult {
+	result := b.run(ctx, run)
 	result.ElapsedMs = int32(time.Since(result.GetAt().AsTime()).Milliseconds())
 	return b.settle(result)
 }
 
+// note writes down how far a run is: whoever is ended in the middle ends it at
+// the next start.
+func (b *Bench) note(run *constatv1.RemedyRun) error {
+	return b.edit(func(j *constatv1.RemedyJournal) { j.Running = proto.CloneOf(run) })
+}
+
+// doing is what is under way, behind a comma.
+func (b *Bench) doing() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if verb := b.journal.content.GetRunning().GetRequest().GetVerb(); verb != "" {
+		return ", " + verb
+	}
+	return ""
+}
+
 // begin is a result of which the outcome is still to come.
-func (b *Bench) begin(request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent) *constatv1.RemedyResult {
+func begin(request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent) *constatv1.RemedyResult {
 	return &constatv1.RemedyResult{
 		Id: request.GetId(), Verb: request.GetVerb(), Component: request.GetComponent(), Fault: request.GetFault(), Ticket: request.GetTicket(),
 		RequestedBy: request.GetRequestedBy(), ConsentedBy: consent.GetBy(), ConsentedAt: consent.GetAt(), At: timestamppb.Now(),
@@ -91,7 +108,8 @@ func end(result *constatv1.RemedyResult, outcome, reason string) *constatv1.Reme
 	return result
 }
 
-func (b *Bench) run(ctx context.Context, request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent, result *constatv1.RemedyResult) *constatv1.RemedyResult {
+func (b *Bench) run(ctx context.Context, run *constatv1.RemedyRun) *constatv1.RemedyResult {
+	request, consent, result := run.GetRequest(), run.GetConsent(), run.GetResult()
 	verb, known := Lookup(request.GetVerb())
 	now := result.GetAt().AsTime()
 	over := func(t *timestamppb.Timestamp) bool { return t != nil && now.After(t.AsTime()) }
@@ -129,13 +147,9 @@ func (b *Bench) run(ctx context.Context, request *constatv1.RemedyRequest, conse
 		return end(result, Refused, err.Error())
 	}
 	was := verb.measure(before)
-	run := &constatv1.RemedyRun{
-		Request: request, Consent: consent, Result: result, Argument: to.argument,
-		UndoVerb: to.undoVerb, UndoArgument: to.undoArgument, Before: &constatv1.RemedyText{En: was.EN, Fr: was.FR},
-	}
-	// On the disk before anything is done: whoever is ended in the middle ends it
-	// at the next start.
-	if err := b.edit(func(j *constatv1.RemedyJournal) { j.Running = proto.CloneOf(run) }); err != nil {
+	run.Argument, run.UndoVerb, run.UndoArgument = to.argument, to.undoVerb, to.undoArgument
+	run.Before = &constatv1.RemedyText{En: was.EN, Fr: was.FR}
+	if err := b.note(run); err != nil {
 		return end(result, Failed, "not begun, as it could not be written down: "+err.Error())
 	}
 	return b.act(ctx, look, run, to)

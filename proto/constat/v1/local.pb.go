@@ -540,8 +540,10 @@ func (x *SubmitTicketResponse) GetNumber() int32 {
 
 // ListRemediesRequest names the language of the texts.
 type ListRemediesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// Whether past is wanted.
+	Past          bool `protobuf:"varint,2,opt,name=past,proto3" json:"past,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -583,11 +585,20 @@ func (x *ListRemediesRequest) GetLanguage() string {
 	return ""
 }
 
+func (x *ListRemediesRequest) GetPast() bool {
+	if x != nil {
+		return x.Past
+	}
+	return false
+}
+
 // ListRemediesResponse is what a person may consent to: requests first, oldest
 // first.
 type ListRemediesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offers        []*RemedyOffer         `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Offers []*RemedyOffer         `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
+	// How the last ones went on this machine, whoever asked, newest first.
+	Past          []*RemedyResult `protobuf:"bytes,2,rep,name=past,proto3" json:"past,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,6 +636,13 @@ func (*ListRemediesResponse) Descriptor() ([]byte, []int) {
 func (x *ListRemediesResponse) GetOffers() []*RemedyOffer {
 	if x != nil {
 		return x.Offers
+	}
+	return nil
+}
+
+func (x *ListRemediesResponse) GetPast() []*RemedyResult {
+	if x != nil {
+		return x.Past
 	}
 	return nil
 }
@@ -1250,11 +1268,13 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fwait_seconds\x18\x05 \x01(\x05R\vwaitSeconds\">\n" +
 	"\x14SubmitTicketResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x05R\x06number\"1\n" +
+	"\x06number\x18\x02 \x01(\x05R\x06number\"E\n" +
 	"\x13ListRemediesRequest\x12\x1a\n" +
-	"\blanguage\x18\x01 \x01(\tR\blanguage\"G\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x12\n" +
+	"\x04past\x18\x02 \x01(\bR\x04past\"u\n" +
 	"\x14ListRemediesResponse\x12/\n" +
-	"\x06offers\x18\x01 \x03(\v2\x17.constat.v1.RemedyOfferR\x06offers\"&\n" +
+	"\x06offers\x18\x01 \x03(\v2\x17.constat.v1.RemedyOfferR\x06offers\x12,\n" +
+	"\x04past\x18\x02 \x03(\v2\x18.constat.v1.RemedyResultR\x04past\"&\n" +
 	"\x14ConsentRemedyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"I\n" +
 	"\x15ConsentRemedyResponse\x120\n" +
@@ -1351,37 +1371,38 @@ var file_constat_v1_local_proto_depIdxs = []int32{
 	20, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
 	21, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
 	22, // 6: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	23, // 7: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	23, // 8: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	23, // 9: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	24, // 10: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	25, // 11: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	24, // 12: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	26, // 13: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	27, // 14: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	0,  // 15: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	3,  // 16: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	5,  // 17: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	7,  // 18: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	9,  // 19: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	11, // 20: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	13, // 21: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	15, // 22: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	17, // 23: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 24: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	4,  // 25: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	6,  // 26: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	8,  // 27: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	10, // 28: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	12, // 29: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	14, // 30: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	16, // 31: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	18, // 32: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	24, // [24:33] is the sub-list for method output_type
-	15, // [15:24] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	23, // 7: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
+	23, // 8: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	23, // 9: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	23, // 10: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	24, // 11: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	25, // 12: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	24, // 13: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	26, // 14: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	27, // 15: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	0,  // 16: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	3,  // 17: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	5,  // 18: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	7,  // 19: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	9,  // 20: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	11, // 21: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	13, // 22: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	15, // 23: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	17, // 24: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 25: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	4,  // 26: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	6,  // 27: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	8,  // 28: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	10, // 29: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	12, // 30: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	14, // 31: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	16, // 32: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	18, // 33: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	25, // [25:34] is the sub-list for method output_type
+	16, // [16:25] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }

@@ -586,7 +586,7 @@ func (x *RemedyOffer) GetText() string {
 	return ""
 }
 
-// RemedyRun is a run under way.
+// RemedyRun is a run under way, from the consent on.
 type RemedyRun struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Request *RemedyRequest         `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
@@ -597,7 +597,7 @@ type RemedyRun struct {
 	Argument     string `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
 	UndoVerb     string `protobuf:"bytes,5,opt,name=undo_verb,json=undoVerb,proto3" json:"undo_verb,omitempty"`
 	UndoArgument string `protobuf:"bytes,6,opt,name=undo_argument,json=undoArgument,proto3" json:"undo_argument,omitempty"`
-	// The sentences of before.
+	// The sentences of before; unset: the verb was not begun yet.
 	Before        *RemedyText `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -690,7 +690,9 @@ type RemedyJournal struct {
 	// What an agent that was ended left half-way, until it ended that.
 	Running *RemedyRun `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
 	// The last ones, oldest first.
-	Results       []*RemedyResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*RemedyResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
+	// RemedyResult.id of those that were not handed to the collector's spool yet.
+	Untold        []string `protobuf:"bytes,4,rep,name=untold,proto3" json:"untold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -742,6 +744,13 @@ func (x *RemedyJournal) GetRunning() *RemedyRun {
 func (x *RemedyJournal) GetResults() []*RemedyResult {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *RemedyJournal) GetUntold() []string {
+	if x != nil {
+		return x.Untold
 	}
 	return nil
 }
@@ -808,11 +817,12 @@ const file_constat_v1_remedy_proto_rawDesc = "" +
 	"\bargument\x18\x04 \x01(\tR\bargument\x12\x1b\n" +
 	"\tundo_verb\x18\x05 \x01(\tR\bundoVerb\x12#\n" +
 	"\rundo_argument\x18\x06 \x01(\tR\fundoArgument\x12.\n" +
-	"\x06before\x18\a \x01(\v2\x16.constat.v1.RemedyTextR\x06before\"\xa9\x01\n" +
+	"\x06before\x18\a \x01(\v2\x16.constat.v1.RemedyTextR\x06before\"\xc1\x01\n" +
 	"\rRemedyJournal\x123\n" +
 	"\awaiting\x18\x01 \x03(\v2\x19.constat.v1.RemedyRequestR\awaiting\x12/\n" +
 	"\arunning\x18\x02 \x01(\v2\x15.constat.v1.RemedyRunR\arunning\x122\n" +
-	"\aresults\x18\x03 \x03(\v2\x18.constat.v1.RemedyResultR\aresultsB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\aresults\x18\x03 \x03(\v2\x18.constat.v1.RemedyResultR\aresults\x12\x16\n" +
+	"\x06untold\x18\x04 \x03(\tR\x06untoldB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_remedy_proto_rawDescOnce sync.Once
