@@ -32,8 +32,10 @@ import (
 const (
 	// consentLife is how long after a person's yes a remedy may begin.
 	consentLife = 5 * time.Minute
-	// expireEvery is how often requests are looked for that nobody answered.
+	// expireEvery is how often requests are looked for that nobody answered, and
+	// freeEvery how often the journal, while another process has it.
 	expireEvery = 30 * time.Second
+	freeEvery   = 2 * time.Second
 )
 
 // bench is where this machine's remedies are done; what was left half-way there
@@ -75,10 +77,15 @@ func (c *counter) bench() (*remedy.Bench, error) {
 // tend ends what an agent before this one left half-way, and the requests that
 // nobody answers.
 func (c *counter) tend(ctx context.Context, log *slog.Logger) error {
-	tick := time.NewTicker(expireEvery)
-	defer tick.Stop()
-	said := ""
-	for {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for said := ""; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-next.C:
+			next.Reset(expireEvery)
+		}
 		// Somebody may do one at the command line just now: then it waits.
 		switch b, err := c.bench(); {
 		case err == nil:
@@ -90,14 +97,12 @@ func (c *counter) tend(ctx context.Context, log *slog.Logger) error {
 				c.tell(result, log)
 			}
 			c.hand(b.Untold(), log)
-		case err.Error() != said: // the rest of the agent is worth more
-			said = err.Error()
-			log.Error("remedies can't be done", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		default: // the rest of the agent is worth more
+			if err.Error() != said {
+				said = err.Error()
+				log.Error("remedies can't be done", "error", err)
+			}
+			next.Reset(freeEvery)
 		}
 	}
 }

@@ -43,6 +43,7 @@ func runCommand(o *options) *cobra.Command {
 
 // runService is the agent until ctx ends.
 func runService(ctx context.Context, s *settings, log *slog.Logger) error {
+	slog.SetDefault(log) // one form for all that the service says
 	token, err := readToken(s.TokenFile, os.Stdin)
 	if err != nil {
 		return err
