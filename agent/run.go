@@ -118,6 +118,12 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 			log.Error("the collector does not want this machine any more", "error", err)
 			return nil
 		}
+		if errors.Is(err, uplink.ErrTwin) {
+			// At its next start it is a new machine, and enrols where a token
+			// is configured.
+			log.Error("this computer gives back an identity that is another one's", "error", err)
+			return errors.Join(err, uplink.PutAside(c.observer.dir))
+		}
 		return err
 	})
 	part("snapshots", c.snapshots)
@@ -143,7 +149,10 @@ const (
 func (c *counter) open(log *slog.Logger, proxy string) error {
 	c.one.Lock()
 	defer c.one.Unlock()
-	link, err := uplink.Open(c.observer.dir, uplink.Logger(log), uplink.Proxy(proxy))
+	config := c.observer.config // diagnoses go on while a connection is made
+	link, err := uplink.Open(c.observer.dir, uplink.Logger(log), uplink.Proxy(proxy), uplink.Hardware(func(ctx context.Context) string {
+		return host.HardwareHash(host.Observe(ctx, config, []string{"hardware"}).GetHardware())
+	}))
 	if err != nil {
 		return err
 	}
@@ -212,10 +221,12 @@ func (c *counter) enroll(ctx context.Context, s *settings, token string, log *sl
 
 // enroll joins this machine to a collector, and keeps the identity it gets.
 func enroll(ctx context.Context, seen *observer, collector, token string, options ...uplink.Option) error {
-	me := host.Observe(ctx, seen.config, []string{"host"}).GetHost()
+	s := host.Observe(ctx, seen.config, []string{"host", "hardware"})
+	me := s.GetHost()
 	return uplink.Enroll(ctx, collector, token, seen.dir, &constatv1.EnrollRequest{
 		Hostname:     me.GetHostname(),
 		MachineHash:  me.GetMachineHash(),
+		HardwareHash: host.HardwareHash(s.GetHardware()),
 		OsFamily:     me.GetOsFamily(),
 		AgentVersion: version.Version,
 	}, options...)

@@ -97,9 +97,24 @@ func machineHash(id string) *string {
 	if id == "" || id == "uninitialized" {
 		return nil
 	}
+	return set(saltedHash(id))
+}
+
+// HardwareHash is the same for one machine whatever disk is in it: of its
+// firmware's UUID (SMBIOS type 1), which makers and hypervisors give each machine
+// of its own, and of the maker's serial, since some boards share one UUID.
+// Empty: the firmware tells none, or may not be read.
+func HardwareHash(h *constatv1.Hardware) string {
+	if h.GetSystem().GetUuid() == "" {
+		return ""
+	}
+	return saltedHash(h.GetSystem().GetUuid() + "\n" + h.GetSystem().GetSerial())
+}
+
+func saltedHash(id string) string {
 	mac := hmac.New(sha256.New, []byte(id))
 	mac.Write([]byte(machineSalt))
-	return set(hex.EncodeToString(mac.Sum(nil)[:16]))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // hypervisors tells virtual machines by what their firmware calls itself, as

@@ -108,6 +108,13 @@ func (e *enrolment) keep(dir string) error {
 	return e.save(dir)
 }
 
+// PutAside makes a machine one that was never enrolled: what it has is the
+// identity of the machine that its disk was copied from. The file is kept under
+// another name.
+func PutAside(dir string) error {
+	return os.Rename(filepath.Join(dir, identityFile), filepath.Join(dir, twinFile))
+}
+
 // renew trades this machine's certificate for a new one with a new key.
 func (l *Link) renew(ctx context.Context, client constatv1.AgentServiceClient) error {
 	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)

@@ -23,6 +23,7 @@ const (
 	identityFile = "identity.json"
 	policyFile   = "policy.binpb"
 	sentFile     = "sent.json"
+	twinFile     = "identity.twin.json"
 )
 
 // enrolment is what enrolling gave. It is one file, so that key and certificate

@@ -34,7 +34,7 @@ var errRenewed = errors.New("reconnecting with the renewed certificate")
 // Run keeps the link up until ctx ends, then returns nil: it connects, sends what
 // is spooled, beats, renews the certificate and carries out commands. A lost or
 // refused connection is tried again after a random pause that grows up to the
-// limit. It returns ErrRevoked when the collector says so.
+// limit. It returns ErrRevoked or ErrTwin when the collector says so.
 func (l *Link) Run(ctx context.Context, h Handlers) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
@@ -49,7 +49,7 @@ func (l *Link) Run(ctx context.Context, h Handlers) error {
 		case errors.Is(err, errRenewed):
 			failures = 0
 			continue
-		case errors.Is(err, ErrRevoked):
+		case isFinal(err):
 			l.setProblem(err)
 			return err
 		case welcomed:
@@ -86,7 +86,7 @@ func (l *Link) attempt(ctx context.Context, h Handlers) (welcomed bool, err erro
 	var problems []error
 	for _, address := range l.addresses() {
 		welcomed, err = l.session(ctx, address, h)
-		if welcomed || ctx.Err() != nil || errors.Is(err, errRenewed) || errors.Is(err, ErrRevoked) {
+		if welcomed || ctx.Err() != nil || errors.Is(err, errRenewed) || isFinal(err) {
 			return welcomed, err
 		}
 		problems = append(problems, err)
@@ -135,10 +135,13 @@ func (l *Link) judge(err error) error {
 	if status.Code(err) == codes.PermissionDenied {
 		return fmt.Errorf("%w (%s)", ErrRevoked, status.Convert(err).Message())
 	}
+	if status.Code(err) == codes.AlreadyExists {
+		return fmt.Errorf("%w (%s)", ErrTwin, status.Convert(err).Message())
+	}
 	return err
 }
 
-func isFinal(err error) bool { return errors.Is(err, ErrRevoked) }
+func isFinal(err error) bool { return errors.Is(err, ErrRevoked) || errors.Is(err, ErrTwin) }
 
 // isUnreachable tells whether a call did not get to a collector.
 func isUnreachable(err error) bool {
@@ -247,6 +250,8 @@ func (s *session) greet(stream constatv1.AgentService_ConnectClient) (heartbeat 
 		Spooled:        l.spooled(),
 
 		KnowledgeRevision: l.revision(),
+		HardwareHash:      l.hardware(stream.Context()),
+		Instance:          l.instance,
 	}}})
 	// When sending fails, receiving tells why.
 	first, receiving := stream.Recv()

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/internal/identity"
@@ -33,6 +34,10 @@ var ErrNotEnrolled = errors.New("this machine is not enrolled: get a token from 
 // ErrRevoked ends Run: the collector no longer wants this machine.
 var ErrRevoked = errors.New("the collector has revoked this machine's certificate: what waits is kept; enrol again with `constat-agent enroll`")
 
+// ErrTwin ends Run: this machine's disk is a copy of another one's, whose
+// identity it is. PutAside makes room for its own.
+var ErrTwin = errors.New("this machine carries a copy of another one's identity")
+
 // Option changes how a link works.
 type Option func(*settings)
 
@@ -42,10 +47,11 @@ type settings struct {
 	now               func() time.Time
 	shortest, longest time.Duration
 	spool             SpoolLimits
+	hardware          func(context.Context) string
 }
 
 func settle(options []Option) settings {
-	s := settings{log: slog.Default(), now: time.Now, shortest: time.Second, longest: 5 * time.Minute}
+	s := settings{log: slog.Default(), now: time.Now, shortest: time.Second, longest: 5 * time.Minute, hardware: func(context.Context) string { return "" }}
 	for _, o := range options {
 		o(&s)
 	}
@@ -75,6 +81,12 @@ func Backoff(shortest, longest time.Duration) Option {
 // Limits bound the spool.
 func Limits(l SpoolLimits) Option { return func(s *settings) { s.spool = l } }
 
+// Hardware gives EnrollRequest.hardware_hash, asked for at each connection; none
+// otherwise.
+func Hardware(hash func(context.Context) string) Option {
+	return func(s *settings) { s.hardware = hash }
+}
+
 // Handlers is what the agent does for its collector.
 type Handlers struct {
 	// Diagnose runs a procedure. The diagnosis and the snapshot it was judged
@@ -98,6 +110,7 @@ type Handlers struct {
 type Link struct {
 	settings
 	dir      string
+	instance string
 	spool    *Spool
 	commands commands
 	receipts receipts
@@ -128,7 +141,7 @@ func Open(dir string, options ...Option) (*Link, error) {
 		// The collector sends it again: an unreadable one is none.
 		s.log.Warn("the kept policy cannot be read", "error", err)
 	}
-	return &Link{settings: s, dir: dir, spool: spool, enrolled: e, policy: policy, commands: newCommands()}, nil
+	return &Link{settings: s, dir: dir, instance: uuid.NewString(), spool: spool, enrolled: e, policy: policy, commands: newCommands()}, nil
 }
 
 // EndpointID is this machine's identity at its collector.

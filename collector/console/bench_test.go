@@ -218,7 +218,7 @@ func (b *bench) answer(endpoint string, held <-chan struct{}) <-chan error {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())
 	b.Cleanup(cancel)
-	if err := b.desk.Connected(ctx, endpoint, &constatv1.Hello{Hostname: "compta-07", OsFamily: "linux"}); err != nil {
+	if err := b.desk.Connected(ctx, endpoint, "", &constatv1.Hello{Hostname: "compta-07", OsFamily: "linux"}); err != nil {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)

@@ -496,6 +496,23 @@ func TestMachineIsDiagnosedWithoutATicket(t *testing.T) {
 	w.wants(w.get(path), http.StatusOK, "Last diagnoses", "Printing: ")
 }
 
+func TestMachinePageTellsOfTwins(t *testing.T) {
+	b := newBench(t)
+	endpoint := b.enrol("compta-07")
+	for i := range 4 {
+		err := b.desk.Connected(t.Context(), endpoint, fmt.Sprintf("192.0.2.%d", i%2), &constatv1.Hello{
+			Hostname: "compta-07", OsFamily: "linux", Instance: fmt.Sprint(i % 2), HardwareHash: fmt.Sprint(i % 2),
+		})
+		if err != nil {
+			w := b.as("lea")
+			w.wants(w.get("/endpoints/"+endpoint), http.StatusOK, "Two live computers", "192.0.2.0", "the copy")
+			return
+		}
+		b.desk.Disconnected(t.Context(), endpoint)
+	}
+	t.Error("the copy was never refused")
+}
+
 func TestPageHearsOfChanges(t *testing.T) {
 	b := newBench(t)
 	_, number := b.machineAsks("compta-07", "Claire", "help", "internet", dnsDiagnosis)

@@ -15,7 +15,7 @@ import (
 // is delivered comes out of the channel.
 func (h *house) connect(t *testing.T, endpoint string) (commands chan *constatv1.Command, hangUp func() error) {
 	t.Helper()
-	if err := h.Connected(t.Context(), endpoint, &constatv1.Hello{AgentVersion: "1.2"}); err != nil {
+	if err := h.Connected(t.Context(), endpoint, "", &constatv1.Hello{AgentVersion: "1.2"}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -67,6 +67,9 @@ func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*deskv1.GetEn
 		return nil, err
 	}
 	answer := &deskv1.GetEndpointResponse{Endpoint: d.endpointMessage(row)}
+	if answer.Endpoint.Twins, err = d.twins(ctx, q, row); err != nil {
+		return nil, err
+	}
 	if answer.Snapshot, err = latestSnapshot(ctx, q, row); err != nil {
 		return nil, err
 	}
@@ -210,17 +213,27 @@ func (d *Desk) endpointMessage(e query.Endpoint) *deskv1.Endpoint {
 	}
 }
 
-// Connected notes that an endpoint opened its control stream, and what it says of
-// itself. Each Connected is followed by one Disconnected.
-func (d *Desk) Connected(ctx context.Context, endpointID string, hello *constatv1.Hello) error {
+// Connected notes that an endpoint opened its control stream, from which address,
+// and what it says of itself. Each Connected without error is followed by one
+// Disconnected. A copy of the machine is refused with ErrTwin.
+func (d *Desk) Connected(ctx context.Context, endpointID, from string, hello *constatv1.Hello) error {
 	now := d.now()
 	skew := int64(0)
 	if hello.GetNow().IsValid() {
 		skew = hello.GetNow().AsTime().Sub(now).Milliseconds()
 	}
+	var twin error
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		twin = nil
 		e, err := activeEndpoint(ctx, q, endpointID)
 		if err != nil {
+			return err
+		}
+		switch err := noteInstance(ctx, q, e, from, hello, now); {
+		case errors.Is(err, ErrTwin):
+			twin = err
+			return nil // what was noted stays
+		case err != nil:
 			return err
 		}
 		for field, said := range map[*string]string{
@@ -236,7 +249,7 @@ func (d *Desk) Connected(ctx context.Context, endpointID string, hello *constatv
 		})
 		return err
 	})
-	if err != nil {
+	if err = errors.Join(err, twin); err != nil {
 		return err
 	}
 	d.mu.Lock()

@@ -50,6 +50,7 @@ func (d *Desk) SetTokenSite(ctx context.Context, secretHash []byte, name string)
 // does anything count, the token's use included.
 func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.EnrollRequest, issue func(endpointID string) (serial string, notAfter time.Time, err error)) (endpointID string, err error) {
 	hostname, machine := line(r.GetHostname(), maxName), line(r.GetMachineHash(), maxName)
+	hardware := line(r.GetHardwareHash(), maxName)
 	family, version := line(r.GetOsFamily(), maxName), line(r.GetAgentVersion(), maxName)
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		now := d.now()
@@ -59,7 +60,7 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 		}
 		var known []query.Endpoint
 		if machine != "" {
-			if known, err = q.EndpointByMachine(ctx, machine); err != nil {
+			if known, err = q.EndpointByMachine(ctx, machine, hardware); err != nil {
 				return err
 			}
 		}
@@ -76,9 +77,17 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 			endpointID = newID()
 			err := q.AddEndpoint(ctx, query.AddEndpointParams{
 				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), MachineHash: machine, OsFamily: family,
-				AgentVersion: version, EnrolledAt: store.Millis(now),
+				AgentVersion: version, EnrolledAt: store.Millis(now), HardwareHash: hardware,
 			})
 			if err != nil {
+				return err
+			}
+		}
+		if hardware != "" {
+			if err := q.SetEndpointHardware(ctx, endpointID, hardware); err != nil {
+				return err
+			}
+			if err := q.ForgetCopies(ctx, hardware, endpointID); err != nil {
 				return err
 			}
 		}

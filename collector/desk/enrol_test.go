@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,6 +67,91 @@ func TestEnrolmentRefusals(t *testing.T) {
 	})
 }
 
+// connect is a machine's turn on the control stream.
+func (h *house) turn(t *testing.T, endpoint, instance, hardware string) error {
+	t.Helper()
+	err := h.Connected(t.Context(), endpoint, "192.0.2.1", &constatv1.Hello{Hostname: "pc", Instance: instance, HardwareHash: hardware})
+	if err == nil {
+		h.Disconnected(t.Context(), endpoint)
+	}
+	return err
+}
+
+// Two machines with the disk of one take turns; a machine that starts again, that
+// gets another board, or that is set back to a snapshot does not.
+func TestTwins(t *testing.T) {
+	for name, c := range map[string]struct {
+		turns string // a letter an instance, a digit its firmware; 0 unknown
+		twins int
+		// refused is the turn at which the copy is told to go; 0: never.
+		refused int
+	}{
+		"starts again":            {"a1 b1 c1 d1 e1 f1 g1 h1 i1 j1 k1", 0, 0},
+		"connects again":          {"a1 a1 a1 b1 b1", 0, 0},
+		"another board":           {"a1 b2 c2 d2", 0, 0},
+		"a snapshot put back":     {"a1 b1 a1 c1 d1", 0, 0},
+		"an agent of before":      {"-0 -0 -0 -0", 0, 0},
+		"a copy":                  {"a1 b2 a1 b2 a1 a1", 2, 4},
+		"a copy with the same id": {"a1 b1 a1 b1 a1", 2, 0},
+		"firmware not readable":   {"a0 b0 a0 b0", 2, 0},
+		"a copy, readable late":   {"a0 b2 a0 b2", 2, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, h *house) {
+				pc := h.enroll(t, "pc-1")
+				now := time.Now()
+				for i, turn := range strings.Fields(c.turns) {
+					err := h.turn(t, pc, strings.Trim(turn[:1], "-"), strings.Trim(turn[1:], "0"))
+					if c.refused == i+1 {
+						wantKind(t, err, desk.ErrTwin)
+					} else if err != nil {
+						t.Fatalf("turn %d: %v", i+1, err)
+					}
+					now = now.Add(time.Minute)
+					h.SetClock(now)
+				}
+				e, err := h.Endpoint(t.Context(), pc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := e.GetEndpoint().GetTwins(); len(got) != c.twins {
+					t.Errorf("%d twins, want %d: %v", len(got), c.twins, got)
+				}
+			})
+		})
+	}
+}
+
+// Machines of one image enrol as themselves, also one that was a copy before.
+func TestEnrolsFromOneImage(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		enroll := func(hardware string) string {
+			id, err := h.Enroll(t.Context(), h.token, &constatv1.EnrollRequest{Hostname: "pc", MachineHash: "image", HardwareHash: hardware}, certificate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		first, second := enroll("1"), enroll("2")
+		if first == second || enroll("1") != first || enroll("2") != second {
+			t.Error("machines of one image share an identity")
+		}
+		for _, turn := range []string{"a1", "b3", "a1", "b3"} {
+			err := h.turn(t, first, turn[:1], turn[1:])
+			if refused := errors.Is(err, desk.ErrTwin); err != nil && !refused {
+				t.Fatal(err)
+			}
+		}
+		third := enroll("3")
+		if third == first || third == second {
+			t.Error("the copy got no identity of its own")
+		}
+		if e, err := h.Endpoint(t.Context(), first); err != nil || len(e.GetEndpoint().GetTwins()) != 0 {
+			t.Errorf("twins after the copy enrolled: %v, %v", e.GetEndpoint().GetTwins(), err)
+		}
+	})
+}
+
 func TestIdentityAndRevocation(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
@@ -80,7 +166,7 @@ func TestIdentityAndRevocation(t *testing.T) {
 			t.Errorf("before: %s %v %v", whose, revoked, err)
 		}
 		wantKind(t, h.RevokeEndpoint(t.Context(), tech, pc, "lost"), desk.ErrForbidden)
-		if err := h.Connected(t.Context(), pc, &constatv1.Hello{}); err != nil {
+		if err := h.Connected(t.Context(), pc, "", &constatv1.Hello{}); err != nil {
 			t.Fatal(err)
 		}
 		stream := make(chan error, 1)
@@ -95,7 +181,7 @@ func TestIdentityAndRevocation(t *testing.T) {
 		}
 		_, err = h.Ingest(t.Context(), pc, nil)
 		wantKind(t, err, desk.ErrForbidden)
-		wantKind(t, h.Connected(t.Context(), pc, nil), desk.ErrForbidden)
+		wantKind(t, h.Connected(t.Context(), pc, "", nil), desk.ErrForbidden)
 		if again := h.enroll(t, "pc-1"); again == pc {
 			t.Error("a revoked identity was given back")
 		}

@@ -153,7 +153,7 @@ func TestOnline(t *testing.T) {
 			return e.Endpoint.Online
 		}
 		for range 2 {
-			if err := h.Connected(t.Context(), pc, &constatv1.Hello{}); err != nil {
+			if err := h.Connected(t.Context(), pc, "", &constatv1.Hello{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -176,14 +176,7 @@ func (a *attempts) fail(address string, now time.Time) {
 // remoteAddress is what failures are counted by: an IPv4 address, or the /64 of
 // an IPv6 address, which is one subscriber's.
 func remoteAddress(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
-		return p.Addr.String()
-	}
+	host := callerHost(ctx)
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return host
@@ -194,4 +187,17 @@ func remoteAddress(ctx context.Context) string {
 		}
 	}
 	return ip.String()
+}
+
+// callerHost is the address a call came from.
+func callerHost(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(p.Addr.String())
+	if err != nil {
+		return p.Addr.String()
+	}
+	return host
 }

@@ -11,6 +11,7 @@
 //	                    that is not accepted: enrol
 //	FailedPrecondition  expired: renew
 //	PermissionDenied    revoked: stop
+//	AlreadyExists       a copy of a machine that lives: put the identity aside
 //	Aborted             another connection of the same endpoint took over
 //	InvalidArgument     what was sent is no such message: do not send it again
 //	ResourceExhausted   too large, or too many attempts
@@ -227,6 +228,8 @@ func (in *Intake) failed(what string, err error) error {
 		return status.Error(codes.Canceled, "the caller has gone")
 	case errors.Is(err, context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, "it took too long")
+	case errors.Is(err, desk.ErrTwin):
+		return status.Error(codes.AlreadyExists, err.Error())
 	case errors.Is(err, desk.ErrInvalid):
 		return status.Error(codes.InvalidArgument, err.Error())
 	case errors.Is(err, desk.ErrForbidden):

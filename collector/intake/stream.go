@@ -68,11 +68,11 @@ func (in *Intake) Connect(agent constatv1.AgentService_ConnectServer) error {
 
 func (s *stream) serve(ctx context.Context, hello *constatv1.Hello) error {
 	in, id := s.intake, s.peer.EndpointID
-	in.replace(s)
-	defer in.forget(s)
-	if err := in.desk.Connected(ctx, id, hello); err != nil {
+	if err := in.desk.Connected(ctx, id, callerHost(ctx), hello); err != nil {
 		return in.failed("note the connection", err)
 	}
+	in.replace(s)
+	defer in.forget(s)
 	// The stream's context has ended by then.
 	defer in.desk.Disconnected(context.WithoutCancel(ctx), id)
 	if err := s.welcome(hello); err != nil {

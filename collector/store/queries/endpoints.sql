@@ -1,8 +1,8 @@
 -- name: AddEndpoint :exec
 INSERT INTO endpoints (id, hostname, name_key, machine_hash, os_family, os_name, agent_version,
     manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms,
-    certificate_expires_at, revoked_at, revoked_reason)
-VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '');
+    certificate_expires_at, revoked_at, revoked_reason, hardware_hash)
+VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8);
 
 -- name: EndpointByID :one
 SELECT * FROM endpoints WHERE id = $1;
@@ -12,7 +12,32 @@ SELECT * FROM endpoints WHERE id = $1;
 SELECT * FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2;
 
 -- name: EndpointByMachine :many
-SELECT * FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1;
+-- Of machines made from one image, the one with the same firmware; what is not
+-- known differs from nothing.
+SELECT * FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
+    AND (hardware_hash = $2 OR hardware_hash = '' OR $2 = '')
+ORDER BY hardware_hash DESC, enrolled_at DESC LIMIT 1;
+
+-- name: SetEndpointHardware :exec
+UPDATE endpoints SET hardware_hash = $2 WHERE id = $1;
+
+-- name: EndpointInstances :many
+SELECT * FROM endpoint_instances WHERE endpoint_id = $1 ORDER BY connected_at DESC, instance DESC;
+
+-- name: AddEndpointInstance :exec
+INSERT INTO endpoint_instances (endpoint_id, instance, hardware_hash, hostname, address, connected_at, returned_at)
+VALUES ($1, $2, $3, $4, $5, $6, 0);
+
+-- name: SeeEndpointInstance :exec
+UPDATE endpoint_instances SET address = $3, connected_at = $4, returned_at = $5
+WHERE endpoint_id = $1 AND instance = $2;
+
+-- name: ForgetEndpointInstance :exec
+DELETE FROM endpoint_instances WHERE endpoint_id = $1 AND instance = $2;
+
+-- name: ForgetCopies :exec
+-- The machine of this firmware has an identity of its own now.
+DELETE FROM endpoint_instances WHERE hardware_hash = $1 AND endpoint_id <> $2;
 
 -- name: SetEndpointSite :exec
 UPDATE endpoints SET site = $2 WHERE id = $1;

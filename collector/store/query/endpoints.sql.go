@@ -34,8 +34,8 @@ func (q *Queries) AddCertificate(ctx context.Context, arg AddCertificateParams) 
 const addEndpoint = `-- name: AddEndpoint :exec
 INSERT INTO endpoints (id, hostname, name_key, machine_hash, os_family, os_name, agent_version,
     manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms,
-    certificate_expires_at, revoked_at, revoked_reason)
-VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '')
+    certificate_expires_at, revoked_at, revoked_reason, hardware_hash)
+VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8)
 `
 
 type AddEndpointParams struct {
@@ -46,6 +46,7 @@ type AddEndpointParams struct {
 	OsFamily     string
 	AgentVersion string
 	EnrolledAt   int64
+	HardwareHash string
 }
 
 func (q *Queries) AddEndpoint(ctx context.Context, arg AddEndpointParams) error {
@@ -57,6 +58,33 @@ func (q *Queries) AddEndpoint(ctx context.Context, arg AddEndpointParams) error 
 		arg.OsFamily,
 		arg.AgentVersion,
 		arg.EnrolledAt,
+		arg.HardwareHash,
+	)
+	return err
+}
+
+const addEndpointInstance = `-- name: AddEndpointInstance :exec
+INSERT INTO endpoint_instances (endpoint_id, instance, hardware_hash, hostname, address, connected_at, returned_at)
+VALUES ($1, $2, $3, $4, $5, $6, 0)
+`
+
+type AddEndpointInstanceParams struct {
+	EndpointID   string
+	Instance     string
+	HardwareHash string
+	Hostname     string
+	Address      string
+	ConnectedAt  int64
+}
+
+func (q *Queries) AddEndpointInstance(ctx context.Context, arg AddEndpointInstanceParams) error {
+	_, err := q.db.ExecContext(ctx, addEndpointInstance,
+		arg.EndpointID,
+		arg.Instance,
+		arg.HardwareHash,
+		arg.Hostname,
+		arg.Address,
+		arg.ConnectedAt,
 	)
 	return err
 }
@@ -177,7 +205,7 @@ func (q *Queries) DisconnectEndpoint(ctx context.Context, id string) error {
 }
 
 const endpointByID = `-- name: EndpointByID :one
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE id = $1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE id = $1
 `
 
 func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error) {
@@ -202,16 +230,21 @@ func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error)
 		&i.RevokedAt,
 		&i.RevokedReason,
 		&i.Site,
+		&i.HardwareHash,
 	)
 	return i, err
 }
 
 const endpointByMachine = `-- name: EndpointByMachine :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0 ORDER BY enrolled_at DESC LIMIT 1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
+    AND (hardware_hash = $2 OR hardware_hash = '' OR $2 = '')
+ORDER BY hardware_hash DESC, enrolled_at DESC LIMIT 1
 `
 
-func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]Endpoint, error) {
-	rows, err := q.db.QueryContext(ctx, endpointByMachine, machineHash)
+// Of machines made from one image, the one with the same firmware; what is not
+// known differs from nothing.
+func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string, hardwareHash string) ([]Endpoint, error) {
+	rows, err := q.db.QueryContext(ctx, endpointByMachine, machineHash, hardwareHash)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +271,42 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]
 			&i.RevokedAt,
 			&i.RevokedReason,
 			&i.Site,
+			&i.HardwareHash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const endpointInstances = `-- name: EndpointInstances :many
+SELECT endpoint_id, instance, hardware_hash, hostname, address, connected_at, returned_at FROM endpoint_instances WHERE endpoint_id = $1 ORDER BY connected_at DESC, instance DESC
+`
+
+func (q *Queries) EndpointInstances(ctx context.Context, endpointID string) ([]EndpointInstance, error) {
+	rows, err := q.db.QueryContext(ctx, endpointInstances, endpointID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndpointInstance
+	for rows.Next() {
+		var i EndpointInstance
+		if err := rows.Scan(
+			&i.EndpointID,
+			&i.Instance,
+			&i.HardwareHash,
+			&i.Hostname,
+			&i.Address,
+			&i.ConnectedAt,
+			&i.ReturnedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -253,7 +322,7 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string) ([]
 }
 
 const endpointsByName = `-- name: EndpointsByName :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
 `
 
 // Two are enough to see that a name is not unique.
@@ -285,6 +354,7 @@ func (q *Queries) EndpointsByName(ctx context.Context, nameKey string) ([]Endpoi
 			&i.RevokedAt,
 			&i.RevokedReason,
 			&i.Site,
+			&i.HardwareHash,
 		); err != nil {
 			return nil, err
 		}
@@ -315,6 +385,25 @@ func (q *Queries) EnrolmentToken(ctx context.Context, secretHash []byte) (Enrolm
 		&i.Site,
 	)
 	return i, err
+}
+
+const forgetCopies = `-- name: ForgetCopies :exec
+DELETE FROM endpoint_instances WHERE hardware_hash = $1 AND endpoint_id <> $2
+`
+
+// The machine of this firmware has an identity of its own now.
+func (q *Queries) ForgetCopies(ctx context.Context, hardwareHash string, endpointID string) error {
+	_, err := q.db.ExecContext(ctx, forgetCopies, hardwareHash, endpointID)
+	return err
+}
+
+const forgetEndpointInstance = `-- name: ForgetEndpointInstance :exec
+DELETE FROM endpoint_instances WHERE endpoint_id = $1 AND instance = $2
+`
+
+func (q *Queries) ForgetEndpointInstance(ctx context.Context, endpointID string, instance string) error {
+	_, err := q.db.ExecContext(ctx, forgetEndpointInstance, endpointID, instance)
+	return err
 }
 
 const lockEndpoint = `-- name: LockEndpoint :execrows
@@ -389,6 +478,30 @@ func (q *Queries) SeeEndpoint(ctx context.Context, iD string, lastSeenAt int64, 
 	return result.RowsAffected()
 }
 
+const seeEndpointInstance = `-- name: SeeEndpointInstance :exec
+UPDATE endpoint_instances SET address = $3, connected_at = $4, returned_at = $5
+WHERE endpoint_id = $1 AND instance = $2
+`
+
+type SeeEndpointInstanceParams struct {
+	EndpointID  string
+	Instance    string
+	Address     string
+	ConnectedAt int64
+	ReturnedAt  int64
+}
+
+func (q *Queries) SeeEndpointInstance(ctx context.Context, arg SeeEndpointInstanceParams) error {
+	_, err := q.db.ExecContext(ctx, seeEndpointInstance,
+		arg.EndpointID,
+		arg.Instance,
+		arg.Address,
+		arg.ConnectedAt,
+		arg.ReturnedAt,
+	)
+	return err
+}
+
 const setCertificateExpiry = `-- name: SetCertificateExpiry :execrows
 UPDATE endpoints SET certificate_expires_at = $2 WHERE id = $1
 `
@@ -399,6 +512,15 @@ func (q *Queries) SetCertificateExpiry(ctx context.Context, iD string, certifica
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const setEndpointHardware = `-- name: SetEndpointHardware :exec
+UPDATE endpoints SET hardware_hash = $2 WHERE id = $1
+`
+
+func (q *Queries) SetEndpointHardware(ctx context.Context, iD string, hardwareHash string) error {
+	_, err := q.db.ExecContext(ctx, setEndpointHardware, iD, hardwareHash)
+	return err
 }
 
 const setEndpointSite = `-- name: SetEndpointSite :exec

@@ -142,6 +142,7 @@ type Endpoint struct {
 	RevokedAt            int64
 	RevokedReason        string
 	Site                 string
+	HardwareHash         string
 }
 
 type EndpointChange struct {
@@ -157,6 +158,16 @@ type EndpointFinding struct {
 	Fault      string
 	Since      int64
 	SeenAt     int64
+}
+
+type EndpointInstance struct {
+	EndpointID   string
+	Instance     string
+	HardwareHash string
+	Hostname     string
+	Address      string
+	ConnectedAt  int64
+	ReturnedAt   int64
 }
 
 type EndpointMac struct {

@@ -30,9 +30,12 @@ type EnrollRequest struct {
 	Csr      []byte `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`
 	Hostname string `protobuf:"bytes,3,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	// Host.machine_hash: the same machine enrolling again keeps its identity.
-	MachineHash   string `protobuf:"bytes,4,opt,name=machine_hash,json=machineHash,proto3" json:"machine_hash,omitempty"`
-	AgentVersion  string `protobuf:"bytes,5,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
-	OsFamily      string `protobuf:"bytes,6,opt,name=os_family,json=osFamily,proto3" json:"os_family,omitempty"`
+	MachineHash  string `protobuf:"bytes,4,opt,name=machine_hash,json=machineHash,proto3" json:"machine_hash,omitempty"`
+	AgentVersion string `protobuf:"bytes,5,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
+	OsFamily     string `protobuf:"bytes,6,opt,name=os_family,json=osFamily,proto3" json:"os_family,omitempty"`
+	// Salted hash of the firmware's UUID, by which machines made from one image
+	// differ; empty: not known.
+	HardwareHash  string `protobuf:"bytes,7,opt,name=hardware_hash,json=hardwareHash,proto3" json:"hardware_hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,6 +108,13 @@ func (x *EnrollRequest) GetAgentVersion() string {
 func (x *EnrollRequest) GetOsFamily() string {
 	if x != nil {
 		return x.OsFamily
+	}
+	return ""
+}
+
+func (x *EnrollRequest) GetHardwareHash() string {
+	if x != nil {
+		return x.HardwareHash
 	}
 	return ""
 }
@@ -557,8 +567,13 @@ type Hello struct {
 	Spooled int32 `protobuf:"varint,7,opt,name=spooled,proto3" json:"spooled,omitempty"`
 	// Knowledge.revision in force; 0: none.
 	KnowledgeRevision int64 `protobuf:"varint,9,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// EnrollRequest.hardware_hash.
+	HardwareHash string `protobuf:"bytes,10,opt,name=hardware_hash,json=hardwareHash,proto3" json:"hardware_hash,omitempty"`
+	// UUID that this run of the agent drew, kept nowhere: of one machine they
+	// follow each other, of two with one identity they take turns.
+	Instance      string `protobuf:"bytes,11,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -645,6 +660,20 @@ func (x *Hello) GetKnowledgeRevision() int64 {
 		return x.KnowledgeRevision
 	}
 	return 0
+}
+
+func (x *Hello) GetHardwareHash() string {
+	if x != nil {
+		return x.HardwareHash
+	}
+	return ""
+}
+
+func (x *Hello) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
 }
 
 // Welcome answers Hello.
@@ -2018,14 +2047,15 @@ var File_constat_v1_agent_proto protoreflect.FileDescriptor
 const file_constat_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/agent.proto\x12\n" +
-	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n" +
+	"constat.v1\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x1a\n" +
 	"\bhostname\x18\x03 \x01(\tR\bhostname\x12!\n" +
 	"\fmachine_hash\x18\x04 \x01(\tR\vmachineHash\x12#\n" +
 	"\ragent_version\x18\x05 \x01(\tR\fagentVersion\x12\x1b\n" +
-	"\tos_family\x18\x06 \x01(\tR\bosFamily\"\xe1\x01\n" +
+	"\tos_family\x18\x06 \x01(\tR\bosFamily\x12#\n" +
+	"\rhardware_hash\x18\a \x01(\tR\fhardwareHash\"\xe1\x01\n" +
 	"\x0eEnrollResponse\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12 \n" +
@@ -2051,7 +2081,7 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x06policy\x18\x03 \x01(\v2\x12.constat.v1.PolicyH\x00R\x06policy\x12/\n" +
 	"\arevoked\x18\x04 \x01(\v2\x13.constat.v1.RevokedH\x00R\arevoked\x12;\n" +
 	"\tknowledge\x18\t \x01(\v2\x1b.constat.v1.SignedKnowledgeH\x00R\tknowledgeB\t\n" +
-	"\amessage\"\xae\x02\n" +
+	"\amessage\"\xef\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1b\n" +
 	"\tos_family\x18\x02 \x01(\tR\bosFamily\x12\x1a\n" +
@@ -2060,7 +2090,10 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x0fcatalog_version\x18\x05 \x01(\tR\x0ecatalogVersion\x12,\n" +
 	"\x03now\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x18\n" +
 	"\aspooled\x18\a \x01(\x05R\aspooled\x12-\n" +
-	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\"d\n" +
+	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\x12#\n" +
+	"\rhardware_hash\x18\n" +
+	" \x01(\tR\fhardwareHash\x12\x1a\n" +
+	"\binstance\x18\v \x01(\tR\binstance\"d\n" +
 	"\aWelcome\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12+\n" +
 	"\x11heartbeat_seconds\x18\x02 \x01(\x05R\x10heartbeatSeconds\"%\n" +

@@ -1630,7 +1630,10 @@ type Endpoint struct {
 	Revoked              bool                   `protobuf:"varint,12,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
 	// Name of the site that it is at; empty: not known.
-	Site          string `protobuf:"bytes,14,opt,name=site,proto3" json:"site,omitempty"`
+	Site string `protobuf:"bytes,14,opt,name=site,proto3" json:"site,omitempty"`
+	// Live machines that show this identity in turn, newest connection first: a
+	// disk was copied. None when it is one machine; told with one endpoint only.
+	Twins         []*Endpoint_Twin `protobuf:"bytes,15,rep,name=twins,proto3" json:"twins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1761,6 +1764,13 @@ func (x *Endpoint) GetSite() string {
 		return x.Site
 	}
 	return ""
+}
+
+func (x *Endpoint) GetTwins() []*Endpoint_Twin {
+	if x != nil {
+		return x.Twins
+	}
+	return nil
 }
 
 // ListEndpointsRequest filters by part of a name or serial.
@@ -5039,6 +5049,76 @@ func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
 	return nil
 }
 
+type Endpoint_Twin struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Hostname string                 `protobuf:"bytes,1,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// Where it connected from.
+	Address     string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	ConnectedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected_at,json=connectedAt,proto3" json:"connected_at,omitempty"`
+	// Whether it is the machine that was enrolled; unset: it cannot be told.
+	Enrolled      *bool `protobuf:"varint,4,opt,name=enrolled,proto3,oneof" json:"enrolled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Endpoint_Twin) Reset() {
+	*x = Endpoint_Twin{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Endpoint_Twin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Endpoint_Twin) ProtoMessage() {}
+
+func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Endpoint_Twin.ProtoReflect.Descriptor instead.
+func (*Endpoint_Twin) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{25, 0}
+}
+
+func (x *Endpoint_Twin) GetHostname() string {
+	if x != nil {
+		return x.Hostname
+	}
+	return ""
+}
+
+func (x *Endpoint_Twin) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Endpoint_Twin) GetConnectedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ConnectedAt
+	}
+	return nil
+}
+
+func (x *Endpoint_Twin) GetEnrolled() bool {
+	if x != nil && x.Enrolled != nil {
+		return *x.Enrolled
+	}
+	return false
+}
+
 type PreviewTechnicianResponse_Load struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -5050,7 +5130,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5062,7 +5142,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5110,7 +5190,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5122,7 +5202,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5176,7 +5256,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5188,7 +5268,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5371,7 +5451,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x15GetTicketFileResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
-	"\acontent\x18\x03 \x01(\fR\acontent\"\xf6\x03\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\xd8\x05\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1b\n" +
@@ -5389,7 +5469,14 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x06serial\x18\v \x01(\tR\x06serial\x12\x18\n" +
 	"\arevoked\x18\f \x01(\bR\arevoked\x12P\n" +
 	"\x16certificate_expires_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12\x12\n" +
-	"\x04site\x18\x0e \x01(\tR\x04site\"X\n" +
+	"\x04site\x18\x0e \x01(\tR\x04site\x124\n" +
+	"\x05twins\x18\x0f \x03(\v2\x1e.constat.desk.v1.Endpoint.TwinR\x05twins\x1a\xa9\x01\n" +
+	"\x04Twin\x12\x1a\n" +
+	"\bhostname\x18\x01 \x01(\tR\bhostname\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12=\n" +
+	"\fconnected_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vconnectedAt\x12\x1f\n" +
+	"\benrolled\x18\x04 \x01(\bH\x00R\benrolled\x88\x01\x01B\v\n" +
+	"\t_enrolled\"X\n" +
 	"\x14ListEndpointsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x14\n" +
@@ -5663,7 +5750,7 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
@@ -5749,166 +5836,169 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*RollBackKnowledgeResponse)(nil),             // 81: constat.desk.v1.RollBackKnowledgeResponse
 	(*SetEndpointSiteRequest)(nil),                // 82: constat.desk.v1.SetEndpointSiteRequest
 	(*SetEndpointSiteResponse)(nil),               // 83: constat.desk.v1.SetEndpointSiteResponse
-	(*PreviewTechnicianResponse_Load)(nil),        // 84: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 85: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 86: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*v1.Ticket)(nil),                             // 87: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 88: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 89: constat.v1.TicketLink
-	(*v1.TicketDraft)(nil),                        // 90: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 91: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 92: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 93: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 94: constat.v1.Diagnosis
-	(*v1.Progress)(nil),                           // 95: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 96: constat.v1.Skill
-	(*Article)(nil),                               // 97: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 98: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 99: constat.v1.Procedure
+	(*Endpoint_Twin)(nil),                         // 84: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 85: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 86: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 87: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*v1.Ticket)(nil),                             // 88: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 89: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 90: constat.v1.TicketLink
+	(*v1.TicketDraft)(nil),                        // 91: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 92: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 93: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 94: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 95: constat.v1.Diagnosis
+	(*v1.Progress)(nil),                           // 96: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 97: constat.v1.Skill
+	(*Article)(nil),                               // 98: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 99: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 100: constat.v1.Procedure
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	87,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	87,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	88,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	89,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	90,  // 4: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	87,  // 5: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	91,  // 6: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	87,  // 7: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	88,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	88,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	89,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	90,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	91,  // 4: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	88,  // 5: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	92,  // 6: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	88,  // 7: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 8: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	88,  // 9: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	87,  // 10: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	89,  // 9: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	88,  // 10: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 11: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
 	6,   // 12: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
 	15,  // 13: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
 	15,  // 14: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	89,  // 15: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	87,  // 16: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	91,  // 17: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	91,  // 18: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	91,  // 19: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	25,  // 20: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
-	25,  // 21: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	92,  // 22: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	93,  // 23: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	94,  // 24: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	92,  // 25: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	91,  // 26: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	95,  // 27: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	94,  // 28: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	96,  // 29: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	37,  // 30: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	91,  // 31: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	91,  // 32: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	91,  // 33: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	36,  // 34: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	36,  // 35: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	36,  // 36: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	36,  // 37: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	84,  // 38: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	85,  // 39: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	50,  // 40: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	87,  // 41: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	91,  // 42: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	97,  // 43: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	97,  // 44: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	97,  // 45: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	98,  // 46: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	97,  // 47: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	97,  // 48: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	99,  // 49: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	62,  // 50: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	61,  // 51: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	61,  // 52: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	91,  // 53: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	67,  // 54: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	67,  // 55: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	68,  // 56: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 57: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	69,  // 58: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	86,  // 59: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	69,  // 60: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	68,  // 61: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 62: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 63: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 64: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	0,   // 65: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 66: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 67: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 68: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 69: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 70: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 71: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 72: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 73: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 74: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 75: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 76: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 77: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 78: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 79: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 80: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 81: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	82,  // 82: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	48,  // 83: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 84: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 85: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 86: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 87: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 88: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 89: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 90: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 91: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 92: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 93: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 94: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	70,  // 95: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	72,  // 96: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	74,  // 97: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	76,  // 98: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	78,  // 99: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	80,  // 100: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 101: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 102: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 103: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 104: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 105: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 106: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 107: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 108: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 109: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 110: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 111: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 112: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 113: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 114: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 115: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 116: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 117: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	83,  // 118: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	49,  // 119: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 120: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 121: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 122: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 123: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 124: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 125: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 126: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 127: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 128: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 129: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 130: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	71,  // 131: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	73,  // 132: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	75,  // 133: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	77,  // 134: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	79,  // 135: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	81,  // 136: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	101, // [101:137] is the sub-list for method output_type
-	65,  // [65:101] is the sub-list for method input_type
-	65,  // [65:65] is the sub-list for extension type_name
-	65,  // [65:65] is the sub-list for extension extendee
-	0,   // [0:65] is the sub-list for field type_name
+	90,  // 15: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	88,  // 16: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	92,  // 17: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	92,  // 18: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	92,  // 19: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	84,  // 20: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	25,  // 21: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
+	25,  // 22: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	93,  // 23: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	94,  // 24: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	95,  // 25: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	93,  // 26: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	92,  // 27: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	96,  // 28: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	95,  // 29: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	97,  // 30: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	37,  // 31: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	92,  // 32: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	92,  // 33: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	92,  // 34: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	36,  // 35: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	36,  // 36: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	36,  // 37: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	36,  // 38: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	85,  // 39: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	86,  // 40: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	50,  // 41: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	88,  // 42: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	92,  // 43: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	98,  // 44: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	98,  // 45: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	98,  // 46: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	99,  // 47: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	98,  // 48: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	98,  // 49: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	100, // 50: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	62,  // 51: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	61,  // 52: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	61,  // 53: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	92,  // 54: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	67,  // 55: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	67,  // 56: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	68,  // 57: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	68,  // 58: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	69,  // 59: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	87,  // 60: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	69,  // 61: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	68,  // 62: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	68,  // 63: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	68,  // 64: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	25,  // 65: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	92,  // 66: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	0,   // 67: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 68: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 69: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 70: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 71: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 72: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 73: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 74: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 75: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 76: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 77: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 78: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 79: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 80: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 81: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 82: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 83: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	82,  // 84: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	48,  // 85: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 86: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 87: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 88: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 89: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 90: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 91: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 92: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 93: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 94: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 95: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 96: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	70,  // 97: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	72,  // 98: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	74,  // 99: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	76,  // 100: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	78,  // 101: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	80,  // 102: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 103: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 104: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 105: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 106: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 107: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 108: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 109: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 110: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 111: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 112: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 113: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 114: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 115: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 116: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 117: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 118: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 119: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	83,  // 120: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	49,  // 121: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 122: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 123: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 124: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 125: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 126: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 127: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 128: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 129: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 130: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 131: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 132: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	71,  // 133: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	73,  // 134: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	75,  // 135: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	77,  // 136: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	79,  // 137: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	81,  // 138: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	103, // [103:139] is the sub-list for method output_type
+	67,  // [67:103] is the sub-list for method input_type
+	67,  // [67:67] is the sub-list for extension type_name
+	67,  // [67:67] is the sub-list for extension extendee
+	0,   // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -5924,13 +6014,14 @@ func file_constat_desk_v1_desk_proto_init() {
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
 	file_constat_desk_v1_desk_proto_msgTypes[72].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[84].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   87,
+			NumMessages:   88,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
