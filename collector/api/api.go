@@ -28,6 +28,7 @@ type Server struct {
 	deskv1.UnimplementedDeskServiceServer
 	deskv1.UnimplementedGearServiceServer
 	deskv1.UnimplementedNoticeServiceServer
+	deskv1.UnimplementedAnswerServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
 	courier  *courier.Courier
@@ -50,6 +51,7 @@ func (s *Server) Register(on *grpc.Server) {
 	s.register(on, deskv1.DeskService_ServiceDesc)
 	s.register(on, deskv1.GearService_ServiceDesc)
 	s.register(on, deskv1.NoticeService_ServiceDesc)
+	s.register(on, deskv1.AnswerService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

@@ -221,6 +221,9 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 	}
 	switch r.GetKind() {
 	case "message":
+		if left := unfilled(text); left != "" && entryRole(a) == "technician" {
+			return nil, problem(ErrInvalid, "the message still holds %s, which has no value in this ticket: write there what is meant", left)
+		}
 	case "note":
 		if err := a.require("write internal notes", staff...); err != nil {
 			return nil, err

@@ -26,3 +26,7 @@ func (d *Desk) WatchClocks(ctx context.Context) error { return d.watchClocks(ctx
 func (d *Desk) KnowledgeFor(ctx context.Context, endpointID string, has int64) (*constatv1.SignedKnowledge, int64, error) {
 	return d.knowledgeFor(ctx, endpointID, has)
 }
+
+// Fill and Unfilled are what FillAnswers and AddEntry do with a text.
+func Fill(body string, values map[string]string) (string, []string, error) { return fill(body, values) }
+func Unfilled(text string) string                                          { return unfilled(text) }

@@ -11,6 +11,18 @@ type Absence struct {
 	Reason  string
 }
 
+type Answer struct {
+	ID        string
+	OwnerID   string
+	Site      string
+	Queue     string
+	Version   int32
+	Author    string
+	UpdatedAt int64
+	Words     string
+	Content   []byte
+}
+
 type ApiToken struct {
 	SecretHash []byte
 	UserID     string
@@ -350,6 +362,16 @@ type ProcedureRun struct {
 	ReceivedAt  int64
 }
 
+type RequestForm struct {
+	ID        string
+	State     string
+	Site      string
+	Version   int32
+	Author    string
+	UpdatedAt int64
+	Content   []byte
+}
+
 type Sequence struct {
 	Name  string
 	Value int32
@@ -478,6 +500,14 @@ type Ticket struct {
 	WantedAt         int64
 	Minutes          int32
 	Site             string
+}
+
+type TicketCheck struct {
+	Number   int32
+	Position int32
+	Text     string
+	DoneAt   int64
+	DoneBy   string
 }
 
 type TicketEntry struct {
