@@ -82,6 +82,13 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /articles/{id}/edit", c.signedIn(c.editArticle))
 	pages.Handle("POST /articles/{id}/rating", c.signedIn(c.rateArticle))
 
+	pages.Handle("GET /answers", c.signedIn(c.answers))
+	pages.Handle("GET /answers/new", c.signedIn(c.newAnswer))
+	pages.Handle("GET /answers/{id}", c.signedIn(c.answer))
+	pages.Handle("POST /answers/{id}", c.signedIn(c.saveAnswer))
+	pages.Handle("POST /answers/{id}/delete", c.signedIn(c.deleteAnswer))
+	pages.Handle("GET /tickets/{number}/answers", c.signedIn(c.ticketAnswers))
+
 	pages.Handle("GET /delivery", c.signedIn(c.delivery))
 	pages.Handle("POST /delivery/mail", c.signedIn(c.setMailServer))
 	pages.Handle("POST /delivery/test", c.signedIn(c.testMail))

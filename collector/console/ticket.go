@@ -142,6 +142,9 @@ func (c *console) ticket(w http.ResponseWriter, v *visit) error {
 		typed := kept.Get("resolution")
 		written.Resolution = &typed
 	}
+	if err := c.prefilled(v, number, &written); err != nil {
+		return err
+	}
 	return c.renderTicket(w, v, http.StatusOK, number, written)
 }
 

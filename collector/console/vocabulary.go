@@ -31,7 +31,15 @@ var tones = map[string]map[string]string{
 // vocabulary is what templates can say in one language.
 func (c *console) vocabulary(s *speech) template.FuncMap {
 	return template.FuncMap{
-		"lang":  func() string { return s.language },
+		"lang": func() string { return s.language },
+		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
+			for _, t := range a.GetTexts() {
+				if t.GetLanguage() == s.language {
+					return t
+				}
+			}
+			return a.GetTexts()[0]
+		},
 		"t":     s.say,
 		"n":     s.count,
 		"word":  s.word,

@@ -72,6 +72,9 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 	if len(written.Text) > desk.MaxText {
 		return refuse(v.say("work.tooLong", "Size", v.speech.quantity("bytes", float64(len(written.Text))), "Limit", v.speech.quantity("bytes", desk.MaxText)))
 	}
+	if left := desk.Unfilled(written.Text); left != "" && written.Kind == "message" {
+		return refuse(v.say("answer.unfilled", "Variable", left))
+	}
 	entry := &deskv1.AddEntryRequest{Number: number, Id: written.Entry, Kind: written.Kind, Text: written.Text}
 	if entry.Minutes, err = minutes(written.Minutes); err != nil {
 		return refuse(v.say("work.minutesWrong"))

@@ -92,8 +92,8 @@ func fill(body string, values map[string]string) (text string, missing []string,
 	return out.String(), missing, err
 }
 
-// unfilled is the first variable that still stands in a message; "" for none.
-func unfilled(text string) string {
+// Unfilled is the first variable that still stands in a message; "" for none.
+func Unfilled(text string) string {
 	for rest := text; ; {
 		_, after, found := strings.Cut(rest, "{")
 		if !found {
@@ -158,11 +158,13 @@ func (d *Desk) Answers(ctx context.Context, a Actor, words string) ([]*deskv1.An
 // beginnings.
 func (d *Desk) answersWith(ctx context.Context, a Actor, words string) ([]query.Answer, error) {
 	rows, err := d.store.Read().ListAnswers(ctx, a.ID)
-	wanted := strings.Fields(store.Words(maxTitle, line(words, maxTitle)))
-	return slices.DeleteFunc(rows, func(row query.Answer) bool {
-		lacks := func(word string) bool { return !strings.Contains(row.Words, word) }
-		return !a.mayUse(row) || slices.ContainsFunc(wanted, lacks)
-	}), err
+	return slices.DeleteFunc(rows, func(row query.Answer) bool { return !a.mayUse(row) || !holds(row.Words, words) }), err
+}
+
+// holds tells whether folded words hold all that somebody looks for, or what begins
+// with it.
+func holds(folded, words string) bool {
+	return !slices.ContainsFunc(strings.Fields(store.Words(maxTitle, line(words, maxTitle))), func(word string) bool { return !strings.Contains(folded, word) })
 }
 
 func answerMessage(a Actor, row query.Answer) (*deskv1.Answer, error) {
@@ -398,8 +400,8 @@ func (d *Desk) FillAnswers(ctx context.Context, a Actor, r *deskv1.FillAnswersRe
 		}
 		for _, t := range one.GetTexts() {
 			language := t.GetLanguage()
-			if r.GetLanguage() != "" && language != r.GetLanguage() {
-				continue
+			if r.GetLanguage() != "" && language != r.GetLanguage() || r.GetQuery() != "" && !holds(store.Words(store.MaxWords, t.GetTitle(), t.GetBody()), r.GetQuery()) {
+				continue // found in another language
 			}
 			if values[language] == nil {
 				values[language] = d.answerValues(about, a, language)

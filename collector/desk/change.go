@@ -221,7 +221,7 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 	}
 	switch r.GetKind() {
 	case "message":
-		if left := unfilled(text); left != "" && entryRole(a) == "technician" {
+		if left := Unfilled(text); left != "" && entryRole(a) == "technician" {
 			return nil, problem(ErrInvalid, "the message still holds %s, which has no value in this ticket: write there what is meant", left)
 		}
 	case "note":

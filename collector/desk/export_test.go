@@ -27,6 +27,5 @@ func (d *Desk) KnowledgeFor(ctx context.Context, endpointID string, has int64) (
 	return d.knowledgeFor(ctx, endpointID, has)
 }
 
-// Fill and Unfilled are what FillAnswers and AddEntry do with a text.
+// Fill is what FillAnswers does with a text.
 func Fill(body string, values map[string]string) (string, []string, error) { return fill(body, values) }
-func Unfilled(text string) string                                          { return unfilled(text) }

@@ -108,6 +108,47 @@
     if (done) event.preventDefault();
   });
 
+  // Answers: a link of the list puts its text into the field that it names, where
+  // the caret is, and marks the first thing that is missing in it.
+  function insert(link) {
+    const field = document.querySelector(link.dataset.insert);
+    const text = link.querySelector("[data-text]").textContent;
+    const { missing } = link.dataset;
+    const begin = field.selectionStart;
+    field.setRangeText(text, begin, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    link.closest("details").open = false;
+    field.focus();
+    const at = missing ? text.indexOf(missing) : -1;
+    if (at >= 0) field.setSelectionRange(begin + at, begin + at + missing.length);
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-inserts] [data-insert]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    insert(link);
+  });
+
+  // In the search above the list, Enter takes the first, the arrows choose, and
+  // Escape goes back to the text.
+  document.addEventListener("keydown", (event) => {
+    const box = event.target.closest("[data-inserts]");
+    if (!box || event.isComposing) return;
+    const links = [...box.querySelectorAll("[data-insert]")];
+    const now = links.indexOf(document.activeElement);
+    const search = box.querySelector("input[type=search]");
+    if (event.key === "Enter" && event.target === search && links.length) insert(links[0]);
+    else if (event.key === "ArrowDown" && links.length) links[Math.min(now + 1, links.length - 1)].focus();
+    else if (event.key === "ArrowUp" && now >= 0) (now ? links[now - 1] : search).focus();
+    else if (event.key === "Escape") {
+      box.open = false;
+      document.getElementById("text").focus();
+    } else return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
   document.addEventListener("DOMContentLoaded", () => {
     const box = dialog();
     if (!box) return;
