@@ -35,6 +35,7 @@ func rootCommand() *cobra.Command {
 		webhookCommand(&o),
 		noticesCommand(&o),
 		ticketCommand(&o),
+		answerCommand(&o),
 		endpointCommand(&o),
 		gearCommand(&o),
 		doctorCommand(&o),

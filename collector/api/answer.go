@@ -13,7 +13,7 @@ func (s *Server) ListAnswers(ctx context.Context, r *deskv1.ListAnswersRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &deskv1.ListAnswersResponse{Answers: all, Variables: desk.AnswerVariables}, nil
+	return &deskv1.ListAnswersResponse{Answers: all, Variables: desk.AnswerVariables, Caller: actor(ctx).Name}, nil
 }
 
 // SaveAnswer is desk.SaveAnswer.

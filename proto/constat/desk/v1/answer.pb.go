@@ -330,7 +330,9 @@ type ListAnswersResponse struct {
 	// By title.
 	Answers []*Answer `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
 	// The variables that a text may hold.
-	Variables     []string `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"`
+	Variables []string `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"`
+	// Name of who asks, as the owner of their own answers.
+	Caller        string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +379,13 @@ func (x *ListAnswersResponse) GetVariables() []string {
 		return x.Variables
 	}
 	return nil
+}
+
+func (x *ListAnswersResponse) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
 }
 
 type SaveAnswerRequest struct {
@@ -690,10 +699,11 @@ const file_constat_desk_v1_answer_proto_rawDesc = "" +
 	"\amissing\x18\x05 \x03(\tR\amissing\x12\x10\n" +
 	"\x03own\x18\x06 \x01(\bR\x03own\"*\n" +
 	"\x12ListAnswersRequest\x12\x14\n" +
-	"\x05query\x18\x01 \x01(\tR\x05query\"f\n" +
+	"\x05query\x18\x01 \x01(\tR\x05query\"~\n" +
 	"\x13ListAnswersResponse\x121\n" +
 	"\aanswers\x18\x01 \x03(\v2\x17.constat.desk.v1.AnswerR\aanswers\x12\x1c\n" +
-	"\tvariables\x18\x02 \x03(\tR\tvariables\"D\n" +
+	"\tvariables\x18\x02 \x03(\tR\tvariables\x12\x16\n" +
+	"\x06caller\x18\x03 \x01(\tR\x06caller\"D\n" +
 	"\x11SaveAnswerRequest\x12/\n" +
 	"\x06answer\x18\x01 \x01(\v2\x17.constat.desk.v1.AnswerR\x06answer\"E\n" +
 	"\x12SaveAnswerResponse\x12/\n" +
