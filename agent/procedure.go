@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -226,6 +228,8 @@ type walk struct {
 	run       *constatv1.ProcedureRun
 	diagnosis *constatv1.Diagnosis
 	number    int
+	asked     []choice // what is asked now
+	did       bool     // something was done, not only asked
 }
 
 // errLeft ends a walk whose person went away.
@@ -242,6 +246,7 @@ func (w *walk) through(name string) (*constatv1.ProcedureRun, error) {
 	}
 	w.run = newRun(found.GetProcedure(), w.diagnosis, found.GetKnowledgeRevision())
 	w.tell()
+	w.out.wrap("", w.words.how)
 	err = w.steps(name)
 	switch {
 	case errors.Is(err, errLeft):
@@ -302,17 +307,18 @@ func (w *walk) steps(name string) error {
 // take puts one step before the person, and notes the answer.
 func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error {
 	s, begin := next.GetStep(), time.Now()
-	if s.GetKind() == "remedy" && w.remedy == nil {
-		w.run.Steps = append(w.run.Steps, procedure.Seen(s, procedure.Not, 0)) // only the service may
-		return nil
-	}
 	w.number++
 	w.out.line("")
-	w.out.hang(fmt.Sprintf("%d. ", w.number), "   ", w.lead(s)+inLanguage(s.GetText(), w.language))
+	w.out.hang(fmt.Sprintf("%d. ", w.number), "   ", w.lead(s, next))
 	if s.GetLink() != "" {
 		w.out.line("   %s", s.GetLink())
 	}
 	note := func(taken *constatv1.ProcedureRun_StepTaken) { w.run.Steps = append(w.run.Steps, taken) }
+	if s.GetKind() == "remedy" && w.remedy == nil { // only the service may
+		w.out.wrap("   ", w.words.service)
+		note(procedure.Seen(s, procedure.Not, 0))
+		return nil
+	}
 	if s.GetKind() == "remedy" {
 		done, err := w.mend(s, next)
 		if err != nil || !done {
@@ -344,10 +350,12 @@ func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error 
 			if answer == procedure.Helped && len(w.diagnosis.GetRootCauses()) > 0 {
 				return w.enough(s, begin)
 			}
+			w.did = true
 			note(procedure.Seen(s, answer, time.Since(begin)))
 			return nil
 		}
 	}
+	w.did = w.did || s.GetKind() != "question"
 	var choices []choice
 	for _, a := range s.GetAnswers() {
 		choices = append(choices, choice{a.GetId(), inLanguage(a.GetLabel(), w.language)})
@@ -357,7 +365,9 @@ func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error 
 		return err
 	}
 	note(procedure.Answered(s, answer, time.Since(begin)))
-	if answer == procedure.Helped {
+	if slices.ContainsFunc(s.GetAnswers(), func(a *constatv1.Procedure_Answer) bool {
+		return a.GetId() == answer && answer == procedure.Helped && a.GetLeadsTo() == procedure.Done
+	}) {
 		w.run.Helped = proto.Bool(true)
 	}
 	return nil
@@ -382,12 +392,20 @@ func (w *walk) enough(s *constatv1.Procedure_Step, begin time.Time) error {
 	return nil
 }
 
-// lead is what stands before the text of a step.
-func (w *walk) lead(s *constatv1.Procedure_Step) string {
-	if s.GetKind() == "remedy" {
-		return w.words.canDo + " "
+// lead is what a step says first. What a remedy does is said by this program, and
+// not by the procedure.
+func (w *walk) lead(s *constatv1.Procedure_Step, next *constatv1.WalkResponse) string {
+	said := inLanguage(s.GetText(), w.language)
+	if verb, known := remedy.Lookup(s.GetVerb()); known && s.GetKind() == "remedy" {
+		return strings.TrimSpace(said + " " + w.words.canDo + " " + uncapitalised(verb.Title.About(w.language, next.GetComponent())) + ".")
 	}
-	return ""
+	return said
+}
+
+// uncapitalised is a title within a sentence.
+func uncapitalised(title string) string {
+	first, size := utf8.DecodeRuneInString(title)
+	return string(unicode.ToLower(first)) + title[size:]
 }
 
 // mend has the agent do what a remedy says, if the person wants it.
@@ -399,7 +417,7 @@ func (w *walk) mend(s *constatv1.Procedure_Step, next *constatv1.WalkResponse) (
 		w.out.wrap("   ", w.words.notDone+" "+s.GetVerb())
 		return false, nil
 	}
-	w.out.wrap("   ", verb.Consent.About(w.language, next.GetComponent()))
+	w.out.wrap("   ", verb.Consent.About(w.language, next.GetComponent())+" "+w.words.may)
 	answer, err := w.choose([]choice{{"yes", w.words.yes}, {"no", w.words.no}})
 	if err != nil || answer == "no" {
 		return false, err
@@ -429,7 +447,7 @@ func (w *walk) close(complaint string) error {
 		return err
 	}
 	w.out.line("")
-	if w.run.GetOutcome() == procedure.Solved && w.run.Helped == nil {
+	if w.run.GetOutcome() == procedure.Solved && w.run.Helped == nil && w.did {
 		w.out.wrap("", w.words.works)
 		answer, err := w.choose([]choice{{"yes", w.words.yes}, {"no", w.words.no}})
 		if err == nil {
@@ -482,6 +500,7 @@ type choice struct{ id, label string }
 
 // choose asks until an answer is a number of the list, or its word.
 func (w *walk) choose(choices []choice) (string, error) {
+	w.asked = choices
 	for i, c := range choices {
 		w.out.hang(fmt.Sprintf("   %d) ", i+1), "      ", c.label)
 	}
@@ -516,7 +535,7 @@ type walkText struct {
 	done, cannot, yes, no, again, canDo        string
 	gone, there, works, solved, offer, support string
 	ended, alone, say, left                    string
-	notDone                                    string
+	notDone, how, may, service                 string
 }
 
 var walkWords = map[string]walkText{
@@ -526,11 +545,13 @@ var walkWords = map[string]walkText{
 		found:   "The computer found this:",
 		done:    "Done", cannot: "I can’t do that", yes: "Yes", no: "No",
 		again: "Type a number from 1 to %d, or q to stop.",
-		canDo: "May I do this for you?",
-		gone:  "I looked again: it is mended.", there: "I looked again: it is still there.",
+		canDo: "I can do this for you:", may: "Shall I?",
+		how:     "Answer with the number that stands before it, then Enter; q stops.",
+		service: "Only the service of this computer may do that, and it does not run here: a technician can.",
+		gone:    "I looked again: it is mended.", there: "I looked again: it is still there.",
 		works:   "Does everything work now?",
 		solved:  "Good. Nothing more needs to be done.",
-		support: "This is one for a technician.",
+		support: "Now a technician has to look at it.",
 		offer:   "Shall I open a ticket, with all that was found?",
 		ended:   "Nothing is left to try here.",
 		alone:   "This computer has no help desk to send it to: show this to whoever helps you.",
@@ -544,11 +565,13 @@ var walkWords = map[string]walkText{
 		found:   "Voici ce que l’ordinateur a trouvé :",
 		done:    "C’est fait", cannot: "Je ne peux pas faire cela", yes: "Oui", no: "Non",
 		again: "Tapez un chiffre de 1 à %d, ou q pour arrêter.",
-		canDo: "Puis-je m’en charger ?",
-		gone:  "J’ai vérifié : c’est réparé.", there: "J’ai vérifié : le problème est toujours là.",
+		canDo: "Je peux le faire pour vous :", may: "D’accord ?",
+		how:     "Répondez par le numéro de votre choix, puis Entrée ; q pour arrêter.",
+		service: "Seul le service de cet ordinateur en a le droit, et il ne tourne pas ici : un technicien peut le faire.",
+		gone:    "J’ai vérifié : c’est réparé.", there: "J’ai vérifié : le problème est toujours là.",
 		works:   "Est-ce que tout marche maintenant ?",
 		solved:  "Parfait. Il n’y a plus rien à faire.",
-		support: "C’est l’affaire d’un technicien.",
+		support: "Un technicien doit maintenant regarder.",
 		offer:   "Dois-je ouvrir un ticket, avec tout ce qui a été trouvé ?",
 		ended:   "Il n’y a plus rien à essayer ici.",
 		alone:   "Cet ordinateur n’est relié à aucun service d’assistance : montrez ceci à la personne qui vous aide.",

@@ -39,12 +39,12 @@ func (r reportWriter) hang(first, indent, text string) {
 	}
 }
 
-// unbroken are the words of a text; French has a space before some marks, and
-// those stay with their word.
+// unbroken are the words of a text; French has a space before some marks and
+// after «, and those stay with their word.
 func unbroken(text string) []string {
 	var words []string
 	for _, word := range strings.Fields(text) {
-		if len(words) > 0 && strings.Contains(": ; ! ? »", word) {
+		if n := len(words); n > 0 && (strings.Contains(": ; ! ? »", word) || strings.HasSuffix(words[n-1], "«")) {
 			words[len(words)-1] += " " + word
 		} else {
 			words = append(words, word)

@@ -181,9 +181,9 @@ func Choose(all *constatv1.Procedures, name string, m *Machine) *constatv1.Proce
 // catalog's own advice, and the remedies that it names.
 func With(p *constatv1.Procedure, c *fault.Catalog, d *constatv1.Diagnosis, m *Machine) *constatv1.Procedure {
 	var first []*constatv1.Procedure_Step
-	about := func(id, kind, verb string) bool {
+	about := func(id, verb string) bool {
 		return slices.ContainsFunc(p.GetSteps(), func(s *constatv1.Procedure_Step) bool {
-			return slices.Contains(s.GetAbout(), id) && s.GetVerb() == verb && (kind == "" || s.GetKind() == kind) && m.Suits(s.GetSelector())
+			return slices.Contains(s.GetAbout(), id) && (verb == "" || s.GetVerb() == verb) && m.Suits(s.GetSelector())
 		})
 	}
 	for _, r := range d.GetRootCauses() {
@@ -192,14 +192,13 @@ func With(p *constatv1.Procedure, c *fault.Catalog, d *constatv1.Diagnosis, m *M
 			continue
 		}
 		for _, verb := range f.Remedies {
-			if !about(f.ID, "remedy", verb) {
+			if !about(f.ID, verb) {
 				first = append(first, &constatv1.Procedure_Step{
-					Id: "remedy-" + verb + "-" + f.ID, Kind: "remedy", Verb: verb, About: []string{f.ID}, Cost: 30,
-					Text: text(f.Title, r.GetComponent()), Answers: tried,
+					Id: "remedy-" + verb + "-" + f.ID, Kind: "remedy", Verb: verb, About: []string{f.ID}, Cost: 30, Answers: tried,
 				})
 			}
 		}
-		if !about(f.ID, "", "") { // its advice may be that a technician is needed
+		if len(f.Remedies) == 0 && !about(f.ID, "") { // its advice may be that a technician is needed
 			first = append(first, &constatv1.Procedure_Step{
 				Id: "advice-" + f.ID, Kind: "article", About: []string{f.ID}, Cost: 60,
 				Text: text(f.User, r.GetComponent()), Answers: read,
@@ -281,11 +280,12 @@ func Advance(p *constatv1.Procedure, m *Machine, taken []*constatv1.ProcedureRun
 		case Support:
 			return more, nil, Handed
 		}
-		step = w.to(goal)
+		var meant bool
+		step, meant = w.to(goal)
 		switch {
 		case step == nil:
 			return more, nil, Ended
-		case goal == Next && step.GetKind() != "check" && w.settled(step):
+		case !meant && step.GetKind() != "check" && w.settled(step):
 			return more, nil, Handed
 		}
 		answer := w.given(step)
@@ -359,14 +359,14 @@ func (w *walk) find(id string) *constatv1.Procedure_Step {
 }
 
 // to is the step that a goal means: the named one where it is still to be taken
-// and suits the machine, else the best of those that are open.
-func (w *walk) to(goal string) *constatv1.Procedure_Step {
+// and suits the machine, else, not meant by it, the best of those that are open.
+func (w *walk) to(goal string) (step *constatv1.Procedure_Step, meant bool) {
 	if s := w.find(goal); s != nil {
 		if other := w.replaced(s); other != nil {
 			s = other
 		}
 		if !w.seen[s.GetId()] && w.machine.Suits(s.GetSelector()) {
-			return s
+			return s, true
 		}
 	}
 	var open []*constatv1.Procedure_Step
@@ -381,11 +381,11 @@ func (w *walk) to(goal string) *constatv1.Procedure_Step {
 		})
 	})
 	if len(open) == 0 {
-		return nil
+		return nil, false
 	}
 	return slices.MinFunc(open, func(a, b *constatv1.Procedure_Step) int { // the first of equal ones
 		return -cmp.Compare(w.worth(a), w.worth(b))
-	})
+	}), false
 }
 
 // open tells whether a step is still to be taken without being asked for by an

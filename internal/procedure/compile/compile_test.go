@@ -229,3 +229,31 @@ func french(t *testing.T, where string, text *constatv1.Procedure_Text) {
 		}
 	}
 }
+
+// Whoever wants to know where a step is from finds the page; what nobody could
+// read there says so.
+func TestSourcesHaveAnAddress(t *testing.T) {
+	read, not := 0, 0
+	for _, p := range shipped(t).Procedures {
+		for _, s := range p.Steps {
+			where := p.Id + ", " + s.Id
+			sel := s.GetSelector()
+			ofMaker := len(sel.GetBrands())+len(sel.GetProducts()) > 0 || slices.Equal(sel.GetOs(), []string{"windows"}) || slices.Equal(sel.GetOs(), []string{"darwin"})
+			if ofMaker && s.Source == "" {
+				t.Errorf("%s: expected the source of a step for one maker", where)
+			}
+			if s.Source == "" {
+				continue
+			}
+			if !strings.Contains(s.Source, "https://") && !strings.Contains(s.Source, "http://") {
+				t.Errorf("%s: expected an address after the title: %s", where, s.Source)
+			}
+			if strings.HasSuffix(s.Source, " (not verified)") {
+				not++
+			} else {
+				read++
+			}
+		}
+	}
+	t.Logf("%d sources, of which %d are not verified", read+not, not)
+}

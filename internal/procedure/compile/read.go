@@ -411,7 +411,8 @@ func (r *reader) answer(s *step, line string) {
 
 // finish checks what only a whole step tells, and adds what goes without saying.
 func (r *reader) finish(s *step) {
-	if s.Kind != "check" && slices.Contains(kinds, s.Kind) {
+	// What a remedy does is said by the program that does it; its text says why.
+	if s.Kind != "check" && slices.Contains(kinds, s.Kind) && (s.Kind != "remedy" || s.Text != nil) {
 		for _, t := range [][2]string{{"en", s.GetText().GetEn()}, {"fr", s.GetText().GetFr()}} {
 			if t[1] == "" {
 				r.problem(s.line, "step %s lacks its %s text", s.Id, t[0])
