@@ -359,7 +359,12 @@ type changedLine struct {
 // changedLines compares two texts line by line; what is far from any change is
 // left out.
 func changedLines(before, after []string) []changedLine {
-	text := func(lines []string) []byte { return []byte(strings.Join(lines, "\n") + "\n") }
+	text := func(lines []string) []byte {
+		if len(lines) == 0 {
+			return nil
+		}
+		return []byte(strings.Join(lines, "\n") + "\n")
+	}
 	var near []changedLine
 	begun := false
 	for line := range strings.Lines(string(diff.Diff("before", text(before), "after", text(after)))) {

@@ -53,6 +53,11 @@ func newBench(t testing.TB) *bench {
 	t.Cleanup(hints.Close)
 	s := storetest.SQLite(t)
 	b := &bench{TB: t, desk: desk.New(s, hints, catalog), accounts: account.New(s), store: s, catalog: catalog}
+	ca, err := identity.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.desk.SignWith(ca.SignKnowledge)
 	for _, name := range []string{"lea", "marc"} {
 		if _, err := b.accounts.Create(t.Context(), name, name+"@example.org", "technician", password); err != nil {
 			t.Fatal(err)

@@ -280,7 +280,10 @@ func TestPagesInChromium(t *testing.T) {
 	lea.post(article, "version", "1", "state", "published", "audience", "team", "language", "en", "title", "Resume a queue that somebody paused", "body", "The queue waits, and the printer is well.\n\n1. Open the queue.\n2. Press **Resume**, and wait.\n\n## It worked when\n\nthe first document comes out.", "faults", "printer-queue-paused", "note", "one has to wait", "review", "2020-01-01")
 	lea.post(article+"/rating", "version", "2", "helped", "no", "unclear", "How long?")
 	// A lead sees all pages.
-	c.enter(b.lead())
+	ines := b.lead()
+	ines.write("/knowledge/push", "file", "", "text", ownProcedure, "revision", "0", "percent", "100", "note", "for the VPN of the accountants")
+	ines.write("/knowledge/push", "file", "faults/hardware.yaml", "text", ownFault, "revision", "1", "percent", "10", "hosts", "compta-07, port-112")
+	c.enter(ines)
 
 	pages := map[string]string{
 		"queue": "/tickets", "queue-chosen": "/tickets?status=any", "ticket-forms": ticket + "?forms", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
@@ -289,6 +292,7 @@ func TestPagesInChromium(t *testing.T) {
 		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "style": "/style", "password": "/password",
+		"procedures": "/procedures", "procedure": "/procedures/printing", "knowledge": "/knowledge?file=procedures/vpn-of-ours.md", "knowledge-fault": "/knowledge?file=faults/hardware.yaml", "revision": "/knowledge/2",
 		"articles": "/articles", "article": article, "article-old": article + "?version=2&language=en", "article-edit": article + "/edit", "article-new": fmt.Sprintf("/articles/new?ticket=%d", before),
 	}
 	looks := []struct {

@@ -116,6 +116,15 @@ var addresses = map[string]struct {
 	"POST /answers/{id}":            {"/answers/ANSWER", "version=99&whose=team&site=Paris&language=en&title=t&body=b", leadingSite},
 	"POST /answers/{id}/delete":     {"/answers/ANSWER/delete", "", leadingSite},
 	"GET /tickets/{number}/answers": {"/tickets/PARIS/answers", "", ofSite},
+	// What the team writes for machines is of no site either.
+	"GET /procedures":                     {"/procedures", "", working},
+	"GET /procedures/{id}":                {"/procedures/printing", "", working},
+	"GET /knowledge":                      {"/knowledge", "", working},
+	"POST /knowledge":                     {"/knowledge", "text=x&walk=begin&machine=MACHINE", working},
+	"POST /knowledge/push":                {"/knowledge/push", "text=x&percent=1", leadingAll},
+	"GET /knowledge/{revision}":           {"/knowledge/1", "", working},
+	"POST /knowledge/{revision}/release":  {"/knowledge/1/release", "percent=100", leadingAll},
+	"POST /knowledge/{revision}/rollback": {"/knowledge/1/rollback", "", leadingAll},
 
 	"GET /people/{id}": {"/people/PERSON", "", ofSite},
 
@@ -211,6 +220,12 @@ func twoSites(t *testing.T) *scene {
 	}
 	err := b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
 		return q.PutWebhook(ctx, query.PutWebhookParams{Name: "x", Url: "https://example.org", Secret: []byte{}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.desk.PushKnowledge(t.Context(), lead, &deskv1.PushKnowledgeRequest{
+		Change: &deskv1.KnowledgeChange{Put: []*deskv1.KnowledgeFile{{Path: "faults/hardware.yaml", Text: ownFault}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"constat/collector/desk"
@@ -89,6 +90,15 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /answers/{id}/delete", c.signedIn(c.deleteAnswer))
 	pages.Handle("GET /tickets/{number}/answers", c.signedIn(c.ticketAnswers))
 
+	pages.Handle("GET /procedures", c.signedIn(c.procedures))
+	pages.Handle("GET /procedures/{id}", c.signedIn(c.procedure))
+	pages.Handle("GET /knowledge", c.signedIn(c.editKnowledge))
+	pages.Handle("POST /knowledge", c.signedIn(c.tryKnowledge))
+	pages.Handle("POST /knowledge/push", c.signedIn(c.pushKnowledge))
+	pages.Handle("GET /knowledge/{revision}", c.signedIn(c.revision))
+	pages.Handle("POST /knowledge/{revision}/release", c.signedIn(c.releaseKnowledge))
+	pages.Handle("POST /knowledge/{revision}/rollback", c.signedIn(c.rollBackKnowledge))
+
 	pages.Handle("GET /delivery", c.signedIn(c.delivery))
 	pages.Handle("POST /delivery/mail", c.signedIn(c.setMailServer))
 	pages.Handle("POST /delivery/test", c.signedIn(c.testMail))
@@ -128,7 +138,8 @@ func secure(next http.Handler) http.Handler {
 func limitForm(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := int64(maxForm)
-		if strings.HasPrefix(r.URL.Path, "/tickets") && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		long := slices.ContainsFunc([]string{"/tickets", "/articles", "/knowledge"}, func(part string) bool { return strings.HasPrefix(r.URL.Path, part) })
+		if long && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 			limit = maxUpload
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)

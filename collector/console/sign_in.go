@@ -67,6 +67,15 @@ func (c *console) signInAgain(w http.ResponseWriter, v *visit) error {
 	if number := v.PathValue("number"); number != "" {
 		next = "/tickets/" + url.PathEscape(number)
 	}
+	switch {
+	case v.Pattern == "POST /knowledge" || v.Pattern == "POST /knowledge/push":
+		next = editorOf(v.PostFormValue("file"))
+	case v.Pattern == "POST /articles/{id}":
+		next = "/articles/" + url.PathEscape(v.PathValue("id")) + "/edit"
+		if v.PostFormValue("version") == "0" {
+			next = "/articles/new"
+		}
+	}
 	if v.Header.Get("HX-Request") != "" {
 		return c.sendToSignIn(w, v)
 	}

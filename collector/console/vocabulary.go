@@ -90,8 +90,17 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"model":         model,
 		"translationOf": func(a *deskv1.Article) *deskv1.ArticleTranslation { return translation(a, s.language) },
 		"spent":         s.spent,
-		"size":          func(bytes int32) string { return s.quantity("bytes", float64(bytes)) },
-		"firstWords":    firstWords,
+		"share":         share,
+		"editorOf":      editorOf,
+		"plus":          func(a, b int64) int64 { return a + b },
+		"walkTime": func(r *deskv1.ProcedureRate) string {
+			if r.GetRuns() == 0 {
+				return "–"
+			}
+			return s.quantity("ms", float64(r.GetElapsedMs())/float64(r.GetRuns()))
+		},
+		"size":       func(bytes int32) string { return s.quantity("bytes", float64(bytes)) },
+		"firstWords": firstWords,
 		"fileLimits": func() string {
 			return s.say("work.files.limits", "Files", desk.MaxFiles, "Size", s.quantity("bytes", desk.MaxFile), "Total", s.quantity("bytes", desk.MaxFilesSize))
 		},

@@ -90,6 +90,8 @@ type Desk struct {
 	rings    rings
 	judgesBy int64
 	extended *fault.Catalog
+	// compiled are the newest sets of faults that were compiled.
+	compiled []compiled
 	// streams counts the open control streams of each endpoint on this
 	// collector: after a reconnect the old one may end later than the new began.
 	streams map[string]int

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ type edition struct {
 
 // compileKnowledge checks all files. The error's lines name file, line and what was
 // expected.
-func compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
+func (d *Desk) compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
 	faults, procedures, size := fstest.MapFS{}, fstest.MapFS{}, 0
 	for _, f := range files {
 		size += len(f.GetText())
@@ -87,6 +88,36 @@ func compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
 	if size > maxKnowledge {
 		return nil, fmt.Errorf("%d bytes are more than the %d that all files may have together", size, maxKnowledge)
 	}
+	known, err := d.judgeable(faults)
+	if err != nil {
+		return nil, err
+	}
+	e := &edition{knowledge: &constatv1.Knowledge{Catalog: proto.CloneOf(known.knowledge.GetCatalog())}, catalog: known.catalog, own: slices.Clone(known.own)}
+	e.knowledge.Procedures, err = procedurecompile.Compile(procedures, e.catalog)
+	return e, err
+}
+
+// keptEditions is how many sets of faults are kept compiled: what is in force, and
+// what a few people write.
+const keptEditions = 8
+
+// judgeable compiles a team's faults with those that ship, which takes a good part
+// of a second, or finds them as they were compiled a moment ago: pages and previews
+// ask again and again.
+func (d *Desk) judgeable(faults fstest.MapFS) (*edition, error) {
+	digest := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		fmt.Fprintf(digest, "%s %d\n%s", name, len(faults[name].Data), faults[name].Data)
+	}
+	key := [sha256.Size]byte(digest.Sum(nil))
+	d.mu.Lock()
+	for _, k := range d.compiled {
+		if k.key == key {
+			d.mu.Unlock()
+			return k.edition, nil
+		}
+	}
+	d.mu.Unlock()
 	whole, own, err := faultcompile.Extend(faultcatalog.Files, faults)
 	if err != nil {
 		return nil, err
@@ -98,8 +129,16 @@ func compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
 	if e.catalog, err = fault.Open(whole); err != nil {
 		return nil, err
 	}
-	e.knowledge.Procedures, err = procedurecompile.Compile(procedures, e.catalog)
-	return e, err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.compiled = append(d.compiled[max(0, len(d.compiled)+1-keptEditions):len(d.compiled):len(d.compiled)], compiled{key, e})
+	return e, nil
+}
+
+// compiled is an edition of faults, by the digest of their files.
+type compiled struct {
+	key     [sha256.Size]byte
+	edition *edition
 }
 
 // changed applies a change to files, sorted by path.
@@ -226,12 +265,12 @@ func (d *Desk) PreviewKnowledge(ctx context.Context, a Actor, c *deskv1.Knowledg
 		return nil, err
 	}
 	files := changed(before.GetFiles(), c)
-	after, err := compileKnowledge(files)
+	after, err := d.compileKnowledge(files)
 	if err != nil {
 		return &deskv1.PreviewKnowledgeResponse{Problems: strings.Split(err.Error(), "\n")}, nil
 	}
 	answer := &deskv1.PreviewKnowledgeResponse{Diff: differ(before.GetFiles(), files)}
-	former, err := compileKnowledge(before.GetFiles())
+	former, err := d.compileKnowledge(before.GetFiles())
 	if err != nil { // it was checked when it was put, by an older program
 		former = &edition{knowledge: &constatv1.Knowledge{}, catalog: d.catalog}
 	}
@@ -352,14 +391,14 @@ func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*deskv1.Know
 		if made, err = next(newest); err != nil {
 			return err
 		}
-		e, err := compileKnowledge(made.GetFiles())
+		e, err := d.compileKnowledge(made.GetFiles())
 		if err != nil {
 			return problem(ErrInvalid, "%v", err)
 		}
 		if made.Hosts, err = ring(made.GetPercent(), made.GetHosts()); err != nil {
 			return err
 		}
-		if err := grown(newest.GetFiles(), made.GetFiles(), e); err != nil {
+		if err := d.grown(newest.GetFiles(), made.GetFiles(), e); err != nil {
 			return err
 		}
 		now := d.now()
@@ -394,8 +433,8 @@ func (d *Desk) putKnowledge(ctx context.Context, a Actor, next func(*deskv1.Know
 
 // grown refuses a procedure that says something else under the version that it
 // had: its rates would count two things as one.
-func grown(before, after []*deskv1.KnowledgeFile, now *edition) error {
-	former, err := compileKnowledge(before)
+func (d *Desk) grown(before, after []*deskv1.KnowledgeFile, now *edition) error {
+	former, err := d.compileKnowledge(before)
 	if err != nil {
 		return nil // of an older program
 	}
@@ -407,7 +446,17 @@ func grown(before, after []*deskv1.KnowledgeFile, now *edition) error {
 		}
 		return ""
 	}
+	builtin, err := procedure.Builtin()
+	if err != nil {
+		return err
+	}
+	// One that takes the place of what ships begins after its version.
 	for _, p := range now.knowledge.GetProcedures().GetProcedures() {
+		for _, old := range builtin.GetProcedures() {
+			if ships, _ := fs.ReadFile(shipped.Files, p.GetId()+".md"); p.GetId() == old.GetId() && p.GetVersion() == old.GetVersion() && text(before, p.GetId()) == "" && text(after, p.GetId()) != string(ships) {
+				return problem(ErrInvalid, "%s%s.md:1: it is not what ships, and its version is still %d; expected version: %d", proceduresDir, p.GetId(), p.GetVersion(), p.GetVersion()+1)
+			}
+		}
 		for _, old := range former.knowledge.GetProcedures().GetProcedures() {
 			if p.GetId() == old.GetId() && p.GetVersion() == old.GetVersion() && text(before, p.GetId()) != text(after, p.GetId()) {
 				return problem(ErrInvalid, "%s%s.md:1: it changed, and its version is still %d; expected version: %d", proceduresDir, p.GetId(), p.GetVersion(), p.GetVersion()+1)
@@ -610,7 +659,7 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*deskv1.ProcedureUse,
 	if err != nil {
 		return nil, err
 	}
-	e, err := compileKnowledge(newest.GetFiles())
+	e, err := d.compileKnowledge(newest.GetFiles())
 	if err != nil {
 		return nil, err
 	}

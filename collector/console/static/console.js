@@ -77,9 +77,45 @@
     }
     for (const field of document.querySelectorAll("[data-draft]")) {
       const key = "draft:" + field.dataset.draft;
-      if (!field.value) field.value = sessionStorage.getItem(key) || "";
-      field.addEventListener("input", () => sessionStorage.setItem(key, field.value));
+      const kept = sessionStorage.getItem(key);
+      if (!field.value) field.value = kept || "";
+      else if (kept && kept !== field.value) offer(field, kept);
+      field.addEventListener("input", () => {
+        try {
+          sessionStorage.setItem(key, field.value);
+        } catch {
+          // More than a browser keeps: it stands in the page only.
+        }
+      });
     }
+  });
+
+  // A field that has a text of its own is not overwritten by a draft: its reader
+  // is asked.
+  function offer(field, kept) {
+    const line = [...document.querySelectorAll("[data-draft-offer]")].find((e) => e.dataset.draftOffer === field.dataset.draft);
+    if (!line) return;
+    line.hidden = false;
+    line.querySelector("button").addEventListener("click", () => {
+      field.value = kept;
+      line.hidden = true;
+      field.focus();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+
+  // A problem's line leads to it in the text.
+  document.addEventListener("click", (event) => {
+    const to = event.target.closest("[data-line]");
+    const field = to && document.getElementById(to.dataset.in);
+    if (!field) return;
+    const lines = field.value.split("\n");
+    const line = Math.min(Number(to.dataset.line), lines.length);
+    const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    field.focus();
+    field.setSelectionRange(start, start + lines[line - 1].length);
+    const row = parseFloat(getComputedStyle(field).lineHeight);
+    field.scrollTop = Math.max(0, (line - 4) * row);
   });
 
   // Fields that act when changed (filters) submit their form.

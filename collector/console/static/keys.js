@@ -36,7 +36,7 @@
   function step(by) {
     const rows = [...document.querySelectorAll("[data-rows] .title a")].filter(seen);
     if (!rows.length) return false;
-    const now = rows.findIndex((row) => row === document.activeElement || row.closest("li").contains(document.activeElement));
+    const now = rows.findIndex((row) => row === document.activeElement || row.closest("li, tr").contains(document.activeElement));
     const next = rows[Math.max(0, Math.min(rows.length - 1, now < 0 ? 0 : now + by))];
     next.focus();
     next.scrollIntoView({ block: "nearest" });
