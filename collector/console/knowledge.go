@@ -582,7 +582,7 @@ func splitLines(text string) []string {
 	if text == "" {
 		return nil
 	}
-	return strings.Split(text, "\n")
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
 // releaseKnowledge widens the ring of a revision.

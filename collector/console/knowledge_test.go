@@ -35,7 +35,7 @@ title: {en: Our VPN, fr: Notre VPN}
 
 ## look (check)
 
-- memory -> token
+- memory -> next
   when: !net-no-default-route
 
 ## token (question)
@@ -108,7 +108,7 @@ func TestKnowledgeIsWrittenInTheConsole(t *testing.T) {
 	if p.path != "/knowledge/1" {
 		t.Errorf("pushing led to %s", p.path)
 	}
-	p = lea.wants(lea.get("/procedures"), http.StatusOK, "Our VPN", "your team’s", "Revision 1", "Review due")
+	p = lea.wants(lea.get("/procedures"), http.StatusOK, "Our VPN", "your team’s", "Revision 1", "To be reviewed")
 	// Two editors at once: the second one is told, and loses nothing.
 	second := strings.Replace(strings.Replace(ownProcedure, "version: 1", "version: 2", 1), "green", "blue", 1)
 	ines.wants(ines.write("/knowledge/push", "file", "procedures/vpn-of-ours.md", "text", second, "revision", "1", "percent", "100"), http.StatusOK, "<ins>en: Is the token blue?</ins>")

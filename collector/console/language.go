@@ -25,6 +25,10 @@ type speech struct {
 	localizer *i18n.Localizer
 }
 
+// unbroken keeps a line from beginning with a sign that French writes after a
+// space, which people type as any other.
+var unbroken = strings.NewReplacer(" ?", "\u00a0?", " !", "\u00a0!", " ;", "\u00a0;", " :", "\u00a0:", " »", "\u00a0»", "« ", "«\u00a0", " %", "\u00a0%")
+
 // newSpeeches reads the message catalogues. They are part of the program, so
 // that a mistake in one is a bug and panics.
 func newSpeeches() map[string]*speech {
@@ -32,7 +36,15 @@ func newSpeeches() map[string]*speech {
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
 	speeches := map[string]*speech{}
 	for _, lang := range languages {
-		if _, err := bundle.LoadMessageFileFS(locales, "locales/"+lang+".yaml"); err != nil {
+		name := "locales/" + lang + ".yaml"
+		content, err := locales.ReadFile(name)
+		if err == nil && lang == "fr" {
+			content = []byte(unbroken.Replace(string(content)))
+		}
+		if err == nil {
+			_, err = bundle.ParseMessageFileBytes(content, name)
+		}
+		if err != nil {
 			panic(fmt.Sprintf("message catalogue of %s: %v", lang, err))
 		}
 		speeches[lang] = &speech{language: lang, localizer: i18n.NewLocalizer(bundle, lang)}
