@@ -60,11 +60,12 @@ type counter struct {
 	kept []kept
 	// triggers bounds what is looked into without being asked; refused are the
 	// devices that can't be used, nil before the first look; found is what was
-	// found, newest last.
-	triggers trigger.Policy
-	refused  []string
-	found    []*constatv1.Finding
-	remedies *remedy.Bench // nil until bench makes it
+	// found, newest last, and foundMore that it is more than what is remembered.
+	triggers  trigger.Policy
+	refused   []string
+	found     []*constatv1.Finding
+	foundMore bool
+	remedies  *remedy.Bench // nil until bench makes it
 }
 
 // kept is a diagnosis that its user may attach to a ticket.

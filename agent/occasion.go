@@ -2,24 +2,30 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/history"
 	"constat/agent/host"
 	"constat/agent/trigger"
 	"constat/internal/diagnosis"
+	"constat/internal/durable"
 	constatv1 "constat/proto/constat/v1"
 )
 
 const (
-	// loopsEvery is how often services are looked at for ones that are restarted
-	// again and again, whose manager counts over ten minutes, and the network for
+	// recordsEvery is how often it is looked at what costs more than a reading:
+	// services for ones that are restarted again and again, whose manager counts
+	// over ten minutes, the records of crashed programs, and the network for
 	// whether it is paid for.
-	loopsEvery = 10 * time.Minute
+	recordsEvery = 10 * time.Minute
 	// busyPercent is a processor that somebody is waiting for.
 	busyPercent = 30
 	// keptFindings and findingsFor bound what is told of what was found.
@@ -32,6 +38,7 @@ const (
 // goes to the collector, which knows whose ticket it belongs to.
 func (c *counter) occasions(ctx context.Context, minutes <-chan history.Minute, log *slog.Logger) {
 	w := trigger.Watch{Machine: c.observer.config.EndpointID}
+	c.recall(&w, time.Now())
 	var s signs
 	for {
 		select {
@@ -41,8 +48,12 @@ func (c *counter) occasions(ctx context.Context, minutes <-chan history.Minute, 
 			c.mu.Lock()
 			w.Policy = c.triggers
 			c.mu.Unlock()
-			for _, o := range w.Next(s.minute(ctx, c, m)) {
-				c.lookInto(ctx, o, log)
+			due := w.Next(s.minute(ctx, c, m))
+			c.remember(&w, log)
+			for _, o := range due {
+				if c.lookInto(ctx, o, log); ctx.Err() == nil {
+					c.remember(&w, log)
+				}
 			}
 		}
 	}
@@ -51,8 +62,8 @@ func (c *counter) occasions(ctx context.Context, minutes <-chan history.Minute, 
 // signs is what has to be remembered between two minutes to tell what happened
 // in one.
 type signs struct {
-	loopsAt, crashFiles time.Time
-	before, metered     bool
+	recordsAt, crashFiles time.Time
+	metered               bool
 }
 
 // minute turns readings into what a trigger.Watch takes. What costs more than a
@@ -75,12 +86,13 @@ func (s *signs) minute(ctx context.Context, c *counter, m history.Minute) trigge
 	c.mu.Lock()
 	t.Refused = c.refused
 	c.mu.Unlock()
-	if s.before && m.Signs.CrashFiles.After(s.crashFiles) {
-		t.Crashes = crashesSince(c.glance(ctx, "crashes").GetCrashes(), m.At.Add(-findingsFor))
+	every := m.At.Sub(s.recordsAt) >= recordsEvery || m.At.Before(s.recordsAt)
+	if every || !m.Settled || m.Signs.CrashFiles.After(s.crashFiles) {
+		t.Crashes = c.crashes(ctx, m.At.Add(-findingsFor))
 	}
-	s.crashFiles, s.before = m.Signs.CrashFiles, true
-	if m.At.Sub(s.loopsAt) >= loopsEvery {
-		s.loopsAt, s.metered = m.At, host.Metered(ctx, c.observer.config)
+	s.crashFiles = m.Signs.CrashFiles
+	if every {
+		s.recordsAt, s.metered = m.At, host.Metered(ctx, c.observer.config)
 		if seen := c.glance(ctx, "services").GetServices(); seen != nil {
 			t.Loops = loops(seen)
 		}
@@ -96,9 +108,17 @@ func (c *counter) glance(ctx context.Context, group string) *constatv1.Snapshot 
 	return host.Observe(ctx, c.observer.config, []string{group})
 }
 
-// crashesSince are the crashes of programs after a time.
-func crashesSince(seen *constatv1.Crashes, since time.Time) (all []trigger.Crash) {
-	for _, crash := range seen.GetPrograms() {
+// crashes are the crashes of programs on record, since a time; nil: nobody may
+// read of them.
+func (c *counter) crashes(ctx context.Context, since time.Time) []trigger.Crash {
+	c.one.Lock()
+	defer c.one.Unlock()
+	seen, err := host.ProgramCrashes(ctx, c.observer.config)
+	if err != nil {
+		return nil
+	}
+	all := []trigger.Crash{}
+	for _, crash := range seen {
 		if at := crash.GetAt().AsTime(); crash.At != nil && at.After(since) && crash.GetProgram() != "" {
 			all = append(all, trigger.Crash{Program: crash.GetProgram(), At: at})
 		}
@@ -136,6 +156,60 @@ func (c *counter) noteDevices(u *constatv1.Usb) {
 	c.mu.Lock()
 	c.refused = refused
 	c.mu.Unlock()
+}
+
+// occasionsFile has what is remembered of the looks nobody asked for, and what
+// they found, over a restart.
+const occasionsFile = "occasions"
+
+// remembered is its content, JSON.
+type remembered struct {
+	trigger.Memory
+	Found []json.RawMessage `json:"found,omitempty"` // constat.v1.Finding
+}
+
+// recall takes up what was remembered. What can't be read is forgotten: it is no
+// more than what the agent spares its users.
+func (c *counter) recall(w *trigger.Watch, now time.Time) {
+	var before remembered
+	content, err := os.ReadFile(filepath.Join(c.observer.dir, occasionsFile))
+	if err != nil || json.Unmarshal(content, &before) != nil {
+		return
+	}
+	w.Recall(before.Memory, now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, text := range before.Found[max(0, len(before.Found)-keptFindings):] {
+		if f := (&constatv1.Finding{}); protojson.Unmarshal(text, f) == nil {
+			c.found = append(c.found, f)
+		}
+	}
+}
+
+// remember keeps it, when it is another than before.
+func (c *counter) remember(w *trigger.Watch, log *slog.Logger) {
+	memory, changed := w.Memory()
+	c.mu.Lock()
+	kept := remembered{Memory: memory}
+	for _, f := range c.found {
+		text, err := protojson.Marshal(f)
+		if err == nil {
+			kept.Found = append(kept.Found, text)
+		}
+	}
+	changed = changed || c.foundMore
+	c.foundMore = false
+	c.mu.Unlock()
+	if !changed {
+		return
+	}
+	content, err := json.Marshal(kept)
+	if err == nil {
+		err = durable.Write(filepath.Join(c.observer.dir, occasionsFile), content, 0o600)
+	}
+	if err != nil {
+		log.Warn("what was looked into is not remembered", "error", err)
+	}
 }
 
 // takeTriggers adopts what the organisation says of looks that nobody asked for.
@@ -177,6 +251,7 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 			At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject, Fault: cause.GetFault(), Title: cause.GetTitle(), Certainty: cause.GetCertainty(),
 		})
 		c.found = c.found[max(0, len(c.found)-keptFindings):]
+		c.foundMore = true
 		c.mu.Unlock()
 	}
 	if c.link.Load() == nil {

@@ -28,10 +28,11 @@ func TestMinutesChild(t *testing.T) {
 	c := &counter{observer: &observer{config: host.Config{CUPS: cups}}}
 	sampler := host.NewSampler(c.observer.config)
 	w := trigger.Watch{Machine: "pc"}
-	s := signs{loopsAt: time.Now().AddDate(100, 0, 0)} // the services are the host's
+	var s signs
 	at := time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); at = at.Add(time.Minute) {
 		m := history.Minute{At: at, Settled: lines.Text() != "woke"}
+		s.recordsAt = at // services and crashes are the host's
 		m.Readings = sampler.Sample(t.Context(), m.Settled)
 		m.Signs = sampler.Signs(t.Context())
 		for _, o := range w.Next(s.minute(t.Context(), c, m)) {

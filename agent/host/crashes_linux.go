@@ -34,7 +34,46 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		gap(o, "refusals", fmt.Errorf("auditd keeps them for itself, and its log is not read: %w", errors.ErrUnsupported))
 	}
 	l.kernel(events)
+	if err := reported(r, &l, err); err != nil {
+		gap(o, "programs", err)
+	}
+	if err := lastWords(ctx, r, &l); err != nil {
+		gap(o, "system", err)
+	}
+	if content, err := r.tail("/var/log/wtmp", maxWtmp/utmpSize*utmpSize); err != nil {
+		gap(o, "system", fmt.Errorf("no record of starts and shutdowns: %w", err))
+	} else {
+		l.losePower(brokenOff(content))
+	}
+	if failures, err := launchFailures(ctx, r); err != nil {
+		err = fmt.Errorf("systemd's journal, where programs say why they can't start: %w", err)
+		gap(o, "launch_failures", err)
+		gap(o, "refusals", err)
+	} else {
+		l.launch(failures)
+	}
+	l.fill(c, time.Now())
+	return c, o
+}
 
+// ProgramCrashes are the crashes of programs alone that are on record, newest
+// first; an error where none can be.
+func ProgramCrashes(ctx context.Context, config Config) ([]*constatv1.Crash, error) {
+	r := newReader(ctx, config)
+	var l crashLog
+	events, err := r.kernelLog(ctx)
+	l.kernel(events)
+	if err := reported(r, &l, err); err != nil {
+		return nil, err
+	}
+	c := &constatv1.Crashes{}
+	l.fill(c, time.Now())
+	return c.Programs, nil
+}
+
+// reported adds the crashes that were written down as files, beside those of the
+// kernel's log, which could be read unless there is an error.
+func reported(r *reader, l *crashLog, err error) error {
 	dumps, dumpsErr := r.names("/var/lib/systemd/coredump")
 	for _, name := range dumps[:min(len(dumps), maxReports)] {
 		if crash := parseCoredumpName(name); crash != nil {
@@ -55,25 +94,9 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		if !errors.Is(dumpsErr, fs.ErrNotExist) {
 			err = dumpsErr
 		}
-		gap(o, "programs", err)
+		return err
 	}
-	if err := lastWords(ctx, r, &l); err != nil {
-		gap(o, "system", err)
-	}
-	if content, err := r.tail("/var/log/wtmp", maxWtmp/utmpSize*utmpSize); err != nil {
-		gap(o, "system", fmt.Errorf("no record of starts and shutdowns: %w", err))
-	} else {
-		l.losePower(brokenOff(content))
-	}
-	if failures, err := launchFailures(ctx, r); err != nil {
-		err = fmt.Errorf("systemd's journal, where programs say why they can't start: %w", err)
-		gap(o, "launch_failures", err)
-		gap(o, "refusals", err)
-	} else {
-		l.launch(failures)
-	}
-	l.fill(c, time.Now())
-	return c, o
+	return nil
 }
 
 // launchFailures reads what systemd's journal tells of programs that could not

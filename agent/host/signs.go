@@ -9,7 +9,7 @@ import (
 // Signs are what a minute shows besides its numbers: what may be a reason to look
 // for a cause although nobody asked. A field that is unset or nil was not seen.
 type Signs struct {
-	// Routed is whether some link has a default route.
+	// Routed is whether some link has a default route and is connected.
 	Routed *bool
 	// DNS is whether the resolver answered, in a minute in which it was asked.
 	DNS *bool

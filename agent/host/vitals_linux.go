@@ -101,13 +101,15 @@ func (s *Sampler) stack(ctx context.Context, r *reader) (all []Reading, gateways
 	if err != nil {
 		return nil, nil
 	}
-	names := map[uint32]string{}
+	names, dead := map[uint32]string{}, map[string]bool{}
 	for _, l := range links {
 		names[l.Index] = l.Attributes.Name
+		dead[l.Attributes.Name] = l.Attributes.Carrier != nil && *l.Attributes.Carrier == 0
 	}
 	if routes, err := c.Route.List(); err == nil {
 		wide := wideRoutes(routes, names, nil)
-		s.signs.Routed = set(len(wide) > 0)
+		// Routes that nobody takes away stay where the cable is out.
+		s.signs.Routed = set(slices.ContainsFunc(wide, func(g *constatv1.Route) bool { return !dead[g.GetLink()] }))
 		for _, route := range wide {
 			s.links[route.GetLink()] = true
 			same := func(g *constatv1.Route) bool {

@@ -82,7 +82,8 @@ type Minute struct {
 	// Loops are services that were restarted again and again within ten minutes.
 	// Both lists are nil in a minute in which nobody looked.
 	Loops []string
-	// Crashes are crashes of programs that happened since the agent started.
+	// Crashes are the crashes of programs that are on record; nil in a minute in
+	// which nobody looked.
 	Crashes []Crash
 	// Refused are devices that are plugged in and can't be used.
 	Refused []string
@@ -120,8 +121,11 @@ const (
 	lostFor = 3 * time.Minute
 	// jobsFor is how many minutes a queue is given to help itself.
 	jobsFor = 2
-	// crashesWithin is how long a crash is remembered for a second one.
+	// crashesWithin is how long a crash is remembered for a second one, and
+	// sameCrash how far apart two times of one crash may be: records reckon it
+	// anew each time they are read.
 	crashesWithin = 24 * time.Hour
+	sameCrash     = 30 * time.Second
 	// disturbedFor is how long after a sleep, a start, a dock or another way out
 	// the network's trouble is its own doing.
 	disturbedFor = 2 * time.Minute
@@ -194,6 +198,7 @@ type Watch struct {
 	undocked     time.Time
 	failing      map[string]int
 	crashes      map[string][]time.Time
+	knowsCrashes bool
 	refused      []string
 	knowsRefused bool
 	daily        time.Time
@@ -203,18 +208,53 @@ type Watch struct {
 	past map[string]time.Time
 	// looks are those of the last day.
 	looks []time.Time
+	// changed: one of these three did since they were last told.
+	changed bool
+}
+
+// Memory is what outlives a restart of the agent or of its machine: what is known
+// already is no news after it, and what was spent stays spent.
+type Memory struct {
+	Open  []string             `json:"open,omitempty"`
+	Past  map[string]time.Time `json:"past,omitempty"`
+	Looks []time.Time          `json:"looks,omitempty"`
+}
+
+// Recall begins where another watch ended. What it remembers of a time that is
+// still to come is forgotten: the clock was set since.
+func (w *Watch) Recall(m Memory, now time.Time) {
+	w.begin(now)
+	for _, key := range m.Open {
+		w.open[key] = true
+	}
+	maps.Copy(w.past, m.Past)
+	maps.DeleteFunc(w.past, func(_ string, at time.Time) bool { return at.After(now) })
+	w.looks = slices.DeleteFunc(slices.Clone(m.Looks), now.Before)
+	w.changed = false
+}
+
+// Memory is what is to be remembered, and whether it is another than last time.
+func (w *Watch) Memory() (m Memory, changed bool) {
+	changed, w.changed = w.changed, false
+	return Memory{slices.Sorted(maps.Keys(w.open)), maps.Clone(w.past), slices.Clone(w.looks)}, changed
+}
+
+// begin makes the watch's tables, once.
+func (w *Watch) begin(now time.Time) {
+	if w.open != nil {
+		return
+	}
+	w.answered, w.silent, w.losses = map[string]bool{}, map[string]int{}, map[string]int{}
+	w.flaps, w.failing, w.crashes = map[string][]time.Time{}, map[string]int{}, map[string][]time.Time{}
+	w.open, w.past, w.lostAt = map[string]bool{}, map[string]time.Time{}, map[string]time.Time{}
+	// A machine that has just started settles by itself.
+	w.disturbed = now
+	w.daily = now
 }
 
 // Next takes what was seen in a minute and gives what is to be looked into now.
 func (w *Watch) Next(m Minute) []Occasion {
-	if w.open == nil {
-		w.answered, w.silent, w.losses = map[string]bool{}, map[string]int{}, map[string]int{}
-		w.flaps, w.failing, w.crashes = map[string][]time.Time{}, map[string]int{}, map[string][]time.Time{}
-		w.open, w.past, w.lostAt = map[string]bool{}, map[string]time.Time{}, map[string]time.Time{}
-		// A machine that has just started settles by itself.
-		w.disturbed = m.At
-		w.daily = m.At
-	}
+	w.begin(m.At)
 	now := map[string]bool{} // what holds in this minute
 	w.network(m, now)
 	w.printing(m, now)
@@ -229,11 +269,10 @@ func (w *Watch) Next(m Minute) []Occasion {
 			continue
 		}
 		// A flood of subjects is one trouble: each event is taken up once a minute.
+		w.open[key], w.changed = true, true
 		if slices.ContainsFunc(due, func(o Occasion) bool { return o.Procedure == procedures[event] }) {
-			w.open[key] = true
 			continue
 		}
-		w.open[key] = true
 		if last, taken := w.past[key]; taken && m.At.Sub(last) < again {
 			continue
 		}
@@ -244,6 +283,7 @@ func (w *Watch) Next(m Minute) []Occasion {
 	for key := range w.open {
 		if !now[key] && w.over(key, m) {
 			delete(w.open, key)
+			w.changed = true
 		}
 	}
 	maps.DeleteFunc(w.past, func(_ string, at time.Time) bool { return m.At.Sub(at) > 2*24*time.Hour })
@@ -259,6 +299,10 @@ func (w *Watch) over(key string, m Minute) bool {
 		return m.FailedQueues != nil
 	case ServiceLoops:
 		return m.Loops != nil
+	case ProgramCrashes:
+		return w.knowsCrashes
+	case DeviceRefused:
+		return w.knowsRefused
 	case DNSSilent:
 		return m.DNS != nil
 	case GatewaySilent:
@@ -313,11 +357,20 @@ func (w *Watch) network(m Minute, now map[string]bool) {
 		w.onBattery = m.OnBattery
 	}
 	calm := m.Settled && m.At.Sub(w.disturbed) >= disturbedFor
+	w.follow(m)
+	// Behind a cable that is out, or a gateway that is silent, nobody answers.
+	cut := !w.routeless.IsZero()
+	deaf := cut
+	for link, answers := range m.Gateways {
+		deaf = deaf || !answers && w.answered[link]
+	}
 
 	if m.DNS != nil {
 		switch {
 		case *m.DNS:
 			w.resolved, w.unheard = true, 0
+		case deaf:
+			w.unheard = 0
 		case w.resolved && calm:
 			if w.unheard++; w.unheard >= silentFor {
 				now[DNSSilent] = true
@@ -350,7 +403,7 @@ func (w *Watch) network(m Minute, now map[string]bool) {
 		switch {
 		case answers:
 			w.answered[link], w.silent[link] = true, 0
-		case m.At.Sub(w.lostAt[link]) < disturbedFor: // its link explains it
+		case cut, m.At.Sub(w.lostAt[link]) < disturbedFor: // its link explains it
 			w.silent[link] = 0
 		case w.answered[link] && calm:
 			if w.silent[link]++; w.silent[link] >= silentFor {
@@ -361,6 +414,11 @@ func (w *Watch) network(m Minute, now map[string]bool) {
 		}
 	}
 	w.wayOut(m, now)
+	w.afterSleep(m, now)
+}
+
+// afterSleep looks once at what answers when the machine slept or started.
+func (w *Watch) afterSleep(m Minute, now map[string]bool) {
 	if w.woken && m.Settled && m.At.Sub(w.wokenAt) >= disturbedFor {
 		// A network that is there and does not answer after a sleep; none at all is
 		// another place.
@@ -375,8 +433,8 @@ func (w *Watch) network(m Minute, now map[string]bool) {
 	}
 }
 
-// wayOut follows whether the machine has a way out at all.
-func (w *Watch) wayOut(m Minute, now map[string]bool) {
+// follow notes since when the machine has no way out at all.
+func (w *Watch) follow(m Minute) {
 	switch {
 	case m.Routed == nil:
 	case *m.Routed:
@@ -384,6 +442,10 @@ func (w *Watch) wayOut(m Minute, now map[string]bool) {
 	case w.hadRoute && w.routeless.IsZero():
 		w.routeless = m.At
 	}
+}
+
+// wayOut tells when that is no more the machine's own doing.
+func (w *Watch) wayOut(m Minute, now map[string]bool) {
 	if w.routeless.IsZero() {
 		return
 	}
@@ -413,23 +475,40 @@ func (w *Watch) printing(m Minute, now map[string]bool) {
 
 // programs follows crashes and services that loop.
 func (w *Watch) programs(m Minute, now map[string]bool) {
+	w.crashed(m, now)
+	for _, service := range m.Loops {
+		now[ServiceLoops+" "+service] = true
+	}
+}
+
+// crashed follows crashes. What is on record when the agent starts, or after a
+// sleep, is no news: the kernel's clock rests in a sleep, and its records from
+// before look later than they were.
+func (w *Watch) crashed(m Minute, now map[string]bool) {
+	news := w.knowsCrashes && m.Settled
+	if m.Crashes != nil && !news {
+		clear(w.crashes)
+	}
+	fresh := map[string]bool{}
 	for _, crash := range m.Crashes {
 		known := w.crashes[crash.Program]
-		if !slices.ContainsFunc(known, crash.At.Equal) {
+		if !slices.ContainsFunc(known, func(at time.Time) bool { return at.Sub(crash.At).Abs() < sameCrash }) {
 			w.crashes[crash.Program] = append(known, crash.At)
+			fresh[crash.Program] = news
 		}
 	}
 	for program, all := range w.crashes {
 		all = slices.DeleteFunc(all, func(at time.Time) bool { return m.At.Sub(at) >= crashesWithin })
-		if w.crashes[program] = all; len(all) >= 2 {
-			now[ProgramCrashes+" "+program] = true
-		} else if len(all) == 0 {
+		key := ProgramCrashes + " " + program
+		switch w.crashes[program] = all; {
+		case len(all) == 0:
 			delete(w.crashes, program)
+		case len(all) < 2:
+		case fresh[program], w.open[key]:
+			now[key] = true
 		}
 	}
-	for _, service := range m.Loops {
-		now[ServiceLoops+" "+service] = true
-	}
+	w.knowsCrashes = w.knowsCrashes || m.Crashes != nil
 }
 
 // devices follows what is plugged in and can't be used. What was so when the

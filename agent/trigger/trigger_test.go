@@ -21,7 +21,7 @@ var noon = time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
 func office(at time.Time) Minute {
 	return Minute{
 		At: at, Settled: true, Gateways: map[string]bool{"eth0": true}, CarrierLosses: map[string]int{"eth0": 1, "wlan0": 0},
-		Routed: set(true), DNS: set(true), FailedQueues: []string{}, Loops: []string{}, Refused: []string{}, Idle: true,
+		Routed: set(true), DNS: set(true), FailedQueues: []string{}, Loops: []string{}, Refused: []string{}, Crashes: []Crash{}, Idle: true,
 	}
 }
 
@@ -61,10 +61,26 @@ func TestEachEventOnce(t *testing.T) {
 			m.CarrierLosses["eth0"], m.Routed, m.Gateways, m.DNS = 2, set(false), nil, nil
 		}, "linkLost → internet"},
 		"the gateway falls silent":  {func(i int, m *Minute) { m.Gateways["eth0"] = i < 2 }, "gatewaySilent eth0 → internet"},
+		"the gateway is dead, and with it all behind it": {func(i int, m *Minute) {
+			m.Gateways["eth0"] = i < 2
+			if m.DNS = nil; i%5 == 0 {
+				m.DNS = set(i < 2)
+			}
+		}, "gatewaySilent eth0 → internet"},
+		"a cable is out of a machine whose routes nobody takes away": {func(i int, m *Minute) {
+			m.CarrierLosses["eth0"], m.Routed, m.Gateways["eth0"], m.DNS = 2, set(false), false, set(false)
+		}, "linkLost → internet"},
 		"the resolver falls silent": {func(i int, m *Minute) { m.DNS = set(i < 2) }, "dnsSilent → internet"},
 		"a program crashes twice": {func(i int, m *Minute) {
 			if i == 5 || i == 50 {
 				m.Crashes = crash("soffice.bin", m.At)
+			}
+		}, "programCrashes soffice.bin → software"},
+		"a program that crashed before the agent started crashes again": {func(i int, m *Minute) {
+			m.Settled = i != 0
+			m.Crashes = crash("soffice.bin", noon.Add(-time.Hour))
+			if i >= 50 {
+				m.Crashes = append(m.Crashes, Crash{"soffice.bin", noon.Add(50 * time.Minute)})
 			}
 		}, "programCrashes soffice.bin → software"},
 		"a service loops": {func(i int, m *Minute) {
@@ -159,6 +175,25 @@ func TestLookAlikes(t *testing.T) {
 			case 9:
 				m.Crashes = []Crash{{"soffice.bin", m.At.Add(-6 * time.Minute)}, {"gimp", m.At}}
 			}
+		},
+		"one crash is read again and again, each time a little later": func(i int, m *Minute) {
+			m.Crashes = []Crash{}
+			if i >= 3 {
+				m.Crashes = []Crash{{"soffice.bin", noon.Add(3*time.Minute + time.Duration(i)*time.Microsecond)}}
+			}
+		},
+		"one crash before a sleep, by a clock that rested in it": func(i int, m *Minute) {
+			m.Settled = i != 60
+			if i >= 3 {
+				m.Crashes = []Crash{{"soffice.bin", noon.Add(3 * time.Minute)}}
+			}
+			if i >= 60 {
+				m.Crashes = []Crash{{"soffice.bin", noon.Add(50 * time.Minute)}}
+			}
+		},
+		"two crashes are on record when the agent starts": func(i int, m *Minute) {
+			m.Settled = i != 0
+			m.Crashes = []Crash{{"soffice.bin", noon.Add(-3 * time.Hour)}, {"soffice.bin", noon.Add(-time.Hour)}}
 		},
 		"a crash is two days after the other": func(i int, m *Minute) {
 			if i == 3 {
@@ -300,5 +335,37 @@ func TestDaysAreSpread(t *testing.T) {
 	}
 	if d := cmp.Diff(Events(), slices.Sorted(maps.Keys(procedures))); d != "" {
 		t.Error(d)
+	}
+}
+
+// A restart of the agent is no event: what it knew is known still, what it spent is
+// spent, and what began meanwhile is news.
+func TestARestartIsNoEvent(t *testing.T) {
+	w := &Watch{}
+	stuck := func(_ int, m *Minute) { m.FailedQueues, m.Loops = []string{"Accounting"}, []string{"backup.service"} }
+	if got := live(w, 10, stuck); len(got) != 2 {
+		t.Fatalf("before: %q", got)
+	}
+	kept, changed := w.Memory()
+	if _, again := w.Memory(); !changed || again {
+		t.Errorf("to be remembered: %t, once more: %t", changed, again)
+	}
+	after := &Watch{}
+	after.Recall(kept, noon.Add(time.Hour))
+	for i := range 8 * 60 {
+		m := office(noon.Add(time.Hour + time.Duration(i)*time.Minute))
+		if stuck(i, &m); i >= 30 {
+			m.FailedQueues = append(m.FailedQueues, "Stores")
+		}
+		for _, o := range after.Next(m) {
+			if o.Subject != "Stores" || i != 31 {
+				t.Errorf("minute %d: %v", i, o)
+			}
+		}
+	}
+	set := &Watch{}
+	set.Recall(kept, noon.Add(-24*time.Hour))
+	if m, _ := set.Memory(); len(m.Looks)+len(m.Past) != 0 {
+		t.Errorf("of a time still to come: %v", m)
 	}
 }
