@@ -35,7 +35,7 @@ echo ready >&3
 while read -r line <&3; do
   echo "$line" | base64 -d >/tmp/.step
   # A step that hangs costs itself, and not those after it.
-  timeout -s KILL 150 sh /tmp/.step >/tmp/.said 2>&1 </dev/null 3<&-
+  timeout -s KILL ${patience:-150} sh /tmp/.step >/tmp/.said 2>&1 </dev/null 3<&-
   status=$?
   { printf '%s ' $status; base64 /tmp/.said | tr -d '\n'; echo; } >&3
 done

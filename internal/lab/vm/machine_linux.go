@@ -27,6 +27,7 @@ import (
 const (
 	bootTime = 4 * time.Minute
 	stepTime = 3 * time.Minute
+	leapTime = 15 * time.Minute // a step of a machine that leaps
 )
 
 // Hardware is what a machine is made of, beside two processors and memory.
@@ -40,6 +41,10 @@ type Hardware struct {
 	Kernel string
 	// Devices are further arguments of QEMU.
 	Devices []string
+	// Leaps: time goes by instructions, and leaps over what is not computed, so an
+	// hour in which the machine rests takes a minute. It has one processor, steps
+	// may last for days of it, and between two steps it stands still.
+	Leaps bool
 	// Files are this machine's, by their path in the guest.
 	Files map[string]string
 }
@@ -54,6 +59,7 @@ type Machine struct {
 	answers *bufio.Reader
 	monitor net.Conn
 	events  *bufio.Reader
+	leaps   bool
 }
 
 // Boot starts a machine and waits until it takes steps. It is gone when the
@@ -68,16 +74,21 @@ func Boot(t testing.TB, h Hardware) *Machine {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	m := &Machine{t: t, dir: dir, ended: make(chan struct{})}
-	arguments := []string{
-		"-accel", "tcg,thread=multi,tb-size=256", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", strconv.Itoa(cmp.Or(h.Memory, 1024)),
+	arguments := []string{"-accel", "tcg,thread=multi,tb-size=256", "-machine", "q35", "-smp", "2"}
+	if h.Leaps {
+		arguments = []string{"-accel", "tcg,thread=single,tb-size=256", "-machine", "q35,hpet=off", "-smp", "1", "-icount", "shift=0,sleep=off"}
+		h.Kernel += " patience=1000000"
+	}
+	arguments = append(arguments,
+		"-cpu", "max", "-m", strconv.Itoa(cmp.Or(h.Memory, 1024)),
 		"-display", "none", "-nodefaults", "-no-user-config",
-		"-serial", "file:" + filepath.Join(dir, "console"),
+		"-serial", "file:"+filepath.Join(dir, "console"),
 		"-kernel", base.kernel, "-initrd", m.initialFiles(base, h.Files),
 		"-append", fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable net.ifnames=0 memmap=64K$%#x %s", dialsAddress, h.Kernel),
 		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=shell,server=on,wait=off,path=" + filepath.Join(dir, "shell"), "-device", "virtserialport,chardev=shell",
-		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
-	}
+		"-chardev", "socket,id=shell,server=on,wait=off,path="+filepath.Join(dir, "shell"), "-device", "virtserialport,chardev=shell",
+		"-qmp", "unix:"+filepath.Join(dir, "qmp")+",server=on,wait=off",
+	)
 	for _, s := range h.BIOS.options(m.write) {
 		arguments = append(arguments, "-smbios", s)
 	}
@@ -94,6 +105,10 @@ func Boot(t testing.TB, h Hardware) *Machine {
 	}
 	m.Command("qmp_capabilities", nil)
 	m.awaitStart()
+	if h.Leaps {
+		m.leaps = true
+		m.Command("stop", nil)
+	}
 	t.Logf("the machine is up after %.1f s", time.Since(begin).Seconds())
 	return m
 }
@@ -287,6 +302,10 @@ func (m *Machine) In(t testing.TB) {
 // Its failure fails the test.
 func (m *Machine) Run(script string) string {
 	m.t.Helper()
+	if m.leaps {
+		m.Command("cont", nil)
+		defer m.Command("stop", nil)
+	}
 	m.send(script)
 	line, err := m.answers.ReadString('\n')
 	if err != nil {
@@ -307,7 +326,11 @@ func (m *Machine) Run(script string) string {
 // send gives the machine a step.
 func (m *Machine) send(script string) {
 	m.t.Helper()
-	_ = m.shell.SetDeadline(time.Now().Add(stepTime))
+	patience := stepTime
+	if m.leaps {
+		patience = leapTime
+	}
+	_ = m.shell.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(m.shell, base64.StdEncoding.EncodeToString([]byte(prelude+script))+"\n"); err != nil {
 		m.t.Fatalf("the machine does not take\n%s\n%v", script, err)
 	}
