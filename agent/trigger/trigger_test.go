@@ -60,7 +60,7 @@ func TestEachEventOnce(t *testing.T) {
 		"a desktop's cable falls out": {func(i int, m *Minute) {
 			m.CarrierLosses["eth0"], m.Routed, m.Gateways, m.DNS = 2, set(false), nil, nil
 		}, "linkLost → internet"},
-		"the gateway falls silent":  {func(i int, m *Minute) { m.Gateways["eth0"] = i < 2 }, "gatewaySilent eth0 → internet"},
+		"the gateway falls silent": {func(i int, m *Minute) { m.Gateways["eth0"] = i < 2 }, "gatewaySilent eth0 → internet"},
 		"the gateway is dead, and with it all behind it": {func(i int, m *Minute) {
 			m.Gateways["eth0"] = i < 2
 			if m.DNS = nil; i%5 == 0 {
