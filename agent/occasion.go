@@ -64,6 +64,8 @@ func (c *counter) occasions(ctx context.Context, minutes <-chan history.Minute, 
 type signs struct {
 	recordsAt, crashFiles time.Time
 	metered               bool
+	// restarts are those of each service when they were last looked at.
+	restarts map[string]int32
 }
 
 // minute turns readings into what a trigger.Watch takes. What costs more than a
@@ -94,7 +96,7 @@ func (s *signs) minute(ctx context.Context, c *counter, m history.Minute) trigge
 	if every {
 		s.recordsAt, s.metered = m.At, host.Metered(ctx, c.observer.config)
 		if seen := c.glance(ctx, "services").GetServices(); seen != nil {
-			t.Loops = loops(seen)
+			t.Loops = s.loops(seen, m.At)
 		}
 	}
 	t.Metered = s.metered
@@ -126,17 +128,25 @@ func (c *counter) crashes(ctx context.Context, since time.Time) []trigger.Crash 
 	return all
 }
 
-// loopRestarts is how many restarts within ten minutes are a loop.
+// loopRestarts is how many restarts within recordsEvery are a loop.
 const loopRestarts = 3
 
-// loops are the services that are restarted again and again.
-func loops(seen *constatv1.Services) []string {
-	all := []string{}
+// loops are the services that are restarted again and again by themselves, also in
+// vain: the manager gave up since the last look. Managers count restarts and do not
+// say when they were, so the count of the last look stands beside.
+func (s *signs) loops(seen *constatv1.Services, now time.Time) []string {
+	all, restarts := []string{}, map[string]int32{}
 	for _, service := range seen.GetServices() {
-		if service.GetRecentRestarts() >= loopRestarts || service.GetResult() == "startLimitHit" {
-			all = append(all, service.GetName())
+		name, count := service.GetName(), service.GetRestarts()
+		before, known := s.restarts[name]
+		restarts[name] = count
+		gaveUp := service.GetState() == "failed" && count >= loopRestarts &&
+			service.Since != nil && now.Sub(service.GetSince().AsTime()) < recordsEvery
+		if known && count-before >= loopRestarts || gaveUp || service.GetRecentRestarts() >= loopRestarts || service.GetResult() == "startLimitHit" {
+			all = append(all, name)
 		}
 	}
+	s.restarts = restarts
 	return all
 }
 

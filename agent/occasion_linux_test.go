@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"constat/agent/history"
 	"constat/agent/host"
 	"constat/agent/trigger"
@@ -157,5 +159,29 @@ func TestRefusedDevices(t *testing.T) {
 	}})
 	if want := []string{"1-3", "1-4", "1-5"}; !slices.Equal(c.refused, want) {
 		t.Errorf("refused: %q, want %q", c.refused, want)
+	}
+}
+
+// Services loop that are restarted again and again between two looks, or whose
+// manager just gave up; not those that somebody restarts, or that were restarted
+// once upon a time.
+func TestLoops(t *testing.T) {
+	now := time.Now()
+	service := func(name, state string, restarts int32, since time.Duration) *constatv1.Service {
+		return &constatv1.Service{Name: &name, State: &state, Restarts: &restarts, Since: timestamppb.New(now.Add(-since))}
+	}
+	var s signs
+	first := &constatv1.Services{Services: []*constatv1.Service{
+		service("backup", "restarting", 40, time.Second), service("print", "running", 7, 9*time.Hour), service("sync", "failed", 5, 5*time.Hour), service("scan", "failed", 5, time.Minute),
+	}}
+	if got, want := s.loops(first, now), []string{"scan"}; !slices.Equal(got, want) {
+		t.Errorf("at the first look %q, want %q", got, want)
+	}
+	now = now.Add(recordsEvery)
+	second := &constatv1.Services{Services: []*constatv1.Service{
+		service("backup", "running", 43, time.Second), service("print", "running", 0, time.Minute), service("sync", "failed", 5, 5*time.Hour), service("new", "running", 9, time.Minute),
+	}}
+	if got, want := s.loops(second, now), []string{"backup"}; !slices.Equal(got, want) {
+		t.Errorf("at the second look %q, want %q", got, want)
 	}
 }

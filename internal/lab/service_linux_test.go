@@ -37,6 +37,15 @@ func TestServiceInstalls(t *testing.T) {
 	status("not installed", 1)
 	agent(0, "service", "install")
 	status("stopped", 1)
+	// A service that loops sets off a look by itself; one that somebody restarts, as
+	// an upgrade does, sets off none.
+	m.WriteFile("/run/systemd/system/lab-loops.service", "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=20ms\n")
+	m.WriteFile("/run/systemd/system/lab-upgraded.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep infinity\nRestart=always\n")
+	m.Sh(`systemctl daemon-reload; systemctl start lab-loops.service || true; for n in 1 2 3 4 5 6; do systemctl restart lab-upgraded.service; done`)
+	w.Await("systemd to give the service up", func() error {
+		_, err := m.sh("systemctl is-failed lab-loops.service")
+		return err
+	})
 	agent(0, "service", "start")
 	w.Await("the service", func() error {
 		return m.Command(context.Background(), "systemctl", "is-active", "constat-agent.service").Run()
@@ -45,6 +54,23 @@ func TestServiceInstalls(t *testing.T) {
 	if user := strings.TrimSpace(m.Sh("ps -o user= -p $(systemctl show -P MainPID constat-agent.service)")); user == "root" || user == "" {
 		t.Errorf("the service runs as %q", user)
 	}
+
+	looks := func() (looks []string) {
+		for line := range strings.Lines(m.Sh("journalctl -q -o cat -u constat-agent.service")) {
+			var said struct{ Msg, Event, Subject string }
+			if json.Unmarshal([]byte(line), &said) == nil && said.Event != "" {
+				looks = append(looks, said.Event+" "+said.Subject)
+			}
+		}
+		return looks
+	}
+	w.Await("a look that nobody asked for", func() error {
+		if len(looks()) == 0 {
+			return errors.New("none yet")
+		}
+		return nil
+	})
+	m.Sh("systemctl restart constat-agent.service")
 
 	// What only the service can tell reaches who asks at the command line.
 	s := &constatv1.Snapshot{}
@@ -78,6 +104,13 @@ func TestServiceInstalls(t *testing.T) {
 		t.Errorf("diagnose beside the service ends with %d: %s", code, out)
 	}
 
+	// One event, one look, and its user is told still.
+	if made := looks(); len(made) != 1 || made[0] != "serviceLoops lab-loops.service" {
+		t.Errorf("looked into %q", made)
+	}
+	if told := agent(1, "status"); !strings.Contains(told, "lab-loops.service") {
+		t.Errorf("what was found is not told after a restart: %s", told)
+	}
 	agent(0, "service", "stop")
 	status("stopped", 1)
 	agent(0, "service", "uninstall")
