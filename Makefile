@@ -32,7 +32,7 @@ lint: ## formatting, vet, staticcheck, schema, generated files, builds for every
 	.ci/lint
 
 bench: ## all benchmarks; beside others where they are: apt-get install fusioninventory-agent lshw snmp prometheus-snmp-exporter
-	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
+	go test -tags "$(TAGS)" -run '^$$' -bench . -benchmem -timeout 1h ./...
 
 lab: ## inject real faults and show how they are named (FAULT=id: only that one; SEED=words: other worlds)
 	FAULT="$(FAULT)" SEED="$(SEED)" .ci/lab

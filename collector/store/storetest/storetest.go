@@ -10,10 +10,20 @@ import (
 	"constat/internal/lab"
 )
 
+// Engines are both, with how to get an empty store on them.
+var Engines = []struct {
+	Name string
+	Open func(testing.TB) *store.Store
+}{
+	{"sqlite", SQLite},
+	{"postgresql", func(t testing.TB) *store.Store { return open(t, lab.Postgres(t)) }},
+}
+
 // Each runs test on an empty SQLite and on an empty PostgreSQL.
 func Each(t *testing.T, test func(*testing.T, *store.Store)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	t.Run("postgresql", func(t *testing.T) { test(t, open(t, lab.Postgres(t))) })
+	for _, engine := range Engines {
+		t.Run(engine.Name, func(t *testing.T) { test(t, engine.Open(t)) })
+	}
 }
 
 // SQLite gives an empty store in a temporary file.
