@@ -50,10 +50,12 @@ func ticketCommand(o *options) *cobra.Command {
 	list.Flags().BoolVar(&unassigned, "unassigned", false, "only those that nobody has")
 	list.Flags().StringVar(&assignee, "assignee", "", "only this assignee's")
 	list.Flags().Int32Var(&limit, "limit", 50, "how many, at most 200")
+	var best bool
 	search := remote(o, "search WORDS…", "Find tickets by number, words or machine", cobra.MinimumNArgs(1),
 		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
-			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{Query: strings.Join(args, " ")})
+			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{Query: strings.Join(args, " "), Best: best})
 		}, writeTickets)
+	search.Flags().BoolVar(&best, "best", false, "the best match first, of the newest that are found, and not the newest")
 	show := remote(o, "show N", "Show a ticket with its whole timeline", cobra.ExactArgs(1),
 		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			n, err := number(args[0])

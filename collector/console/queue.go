@@ -37,8 +37,10 @@ const (
 type queueView struct {
 	Views                   []view
 	Query, Status, Assignee string
-	Statuses, Assignees     []string
-	Filtered                bool
+	// Best: what fits the query best comes first.
+	Best                bool
+	Statuses, Assignees []string
+	Filtered            bool
 	// Everywhere is the same search in tickets of any status; empty: this is it.
 	Everywhere string
 	Tickets    []*constatv1.Ticket
@@ -67,12 +69,12 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
 	before, _ := strconv.ParseInt(form.Get("before"), 10, 32)
 	q := queueView{
-		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"),
+		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"), Best: form.Get("sort") == "best",
 		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
 	}
 	request := &deskv1.ListTicketsRequest{
 		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "",
-		Limit: ticketsPerPage + 1, Before: int32(before),
+		Limit: ticketsPerPage + 1, Before: int32(before), Best: q.Best,
 	}
 	if q.Status == anyStatus {
 		request.Status = ""
@@ -103,6 +105,9 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	q.Urgencies, q.Impacts = urgencies, impacts
 	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
+	}
+	if q.Best && q.Query != "" { // its best are on this page
+		q.Tickets = q.Tickets[:min(len(q.Tickets), ticketsPerPage)]
 	}
 	if len(q.Tickets) > ticketsPerPage && q.Status != dueOnly && q.Status != riskOnly {
 		q.Tickets = q.Tickets[:ticketsPerPage]

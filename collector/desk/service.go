@@ -180,38 +180,58 @@ func finished(status string) bool {
 // frozen are the states in which the solution waits for somebody else than us.
 func frozen(status string) bool { return status == "pending" || finished(status) }
 
-// clocks are the promises that run for a ticket as it is.
-func (l *serviceLevels) clocks(t *query.Ticket) []clock {
+// run is a promise under way: since when, of how much time, and the working time
+// that it waited.
+type run struct {
+	name             string
+	from             time.Time
+	promised, waited time.Duration
+}
+
+// after is when so much of the promise's time is over.
+func (l *serviceLevels) after(r run, percent int) time.Time {
+	return l.calendar.Add(r.from, r.promised/100*time.Duration(percent)+r.waited)
+}
+
+// running are the promises under way for a ticket as it is.
+func (l *serviceLevels) running(t *query.Ticket) (list []run) {
 	p := l.by[t.Priority]
-	var list []clock
-	run := func(name string, from int64, promised, waited time.Duration) {
-		if promised == 0 || from == 0 {
-			return
-		}
-		begin := store.Time(from)
-		c := clock{name: name, due: l.calendar.Add(begin, promised+waited)}
-		for _, s := range []struct {
-			name    string
-			percent int64
-		}{{stageWarned, int64(l.WarnPercent)}, {stageMissed, 100}, {stageEscalated, int64(l.EscalatePercent)}} {
-			if at := l.calendar.Add(begin, promised/100*time.Duration(s.percent)+waited); !at.IsZero() {
-				c.stages = append(c.stages, stage{s.name, at})
-			}
-		}
-		if !c.due.IsZero() {
-			list = append(list, c)
+	add := func(name string, from int64, promised, waited time.Duration) {
+		if promised != 0 && from != 0 {
+			list = append(list, run{name, store.Time(from), promised, waited})
 		}
 	}
 	if finished(t.Status) {
 		return nil
 	}
 	if t.FirstResponseAt == 0 {
-		run(clockFirst, t.CreatedAt, p.first, 0)
+		add(clockFirst, t.CreatedAt, p.first, 0)
 	} else {
-		run(clockNext, t.AskedAt, p.next, 0)
+		add(clockNext, t.AskedAt, p.next, 0)
 	}
 	if !frozen(t.Status) {
-		run(clockSolution, t.CreatedAt, p.solution, time.Duration(t.FrozenMs)*time.Millisecond)
+		add(clockSolution, t.CreatedAt, p.solution, time.Duration(t.FrozenMs)*time.Millisecond)
+	}
+	return list
+}
+
+// clocks are the promises that run for a ticket as it is, with their stages.
+func (l *serviceLevels) clocks(t *query.Ticket) []clock {
+	var list []clock
+	for _, r := range l.running(t) {
+		c := clock{name: r.name, due: l.calendar.Add(r.from, r.promised+r.waited)}
+		if c.due.IsZero() {
+			continue
+		}
+		for _, s := range []struct {
+			name    string
+			percent int
+		}{{stageWarned, l.WarnPercent}, {stageMissed, 100}, {stageEscalated, l.EscalatePercent}} {
+			if at := l.after(r, s.percent); !at.IsZero() {
+				c.stages = append(c.stages, stage{s.name, at})
+			}
+		}
+		list = append(list, c)
 	}
 	return list
 }

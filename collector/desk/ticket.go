@@ -76,7 +76,7 @@ func (d *Desk) Tickets(ctx context.Context, r *deskv1.ListTicketsRequest) (*desk
 	filter := store.TicketFilter{
 		Query: r.GetQuery(), Before: r.GetBefore(), Status: r.GetStatus(), Active: r.GetActive(), Unassigned: r.GetUnassigned(),
 		Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
-		Limit: pageSize(r.GetLimit()),
+		Best: r.GetBest(), Limit: pageSize(r.GetLimit()),
 	}
 	if r.GetDue() {
 		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Limit: filter.Limit}

@@ -158,11 +158,14 @@ func (d *Desk) giveBack(ctx context.Context, q *query.Queries, t query.Ticket, t
 
 // atRisk tells whether it was time to warn of a promise that runs.
 func (l *serviceLevels) atRisk(t *query.Ticket, now time.Time) bool {
-	for _, c := range l.clocks(t) {
-		for _, s := range c.stages {
-			if s.name == stageWarned && !s.at.After(now) {
-				return true
-			}
+	for _, due := range []int64{t.FirstDueAt, t.NextDueAt, t.SolutionDueAt} {
+		if due > 0 && due <= store.Millis(now) {
+			return true // without a look at the calendar, which takes a while
+		}
+	}
+	for _, r := range l.running(t) {
+		if at := l.after(r, l.WarnPercent); !at.IsZero() && !at.After(now) {
+			return true
 		}
 	}
 	return false

@@ -45,6 +45,28 @@ var searchSQLite = []string{
 	END`,
 }
 
+// firstLetters is migration 29: SQLite keeps the beginnings of one letter too, which
+// are what is asked for when somebody begins to type, and else are put together of
+// all words that begin so. PostgreSQL needs nothing of the kind.
+func firstLetters(dialect goose.Dialect) *goose.Migration {
+	return goose.NewGoMigration(29, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		if dialect == goose.DialectPostgres {
+			return nil
+		}
+		for _, one := range []string{
+			`DROP TABLE ticket_search`,
+			`CREATE VIRTUAL TABLE ticket_search USING fts5(words, content = 'ticket_words', content_rowid = 'number',
+				tokenize = "unicode61 remove_diacritics 2 tokenchars '-'", prefix = '1 2 3', detail = none, columnsize = 0)`,
+			`INSERT INTO ticket_search (ticket_search) VALUES ('rebuild')`,
+		} {
+			if _, err := tx.ExecContext(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil)
+}
+
 // searchPostgres takes the words as they are: no parser and no dictionary, of
 // which installations differ.
 var searchPostgres = []string{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -27,6 +28,9 @@ type TicketFilter struct {
 	Due bool
 	// Warned: something was told of its promises.
 	Warned bool
+	// Best: those that fit the Query best come first, of the newest that it finds;
+	// there is no page after the first then.
+	Best bool
 	// Sites are those of which it may be; none: all.
 	Sites []string
 	Limit int32
@@ -76,29 +80,83 @@ func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoi
 // read them all to give the newest. Of one that is rarer than the window it does.
 const newestWindow = 2000
 
+// exactShown is how many tickets that hold a name or number as it was typed stand
+// before those that only hold a longer one.
+const exactShown = 20
+
 // Tickets lists tickets as they are shown, newest first. Only the conditions that
-// filter are put, so that each engine takes the index that fits.
+// filter are put, so that each engine takes the index that fits. Of a query that is
+// one name or number (a serial number, a machine, a fault), the newest that hold
+// just that come before those with a longer one.
 func (s *Store) Tickets(ctx context.Context, f TicketFilter) ([]query.TicketViewRow, error) {
 	terms := queryTerms(f.Query)
 	before := int64(math.MaxInt32)
 	if f.Before > 0 {
 		before = int64(f.Before)
 	}
-	if s.queue != nil || len(terms) == 0 {
-		return s.listTickets(ctx, f, terms, 0, before)
+	switch {
+	case len(terms) == 0 || f.Due:
+		return s.listTickets(ctx, f, match{terms: terms}, 0, before)
+	case f.Best:
+		return s.bestTickets(ctx, f, terms)
+	case len(terms) == 1 && names(terms[0]):
+		return s.exactFirst(ctx, f, terms, before)
+	}
+	return s.matching(ctx, f, match{terms: terms}, before)
+}
+
+// names tells whether a term is more than a word: the name or number of something.
+func names(term string) bool { return strings.ContainsAny(term, "0123456789-") }
+
+// exactFirst lists what holds a term itself before what holds a longer one. The
+// first stand on the first page, and on no other.
+func (s *Store) exactFirst(ctx context.Context, f TicketFilter, terms []string, before int64) ([]query.TicketViewRow, error) {
+	only := f
+	only.Limit = exactShown
+	exact, err := s.matching(ctx, only, match{terms: terms, exact: true}, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	more := f
+	more.Limit += int32(len(exact))
+	rows, err := s.matching(ctx, more, match{terms: terms}, before)
+	if err != nil {
+		return nil, err
+	}
+	first := map[int32]bool{}
+	for _, row := range exact {
+		first[row.Ticket.Number] = true
+	}
+	rows = slices.DeleteFunc(rows, func(row query.TicketViewRow) bool { return first[row.Ticket.Number] })
+	if f.Before == 0 {
+		rows = append(exact, rows...)
+	}
+	return rows[:min(len(rows), int(f.Limit))], nil
+}
+
+// match is what a ticket holds: each term, or a longer one that begins so.
+type match struct {
+	terms []string
+	exact bool
+}
+
+// matching lists tickets that hold words, newest first.
+func (s *Store) matching(ctx context.Context, f TicketFilter, m match, before int64) ([]query.TicketViewRow, error) {
+	if s.queue != nil {
+		return s.listTickets(ctx, f, m, 0, before)
 	}
 	var newest int64
 	if err := s.reads.QueryRowContext(ctx, "SELECT COALESCE(max(number), 0) FROM tickets").Scan(&newest); err != nil {
 		return nil, explain(err)
 	}
 	before = min(before, newest+1)
-	if after := before - 1 - newestWindow; after > 0 && !f.Due {
-		rows, err := s.listTickets(ctx, f, terms, after, before)
+	if after := before - 1 - newestWindow; after > 0 {
+		rows, err := s.listTickets(ctx, f, m, after, before)
 		if err != nil || len(rows) == int(f.Limit) {
 			return rows, err
 		}
 	}
-	return s.listTickets(ctx, f, terms, 0, before)
+	return s.listTickets(ctx, f, m, 0, before)
 }
 
 // statement is a query under construction.
@@ -134,20 +192,29 @@ func (q *statement) among(column string, values []string) {
 	q.where = append(q.where, column+" IN ("+strings.Join(args, ", ")+")")
 }
 
+// oneOf adds the condition that a column is one of some numbers.
+func (q *statement) oneOf(column string, numbers []int32) {
+	args := make([]string, len(numbers))
+	for i, number := range numbers {
+		args[i] = q.arg(int64(number))
+	}
+	q.where = append(q.where, column+" IN ("+strings.Join(args, ", ")+")")
+}
+
 // listTickets lists what is between two numbers, both not included.
-func (s *Store) listTickets(ctx context.Context, f TicketFilter, terms []string, after, before int64) ([]query.TicketViewRow, error) {
+func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after, before int64) ([]query.TicketViewRow, error) {
 	q := &statement{from: "tickets t", order: "t.number DESC"}
 	number := "t.number"
 	switch {
-	case len(terms) == 0:
+	case len(m.terms) == 0:
 	case s.queue != nil:
 		// The words first: FTS5 gives them newest first, and stops.
 		q.from, number, q.order = "ticket_search CROSS JOIN tickets t ON t.number = ticket_search.rowid", "ticket_search.rowid", "ticket_search.rowid DESC"
-		q.where = append(q.where, "ticket_search MATCH "+q.arg(matchSQLite(terms)))
+		q.where = append(q.where, "ticket_search MATCH "+q.arg(m.sqlite()))
 	default:
 		// Materialized, or the planner walks all tickets for a rare word.
 		q.with = fmt.Sprintf(`WITH m AS MATERIALIZED (SELECT number FROM ticket_words
-			WHERE terms @@ CAST(%s AS tsquery) AND number > %s AND number < %s) `, q.arg(matchPostgres(terms)), q.arg(after), q.arg(before))
+			WHERE terms @@ CAST(%s AS tsquery) AND number > %s AND number < %s) `, q.arg(m.postgres()), q.arg(after), q.arg(before))
 		q.from = "m JOIN tickets t ON t.number = m.number"
 	}
 	if before <= math.MaxInt32 && q.with == "" {
@@ -225,13 +292,18 @@ func columnName(field string) string {
 	return name.String()
 }
 
-// matchSQLite asks FTS5 for all terms, each as the beginning of a word. They hold
-// no quote.
-func matchSQLite(terms []string) string {
-	return `"` + strings.Join(terms, `"* AND "`) + `"*`
+// sqlite asks FTS5 for all terms. They hold no quote.
+func (m match) sqlite() string {
+	if m.exact {
+		return `"` + strings.Join(m.terms, `" AND "`) + `"`
+	}
+	return `"` + strings.Join(m.terms, `"* AND "`) + `"*`
 }
 
-// matchPostgres is the same for PostgreSQL.
-func matchPostgres(terms []string) string {
-	return `'` + strings.Join(terms, `':* & '`) + `':*`
+// postgres is the same for PostgreSQL.
+func (m match) postgres() string {
+	if m.exact {
+		return `'` + strings.Join(m.terms, `' & '`) + `'`
+	}
+	return `'` + strings.Join(m.terms, `':* & '`) + `':*`
 }

@@ -94,6 +94,43 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// A name or number that stands in a ticket as it was typed comes before longer ones,
+// and the best fit before the newest where that is asked for; both engines agree.
+func TestSearchOrder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for i, text := range []string{
+			"pc-12 says nothing", "printer-queue-paused pc-7", "The disk of pc-1 is full", "serial 5CG1234", "printer-queue-paused-twice",
+			"pc-12 again", "serial 5CG12345678", "I wrote about a full page of text, and somewhere far behind it stand the words that say that the disk of my machine is full",
+			"full of joy, a disk", "diskette fuller",
+		} {
+			addTicket(t, s, int32(i+1), "open", text)
+		}
+		for _, search := range []struct {
+			filter store.TicketFilter
+			want   string
+		}{
+			{store.TicketFilter{Query: "pc-1"}, "[3 6 1]"},
+			{store.TicketFilter{Query: "pc-1", Limit: 2}, "[3 6]"},
+			{store.TicketFilter{Query: "pc-1", Limit: 2, Before: 6}, "[1]"},
+			{store.TicketFilter{Query: "PC-12"}, "[6 1]"},
+			{store.TicketFilter{Query: "printer-queue-paused"}, "[2 5]"},
+			{store.TicketFilter{Query: "printer-queue"}, "[5 2]"},
+			{store.TicketFilter{Query: "5cg1234"}, "[4 7]"},
+			{store.TicketFilter{Query: "pc-1", Status: "closed"}, "[]"},
+			{store.TicketFilter{Query: "disk full"}, "[10 9 8 3]"},
+			{store.TicketFilter{Query: "disk full", Best: true}, "[9 3 8 10]"},
+			{store.TicketFilter{Query: "disk full", Best: true, Limit: 2}, "[9 3]"},
+			{store.TicketFilter{Query: "nowhere", Best: true}, "[]"},
+			{store.TicketFilter{Query: "", Best: true, Limit: 2}, "[10 9]"},
+			{store.TicketFilter{Query: "paused", Best: true}, "[5 2]"},
+		} {
+			if got := find(t, s, search.filter); got != search.want {
+				t.Errorf("%+v finds %s, want %s", search.filter, got, search.want)
+			}
+		}
+	})
+}
+
 // A word that all tickets hold and one that a single old ticket holds are found
 // with the newest first, page after page.
 func TestSearchPages(t *testing.T) {
@@ -119,7 +156,7 @@ func TestSearchPages(t *testing.T) {
 		}{
 			{store.TicketFilter{Query: "common", Limit: 3}, "[4500 4499 4498]"},
 			{store.TicketFilter{Query: "common", Limit: 3, Before: 4498}, "[4497 4496 4495]"},
-			{store.TicketFilter{Query: "every77", Limit: 3}, "[4077 3779 3778]"},
+			{store.TicketFilter{Query: "every77", Limit: 3}, "[4077 3077 2077]"}, // as typed, before every770 to every779
 			{store.TicketFilter{Query: "every7 common rare78"}, "[789 788 787 786 785 784 783 782 781 780 78]"},
 			{store.TicketFilter{Query: "rare12", Limit: 2, Before: 1200}, "[129 128]"},
 			{store.TicketFilter{Query: "common", Status: "open"}, "[]"},
