@@ -139,13 +139,47 @@ type candidate struct {
 	last    time.Time
 }
 
+// member is a technician with their skills as they are compared.
+type member struct {
+	*Technician
+	values []string
+}
+
+func members(team []Technician) []member {
+	all := make([]member, len(team))
+	for i := range team {
+		all[i].Technician = &team[i]
+		for _, s := range team[i].Skills {
+			value := strings.TrimSpace(spaced(s.Value))
+			switch s.Kind {
+			case Language:
+				value = base(s.Value)
+			case Domain:
+				value = strings.ToLower(s.Value)
+			}
+			all[i].values = append(all[i].values, value)
+		}
+	}
+	return all
+}
+
+// asking is a matter as skills are compared with it.
+type asking struct {
+	*Matter
+	words, brand, product, language string
+}
+
+func (m *Matter) asking() asking {
+	return asking{m, spaced(m.Text), strings.TrimSpace(spaced(m.Brand)), spaced(m.Product), base(m.Language)}
+}
+
 // Choose decides who of the team gets the matter at that time. Equal ones are
 // told apart by name, so that the same question has the same answer.
 func Choose(team []Technician, m Matter, at time.Time) Decision {
-	words := spaced(m.Text)
+	asked := m.asking()
 	all := make([]candidate, 0, len(team))
-	for i := range team {
-		all = append(all, m.weigh(&team[i], words, at))
+	for _, t := range members(team) {
+		all = append(all, asked.weigh(t, at))
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
 		order, _ := compare(a, b)
@@ -163,6 +197,22 @@ func Choose(team []Technician, m Matter, at time.Time) Decision {
 		d.Candidates = append(d.Candidates, c.Candidate)
 	}
 	return d
+}
+
+// first is whom Choose chooses, by their place in the team; -1: nobody.
+func first(team []member, m Matter, at time.Time) int {
+	asked, chosen := m.asking(), -1
+	var best candidate
+	for i, t := range team {
+		c := asked.weigh(t, at)
+		if c.out {
+			continue
+		}
+		if order, _ := compare(best, c); chosen < 0 || order > 0 {
+			best, chosen = c, i
+		}
+	}
+	return chosen
 }
 
 // compare orders two candidates, the better first, and tells what is against the
@@ -196,26 +246,31 @@ func compare(a, b candidate) (order int, why string) {
 }
 
 // weigh tells how one of the team stands to the matter.
-func (m *Matter) weigh(t *Technician, words string, at time.Time) candidate {
+func (m *asking) weigh(t member, at time.Time) candidate {
 	c := candidate{Candidate: Candidate{Name: t.Name, Open: t.Open, Cap: t.Room()}, last: t.Last}
-	best := map[string]int{}
+	var brand, product, domain int
 	speaks, spoken := false, false
-	for _, s := range t.Skills {
+	for i, s := range t.Skills {
 		if s.Kind == Language {
 			spoken = true
-			if m.Language == "" || base(s.Value) != base(m.Language) {
+			if m.Language == "" || t.values[i] != m.language {
 				continue
 			}
 			speaks = true
-		} else if !m.asks(s, words) {
+		} else if !m.asks(s, t.values[i]) {
 			continue
 		}
 		c.Matched = append(c.Matched, s)
-		best[s.Kind] = max(best[s.Kind], s.Level*worth[s.Kind])
+		switch points := s.Level * worth[s.Kind]; s.Kind {
+		case Brand:
+			brand = max(brand, points)
+		case Product:
+			product = max(product, points)
+		case Domain:
+			domain = max(domain, points)
+		}
 	}
-	for _, points := range best {
-		c.Points += points
-	}
+	c.Points = brand + product + domain
 	// Who names no language is taken to speak the house's.
 	c.foreign = m.Language != "" && spoken && !speaks
 	for _, a := range t.Absences {
@@ -239,23 +294,22 @@ func (m *Matter) weigh(t *Technician, words string, at time.Time) candidate {
 	return c
 }
 
-// asks tells whether a matter asks for a skill. What the diagnosis names counts;
-// the requester's words count where it names nothing.
-func (m *Matter) asks(s Skill, words string) bool {
-	value := strings.TrimSpace(spaced(s.Value))
+// asks tells whether a matter asks for a skill of that value. What the diagnosis
+// names counts; the requester's words count where it names nothing.
+func (m *asking) asks(s Skill, value string) bool {
 	if value == "" {
 		return false
 	}
 	switch s.Kind {
 	case Domain:
-		return slices.Contains(m.Domains, strings.ToLower(s.Value))
+		return slices.Contains(m.Domains, value)
 	case Brand:
 		if m.Brand != "" {
-			return strings.TrimSpace(spaced(m.Brand)) == value
+			return m.brand == value
 		}
-		return strings.Contains(words, " "+value+" ")
+		return strings.Contains(m.words, " "+value+" ")
 	case Product:
-		return strings.Contains(spaced(m.Product), " "+value+" ") || strings.Contains(words, " "+value+" ")
+		return strings.Contains(m.product, " "+value+" ") || strings.Contains(m.words, " "+value+" ")
 	}
 	return false
 }

@@ -19,11 +19,10 @@ type Past struct {
 // replayed on the same tickets differ by the teams alone.
 func Replay(team []Technician, past []Past) []string {
 	team = slices.Clone(team)
-	index := map[string]int{}
 	for i := range team {
 		team[i].Open, team[i].Last = 0, time.Time{}
-		index[team[i].Name] = i
 	}
+	all := members(team)
 	type held struct {
 		by   int
 		done time.Time
@@ -38,8 +37,8 @@ func Replay(team []Technician, past []Past) []string {
 			team[h.by].Open--
 			return true
 		})
-		names[i] = Choose(team, p.Matter, p.At).Assignee
-		if by, found := index[names[i]]; found {
+		if by := first(all, p.Matter, p.At); by >= 0 {
+			names[i] = team[by].Name
 			team[by].Open++
 			team[by].Last = p.At
 			open = append(open, held{by, p.Done})
