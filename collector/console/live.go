@@ -115,9 +115,25 @@ func (c *console) ticketEvents(w http.ResponseWriter, v *visit) error {
 	if number, err = c.desk.Number(v.Context(), number); err != nil {
 		return err
 	}
-	return c.stream(w, v, "ticket", func(ctx context.Context, changed func()) error {
-		return c.desk.Watch(ctx, number, changed)
+	return c.stream(w, v, "ticket", func(ctx context.Context, send func(event) error) error {
+		go c.onlook(ctx, v, number, send)
+		return c.desk.Watch(ctx, number, func() { send(event{name: "changed"}) })
 	})
+}
+
+// onlook sends who else looks at a ticket, each time that changes.
+func (c *console) onlook(ctx context.Context, v *visit, number int32, send func(event) error) {
+	err := c.desk.Look(ctx, v.actor(), number, func(others []desk.Onlooker) {
+		var line strings.Builder
+		if err := c.write(&line, v.speech, "ticket", "onlookers", others); err != nil {
+			c.log.Error("who looks at a ticket could not be shown", "error", err)
+			return
+		}
+		send(event{name: "onlookers", data: line.String()})
+	})
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("who looks at a ticket is not told any more", "error", err)
+	}
 }
 
 // noticeEvents is the stream of pages on which nothing else moves.
@@ -140,7 +156,7 @@ type event struct {
 
 // stream sends what watch tells and how the run in the address goes, until the
 // visitor leaves or the console stops. With no watch it ends with the run.
-func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch func(context.Context, func()) error) error {
+func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch func(context.Context, func(event) error) error) error {
 	ctx, cancel := context.WithCancel(v.Context())
 	defer cancel()
 	defer context.AfterFunc(c.stopping, cancel)()
@@ -157,7 +173,7 @@ func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch fun
 	go c.ring(ctx, v, send)
 	if watch != nil {
 		go func() {
-			if err := watch(ctx, func() { send(event{name: "changed"}) }); err != nil && ctx.Err() == nil {
+			if err := watch(ctx, send); err != nil && ctx.Err() == nil {
 				c.log.Warn("a ticket is not watched any more", "error", err)
 			}
 		}()

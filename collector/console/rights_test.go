@@ -73,6 +73,7 @@ var addresses = map[string]struct {
 	"GET /tickets/{number}":           {"/tickets/PARIS", "", ofSite},
 	"POST /tickets/{number}":          {"/tickets/PARIS", "text=hello&kind=note", ofSite},
 	"POST /tickets/{number}/diagnose": {"/tickets/PARIS/diagnose", "procedure=full", ofSite},
+	"POST /tickets/{number}/draft":    {"/tickets/PARIS/draft", "text=hello&kind=note", ofSite},
 	"POST /tickets/{number}/merge":    {"/tickets/PARIS/merge", "into=99999", ofSite},
 	"GET /tickets/{number}/events":    {"/tickets/PARIS/events?run=RUN", "", ofSite},
 

@@ -43,6 +43,7 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /views/{id}/delete", c.signedIn(c.deleteView))
 	pages.Handle("GET /tickets/{number}", c.signedIn(c.ticket))
 	pages.Handle("POST /tickets/{number}", c.signedIn(c.work))
+	pages.Handle("POST /tickets/{number}/draft", c.signedIn(c.keepDraft))
 	pages.Handle("POST /tickets/{number}/diagnose", c.signedIn(c.diagnoseTicket))
 	pages.Handle("POST /tickets/{number}/remedy", c.signedIn(c.askRemedy))
 	pages.Handle("POST /tickets/{number}/merge", c.signedIn(c.merge))

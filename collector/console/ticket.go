@@ -55,6 +55,8 @@ type ticketView struct {
 	MayLead bool
 	// Tags and Wanted as the form has them.
 	Tags, Wanted string
+	// LastMessage is the newest message that is not the visitor's, LastBy whose it is.
+	LastMessage, LastBy string
 	// Parts are what can become a ticket of its own.
 	Parts []*constatv1.TicketEntry
 	live
@@ -73,6 +75,14 @@ func (t ticketView) Solution() string {
 		return *t.Resolution
 	}
 	return t.Ticket.GetResolution()
+}
+
+// SeenMessage is the newest message of others that the writer of the reply knows.
+func (t ticketView) SeenMessage() string {
+	if t.Seen != nil {
+		return *t.Seen
+	}
+	return t.LastMessage
 }
 
 // Forms are those that say which version of the ticket their sender saw, and
@@ -99,6 +109,10 @@ type reply struct {
 	Entry, Kind, Text string
 	// Problem says what is missing.
 	Problem string
+	// Begun: it was begun before, and kept.
+	Begun bool
+	// Seen is the newest message of others when it was begun; nil: it is begun now.
+	Seen *string
 	// Into is the number typed into the form that merges, and MergeProblem why
 	// that did not work.
 	Into, MergeProblem string
@@ -142,6 +156,11 @@ func (c *console) ticket(w http.ResponseWriter, v *visit) error {
 		typed := kept.Get("resolution")
 		written.Resolution = &typed
 	}
+	if len(kept) == 0 {
+		if err := c.begun(v, number, &written); err != nil {
+			return err
+		}
+	}
 	if err := c.prefilled(v, number, &written); err != nil {
 		return err
 	}
@@ -171,6 +190,9 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		return err
 	}
 	if page.Earlier, err = c.earlier(v, ticket); err != nil {
+		return err
+	}
+	if page.LastMessage, page.LastBy, err = c.desk.LastMessage(v.Context(), v.actor(), ticket.GetNumber()); err != nil {
 		return err
 	}
 	if page.SplitID == "" {

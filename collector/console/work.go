@@ -76,6 +76,10 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 		return refuse(v.say("answer.unfilled", "Variable", left))
 	}
 	entry := &deskv1.AddEntryRequest{Number: number, Id: written.Entry, Kind: written.Kind, Text: written.Text}
+	if v.PostForm.Has("seenMessage") {
+		entry.SeenMessage = proto.String(v.PostFormValue("seenMessage"))
+		written.Seen = entry.SeenMessage
+	}
 	if entry.Minutes, err = minutes(written.Minutes); err != nil {
 		return refuse(v.say("work.minutesWrong"))
 	}
@@ -92,6 +96,24 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 	}
 	if err := c.desk.CheckFiles(entry.Files); err != nil {
 		return refuse(err.Error())
+	}
+	// Before anything is changed: a reply begun before somebody else's came.
+	answered := func() error {
+		_, by, err := c.desk.LastMessage(v.Context(), v.actor(), number)
+		if err != nil {
+			return err
+		}
+		written.Problem, written.Seen = v.say("work.answered", "Name", by), nil
+		return c.renderTicket(w, v, http.StatusConflict, number, written)
+	}
+	if writes && entry.Kind == "message" && entry.SeenMessage != nil {
+		last, _, err := c.desk.LastMessage(v.Context(), v.actor(), number)
+		if err != nil {
+			return err
+		}
+		if last != entry.GetSeenMessage() {
+			return answered()
+		}
 	}
 	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
 	deed := uuid.Must(uuid.NewV7()).String()
@@ -111,6 +133,9 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 		if errors.Is(err, desk.ErrInvalid) {
 			return refuse(err.Error())
 		}
+		if errors.Is(err, desk.ErrConflict) {
+			return answered()
+		}
 		if err != nil {
 			return err
 		}
@@ -118,6 +143,15 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 	draft := fmt.Sprintf("ticket-%d", number)
 	if !v.PostForm.Has("text") {
 		draft = "" // another form: what is typed below stays
+	}
+	if draft != "" {
+		// Of which only the fields were sent, such as what helped.
+		if err := c.desk.KeepDraft(v.Context(), v.actor(), number, desk.Draft{}); err != nil {
+			return err
+		}
+		if err := c.desk.Types(v.Context(), v.actor(), number, false); err != nil {
+			return err
+		}
 	}
 	return c.backUndo(w, v, fmt.Sprintf("/tickets/%d", number), "flash.saved", draft, deed)
 }

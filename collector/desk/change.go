@@ -247,6 +247,13 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 				if entry.Mentions, err = d.mention(ctx, q, a, &ticket, text); err != nil {
 					return err
 				}
+			} else if r.SeenMessage != nil {
+				if err := answered(ctx, q, a, number, r.GetSeenMessage()); err != nil {
+					return err
+				}
+			}
+			if err := q.DropSentDraft(ctx, a.ID, number, id); err != nil {
+				return err
 			}
 			if err := writeEntry(ctx, q, number, d.now(), entry); err != nil {
 				return err

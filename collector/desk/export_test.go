@@ -29,3 +29,14 @@ func (d *Desk) KnowledgeFor(ctx context.Context, endpointID string, has int64) (
 
 // Fill is what FillAnswers does with a text.
 func Fill(body string, values map[string]string) (string, []string, error) { return fill(body, values) }
+
+// Crowd is who looks at a ticket, with the time as an argument.
+type Crowd struct{ crowd }
+
+func NewCrowd() Crowd { return Crowd{crowd{}} }
+
+func (c Crowd) Heard(kind, tab, user, name string, at time.Time) {
+	c.take(sign{Kind: kind, Tab: tab, User: user, Name: name}, at)
+}
+
+func (c Crowd) Others(user string, at time.Time) ([]Onlooker, time.Time) { return c.others(user, at) }

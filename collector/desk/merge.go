@@ -92,6 +92,9 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 	if err := q.MoveAttachments(ctx, into.Number, from.Number); err != nil {
 		return err
 	}
+	if err := q.MoveReplyDrafts(ctx, into.Number, from.Number); err != nil {
+		return err
+	}
 	if err := moveLinks(ctx, q, from, into); err != nil {
 		return err
 	}

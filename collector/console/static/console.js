@@ -1,6 +1,7 @@
 "use strict";
 // The little the console does in the browser beyond htmx: one live stream for
-// the page, and drafts that outlive a reload. Everything works without it.
+// the page, and drafts that outlive a reload and a sign-in. Everything works
+// without it.
 (() => {
   // The stream of the page: events `run` carry the progress panel as HTML,
   // events `changed` ask the parts that listen for it to load themselves anew.
@@ -19,6 +20,8 @@
     stream = new EventSource(url);
     stream.addEventListener("open", () => {
       retry = 0;
+      // Who is here now says so at once.
+      for (const place of document.querySelectorAll("[data-onlookers]")) place.replaceChildren();
       // What changed while nobody listened was not told.
       if (seen) changed();
       seen = true;
@@ -31,6 +34,9 @@
     stream.addEventListener("bell", (event) => {
       const bell = document.getElementById("bell");
       if (bell) htmx.swap(bell, event.data, { swapStyle: "innerHTML" });
+    });
+    stream.addEventListener("onlookers", (event) => {
+      for (const place of document.querySelectorAll("[data-onlookers]")) htmx.swap(place, event.data, { swapStyle: "innerHTML" });
     });
     stream.addEventListener("changed", changed);
     stream.addEventListener("end", close);
@@ -67,27 +73,35 @@
   });
   document.addEventListener("DOMContentLoaded", open);
 
-  // Drafts: what is typed into a field with data-draft is kept in this tab
-  // until the form is sent and the next page came.
+  // Drafts: what somebody types into a field with data-draft is kept in this tab,
+  // under their name, until the form is sent and the next page came.
+  const draftKey = (name) => "draft:" + document.body.dataset.user + ":" + name;
+
+  function remember(key, value) {
+    try {
+      sessionStorage.setItem(key, value);
+    } catch {
+      // More than the browser keeps: the page still has it.
+    }
+  }
+
+  // A form's further fields have its name before a colon.
+  function forget(name) {
+    const key = draftKey(name);
+    Object.keys(sessionStorage).filter((k) => k === key || k.startsWith(key + ":")).forEach((k) => sessionStorage.removeItem(k));
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
-    for (const done of document.querySelectorAll("[data-draft-done]")) {
-      // A form's further fields have its name before a colon.
-      const name = "draft:" + done.dataset.draftDone;
-      Object.keys(sessionStorage).filter((key) => key === name || key.startsWith(name + ":")).forEach((key) => sessionStorage.removeItem(key));
-    }
+    for (const done of document.querySelectorAll("[data-draft-done]")) forget(done.dataset.draftDone);
     for (const field of document.querySelectorAll("[data-draft]")) {
-      const key = "draft:" + field.dataset.draft;
-      const kept = sessionStorage.getItem(key);
-      if (!field.value) field.value = kept || "";
-      else if (kept && kept !== field.value) offer(field, kept);
-      field.addEventListener("input", () => {
-        try {
-          sessionStorage.setItem(key, field.value);
-        } catch {
-          // More than a browser keeps: it stands in the page only.
-        }
-      });
+      const key = draftKey(field.dataset.draft);
+      const mine = sessionStorage.getItem(key);
+      // What the collector keeps of a reply is left here only while it did not get it.
+      if (mine !== null && (!field.value || field.form.dataset.keep)) field.value = mine;
+      else if (mine && mine !== field.value) offer(field, mine);
+      field.addEventListener("input", () => remember(key, field.value));
     }
+    document.querySelectorAll("form[data-keep]").forEach(keep);
   });
 
   // A field that has a text of its own is not overwritten by a draft: its reader
@@ -117,6 +131,80 @@
     const row = parseFloat(getComputedStyle(field).lineHeight);
     field.scrollTop = Math.max(0, (line - 4) * row);
   });
+
+  // A reply is also kept by the collector while it is typed, for the next sign-in
+  // and for another browser, and colleagues are told that somebody types.
+  function keep(form) {
+    const pause = 1500; // ms without a key before it is kept, or
+    const pace = 3000; // between two times while keys are pressed
+    const text = form.elements.text;
+    const name = text.dataset.draft;
+    const seen = form.querySelector("[data-seen]");
+    const seenKey = draftKey(name + ":seen");
+    const warning = form.querySelector("[data-answered]");
+    let timer = 0;
+    let last = 0;
+    let waits = false; // something is not kept yet
+    let done = false;
+
+    async function send() {
+      clearTimeout(timer);
+      timer = 0;
+      if (!waits || done) return;
+      waits = false;
+      last = Date.now();
+      const fields = new URLSearchParams();
+      for (const field of ["entry", "kind", "text", "minutes", "resolution", "resolutionWas", "seenMessage"]) fields.set(field, form.elements[field].value);
+      try {
+        // A page that goes may still send little; the rest stays in the tab.
+        const answer = await fetch(form.dataset.keep, { method: "POST", body: fields, keepalive: fields.toString().length < 60000 });
+        if (answer.status !== 204) throw new Error(answer.status);
+        if (!waits) forget(name);
+      } catch {
+        waits = true; // who is signed out, or far from a collector, has it in the tab
+      }
+    }
+
+    // What came while a reply was begun is to be read before it is sent.
+    function compare() {
+      const newest = document.querySelector("[data-last-message]")?.dataset.lastMessage;
+      if (newest === undefined || newest === seen.value) return;
+      if (!text.value.trim()) seen.value = newest;
+      else {
+        warning.hidden = false;
+        warning.querySelector("[data-have-read]").hidden = false;
+      }
+    }
+
+    form.addEventListener("input", () => {
+      if (sessionStorage.getItem(seenKey) === null) remember(seenKey, seen.value);
+      waits = true;
+      clearTimeout(timer);
+      timer = setTimeout(send, Math.max(0, Math.min(pause, last + pace - Date.now())));
+    });
+    form.addEventListener("focusout", send);
+    form.addEventListener("submit", () => {
+      done = true;
+      clearTimeout(timer);
+    });
+    addEventListener("pagehide", send);
+    addEventListener("pageshow", (event) => event.persisted && (done = false));
+    warning.querySelector("[data-have-read]").addEventListener("click", () => {
+      seen.value = document.querySelector("[data-last-message]").dataset.lastMessage;
+      remember(seenKey, seen.value);
+      warning.hidden = true;
+      waits = true;
+      text.focus();
+    });
+    document.addEventListener("htmx:load", compare);
+    if (sessionStorage.getItem(draftKey(name)) !== null) {
+      form.querySelector("[data-begun]").hidden = false;
+      seen.value = sessionStorage.getItem(seenKey) ?? seen.value;
+      waits = true;
+      send();
+    }
+    compare();
+  }
 
   // Fields that act when changed (filters) submit their form.
   document.addEventListener("change", (event) => {

@@ -26,3 +26,34 @@ DELETE FROM ticket_views WHERE id = $1 AND user_id = $2;
 
 -- name: DeleteSharedView :execrows
 DELETE FROM ticket_views WHERE id = $1 AND shared = 1;
+
+-- name: PutReplyDraft :exec
+INSERT INTO reply_drafts (user_id, number, entry, kind, text, resolution, minutes, seen, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (user_id, number) DO UPDATE SET entry = excluded.entry, kind = excluded.kind, text = excluded.text,
+    resolution = excluded.resolution, minutes = excluded.minutes, seen = excluded.seen, at = excluded.at;
+
+-- name: ReplyDraft :one
+SELECT * FROM reply_drafts WHERE user_id = $1 AND number = $2;
+
+-- name: DropReplyDraft :exec
+DELETE FROM reply_drafts WHERE user_id = $1 AND number = $2;
+
+-- name: DropSentDraft :exec
+DELETE FROM reply_drafts WHERE user_id = $1 AND number = $2 AND entry = $3;
+
+-- name: MoveReplyDrafts :exec
+-- Gives what people began in a ticket to the one that it became part of; who
+-- began something there, too, keeps that.
+UPDATE reply_drafts SET number = sqlc.arg(into_number)
+WHERE reply_drafts.number = sqlc.arg(from_number)
+  AND user_id NOT IN (SELECT r.user_id FROM reply_drafts r WHERE r.number = sqlc.arg(into_number));
+
+-- name: ForgetReplyDrafts :exec
+DELETE FROM reply_drafts WHERE at < $1;
+
+-- name: LastMessageOfOthers :one
+-- The newest message in a ticket that is not somebody's own.
+SELECT id, actor FROM ticket_entries
+WHERE number = $1 AND kind = 'message' AND actor <> $2
+ORDER BY at DESC, position DESC LIMIT 1;

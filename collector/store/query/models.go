@@ -362,6 +362,18 @@ type ProcedureRun struct {
 	ReceivedAt  int64
 }
 
+type ReplyDraft struct {
+	UserID     string
+	Number     int32
+	Entry      string
+	Kind       string
+	Text       string
+	Resolution string
+	Minutes    string
+	Seen       string
+	At         int64
+}
+
 type RequestForm struct {
 	ID        string
 	State     string

@@ -91,12 +91,105 @@ func (q *Queries) DeleteView(ctx context.Context, iD string, userID string) (int
 	return result.RowsAffected()
 }
 
+const dropReplyDraft = `-- name: DropReplyDraft :exec
+DELETE FROM reply_drafts WHERE user_id = $1 AND number = $2
+`
+
+func (q *Queries) DropReplyDraft(ctx context.Context, userID string, number int32) error {
+	_, err := q.db.ExecContext(ctx, dropReplyDraft, userID, number)
+	return err
+}
+
+const dropSentDraft = `-- name: DropSentDraft :exec
+DELETE FROM reply_drafts WHERE user_id = $1 AND number = $2 AND entry = $3
+`
+
+func (q *Queries) DropSentDraft(ctx context.Context, userID string, number int32, entry string) error {
+	_, err := q.db.ExecContext(ctx, dropSentDraft, userID, number, entry)
+	return err
+}
+
 const forgetDeeds = `-- name: ForgetDeeds :exec
 DELETE FROM deeds WHERE at < $1
 `
 
 func (q *Queries) ForgetDeeds(ctx context.Context, at int64) error {
 	_, err := q.db.ExecContext(ctx, forgetDeeds, at)
+	return err
+}
+
+const forgetReplyDrafts = `-- name: ForgetReplyDrafts :exec
+DELETE FROM reply_drafts WHERE at < $1
+`
+
+func (q *Queries) ForgetReplyDrafts(ctx context.Context, at int64) error {
+	_, err := q.db.ExecContext(ctx, forgetReplyDrafts, at)
+	return err
+}
+
+const lastMessageOfOthers = `-- name: LastMessageOfOthers :one
+SELECT id, actor FROM ticket_entries
+WHERE number = $1 AND kind = 'message' AND actor <> $2
+ORDER BY at DESC, position DESC LIMIT 1
+`
+
+type LastMessageOfOthersRow struct {
+	ID    string
+	Actor string
+}
+
+// The newest message in a ticket that is not somebody's own.
+func (q *Queries) LastMessageOfOthers(ctx context.Context, number int32, actor string) (LastMessageOfOthersRow, error) {
+	row := q.db.QueryRowContext(ctx, lastMessageOfOthers, number, actor)
+	var i LastMessageOfOthersRow
+	err := row.Scan(&i.ID, &i.Actor)
+	return i, err
+}
+
+const moveReplyDrafts = `-- name: MoveReplyDrafts :exec
+UPDATE reply_drafts SET number = $1
+WHERE reply_drafts.number = $2
+  AND user_id NOT IN (SELECT r.user_id FROM reply_drafts r WHERE r.number = $1)
+`
+
+// Gives what people began in a ticket to the one that it became part of; who
+// began something there, too, keeps that.
+func (q *Queries) MoveReplyDrafts(ctx context.Context, intoNumber int32, fromNumber int32) error {
+	_, err := q.db.ExecContext(ctx, moveReplyDrafts, intoNumber, fromNumber)
+	return err
+}
+
+const putReplyDraft = `-- name: PutReplyDraft :exec
+INSERT INTO reply_drafts (user_id, number, entry, kind, text, resolution, minutes, seen, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (user_id, number) DO UPDATE SET entry = excluded.entry, kind = excluded.kind, text = excluded.text,
+    resolution = excluded.resolution, minutes = excluded.minutes, seen = excluded.seen, at = excluded.at
+`
+
+type PutReplyDraftParams struct {
+	UserID     string
+	Number     int32
+	Entry      string
+	Kind       string
+	Text       string
+	Resolution string
+	Minutes    string
+	Seen       string
+	At         int64
+}
+
+func (q *Queries) PutReplyDraft(ctx context.Context, arg PutReplyDraftParams) error {
+	_, err := q.db.ExecContext(ctx, putReplyDraft,
+		arg.UserID,
+		arg.Number,
+		arg.Entry,
+		arg.Kind,
+		arg.Text,
+		arg.Resolution,
+		arg.Minutes,
+		arg.Seen,
+		arg.At,
+	)
 	return err
 }
 
@@ -124,6 +217,27 @@ func (q *Queries) PutView(ctx context.Context, arg PutViewParams) error {
 		arg.At,
 	)
 	return err
+}
+
+const replyDraft = `-- name: ReplyDraft :one
+SELECT user_id, number, entry, kind, text, resolution, minutes, seen, at FROM reply_drafts WHERE user_id = $1 AND number = $2
+`
+
+func (q *Queries) ReplyDraft(ctx context.Context, userID string, number int32) (ReplyDraft, error) {
+	row := q.db.QueryRowContext(ctx, replyDraft, userID, number)
+	var i ReplyDraft
+	err := row.Scan(
+		&i.UserID,
+		&i.Number,
+		&i.Entry,
+		&i.Kind,
+		&i.Text,
+		&i.Resolution,
+		&i.Minutes,
+		&i.Seen,
+		&i.At,
+	)
+	return i, err
 }
 
 const takeDeed = `-- name: TakeDeed :execrows

@@ -673,7 +673,11 @@ type AddEntryRequest struct {
 	// Time spent, at most 10,080; a technician's to give.
 	Minutes int32 `protobuf:"varint,5,opt,name=minutes,proto3" json:"minutes,omitempty"`
 	// At most 10.
-	Files         []*NewFile `protobuf:"bytes,6,rep,name=files,proto3" json:"files,omitempty"`
+	Files []*NewFile `protobuf:"bytes,6,rep,name=files,proto3" json:"files,omitempty"`
+	// The newest message of somebody else that the writer of a message has read, by
+	// the id of its entry, empty for none: where another one is the newest by now it
+	// is ABORTED, and nothing is added. Unset: not looked at.
+	SeenMessage   *string `protobuf:"bytes,7,opt,name=seen_message,json=seenMessage,proto3,oneof" json:"seen_message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,6 +752,13 @@ func (x *AddEntryRequest) GetFiles() []*NewFile {
 		return x.Files
 	}
 	return nil
+}
+
+func (x *AddEntryRequest) GetSeenMessage() string {
+	if x != nil && x.SeenMessage != nil {
+		return *x.SeenMessage
+	}
+	return ""
 }
 
 // NewFile is a file to be kept: at most 10 MiB, all of an entry 25 MiB.
@@ -5405,14 +5416,16 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"_wanted_byB\a\n" +
 	"\x05_site\"B\n" +
 	"\x14UpdateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xab\x01\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xe4\x01\n" +
 	"\x0fAddEntryRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x18\n" +
 	"\aminutes\x18\x05 \x01(\x05R\aminutes\x12.\n" +
-	"\x05files\x18\x06 \x03(\v2\x18.constat.desk.v1.NewFileR\x05files\"7\n" +
+	"\x05files\x18\x06 \x03(\v2\x18.constat.desk.v1.NewFileR\x05files\x12&\n" +
+	"\fseen_message\x18\a \x01(\tH\x00R\vseenMessage\x88\x01\x01B\x0f\n" +
+	"\r_seen_message\"7\n" +
 	"\aNewFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\fR\acontent\"A\n" +
@@ -6019,6 +6032,7 @@ func file_constat_desk_v1_desk_proto_init() {
 	}
 	file_constat_desk_v1_article_proto_init()
 	file_constat_desk_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[8].OneofWrappers = []any{}
 	file_constat_desk_v1_desk_proto_msgTypes[33].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
