@@ -57,29 +57,90 @@ func (c *Calendar) zone() *time.Location {
 // span is an opening of a certain day.
 type span struct{ from, until time.Time }
 
-// openings are the spans of the day that t is in, in order.
+// openings are the spans of the day that t is in, in order. What the wall shows
+// twice, because the clock was put back, is open twice.
 func (c *Calendar) openings(t time.Time) []span {
 	year, month, day := t.In(c.zone()).Date()
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, c.zone())
-	if c.Closed[midnight.Format(time.DateOnly)] || c.Closed[midnight.Format("01-02")] {
+	// The same day where it has a midnight, and just one.
+	date := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	if c.Closed[date.Format(time.DateOnly)] || c.Closed[date.Format("01-02")] {
 		return nil
 	}
-	hours := c.Week[midnight.Weekday()]
+	hours := c.Week[date.Weekday()]
 	if c.daily() {
 		hours = []Opening{{0, 24 * 60}}
 	}
 	var spans []span
+	if parts := c.putBack(date); parts != nil {
+		for _, part := range parts {
+			_, offset := part.from.Zone()
+			for _, o := range hours {
+				s := span{minute(date, o.From, offset), minute(date, o.Until, offset)}
+				if s.from.Before(part.from) {
+					s.from = part.from
+				}
+				if s.until.After(part.until) {
+					s.until = part.until
+				}
+				if s.from.Before(s.until) {
+					spans = append(spans, s)
+				}
+			}
+		}
+		return spans
+	}
 	for _, o := range hours {
-		// time.Date puts an hour that the clock skips after the gap.
-		s := span{
-			time.Date(year, month, day, 0, o.From, 0, 0, c.zone()),
-			time.Date(year, month, day, 0, o.Until, 0, 0, c.zone()),
+		s := span{c.clock(date, o.From), c.clock(date, o.Until)}
+		if n := len(spans); n > 0 && s.from.Before(spans[n-1].until) {
+			s.from = spans[n-1].until // which the gap put there
 		}
 		if s.from.Before(s.until) {
 			spans = append(spans, s)
 		}
 	}
 	return spans
+}
+
+// clock is the moment at which the wall shows a minute of a day; what it skips comes
+// after the gap.
+func (c *Calendar) clock(date time.Time, m int) time.Time {
+	year, month, day := date.Date()
+	t := time.Date(year, month, day, 0, m, 0, 0, c.zone())
+	if t.Hour()*60+t.Minute() == m%(24*60) {
+		return t
+	}
+	_, before := t.Add(-12 * time.Hour).Zone()
+	return minute(date, m, before).In(c.zone())
+}
+
+// minute is the moment at which a wall shows a minute of a day, where it is so many
+// seconds ahead of UTC.
+func minute(date time.Time, m, offset int) time.Time {
+	return date.Add(time.Duration(m)*time.Minute - time.Duration(offset)*time.Second)
+}
+
+// putBack gives the time around a day in parts within which the clock just runs,
+// when it is put back somewhere there; nil: it is not.
+func (c *Calendar) putBack(date time.Time) []span {
+	// No place is further from UTC than a day.
+	at, end := date.Add(-24*time.Hour).In(c.zone()), date.Add(48*time.Hour)
+	var parts []span
+	back := false
+	for ahead := 0; at.Before(end); {
+		_, until := at.ZoneBounds()
+		_, offset := at.Zone()
+		back = back || len(parts) > 0 && offset < ahead
+		ahead = offset
+		if until.IsZero() || until.After(end) {
+			until = end
+		}
+		parts = append(parts, span{at, until.In(c.zone())})
+		at = until.In(c.zone())
+	}
+	if !back {
+		return nil
+	}
+	return parts
 }
 
 // daily tells whether no opening limits the days.
@@ -95,7 +156,20 @@ func (c *Calendar) daily() bool {
 // next is the first moment of the day after the one that t is in.
 func (c *Calendar) next(t time.Time) time.Time {
 	year, month, day := t.In(c.zone()).Date()
-	return time.Date(year, month, day+1, 0, 0, 0, 0, c.zone())
+	first := time.Date(year, month, day+1, 0, 0, 0, 0, c.zone())
+	start, end := first.ZoneBounds()
+	if first.Day() == day { // there is no midnight: the day begins after the gap
+		return end.In(c.zone())
+	}
+	// Midnight comes twice where the clock is put back to it: the first counts.
+	if !start.IsZero() {
+		_, before := start.Add(-1).Zone()
+		_, after := first.Zone()
+		if earlier := first.Add(time.Duration(after-before) * time.Second); after < before && earlier.Before(start) {
+			return earlier
+		}
+	}
+	return first
 }
 
 // Add gives the moment at which so much working time has passed since from: the

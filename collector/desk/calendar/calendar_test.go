@@ -60,6 +60,17 @@ func TestAdd(t *testing.T) {
 		// shift is an hour shorter. On 25 October it is one longer.
 		{"the short night", paris, "sun 00:00-06:00", "2026-03-29 00:00", 5 * time.Hour, "2026-03-29 06:00"},
 		{"the long night", paris, "sun 00:00-06:00", "2026-10-25 00:00", 7 * time.Hour, "2026-10-25 06:00"},
+		// On 5 April 2026 the wall of Lord Howe shows 01:30 to 02:00 twice, on 25 October
+		// that of Paris 02:00 to 03:00.
+		{"from a time shown twice", "Australia/Lord_Howe", "sun 01:30-03:00", "2026-04-05 00:00", 2 * time.Hour, "2026-04-05 03:00"},
+		{"from a time shown twice in Paris", paris, "sun 02:30-06:00", "2026-10-25 00:00", 4 * time.Hour, "2026-10-25 06:00"},
+		{"until a time shown twice", paris, "sun 01:00-02:30 10:00-11:00", "2026-10-25 00:00", 3 * time.Hour, "2026-10-25 11:00"},
+		{"until a time shown twice, west of Greenwich", "America/New_York", "sun 00:00-01:30 10:00-11:00", "2026-11-01 00:00", 3 * time.Hour, "2026-11-01 11:00"},
+		// In Havana the clock goes from 00:00 to 01:00 on 8 March 2026, and from 01:00
+		// back to 00:00 on 1 November.
+		{"a day without a midnight", "America/Havana", "mon-sun 09:00-10:00", "2026-03-07 09:30", time.Hour, "2026-03-08 09:30"},
+		{"a holiday without a midnight", "America/Havana", "mon-sun 09:00-10:00\nclosed 2026-03-08", "2026-03-07 09:30", time.Hour, "2026-03-09 09:30"},
+		{"midnight twice", "America/Havana", "sun 00:00-00:30 09:00-10:00", "2026-10-31 12:00", 2 * time.Hour, "2026-11-01 10:00"},
 		{"hours that the clock skips", paris, "sun 02:15-02:45 10:00-11:00", "2026-03-29 00:00", 30 * time.Minute, "2026-03-29 03:45"},
 		{"midnight", paris, "mon-sun 22:00-24:00", "2026-03-03 23:00", 2 * time.Hour, "2026-03-04 23:00"},
 		{"days around the end of the week", paris, "sat-mon 10-11", "2026-03-07 10:00", 3 * time.Hour, "2026-03-09 11:00"},
@@ -110,19 +121,24 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-var zones = []string{"UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca"}
+var zones = []string{"UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca",
+	"America/Havana", "America/Santiago", "Africa/Cairo", "Asia/Beirut", "Atlantic/Azores"}
 
 // draw makes a calendar and a moment near a change of the clock, or anywhere.
 func draw(t *rapid.T) (*Calendar, time.Time) {
 	var lines []string
 	for _, day := range dayNames {
-		switch rapid.IntRange(0, 3).Draw(t, day) {
+		switch rapid.IntRange(0, 5).Draw(t, day) {
 		case 1:
 			lines = append(lines, day+" 08:30-12:00 13:00-17:30")
 		case 2:
 			lines = append(lines, day+" 00:00-24:00")
 		case 3:
 			lines = append(lines, day+" 01:30-03:10")
+		case 4:
+			lines = append(lines, day+" 00:00-00:30 02:30-06:00 23:30-24:00")
+		case 5:
+			lines = append(lines, day+" 00:15-01:45")
 		}
 	}
 	if rapid.Bool().Draw(t, "holiday") {
@@ -133,7 +149,47 @@ func draw(t *rapid.T) (*Calendar, time.Time) {
 		t.Fatal(err)
 	}
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if _, change := begin.In(c.zone()).ZoneBounds(); !change.IsZero() && change.Year() == 2026 && rapid.Bool().Draw(t, "near a change") {
+		if _, second := change.ZoneBounds(); !second.IsZero() && second.Year() == 2026 && rapid.Bool().Draw(t, "of autumn or spring") {
+			change = second
+		}
+		return c, change.Add(time.Duration(rapid.IntRange(-2*24*60, 24*60).Draw(t, "minute")) * time.Minute)
+	}
 	return c, begin.Add(time.Duration(rapid.IntRange(0, 366*24*60).Draw(t, "minute")) * time.Minute)
+}
+
+// TestWalls: where the clock skips nothing, the desk is open in the minutes in which
+// its wall shows that it is, each as often as it is shown.
+func TestWalls(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, from := draw(t)
+		if c.Always() {
+			return
+		}
+		var want time.Duration
+		end := from.Add(36 * time.Hour)
+		for at := from.In(c.zone()); at.Before(end); at = at.Add(time.Minute) {
+			_, before := at.Add(-24 * time.Hour).Zone()
+			_, after := at.Add(24 * time.Hour).Zone()
+			if after > before {
+				return
+			}
+			if c.Closed[at.Format(time.DateOnly)] || c.Closed[at.Format("01-02")] {
+				continue
+			}
+			minute := at.Hour()*60 + at.Minute()
+			open := c.daily()
+			for _, o := range c.Week[at.Weekday()] {
+				open = open || o.From <= minute && minute < o.Until
+			}
+			if open {
+				want += time.Minute
+			}
+		}
+		if got := c.Between(from, end); got != want {
+			t.Fatalf("from %s to %s are %s, by the wall %s", from.In(c.zone()), end.In(c.zone()), got, want)
+		}
+	})
 }
 
 // TestPromises: what was added is what lies between, time never runs backwards,
