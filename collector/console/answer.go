@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -140,7 +141,8 @@ func (c *console) prefilled(v *visit, number int32, written *reply) error {
 	case len(list) == 0:
 		written.Problem = v.say("answer.gone")
 	default:
-		written.Kind, written.Text = "message", list[0].GetText()
+		// After what they began, which stays.
+		written.Kind, written.Text = "message", strings.TrimLeft(written.Text+"\n\n"+list[0].GetText(), "\n")
 		if written.Problem = ""; len(list[0].GetMissing()) > 0 {
 			written.Problem = v.say("answer.unfilled", "Variable", fmt.Sprint(list[0].GetMissing()[0]))
 		}
