@@ -139,7 +139,26 @@ func (c *counter) RunDiagnosis(r *constatv1.RunDiagnosisRequest, stream grpc.Ser
 		return err
 	}
 	c.keep(kept{user, d, s})
-	return stream.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Diagnosis{Diagnosis: d}})
+	return stream.Send(&constatv1.RunDiagnosisResponse{
+		Event: &constatv1.RunDiagnosisResponse_Diagnosis{Diagnosis: d}, Causes: c.words(d, language),
+	})
+}
+
+// words is what the catalog says of the root causes of a diagnosis.
+func (c *counter) words(d *constatv1.Diagnosis, language string) map[string]*constatv1.RunDiagnosisResponse_Cause {
+	catalog, _, _, err := c.observer.known()
+	if err != nil {
+		return nil // the diagnosis says enough by itself
+	}
+	said := map[string]*constatv1.RunDiagnosisResponse_Cause{}
+	for _, cause := range d.GetRootCauses() {
+		one := &constatv1.RunDiagnosisResponse_Cause{Began: diagnosis.Began(cause, language, time.Now())}
+		if f := catalog.Lookup(cause.GetFault()); f != nil {
+			one.Explanation = f.Explanation.In(language)
+		}
+		said[cause.GetFault()] = one
+	}
+	return said
 }
 
 func (c *counter) keep(k kept) {

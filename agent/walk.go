@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"constat/agent/local"
+	"constat/agent/remedy"
 	"constat/agent/uplink"
 	"constat/internal/fault"
 	"constat/internal/procedure"
@@ -72,6 +73,11 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 	for _, cause := range now.diagnosis.GetRootCauses() {
 		if answer.Fault == "" && slices.Contains(step.GetAbout(), cause.GetFault()) {
 			answer.Fault, answer.Component = cause.GetFault(), cause.GetComponent()
+		}
+	}
+	if verb, ok := remedy.Lookup(step.GetVerb()); ok {
+		answer.Consent = &constatv1.WalkResponse_Consent{
+			En: verb.Consent.About("en", answer.Component), Fr: verb.Consent.About("fr", answer.Component),
 		}
 	}
 	return answer, nil

@@ -32,7 +32,7 @@ func main() {
 			break
 		}
 	}
-	if err := show(&session{socket: local.Socket(data), state: state{language: language}}); err != nil {
+	if err := show(&session{socket: local.Socket(data), language: language}); err != nil {
 		fmt.Fprintln(os.Stderr, "constat-tray:", err)
 		os.Exit(2)
 	}

@@ -1,57 +1,20 @@
 package main
 
-import (
-	"testing"
+import "testing"
 
-	constatv1 "constat/proto/constat/v1"
-)
-
-func TestTitleSaysWhatIsKnown(t *testing.T) {
-	found := &constatv1.Diagnosis{Verdict: "fault", RootCauses: []*constatv1.RootCause{{Title: "The name servers do not answer"}}}
-	for _, c := range []struct {
-		state state
-		want  string
-	}{
-		{state{language: "en"}, "Something is not working?"},
-		{state{language: "en", problem: "The agent is not running"}, "The agent is not running"},
-		{state{language: "en", running: true, last: found}, "Looking…"},
-		{state{language: "en", last: found}, "The name servers do not answer"},
-		{state{language: "en", last: found, ticket: 7}, "Ticket 7 is open"},
-		{state{language: "fr", last: found, ticket: -1}, "Le ticket partira plus tard"},
-		{state{language: "en", last: &constatv1.Diagnosis{Verdict: "healthy"}}, "Nothing is wrong here"},
-		{state{language: "fr", last: &constatv1.Diagnosis{Verdict: "undetermined"}}, "Aucune cause ne peut encore être nommée"},
-	} {
-		if got := c.state.title(); got != c.want {
-			t.Errorf("%+v: %q, want %q", c.state, got, c.want)
-		}
-	}
-}
-
-func TestSendNeedsADiagnosisAndHappensOnce(t *testing.T) {
-	d := &constatv1.Diagnosis{Verdict: "healthy"}
-	for _, c := range []struct {
-		state state
-		want  bool
-	}{
-		{state{language: "en"}, false},
-		{state{language: "en", last: d}, true},
-		{state{language: "en", last: d, running: true}, false},
-		{state{language: "en", last: d, ticket: 3}, false},
-	} {
-		for _, e := range c.state.entries() {
-			if e.send && e.enabled != c.want {
-				t.Errorf("%+v: send is %v, want %v", c.state, e.enabled, c.want)
+func TestMenuHasItsWords(t *testing.T) {
+	for language := range languages {
+		list := entries(language)
+		for i, e := range list {
+			if e.label == "" {
+				t.Errorf("%s: entry %d (%q) has no words", language, i, e.view)
+			}
+			if e.quit != (i == len(list)-1) {
+				t.Errorf("%s: the menu ends with quit, and only there: %+v", language, list)
 			}
 		}
-	}
-}
-
-func TestEveryComplaintHasItsWords(t *testing.T) {
-	for language, words := range languages {
-		for _, id := range offered {
-			if words.complaints[id] == "" {
-				t.Errorf("%s: no words for %s", language, id)
-			}
+		if list[0].view != "" || len(list) != len(offered)+2 {
+			t.Errorf("%s: the menu begins with the page's start, and has all of %v: %+v", language, offered, list)
 		}
 	}
 }

@@ -3,125 +3,53 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"runtime"
 	"sync"
 
-	"google.golang.org/grpc/status"
-
-	"constat/agent/local"
-	constatv1 "constat/proto/constat/v1"
+	"constat/agent/page"
 )
 
-// session is the conversation of one user with the agent.
+// session is one user's: where their agent listens, and the page that is served
+// for them from the first click on.
 type session struct {
-	socket string
-	// changed redraws the menu.
-	changed func(state)
+	socket, language string
 
-	mu    sync.Mutex
-	state state
+	mu   sync.Mutex
+	page *page.Page
 }
 
-func (s *session) update(f func(*state)) {
+// open shows a view of the page in the user's browser.
+func (s *session) open(ctx context.Context, view string) error {
 	s.mu.Lock()
-	f(&s.state)
-	now := s.state
-	s.mu.Unlock()
-	s.changed(now)
-}
-
-// begin marks the session busy; false: it already is.
-func (s *session) begin() bool {
-	started := false
-	s.update(func(st *state) {
-		started = !st.running
-		st.running = true
-	})
-	return started
-}
-
-// diagnose runs a procedure and shows its result.
-func (s *session) diagnose(ctx context.Context, procedure string) {
-	if !s.begin() {
-		return
-	}
-	d, err := s.run(ctx, procedure)
-	s.update(func(st *state) {
-		st.running = false
-		st.problem = problem(err)
-		if err == nil {
-			st.last, st.ticket = d, 0
-		}
-	})
-}
-
-func (s *session) run(ctx context.Context, procedure string) (*constatv1.Diagnosis, error) {
-	conn, err := local.Dial(ctx, s.socket)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	stream, err := constatv1.NewLocalServiceClient(conn).RunDiagnosis(ctx,
-		&constatv1.RunDiagnosisRequest{Procedure: procedure, Language: s.state.language})
-	if err != nil {
-		return nil, err
-	}
-	for {
-		m, err := stream.Recv()
+	defer s.mu.Unlock()
+	if s.page == nil {
+		p, err := page.Serve(ctx, s.socket, s.language)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if d := m.GetDiagnosis(); d != nil {
-			return d, nil
-		}
+		s.page = p
 	}
-}
-
-// send makes a ticket of the last diagnosis.
-func (s *session) send(ctx context.Context) {
-	if !s.begin() {
-		return
-	}
-	number, err := s.submit(ctx)
-	s.update(func(st *state) {
-		st.running = false
-		st.problem = problem(err)
-		if err == nil {
-			st.ticket = number
-		}
-	})
-}
-
-func (s *session) submit(ctx context.Context) (int32, error) {
-	conn, err := local.Dial(ctx, s.socket)
+	way, err := s.page.Way(view)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer conn.Close()
-	s.mu.Lock()
-	last := s.state.last
-	s.mu.Unlock()
-	if last == nil {
-		return 0, fmt.Errorf("there is no diagnosis to send yet")
-	}
-	answer, err := constatv1.NewLocalServiceClient(conn).SubmitTicket(ctx, &constatv1.SubmitTicketRequest{
-		Complaint: last.Procedure, DiagnosisId: last.Id, Language: s.state.language, WaitSeconds: 10,
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case answer.Number == 0:
-		return -1, nil
-	}
-	return answer.Number, nil
+	return browse(way)
 }
 
-// problem is an error as the menu shows it.
-func problem(err error) string {
-	if err == nil {
-		return ""
+// browse opens a file with what the system opens pages with.
+func browse(file string) error {
+	program, arguments := "xdg-open", []string{file}
+	switch runtime.GOOS {
+	case "windows":
+		program, arguments = "rundll32", []string{"url.dll,FileProtocolHandler", file}
+	case "darwin":
+		program = "open"
 	}
-	if st, ok := status.FromError(err); ok {
-		return st.Message()
+	command := exec.Command(program, arguments...)
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("%s: %w", program, err)
 	}
-	return err.Error()
+	go func() { _ = command.Wait() }() // some browsers stay in the foreground
+	return nil
 }

@@ -31,13 +31,11 @@ func build(ctx context.Context, s *session) {
 	}
 	systray.SetIcon(icon)
 	systray.SetTooltip("Constat")
-	title := systray.AddMenuItem(s.state.title(), "")
-	title.Disable()
-	systray.AddSeparator()
-	var items []*systray.MenuItem
-	for _, e := range s.state.entries() {
+	for i, e := range entries(s.language) {
 		item := systray.AddMenuItem(e.label, "")
-		items = append(items, item)
+		if i == 0 {
+			systray.AddSeparator()
+		}
 		go func() {
 			for {
 				select {
@@ -45,26 +43,12 @@ func build(ctx context.Context, s *session) {
 					return
 				case <-item.ClickedCh:
 				}
-				switch {
-				case e.quit:
+				if e.quit {
 					systray.Quit()
-				case e.send:
-					s.send(ctx)
-				default:
-					s.diagnose(ctx, e.procedure)
+				} else if err := s.open(ctx, e.view); err != nil {
+					systray.SetTooltip(languages[s.language].noBrowser + err.Error())
 				}
 			}
 		}()
 	}
-	s.changed = func(now state) {
-		title.SetTitle(now.title())
-		for i, e := range now.entries() {
-			if e.enabled {
-				items[i].Enable()
-			} else {
-				items[i].Disable()
-			}
-		}
-	}
-	s.update(func(*state) {})
 }

@@ -87,6 +87,7 @@ var arrows = map[string][]string{
 	"constat/agent/host":                 {"constat/agent/host", "constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/internal", "constat/proto"},
 	"constat/agent/hidpp":                {"constat/proto"},
 	"constat/agent/history":              {"constat/agent/host", "constat/internal", "constat/proto"},
+	"constat/agent/page":                 {"constat/agent/local", "constat/proto"},
 	"constat/agent/privileged":           {"constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/proto"},
 	"constat/agent/journal":              {},
 	"constat/agent/remedy":               {"constat/agent/privileged", "constat/internal", "constat/proto"},
@@ -94,7 +95,7 @@ var arrows = map[string][]string{
 	"constat/agent/trigger":              {},
 	"constat/agent/wireguard":            {},
 	"constat/agent/local":                {"constat/proto"},
-	"constat/agent/tray":                 {"constat/agent/local", "constat/internal", "constat/proto"},
+	"constat/agent/tray":                 {"constat/agent/local", "constat/agent/page", "constat/internal", "constat/proto"},
 	"constat/installers/bill":            {},
 	"constat/collector/console":          {"constat/collector/courier", "constat/collector/desk", "constat/collector/account", "constat/collector/store", "constat/internal", "constat/proto"},
 }

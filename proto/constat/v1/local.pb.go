@@ -327,7 +327,9 @@ type RunDiagnosisResponse struct {
 	//
 	//	*RunDiagnosisResponse_Progress
 	//	*RunDiagnosisResponse_Diagnosis
-	Event         isRunDiagnosisResponse_Event `protobuf_oneof:"event"`
+	Event isRunDiagnosisResponse_Event `protobuf_oneof:"event"`
+	// With the diagnosis: its root causes in words for its user, by fault.
+	Causes        map[string]*RunDiagnosisResponse_Cause `protobuf:"bytes,3,rep,name=causes,proto3" json:"causes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,6 +385,13 @@ func (x *RunDiagnosisResponse) GetDiagnosis() *Diagnosis {
 		if x, ok := x.Event.(*RunDiagnosisResponse_Diagnosis); ok {
 			return x.Diagnosis
 		}
+	}
+	return nil
+}
+
+func (x *RunDiagnosisResponse) GetCauses() map[string]*RunDiagnosisResponse_Cause {
+	if x != nil {
+		return x.Causes
 	}
 	return nil
 }
@@ -1039,8 +1048,11 @@ type WalkResponse struct {
 	Component         string `protobuf:"bytes,7,opt,name=component,proto3" json:"component,omitempty"`
 	Fault             string `protobuf:"bytes,8,opt,name=fault,proto3" json:"fault,omitempty"`
 	KnowledgeRevision int64  `protobuf:"varint,9,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Of a remedy: what it does, in the agent's own words and in both languages;
+	// unset: this agent has no such verb.
+	Consent       *WalkResponse_Consent `protobuf:"bytes,10,opt,name=consent,proto3" json:"consent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WalkResponse) Reset() {
@@ -1136,6 +1148,13 @@ func (x *WalkResponse) GetKnowledgeRevision() int64 {
 	return 0
 }
 
+func (x *WalkResponse) GetConsent() *WalkResponse_Consent {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
 // EndWalkRequest is the whole walk.
 type EndWalkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1226,6 +1245,113 @@ func (x *EndWalkResponse) GetKept() bool {
 	return false
 }
 
+// Cause is what the catalog says of a fault, in the language asked for.
+type RunDiagnosisResponse_Cause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is, in a sentence or two.
+	Explanation string `protobuf:"bytes,1,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// When it began and what changed then: a sentence, or empty.
+	Began         string `protobuf:"bytes,2,opt,name=began,proto3" json:"began,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunDiagnosisResponse_Cause) Reset() {
+	*x = RunDiagnosisResponse_Cause{}
+	mi := &file_constat_v1_local_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunDiagnosisResponse_Cause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunDiagnosisResponse_Cause) ProtoMessage() {}
+
+func (x *RunDiagnosisResponse_Cause) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunDiagnosisResponse_Cause.ProtoReflect.Descriptor instead.
+func (*RunDiagnosisResponse_Cause) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{4, 1}
+}
+
+func (x *RunDiagnosisResponse_Cause) GetExplanation() string {
+	if x != nil {
+		return x.Explanation
+	}
+	return ""
+}
+
+func (x *RunDiagnosisResponse_Cause) GetBegan() string {
+	if x != nil {
+		return x.Began
+	}
+	return ""
+}
+
+type WalkResponse_Consent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	En            string                 `protobuf:"bytes,1,opt,name=en,proto3" json:"en,omitempty"`
+	Fr            string                 `protobuf:"bytes,2,opt,name=fr,proto3" json:"fr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WalkResponse_Consent) Reset() {
+	*x = WalkResponse_Consent{}
+	mi := &file_constat_v1_local_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WalkResponse_Consent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WalkResponse_Consent) ProtoMessage() {}
+
+func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WalkResponse_Consent.ProtoReflect.Descriptor instead.
+func (*WalkResponse_Consent) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{16, 0}
+}
+
+func (x *WalkResponse_Consent) GetEn() string {
+	if x != nil {
+		return x.En
+	}
+	return ""
+}
+
+func (x *WalkResponse_Consent) GetFr() string {
+	if x != nil {
+		return x.Fr
+	}
+	return ""
+}
+
 var File_constat_v1_local_proto protoreflect.FileDescriptor
 
 const file_constat_v1_local_proto_rawDesc = "" +
@@ -1255,10 +1381,17 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\tcertainty\x18\x06 \x01(\tR\tcertainty\"O\n" +
 	"\x13RunDiagnosisRequest\x12\x1c\n" +
 	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12\x1a\n" +
-	"\blanguage\x18\x02 \x01(\tR\blanguage\"\x8a\x01\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xf4\x02\n" +
 	"\x14RunDiagnosisResponse\x122\n" +
 	"\bprogress\x18\x01 \x01(\v2\x14.constat.v1.ProgressH\x00R\bprogress\x125\n" +
-	"\tdiagnosis\x18\x02 \x01(\v2\x15.constat.v1.DiagnosisH\x00R\tdiagnosisB\a\n" +
+	"\tdiagnosis\x18\x02 \x01(\v2\x15.constat.v1.DiagnosisH\x00R\tdiagnosis\x12D\n" +
+	"\x06causes\x18\x03 \x03(\v2,.constat.v1.RunDiagnosisResponse.CausesEntryR\x06causes\x1aa\n" +
+	"\vCausesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12<\n" +
+	"\x05value\x18\x02 \x01(\v2&.constat.v1.RunDiagnosisResponse.CauseR\x05value:\x028\x01\x1a?\n" +
+	"\x05Cause\x12 \n" +
+	"\vexplanation\x18\x01 \x01(\tR\vexplanation\x12\x14\n" +
+	"\x05began\x18\x02 \x01(\tR\x05beganB\a\n" +
 	"\x05event\"\xa9\x01\n" +
 	"\x13SubmitTicketRequest\x12\x1c\n" +
 	"\tcomplaint\x18\x01 \x01(\tR\tcomplaint\x12\x12\n" +
@@ -1294,7 +1427,7 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x128\n" +
 	"\x05taken\x18\x03 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\x12.\n" +
 	"\x13before_diagnosis_id\x18\x04 \x01(\tR\x11beforeDiagnosisId\x12\x12\n" +
-	"\x04step\x18\x05 \x01(\tR\x04step\"\xd6\x02\n" +
+	"\x04step\x18\x05 \x01(\tR\x04step\"\xbd\x03\n" +
 	"\fWalkResponse\x123\n" +
 	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x126\n" +
 	"\x04more\x18\x02 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x04more\x12.\n" +
@@ -1304,7 +1437,12 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x04seen\x18\x06 \x01(\tR\x04seen\x12\x1c\n" +
 	"\tcomponent\x18\a \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05fault\x18\b \x01(\tR\x05fault\x12-\n" +
-	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\"<\n" +
+	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\x12:\n" +
+	"\aconsent\x18\n" +
+	" \x01(\v2 .constat.v1.WalkResponse.ConsentR\aconsent\x1a)\n" +
+	"\aConsent\x12\x0e\n" +
+	"\x02en\x18\x01 \x01(\tR\x02en\x12\x0e\n" +
+	"\x02fr\x18\x02 \x01(\tR\x02fr\"<\n" +
 	"\x0eEndWalkRequest\x12*\n" +
 	"\x03run\x18\x01 \x01(\v2\x18.constat.v1.ProcedureRunR\x03run\"%\n" +
 	"\x0fEndWalkResponse\x12\x12\n" +
@@ -1332,77 +1470,83 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_constat_v1_local_proto_goTypes = []any{
-	(*GetStatusRequest)(nil),       // 0: constat.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),      // 1: constat.v1.GetStatusResponse
-	(*Finding)(nil),                // 2: constat.v1.Finding
-	(*RunDiagnosisRequest)(nil),    // 3: constat.v1.RunDiagnosisRequest
-	(*RunDiagnosisResponse)(nil),   // 4: constat.v1.RunDiagnosisResponse
-	(*SubmitTicketRequest)(nil),    // 5: constat.v1.SubmitTicketRequest
-	(*SubmitTicketResponse)(nil),   // 6: constat.v1.SubmitTicketResponse
-	(*ListRemediesRequest)(nil),    // 7: constat.v1.ListRemediesRequest
-	(*ListRemediesResponse)(nil),   // 8: constat.v1.ListRemediesResponse
-	(*ConsentRemedyRequest)(nil),   // 9: constat.v1.ConsentRemedyRequest
-	(*ConsentRemedyResponse)(nil),  // 10: constat.v1.ConsentRemedyResponse
-	(*DeclineRemedyRequest)(nil),   // 11: constat.v1.DeclineRemedyRequest
-	(*DeclineRemedyResponse)(nil),  // 12: constat.v1.DeclineRemedyResponse
-	(*RunRemedyRequest)(nil),       // 13: constat.v1.RunRemedyRequest
-	(*RunRemedyResponse)(nil),      // 14: constat.v1.RunRemedyResponse
-	(*WalkRequest)(nil),            // 15: constat.v1.WalkRequest
-	(*WalkResponse)(nil),           // 16: constat.v1.WalkResponse
-	(*EndWalkRequest)(nil),         // 17: constat.v1.EndWalkRequest
-	(*EndWalkResponse)(nil),        // 18: constat.v1.EndWalkResponse
-	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
-	(*Progress)(nil),               // 20: constat.v1.Progress
-	(*Diagnosis)(nil),              // 21: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),            // 22: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),           // 23: constat.v1.RemedyResult
-	(*ProcedureRun_StepTaken)(nil), // 24: constat.v1.ProcedureRun.StepTaken
-	(*Procedure)(nil),              // 25: constat.v1.Procedure
-	(*Procedure_Step)(nil),         // 26: constat.v1.Procedure.Step
-	(*ProcedureRun)(nil),           // 27: constat.v1.ProcedureRun
+	(*GetStatusRequest)(nil),           // 0: constat.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 1: constat.v1.GetStatusResponse
+	(*Finding)(nil),                    // 2: constat.v1.Finding
+	(*RunDiagnosisRequest)(nil),        // 3: constat.v1.RunDiagnosisRequest
+	(*RunDiagnosisResponse)(nil),       // 4: constat.v1.RunDiagnosisResponse
+	(*SubmitTicketRequest)(nil),        // 5: constat.v1.SubmitTicketRequest
+	(*SubmitTicketResponse)(nil),       // 6: constat.v1.SubmitTicketResponse
+	(*ListRemediesRequest)(nil),        // 7: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),       // 8: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),       // 9: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil),      // 10: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),       // 11: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil),      // 12: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),           // 13: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),          // 14: constat.v1.RunRemedyResponse
+	(*WalkRequest)(nil),                // 15: constat.v1.WalkRequest
+	(*WalkResponse)(nil),               // 16: constat.v1.WalkResponse
+	(*EndWalkRequest)(nil),             // 17: constat.v1.EndWalkRequest
+	(*EndWalkResponse)(nil),            // 18: constat.v1.EndWalkResponse
+	nil,                                // 19: constat.v1.RunDiagnosisResponse.CausesEntry
+	(*RunDiagnosisResponse_Cause)(nil), // 20: constat.v1.RunDiagnosisResponse.Cause
+	(*WalkResponse_Consent)(nil),       // 21: constat.v1.WalkResponse.Consent
+	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
+	(*Progress)(nil),                   // 23: constat.v1.Progress
+	(*Diagnosis)(nil),                  // 24: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),                // 25: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),               // 26: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil),     // 27: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),                  // 28: constat.v1.Procedure
+	(*Procedure_Step)(nil),             // 29: constat.v1.Procedure.Step
+	(*ProcedureRun)(nil),               // 30: constat.v1.ProcedureRun
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	19, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	19, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	22, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	22, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
-	19, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
-	20, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	21, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	22, // 6: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	23, // 7: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
-	23, // 8: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	23, // 9: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	23, // 10: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	24, // 11: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	25, // 12: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	24, // 13: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	26, // 14: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	27, // 15: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	0,  // 16: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	3,  // 17: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	5,  // 18: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	7,  // 19: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	9,  // 20: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	11, // 21: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	13, // 22: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	15, // 23: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	17, // 24: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 25: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	4,  // 26: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	6,  // 27: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	8,  // 28: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	10, // 29: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	12, // 30: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	14, // 31: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	16, // 32: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	18, // 33: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	25, // [25:34] is the sub-list for method output_type
-	16, // [16:25] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	22, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
+	23, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	24, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	19, // 6: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
+	25, // 7: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	26, // 8: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
+	26, // 9: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	26, // 10: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	26, // 11: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	27, // 12: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	28, // 13: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	27, // 14: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	29, // 15: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	21, // 16: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
+	30, // 17: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	20, // 18: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
+	0,  // 19: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	3,  // 20: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	5,  // 21: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	7,  // 22: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	9,  // 23: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	11, // 24: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	13, // 25: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	15, // 26: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	17, // 27: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 28: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	4,  // 29: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	6,  // 30: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	8,  // 31: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	10, // 32: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	12, // 33: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	14, // 34: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	16, // 35: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	18, // 36: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	28, // [28:37] is the sub-list for method output_type
+	19, // [19:28] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -1424,7 +1568,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

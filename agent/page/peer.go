@@ -1,0 +1,20 @@
+package page
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+type peerKey struct{}
+
+// withPeer finds out whose connection it is when it is first asked for.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, peerKey{}, sync.OnceValue(func() bool { return sameUser(c) }))
+}
+
+// ownPeer tells whether a request is the user's whose page it is.
+func ownPeer(ctx context.Context) bool {
+	own, ok := ctx.Value(peerKey{}).(func() bool)
+	return ok && own()
+}

@@ -1,0 +1,311 @@
+// The page: one view at a time, built from what the agent says. Nothing is
+// written as HTML, so that no name of a printer can become part of the page.
+
+import { call, enter, follow, Trouble } from "./agent.js";
+
+const complaints = ["internet", "wifi", "printing", "peripheral", "software", "slow", "power", "sign-in", "full"];
+const view = document.getElementById("view");
+const standing = document.getElementById("standing");
+const told = document.getElementById("told");
+const home = document.getElementById("home");
+let words = {};
+let language = "en";
+let status = {};
+// Ends what is being looked into when the person goes elsewhere.
+let leaving = new AbortController();
+
+// t gives a text in the person's language, with its gaps filled.
+function t(key, gaps = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => gaps[name] ?? "");
+}
+
+// h makes an element; attributes that are functions are what a click does.
+function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(key, value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== ""));
+  return element;
+}
+
+const button = (label, act, kind = "") => h("button", { type: "button", class: kind, click: act }, label);
+
+// show replaces the view, and tells its heading to who can't see it.
+function show(...children) {
+  view.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  const heading = view.querySelector("h1");
+  document.title = (heading ? heading.textContent + " – " : "") + "Constat";
+  window.scrollTo(0, 0);
+  view.focus({ preventScroll: true });
+}
+
+const say = (text) => { told.textContent = text; };
+
+function trouble(error) {
+  const kind = error instanceof Trouble ? error.kind : "failed";
+  const known = words["problem." + kind] ? kind : "failed";
+  return h("div", { class: "card", role: "alert" }, h("p", { class: "bad" }, t("problem." + known)),
+    error.message ? h("p", { class: "quiet" }, t("problem.said", { said: error.message })) : "");
+}
+
+// attempt does something, and shows what went wrong in its place.
+async function attempt(act) {
+  leaving.abort();
+  leaving = new AbortController();
+  const own = leaving;
+  try {
+    await act(own.signal);
+  } catch (error) {
+    if (own.signal.aborted) return; // another view is there already
+    if (!(error instanceof Trouble)) console.error(error);
+    show(h("h1", {}, t("title")), trouble(error), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
+  }
+}
+
+function stand() {
+  standing.textContent = t(!status.enrolled ? "standing.alone" : status.connected ? "standing.connected" : "standing.waiting");
+}
+
+// start is what the page begins with.
+async function start() {
+  home.hidden = true;
+  status = await call("GetStatus");
+  stand();
+  const asked = (await call("ListRemedies", { language })).offers.filter((o) => o.request.id);
+  show(
+    asked.map(request),
+    h("h1", {}, t("title")),
+    h("p", { class: "quiet" }, t("choose")),
+    h("div", { class: "choices" }, complaints.map((id) => button(t("complaint." + id), () => attempt((signal) => look(id, signal))))),
+    status.found.length ? [h("h2", {}, t("found")), h("ul", {}, status.found.map((f) => h("li", {}, f.title + " (" + time(f.at) + ")")))] : null,
+  );
+}
+
+// request is a remedy that a technician asks for.
+function request(offer) {
+  const r = offer.request;
+  const card = h("section", { class: "card" }, h("h2", {}, t("asked")),
+    h("p", {}, t("asked.by", { who: r.requestedBy, until: time(r.expiresAt) })),
+    h("p", {}, h("strong", {}, offer.title)), h("p", {}, offer.text),
+    h("div", { class: "row" },
+      button(t("yes"), () => settle(card, () => call("ConsentRemedy", { id: r.id })), "main"),
+      button(t("no"), () => settle(card, () => call("DeclineRemedy", { id: r.id })))));
+  return card;
+}
+
+async function settle(card, act) {
+  card.replaceChildren(h("p", {}, t("mending")), h("progress"));
+  try {
+    card.replaceChildren(outcome((await act()).result));
+  } catch (error) {
+    card.replaceChildren(trouble(error));
+  }
+}
+
+// outcome says how a remedy went, with its proof.
+function outcome(result) {
+  const fixed = result.outcome === "fixed";
+  const text = t(fixed ? "fixed" : result.outcome === "notFixed" ? "notFixed" : "notDone");
+  const proof = result.proof?.[language];
+  say(text);
+  return h("div", { class: "card" }, h("p", { class: fixed ? "good" : "bad" }, h("strong", {}, text)),
+    proof ? h("p", {}, proof) : "", !fixed && !proof && result.reason ? h("p", { class: "quiet" }, t("problem.said", { said: result.reason })) : "");
+}
+
+const time = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+
+// look runs a diagnosis and shows it live.
+async function look(complaint, signal) {
+  home.hidden = false;
+  const seen = await diagnose(complaint, signal);
+  await answer(complaint, seen);
+}
+
+async function diagnose(complaint, signal) {
+  const bar = h("progress", { max: "1", value: "0", "aria-label": t("looking") });
+  const now = h("p", { class: "quiet" }, " ");
+  show(h("h1", {}, t("looking")), bar, now, h("div", { class: "row" }, button(t("stop"), () => attempt(start))));
+  say(t("looking"));
+  for await (const m of follow("RunDiagnosis", { procedure: complaint, language }, signal)) {
+    if (m.diagnosis) return m;
+    const p = m.progress;
+    if (p.total) { bar.max = p.total; bar.value = p.done; }
+    const doing = p.phase === "judging" ? "judging" : "group." + p.group;
+    if (words[doing]) now.textContent = t(doing);
+  }
+  throw new Trouble("failed", "");
+}
+
+// answer says what was found, why, and what to do.
+async function answer(complaint, seen) {
+  const d = seen.diagnosis;
+  const [first, ...more] = d.rootCauses;
+  const offers = first ? (await call("ListRemedies", { language })).offers.filter((o) => !o.request.id) : [];
+  const title = t(first ? "wrong" : d.verdict === "healthy" ? "healthy" : "undetermined");
+  say(title + " " + (seen.causes?.[first?.fault]?.explanation ?? ""));
+  show(
+    h("h1", {}, title),
+    first ? cause(first, seen.causes?.[first.fault]) : d.nextStep ? h("p", {}, d.nextStep) : "",
+    more.length ? h("h2", {}, t("more")) : "",
+    more.map((c) => h("section", { class: "card" }, cause(c, seen.causes?.[c.fault]))),
+    offers.map((o) => offer(complaint, o)),
+    h("h2", {}, t("helped")),
+    h("div", { class: "row" },
+      button(t("helped.yes"), () => good(d)),
+      button(t("walk"), () => attempt((signal) => walk(complaint, seen, signal)), first && offers.length ? "" : "main"),
+      button(t("send"), () => compose(complaint, d)),
+      button(t("again"), () => attempt((signal) => look(complaint, signal)))),
+    d.unrelated.length ? h("p", { class: "quiet" }, t("also", { title: d.unrelated[0].title })) : "",
+  );
+}
+
+// cause is what is wrong in plain words, what to do, and, for who wants to know,
+// the proof.
+function cause(c, said) {
+  return h("div", {},
+    h("p", { class: "lead" }, said?.explanation || c.title),
+    h("p", { class: "sure" }, t("certainty." + c.certainty), said?.began ? " " + said.began : ""),
+    c.advice?.user ? [h("h2", {}, t("todo")), h("p", {}, c.advice.user)] : "",
+    h("details", {}, h("summary", {}, t("why")),
+      h("p", {}, c.title),
+      h("table", {}, c.evidence.map((e) => h("tr", {}, h("td", {}, e.fact), h("td", {}, e.value)))),
+      c.advice?.technician ? h("p", {}, t("technician", { text: c.advice.technician })) : ""));
+}
+
+// offer is a remedy that the diagnosis suggests: done only after a yes.
+function offer(complaint, o) {
+  const card = h("section", { class: "card" }, h("h2", {}, o.title), h("p", {}, o.text),
+    h("div", { class: "row" }, button(t("yes"), async () => {
+      const { verb, component, fault } = o.request;
+      await settle(card, () => call("RunRemedy", { verb, component, fault }));
+      card.append(h("div", { class: "row" }, button(t("again"), () => attempt((signal) => look(complaint, signal)))));
+    }, "main")));
+  return card;
+}
+
+function good() {
+  say(t("good"));
+  show(h("h1", {}, t("good")), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
+}
+
+// walk leads through the written procedure for a complaint, a step at a time.
+async function walk(complaint, seen, signal) {
+  const run = { id: crypto.randomUUID(), steps: [], trigger: "user", startedAt: seen.diagnosis.startedAt, diagnosisId: seen.diagnosis.id };
+  const begun = Date.now();
+  for (;;) {
+    const next = await call("Walk", { procedure: complaint, diagnosisId: seen.diagnosis.id, taken: run.steps });
+    run.procedure = next.procedure.id;
+    run.version = next.procedure.version;
+    run.knowledgeRevision = next.knowledgeRevision;
+    run.steps.push(...next.more);
+    if (!next.step) {
+      run.outcome = next.outcome;
+      break;
+    }
+    const result = await step(complaint, seen, next, signal);
+    seen = result.seen;
+    run.steps.push({ step: next.step.id, answer: result.answer, by: result.by, elapsedMs: Math.min(result.elapsed, 2 ** 31 - 1) });
+    if (result.answer === "helped") run.helped = true;
+  }
+  run.elapsedMs = Math.min(Date.now() - begun, 2 ** 31 - 1);
+  if (run.outcome === "solved" && run.helped === undefined) {
+    run.helped = await ask(h("h1", {}, t("helped")), [["yes", t("helped.yes")], ["no", t("helped.no")]], signal) === "yes";
+    if (!run.helped) run.outcome = "support";
+  }
+  await call("EndWalk", { run });
+  if (run.outcome === "solved") return good();
+  compose(complaint, seen.diagnosis, t(run.outcome === "support" ? "support" : "ended"));
+}
+
+// step puts one step before the person, and gives what came of it.
+async function step(complaint, seen, next, signal) {
+  const begun = Date.now();
+  const s = next.step;
+  const answered = (answer, by = "person") => ({ seen, answer, by, elapsed: Date.now() - begun });
+  const head = [h("p", { class: "quiet" }, t("together")), h("h1", {}, s.text[language] || s.text.en),
+    s.link ? h("p", {}, h("a", { href: s.link, target: "_blank", rel: "noreferrer" }, s.link)) : ""];
+  let remark = "";
+  if (s.kind === "remedy") {
+    if (!next.consent) return answered("not", "machine");
+    if (await ask([head, h("p", {}, next.consent[language])], [["yes", t("yes")], ["no", t("no")]], signal) === "no") return answered("skipped");
+    show(h("h1", {}, t("mending")), h("progress"));
+    const { result } = await call("RunRemedy", { verb: s.verb, component: next.component, fault: next.fault });
+    remark = outcome(result);
+    if (result.outcome !== "fixed" && result.outcome !== "notFixed") {
+      await ask(remark, [["on", t("helped.no")]], signal);
+      return answered("skipped");
+    }
+  } else if (s.kind === "manual" && next.visible) {
+    if (await ask(head, [["done", t("done")], ["skipped", t("cannot")]], signal) === "skipped") return answered("skipped");
+  }
+  if ((s.kind === "manual" || s.kind === "remedy") && next.visible) {
+    const before = seen.diagnosis.id;
+    seen = await diagnose(complaint, signal);
+    const { seen: said } = await call("Walk", { procedure: complaint, diagnosisId: seen.diagnosis.id, beforeDiagnosisId: before, step: s.id });
+    if (said === "helped" && seen.diagnosis.rootCauses.length) {
+      const enough = await ask([h("h1", {}, t("helped")), h("p", { class: "good" }, t("seen.helped"))], [["yes", t("helped.yes")], ["no", t("helped.no")]], signal);
+      return answered(enough === "yes" ? "helped" : "not");
+    }
+    if (said) {
+      say(t("seen." + said));
+      return answered(said, "machine");
+    }
+  }
+  return answered(await ask([remark, head], s.answers.map((a) => [a.id, a.label[language] || a.label.en]), signal));
+}
+
+// ask shows something with big buttons, and waits for one.
+function ask(what, choices, signal) {
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(new Trouble("stopped", "")), { once: true });
+    show(what, h("div", { class: "choices" }, choices.map(([id, label]) => button(label, () => resolve(id)))));
+  });
+}
+
+// compose is where a person asks for help. What they type is kept in this tab
+// until it was sent.
+function compose(complaint, d, lead) {
+  const field = h("textarea", { id: "text", maxlength: "20000", "aria-describedby": "hint" });
+  field.value = sessionStorage.getItem("text") ?? "";
+  field.addEventListener("input", () => sessionStorage.setItem("text", field.value));
+  const place = h("div");
+  const send = button(t("send.now"), async () => {
+    send.disabled = true;
+    place.replaceChildren(h("progress"));
+    try {
+      const sent = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10 });
+      sessionStorage.removeItem("text");
+      const said = sent.number ? t("sent", { number: sent.number }) : t("sent.waits");
+      say(said);
+      show(h("h1", {}, said), h("p", {}, t("sent.next")), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
+    } catch (error) {
+      send.disabled = false;
+      place.replaceChildren(trouble(error));
+    }
+  }, "main");
+  show(
+    lead ? h("p", {}, lead) : "",
+    h("h1", {}, t("send.title")),
+    h("label", { for: "text" }, t("send.what")), h("p", { id: "hint", class: "quiet" }, t("send.hint")), field,
+    h("p", {}, t("send.leaves")), place,
+    h("div", { class: "row" }, send, button(t("home"), () => attempt(start))),
+  );
+}
+
+home.addEventListener("click", () => attempt(start));
+let wanted = "", shut;
+try {
+  wanted = await enter();
+} catch (error) {
+  shut = error;
+}
+language = sessionStorage.getItem("language") || (navigator.language.startsWith("fr") ? "fr" : "en");
+document.documentElement.lang = language;
+words = await (await fetch("words." + language + ".json")).json();
+home.setAttribute("aria-label", t("home"));
+if (shut) show(h("h1", {}, t("title")), trouble(shut));
+else if (complaints.includes(wanted)) attempt((signal) => look(wanted, signal));
+else attempt(start);

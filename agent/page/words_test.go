@@ -1,0 +1,67 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"constat/internal/diagnosis"
+)
+
+// Every text that the page asks for is there in both languages, with the same
+// gaps, and none is left over.
+func TestWords(t *testing.T) {
+	read := func(name string) map[string]string {
+		content, err := static.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := map[string]string{}
+		if err := json.Unmarshal(content, &words); err != nil {
+			t.Fatal(err)
+		}
+		return words
+	}
+	en, fr := read("words.en.json"), read("words.fr.json")
+	gap := regexp.MustCompile(`\{\w+\}`)
+	gaps := func(text string) []string { return slices.Sorted(slices.Values(gap.FindAllString(text, -1))) }
+	for _, key := range slices.Sorted(maps.Keys(en)) {
+		if fr[key] == "" || !slices.Equal(gaps(en[key]), gaps(fr[key])) {
+			t.Errorf("%s: %q and %q", key, en[key], fr[key])
+		}
+	}
+	if len(fr) != len(en) {
+		t.Errorf("%d texts in French, %d in English", len(fr), len(en))
+	}
+	for _, p := range diagnosis.Procedures() {
+		if en["complaint."+p.ID] == "" {
+			t.Errorf("the complaint %q has no words", p.ID)
+		}
+		for _, group := range p.Groups {
+			if en["group."+group] == "" {
+				t.Errorf("nothing says that the group %q is being looked at", group)
+			}
+		}
+	}
+	script, err := static.ReadFile("static/page.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range en {
+		made := strings.HasPrefix(key, "complaint.") || strings.HasPrefix(key, "group.") || strings.HasPrefix(key, "certainty.") ||
+			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.")
+		if !made && !bytes.Contains(script, []byte(`"`+key+`"`)) {
+			t.Errorf("the page never asks for %q", key)
+		}
+	}
+	for _, used := range regexp.MustCompile(`\bt\("([\w.]+)"`).FindAllSubmatch(script, -1) {
+		key := string(used[1])
+		if key[len(key)-1] != '.' && en[key] == "" {
+			t.Errorf("the page asks for %q, which has no words", key)
+		}
+	}
+}
