@@ -1,0 +1,91 @@
+package trigger
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// told is what people are told of an event.
+type told struct{ event, what, source, lasts, not string }
+
+func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
+
+var tellings = []told{
+	{PrintJobFailed, "a print queue has documents that can't go on", "CUPS: queues that are stopped or give a reason of severity `error`, with documents in them",
+		fmt.Sprintf("%d minutes in a row", jobsFor), "a queue without documents, a document that is held or cancelled, a minute without paper"},
+	{LinkLost, "the machine has no way out any more", "rtnetlink: no default route whose link has a carrier",
+		minutes(lostFor), "a sleep, an undocking or a walk on battery, a cable that is put elsewhere, a network that is restarted"},
+	{LinkFlaps, "a link's carrier comes and goes", "rtnetlink: the link's count of lost carriers",
+		fmt.Sprintf("losses in %d minutes out of %d", flapsLeast, int(flapsWithin.Minutes())), "a cable that is put elsewhere, an adapter that is taken away, bridges and containers"},
+	{GatewaySilent, "a gateway that answered echo requests answers none", "an echo request a minute to each default route's gateway",
+		fmt.Sprintf("%d minutes in a row", silentFor), "a gateway that never answered, a lost carrier, the first minutes after a sleep, a start, a dock or a VPN"},
+	{DNSSilent, "the name server that answered answers no more", "a question to the resolver, every few minutes",
+		fmt.Sprintf("%d questions in a row", silentFor), "another name server, a VPN that comes or goes, a gateway or link that is gone: they are looked into"},
+	{ProgramCrashes, "a program crashes a second time", "the kernel's log, systemd-coredump's and Apport's files; every ten minutes, and when one of these files comes",
+		fmt.Sprintf("2 crashes within %d hours", int(crashesWithin.Hours())), "a program that is ended or killed, one crash that two places tell of, crashes from before the agent or a sleep"},
+	{ServiceLoops, "a service is restarted again and again by itself", "systemd, every ten minutes",
+		"3 restarts between two looks, or systemd gave up in between", "a service that somebody or an upgrade restarts, restarts of long ago"},
+	{DeviceRefused, "a device is plugged in and not let in, or can't be set up", "the kernel's USB devices, whenever one comes or goes",
+		"at once", "a device that is pulled out, one that was refused before the agent started"},
+	{Resumed, "nothing answers after the machine slept or started", "gateways and resolver, once",
+		minutes(disturbedFor) + " after it woke up", "a network that comes late, a place without one"},
+	{Daily, "the day's own look at the whole machine", fmt.Sprintf("the machine's clock, between %d and %d o'clock, each machine at another time", dailyFrom, dailyUntil),
+		"once a day", "a day on battery or on a network that is paid for, a machine that somebody is waiting for"},
+}
+
+// docs is the page as it must be.
+func docs() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# What the agent looks into by itself
+
+A test of agent/trigger checks this page against the code; %s writes it.
+
+| Event | What happened | Seen on Linux by | Counts after | Is not |
+|---|---|---|---|---|
+`, "`CONSTAT_DOCS=write go test -run TestDocs ./agent/trigger`")
+	for _, t := range tellings {
+		fmt.Fprintf(&b, "| %s: %s | %s | %s | %s | %s |\n", "`"+t.event+"`", "`"+procedures[t.event]+"`", t.what, t.source, t.lasts, t.not)
+	}
+	fmt.Fprintf(&b, `
+Behind each event stands the procedure that looks into it. On Windows and macOS only the day's look is made: what
+sets off the others is not read there yet.
+
+- Each event of one subject is looked into once, however long it lasts, and again at the earliest %d hours later,
+  when it was over in between. What was known before a restart of the agent or the machine is no news after it.
+- What explains another event takes its place: a lost link stands for its silent gateway, and that for its name
+  server. Several subjects of one procedure in one minute are one look.
+- At most %d looks an hour and %d a day (%s in the collector's settings), none in the organisation's quiet hours
+  (%s), none of an event that it switched off (%s), none on a battery below %d %%. What lasts is looked into when
+  they are over.
+- The day's look is not made on battery, while the processor is busy, or on a network that NetworkManager says or
+  guesses is paid for. Where nobody knows whether it is, it is taken for free.
+- Nobody is interrupted. A look that found nothing leaves a line in the agent's log. What was found stands in
+  %s for a day, goes to the requester's open ticket about it, and waits a day for one where there is
+  none; the collector shows it at the machine, too.
+`, int(again.Hours()), perHour, perDay, "`looksPerDay`", "`quietHours`", "`looksOff`", lowCharge, "`constat-agent status`")
+	return b.String()
+}
+
+// The page of the events says what the code does.
+func TestDocs(t *testing.T) {
+	var events []string
+	for _, told := range tellings {
+		events = append(events, told.event)
+	}
+	if slices.Sort(events); !slices.Equal(events, Events()) {
+		t.Errorf("told of: %q, there are %q", events, Events())
+	}
+	const file = "../../docs/triggers.md"
+	if os.Getenv("CONSTAT_DOCS") == "write" {
+		if err := os.WriteFile(file, []byte(docs()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if page, err := os.ReadFile(file); err != nil || string(page) != docs() {
+		t.Errorf("%s is not what the code does (%v): CONSTAT_DOCS=write go test -run TestDocs ./agent/trigger", file, err)
+	}
+}
