@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"constat/agent/local"
+	"constat/agent/trigger"
 	"constat/agent/uplink"
 	"constat/internal/command"
 	constatv1 "constat/proto/constat/v1"
@@ -121,7 +124,7 @@ func statusCommand(o *options) *cobra.Command {
 			if asJSON {
 				err = command.WriteMessage(cmd.OutOrStdout(), st, command.EveryKey)
 			} else {
-				writeStatus(cmd.OutOrStdout(), st)
+				writeStatus(cmd.OutOrStdout(), st, o.lang())
 			}
 			if err == nil && !st.Connected {
 				return command.No
@@ -160,23 +163,65 @@ func askStatus(ctx context.Context, socket string, wait time.Duration) (*constat
 	}
 }
 
-func writeStatus(out io.Writer, st *constatv1.GetStatusResponse) {
-	r := reportWriter{w: out}
-	r.line("agent:      %s", st.AgentVersion)
+// statusWords are the fixed texts of a printed status.
+type statusWords struct {
+	agent, enrolled, collector, waiting, connected, found string
+	yes, no, as, because, nothing, events                 string
+	why                                                   map[string]string
+}
+
+var statusTexts = map[string]statusWords{
+	"en": {
+		agent: "agent:", enrolled: "enrolled:", collector: "collector:", waiting: "waiting:", connected: "connected:", found: "found:",
+		yes: "yes", no: "no", as: "yes, as %s", because: "no (%s)", nothing: "no cause found", events: "%s, because %s: %s",
+		why: map[string]string{
+			trigger.PrintJobFailed: "documents could not go on", trigger.LinkLost: "there was no way out any more",
+			trigger.LinkFlaps: "the connection came and went", trigger.GatewaySilent: "the router fell silent",
+			trigger.DNSSilent: "the name server fell silent", trigger.ProgramCrashes: "a program crashed twice",
+			trigger.ServiceLoops: "a service was restarted again and again", trigger.DeviceRefused: "a device could not be used",
+			trigger.Resumed: "nothing answered after the computer slept", trigger.Daily: "it was time for the day’s look",
+		},
+	},
+	"fr": {
+		agent: "agent :", enrolled: "inscrit :", collector: "serveur :", waiting: "en attente :", connected: "connecté :", found: "constaté :",
+		yes: "oui", no: "non", as: "oui, sous le nom %s", because: "non (%s)", nothing: "aucune cause trouvée", events: "%s, parce que %s : %s",
+		why: map[string]string{
+			trigger.PrintJobFailed: "des documents restaient bloqués", trigger.LinkLost: "plus rien ne menait au réseau",
+			trigger.LinkFlaps: "la connexion allait et venait", trigger.GatewaySilent: "la box ou le routeur ne répondait plus",
+			trigger.DNSSilent: "le serveur de noms ne répondait plus", trigger.ProgramCrashes: "un logiciel a planté deux fois",
+			trigger.ServiceLoops: "un service redémarrait sans cesse", trigger.DeviceRefused: "un appareil était inutilisable",
+			trigger.Resumed: "plus rien ne répondait après la mise en veille", trigger.Daily: "c’était l’heure du contrôle quotidien",
+		},
+	},
+}
+
+func writeStatus(out io.Writer, st *constatv1.GetStatusResponse, language string) {
+	w, r := statusTexts[language], reportWriter{w: out}
+	row := func(label, text string) {
+		const column = 12
+		r.hang(label+strings.Repeat(" ", max(1, column-utf8.RuneCountInString(label))), strings.Repeat(" ", column), text)
+	}
+	row(w.agent, st.AgentVersion)
 	if st.Enrolled {
-		r.line("enrolled:   yes, as %s", st.EndpointId)
-		r.line("collector:  %s", st.Collector)
-		r.line("waiting:    %d", st.Spooled)
+		row(w.enrolled, fmt.Sprintf(w.as, st.EndpointId))
+		row(w.collector, st.Collector)
+		row(w.waiting, fmt.Sprint(st.Spooled))
 	} else {
-		r.line("enrolled:   no")
+		row(w.enrolled, w.no)
 	}
 	if st.Connected {
-		r.line("connected:  yes")
+		row(w.connected, w.yes)
 	} else {
-		r.line("connected:  no (%s)", st.Problem)
+		row(w.connected, fmt.Sprintf(w.because, st.Problem))
 	}
 	for _, f := range st.Found {
-		r.hang("found:      ", "            ", fmt.Sprintf("%s by itself (%s): %s, %s",
-			f.GetAt().AsTime().Local().Format("15:04"), strings.TrimSpace(f.Event+" "+f.Subject), f.Title, f.Certainty))
+		why, what := cmp.Or(w.why[f.Event], f.Event), w.nothing
+		if f.Subject != "" {
+			why += " (" + f.Subject + ")"
+		}
+		if f.Title != "" {
+			what = f.Title + ", " + diagnosisWords[language].certainties[f.Certainty]
+		}
+		row(w.found, fmt.Sprintf(w.events, f.GetAt().AsTime().Local().Format("15:04"), why, what))
 	}
 }

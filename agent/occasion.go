@@ -255,15 +255,15 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 	if d.GetVerdict() == "healthy" || why == "schedule" && d.GetVerdict() != "fault" {
 		return
 	}
-	for _, cause := range d.GetRootCauses()[:min(1, len(d.GetRootCauses()))] {
-		c.mu.Lock()
-		c.found = append(c.found, &constatv1.Finding{
-			At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject, Fault: cause.GetFault(), Title: cause.GetTitle(), Certainty: cause.GetCertainty(),
-		})
-		c.found = c.found[max(0, len(c.found)-keptFindings):]
-		c.foundMore = true
-		c.mu.Unlock()
+	found := &constatv1.Finding{At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject}
+	if causes := d.GetRootCauses(); len(causes) > 0 {
+		found.Fault, found.Title, found.Certainty = causes[0].GetFault(), causes[0].GetTitle(), causes[0].GetCertainty()
 	}
+	c.mu.Lock()
+	c.found = append(c.found, found)
+	c.found = c.found[max(0, len(c.found)-keptFindings):]
+	c.foundMore = true
+	c.mu.Unlock()
 	if c.link.Load() == nil {
 		return
 	}

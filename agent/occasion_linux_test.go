@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -183,5 +184,30 @@ func TestLoops(t *testing.T) {
 	}}
 	if got, want := s.loops(second, now), []string{"backup"}; !slices.Equal(got, want) {
 		t.Errorf("at the second look %q, want %q", got, want)
+	}
+}
+
+// What was looked into is told in words, in both languages, and every event has its
+// own.
+func TestStatusTellsWhatWasFound(t *testing.T) {
+	at := time.Date(2031, 3, 4, 15, 4, 0, 0, time.Local)
+	st := &constatv1.GetStatusResponse{AgentVersion: "1.0", Problem: "x", Found: []*constatv1.Finding{
+		{At: timestamppb.New(at), Event: trigger.PrintJobFailed, Subject: "Accounting", Title: "Paper is jammed", Certainty: "confirmed"},
+		{At: timestamppb.New(at), Event: trigger.DNSSilent},
+	}}
+	for language, want := range map[string][]string{
+		"en": {"found:      15:04, because documents could not go on (Accounting): Paper is\n            jammed, confirmed\n", "found:      15:04, because the name server fell silent: no cause found\n"},
+		"fr": {"constaté :  15:04, parce que des documents restaient bloqués (Accounting) :\n            Paper is jammed, confirmé\n", "constaté :  15:04, parce que le serveur de noms ne répondait plus : aucune\n            cause trouvée\n"},
+	} {
+		var said strings.Builder
+		writeStatus(&said, st, language)
+		for _, text := range want {
+			if !strings.Contains(said.String(), text) {
+				t.Errorf("%s: %s\nwant %q", language, &said, text)
+			}
+		}
+		if got := slices.Sorted(maps.Keys(statusTexts[language].why)); !slices.Equal(got, trigger.Events()) {
+			t.Errorf("%s has words for %q", language, got)
+		}
 	}
 }

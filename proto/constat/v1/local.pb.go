@@ -74,7 +74,8 @@ type GetStatusResponse struct {
 	// Why it is not connected; empty when it is.
 	Problem              string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
-	// What the agent looked into by itself within a day and found, newest first.
+	// What the agent looked into by itself within a day and did not find in order,
+	// newest first.
 	Found         []*Finding `protobuf:"bytes,10,rep,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -180,7 +181,9 @@ func (x *GetStatusResponse) GetFound() []*Finding {
 	return nil
 }
 
-// Finding is a root cause that the agent found without being asked.
+// Finding is what the agent found without being asked: the first root cause, or
+// that something is wrong and none can be named; then fault, title and certainty
+// are empty.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
