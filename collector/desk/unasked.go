@@ -23,9 +23,18 @@ const (
 	peersAgain               = time.Hour
 )
 
-// unasked tells whether a diagnosis came by itself, to nobody's question.
-func unasked(found *constatv1.Diagnosis) bool {
-	return slices.Contains([]string{"event", "schedule"}, found.GetTrigger()) && found.GetCommandId() == ""
+// unasked tells whether a diagnosis came to nobody's question: by itself, or because
+// the desk asked a machine for what its neighbours have.
+func unasked(ctx context.Context, q *query.Queries, endpoint string, found *constatv1.Diagnosis) (bool, error) {
+	switch {
+	case slices.Contains([]string{"event", "schedule"}, found.GetTrigger()):
+		return found.GetCommandId() == "", nil
+	case found.GetTrigger() != "command":
+		return false, nil
+	}
+	commands, err := q.CommandsOfDiagnosis(ctx, endpoint, found.GetCommandId(), found.GetId())
+	ofATicket := slices.ContainsFunc(commands, func(c query.Command) bool { return c.Ticket != 0 })
+	return len(commands) > 0 && !ofATicket, err
 }
 
 // belongs tells whether a diagnosis says something about what a ticket's
@@ -46,8 +55,8 @@ func belongs(found *constatv1.Diagnosis, complaint string) bool {
 // bringHome brings a diagnosis that came by itself to the machine's newest ticket
 // that it belongs to. Without one it stays with the machine until one comes.
 func (in *intake) bringHome(ctx context.Context, found *constatv1.Diagnosis) error {
-	if !unasked(found) {
-		return nil
+	if free, err := unasked(ctx, in.q, in.endpoint, found); err != nil || !free {
+		return err
 	}
 	tickets, err := in.q.UnsolvedOf(ctx, in.endpoint)
 	if err != nil {
@@ -75,8 +84,11 @@ func (d *Desk) kept(ctx context.Context, q *query.Queries, endpoint, complaint s
 		if err := store.UnpackMessage(content, found); err != nil {
 			return nil, err
 		}
-		if unasked(found) && belongs(found, complaint) {
-			return found, nil
+		if !belongs(found, complaint) {
+			continue
+		}
+		if free, err := unasked(ctx, q, endpoint, found); err != nil || free {
+			return found, err
 		}
 	}
 	return nil, nil

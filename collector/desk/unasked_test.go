@@ -168,8 +168,21 @@ func TestTroubleOfSeveralAsksTheirNeighbours(t *testing.T) {
 		for i, id := range all {
 			got := h.pending(t, id)
 			if want := i >= 2; want != (len(got) == 1) {
-				t.Errorf("machine %d was asked %d times", i, len(got))
+				t.Fatalf("machine %d was asked %d times", i, len(got))
 			}
+		}
+		// What they answer goes to a ticket that is open there, or waits for one.
+		open := h.asks(t, all[2], "internet", "tray")
+		for _, id := range all[2:] {
+			answer := silent()
+			answer.Trigger, answer.Event, answer.CommandId = "command", "", h.pending(t, id)[0].GetId()
+			h.found(t, id, answer)
+		}
+		if got := diagnosesIn(h.ticket(t, open.GetNumber())); len(got) != 1 {
+			t.Errorf("at the open ticket of a machine that was asked for its neighbours' sake: %v", got)
+		}
+		if got := diagnosesIn(h.ticket(t, h.asks(t, all[3], "internet", "tray").GetNumber())); len(got) != 1 {
+			t.Errorf("at a later ticket of a machine that was asked for its neighbours' sake: %v", got)
 		}
 	})
 }
