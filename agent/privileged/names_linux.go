@@ -30,6 +30,7 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 		}
 		done = append(done, name)
 	}
+	byBus := false // dnsmasq, and which one is not told
 	conn, err := bus(ctx)
 	if err == nil {
 		defer conn.Close()
@@ -43,6 +44,7 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 		}
 		for _, name := range []string{localDnsmasq, networkDnsmasq} {
 			if runs(ctx, conn, name) {
+				byBus = true
 				flushed("dnsmasq", call(ctx, conn, name, "/uk/org/thekelleys/dnsmasq", localDnsmasq+".ClearCache").Err)
 			}
 		}
@@ -50,7 +52,7 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 	if err := invalidateHosts("/run/nscd/socket"); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 		flushed("nscd", err)
 	}
-	if len(done) == 0 && len(failed) == 0 {
+	if !byBus {
 		if pid := pidIn("/run/dnsmasq/dnsmasq.pid", "dnsmasq"); pid > 0 {
 			// SIGHUP clears its cache (dnsmasq(8)). It runs as another user, and this
 			// process may signal only its own: systemd sends it.

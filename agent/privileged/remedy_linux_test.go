@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -135,5 +136,33 @@ func TestIPP(t *testing.T) {
 func TestNoPrintService(t *testing.T) {
 	if _, err := askCUPS(context.Background(), filepath.Join(t.TempDir(), "none"), ippResumePrinter, "front", 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// dhcpcd names itself anew, by what it keeps.
+func TestClientOf(t *testing.T) {
+	for _, c := range []struct {
+		words   string
+		keeps   bool
+		program string
+		family  []string
+	}{
+		{"dhcpcd: eth0 [ip4]", true, "dhcpcd", []string{"-4"}},
+		{"dhcpcd: eth0 [ip4] [ip6]", true, "dhcpcd", nil},
+		{"dhcpcd: [manager] [ip4] [ip6]", true, "dhcpcd", nil},
+		{"dhcpcd: [master] [ip4]", true, "dhcpcd", nil},
+		{"dhcpcd: eth0 [ip6]", false, "", nil},
+		{"dhcpcd: wlan0 [ip4]", false, "", nil},
+		{"dhcpcd: [privileged proxy]", false, "", nil},
+		{"dhcpcd: [BPF ARP] eth0 10.77.0.10", false, "", nil},
+		{"/usr/sbin/dhcpcd eth0", true, "dhcpcd", nil},
+		{"udhcpc -i eth0 -b", true, "udhcpc", nil},
+		{"udhcpc -i eth1 -b", false, "", nil},
+		{"bash -c dhclient eth0", false, "", nil},
+	} {
+		got, keeps := clientOf(strings.Fields(c.words), "eth0")
+		if keeps != c.keeps || keeps && (got.program != c.program || !slices.Equal(got.family, c.family)) {
+			t.Errorf("%s: %v, %+v", c.words, keeps, got)
+		}
 	}
 }

@@ -38,18 +38,36 @@ func renewLease(ctx context.Context, link string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", link, fs.ErrNotExist)
 	}
-	by, err := renewBy(ctx, on)
+	by, thorough, err := renewBy(ctx, on)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, renewTime)
+	if whole := awaitAddress(ctx, on, thorough != nil); !whole && thorough != nil {
+		// It has its lease still, and takes for granted what is gone.
+		if err := thorough(); err != nil {
+			return nil, err
+		}
+		awaitAddress(ctx, on, false)
+	}
+	return []byte(by + " asked for the address of " + link + " anew"), nil
+}
+
+// awaitAddress waits until a link has an address and a way out, and tells whether
+// it has. The way comes after the address, where the network gives one; who only
+// renews is quick.
+func awaitAddress(ctx context.Context, on *net.Interface, quick bool) bool {
+	limit := renewTime
+	if quick {
+		limit = wayTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	until(ctx, func() bool { return hasAddress(on) })
-	// Its way out comes after the address, where the network gives one.
+	if !until(ctx, func() bool { return hasAddress(on) }) {
+		return false
+	}
 	way, stop := context.WithTimeout(ctx, wayTime)
 	defer stop()
-	until(way, func() bool { return hasDefault(link) })
-	return []byte(by + " asked for the address of " + link + " anew"), nil
+	return until(way, func() bool { return hasDefault(on.Name) })
 }
 
 // hasAddress tells whether a link has an IPv4 address that a network gave.
@@ -75,7 +93,9 @@ func hasDefault(link string) bool {
 	return false
 }
 
-func renewBy(ctx context.Context, on *net.Interface) (string, error) {
+// renewBy has it renewed by whom it tells. What renews a lease that is valid may
+// leave alone what somebody took away; thorough, where there is it, begins anew.
+func renewBy(ctx context.Context, on *net.Interface) (by string, thorough func() error, err error) {
 	if conn, err := bus(ctx); err == nil {
 		defer conn.Close()
 		var device dbus.ObjectPath
@@ -84,7 +104,7 @@ func renewBy(ctx context.Context, on *net.Interface) (string, error) {
 			if err == nil && managed {
 				// Reapplying what is in force begins DHCP anew and leaves the link up.
 				err := call(ctx, conn, networkManager, string(device), networkManager+".Device.Reapply", map[string]map[string]dbus.Variant{}, uint64(0), uint32(0)).Err
-				return "NetworkManager", err
+				return "NetworkManager", nil, err
 			}
 		}
 		if runs(ctx, conn, networkd) {
@@ -92,29 +112,42 @@ func renewBy(ctx context.Context, on *net.Interface) (string, error) {
 			var refused dbus.Error
 			switch {
 			case err == nil:
-				return "systemd-networkd", nil
+				return "systemd-networkd", func() error { return reconfigure(ctx, on) }, nil
 			case errors.As(err, &refused) && strings.HasSuffix(refused.Name, ".NoSuchLink"), errors.As(err, &refused) && strings.HasSuffix(refused.Name, ".LinkNotManaged"):
 			case errors.As(err, &refused) && refused.Name == "org.freedesktop.network1.DHCPNotRunning":
 			default:
-				return "", err
+				return "", nil, err
 			}
 		}
 	}
 	for _, client := range dhcpClients(on.Name) {
 		switch client.program {
 		case "udhcpc":
-			return "udhcpc", syscall.Kill(client.pid, syscall.SIGUSR1) // its request to renew (udhcpc's usage)
+			// Its requests to renew, and to give the lease back (udhcpc's usage).
+			return "udhcpc", func() error {
+				return errors.Join(syscall.Kill(client.pid, syscall.SIGUSR2), syscall.Kill(client.pid, syscall.SIGUSR1))
+			}, syscall.Kill(client.pid, syscall.SIGUSR1)
 		case "dhcpcd":
 			program, err := firstOf("/usr/sbin/dhcpcd", "/sbin/dhcpcd")
 			if err != nil {
-				return "", err
+				return "", nil, err
 			}
-			return "dhcpcd", outside(ctx, renewTime, "dhcpcd", program, "--rebind", on.Name)
+			return "dhcpcd", nil, outside(ctx, renewTime, "dhcpcd", slices.Concat([]string{program}, client.family, []string{"--rebind", on.Name})...)
 		case "dhclient":
-			return "dhclient", restartClient(ctx, client, on.Name)
+			return "dhclient", nil, restartClient(ctx, client, on.Name)
 		}
 	}
-	return "", fmt.Errorf("no DHCP client keeps the address of %s: it was set by hand: %w", on.Name, fs.ErrNotExist)
+	return "", nil, fmt.Errorf("no DHCP client keeps the address of %s: it was set by hand: %w", on.Name, fs.ErrNotExist)
+}
+
+// reconfigure has systemd-networkd set a link up anew, as it is configured.
+func reconfigure(ctx context.Context, on *net.Interface) error {
+	conn, err := bus(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return call(ctx, conn, networkd, "/org/freedesktop/network1", networkd+".Manager.ReconfigureLink", int32(on.Index)).Err
 }
 
 // client is a running DHCP client.
@@ -122,6 +155,8 @@ type client struct {
 	pid                int
 	program            string
 	pidFile, leaseFile string
+	// family is the flag by which dhcpcd knows which of its processes is meant.
+	family []string
 }
 
 // leasePlaces are where distributions have a client's files.
@@ -145,8 +180,8 @@ func dhcpClients(link string) []client {
 			continue
 		}
 		words := strings.Split(string(bytes.TrimRight(content, "\x00")), "\x00")
-		c := client{program: filepath.Base(words[0])}
-		if !slices.Contains([]string{"dhclient", "dhcpcd", "udhcpc"}, c.program) || !slices.Contains(words[1:], link) && len(words) > 1 {
+		c, keeps := clientOf(words, link)
+		if !keeps {
 			continue
 		}
 		if there, err := os.Readlink(filepath.Join(filepath.Dir(name), "ns/net")); err != nil || there != here {
@@ -156,17 +191,37 @@ func dhcpClients(link string) []client {
 		if err != nil {
 			continue
 		}
-		for i, word := range words[:len(words)-1] {
-			switch next := words[i+1]; word {
-			case "-pf":
-				c.pidFile = next
-			case "-lf":
-				c.leaseFile = next
-			}
-		}
 		found = append(found, c)
 	}
 	return found
+}
+
+// titleForm is what dhcpcd since version 7 calls itself: the one of a link, or of
+// all, with the families that it was started for. Its helpers have other titles.
+var titleForm = form(`^dhcpcd: (?:([^ \[\]]+)|\[(?:master|manager)\])((?: \[ip[46]\])+)$`)
+
+// clientOf reads the words of a process; false: it keeps no address of the link.
+func clientOf(words []string, link string) (client, bool) {
+	if title := titleForm().FindStringSubmatch(strings.TrimSpace(strings.Join(words, " "))); title != nil {
+		c := client{program: "dhcpcd"}
+		if title[1] != "" && title[2] == " [ip4]" {
+			c.family = []string{"-4"}
+		}
+		return c, (title[1] == "" || title[1] == link) && strings.Contains(title[2], "[ip4]")
+	}
+	c := client{program: filepath.Base(words[0])}
+	if !slices.Contains([]string{"dhclient", "dhcpcd", "udhcpc"}, c.program) || !slices.Contains(words[1:], link) && len(words) > 1 {
+		return c, false
+	}
+	for i, word := range words[:len(words)-1] {
+		switch next := words[i+1]; word {
+		case "-pf":
+			c.pidFile = next
+		case "-lf":
+			c.leaseFile = next
+		}
+	}
+	return c, true
 }
 
 // restartClient ends dhclient without giving its lease back and starts it again

@@ -3,7 +3,6 @@ package vm
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"constat/internal/lab"
 )
@@ -61,50 +58,9 @@ type image struct{ kernel, base string }
 
 // makeImage makes the image once, below the user's cache.
 var makeImage = sync.OnceValues(func() (image, error) {
-	dir, err := cached(fmt.Sprintf("vm-%q %q %q %s", modules, programs, settings, initScript), build)
+	dir, err := lab.Cached(fmt.Sprintf("vm-%q %q %q %s", modules, programs, settings, initScript), build)
 	return image{filepath.Join(dir, "kernel"), filepath.Join(dir, "base.cpio")}, err
 })
-
-// cached returns a directory below the user's cache that make filled, by its
-// recipe: a word, "-" and what it is made of. One test process makes it, others
-// wait; what it made appears at once.
-func cached(recipe string, make func(dir string) error) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	word, _, _ := strings.Cut(recipe, "-")
-	sum := sha256.Sum256([]byte(strings.TrimPrefix(recipe, word+"-")))
-	dir := filepath.Join(cache, "constat", "lab", fmt.Sprintf("%s-%x", word, sum[:6]))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	for err = unix.EINTR; errors.Is(err, unix.EINTR); err = unix.Flock(int(lock.Fd()), unix.LOCK_EX) {
-	}
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	part, err := os.MkdirTemp(filepath.Dir(dir), "part-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(part)
-	if err := make(part); err != nil {
-		return "", err
-	}
-	return dir, os.Rename(part, dir)
-}
 
 // needImage ends the test unless an image is cached or can be made.
 func needImage(t testing.TB) image {

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,8 +13,6 @@ import (
 	"constat/internal/lab"
 )
 
-var errNoPackages = errors.New("Debian's packages")
-
 // unpacked are the files of Debian packages that need not be installed on this
 // system: in a machine they do no harm, and nothing starts here.
 type unpacked struct{ dir string }
@@ -24,33 +21,7 @@ type unpacked struct{ dir string }
 // What they depend on must be among them, or on this system.
 func needPackages(t testing.TB, names ...string) unpacked {
 	t.Helper()
-	dir, err := cached("packages-"+strings.Join(names, " "), func(dir string) error {
-		cmd := exec.Command("apt-get", append([]string{"download", "-qq"}, names...)...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: apt-get download %s: %w\n%s", errNoPackages, strings.Join(names, " "), err, out)
-		}
-		files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-		if err != nil || len(files) != len(names) {
-			return fmt.Errorf("%w: %d files came, %v", errNoPackages, len(files), err)
-		}
-		for _, file := range files {
-			if out, err := exec.Command("dpkg", "-x", file, dir).CombinedOutput(); err != nil {
-				return fmt.Errorf("dpkg -x: %w\n%s", err, out)
-			}
-			if err := os.Remove(file); err != nil {
-				return err
-			}
-		}
-		return os.RemoveAll(filepath.Join(dir, "usr/share/doc"))
-	})
-	if errors.Is(err, errNoPackages) {
-		lab.Need(t, err.Error(), false)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return unpacked{dir}
+	return unpacked{lab.Debian(t, names...)}
 }
 
 // path is where a file of the packages lies.
