@@ -49,6 +49,14 @@ func procedureCommand(o *options) *cobra.Command {
 				fmt.Fprintln(w)
 				writeProcedures(w, &deskv1.ListProceduresResponse{Procedures: []*deskv1.ProcedureUse{p.GetUse()}})
 			}
+			for _, v := range p.GetVoices() {
+				word := map[bool]string{true: "it helped", false: "it did not help"}[v.GetHelped()]
+				fmt.Fprintf(w, "version %d, %s: %s", v.GetVersion(), v.GetReader(), word)
+				if v.GetUnclear() != "" {
+					fmt.Fprintf(w, "; unclear: %s", v.GetUnclear())
+				}
+				fmt.Fprintln(w)
+			}
 		})
 	cmd.AddCommand(list, show, pushCommand(o), previewCommand(o), knowledgeLogCommand(o), knowledgeDiffCommand(o), releaseCommand(o), rollbackCommand(o))
 	return cmd

@@ -20,6 +20,14 @@ func (s *Server) GetProcedure(ctx context.Context, r *deskv1.GetProcedureRequest
 	return s.desk.Procedure(ctx, actor(ctx), r.GetId())
 }
 
+// RateProcedure is desk.RateProcedure.
+func (s *Server) RateProcedure(ctx context.Context, r *deskv1.RateProcedureRequest) (*deskv1.RateProcedureResponse, error) {
+	if err := s.desk.RateProcedure(ctx, actor(ctx), r); err != nil {
+		return nil, err
+	}
+	return &deskv1.RateProcedureResponse{}, nil
+}
+
 // ListKnowledge is desk.KnowledgeRevisions.
 func (s *Server) ListKnowledge(ctx context.Context, _ *deskv1.ListKnowledgeRequest) (*deskv1.ListKnowledgeResponse, error) {
 	all, err := s.desk.KnowledgeRevisions(ctx, actor(ctx))

@@ -142,6 +142,7 @@ func TestRights(t *testing.T) {
 		"RateArticle":       {&deskv1.RateArticleRequest{Id: newID()}, rights{all: true, site: true}}, // none is there
 
 		"ListProcedures":   {&deskv1.ListProceduresRequest{}, work},
+		"RateProcedure":    {&deskv1.RateProcedureRequest{Id: "internet", Version: 1}, work},
 		"GetProcedure":     {&deskv1.GetProcedureRequest{Id: "internet"}, work},
 		"ListKnowledge":    {&deskv1.ListKnowledgeRequest{}, work},
 		"GetKnowledge":     {&deskv1.GetKnowledgeRequest{}, work},

@@ -126,7 +126,8 @@ func mayPush(v *visit) bool { return mayLead(v) && len(v.user.Sites) == 0 }
 // procedureView is one procedure, as it is written, and how it went.
 type procedureView struct {
 	procedureLine
-	Text string
+	Text   string
+	Voices []*deskv1.ArticleRating
 }
 
 // procedure shows one.
@@ -135,7 +136,19 @@ func (c *console) procedure(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.render(w, v, http.StatusOK, "procedure", "procedures", procedureView{c.procedureLine(v, found.GetUse()), found.GetText()})
+	return c.render(w, v, http.StatusOK, "procedure", "procedures", procedureView{c.procedureLine(v, found.GetUse()), found.GetText(), found.GetVoices()})
+}
+
+// rateProcedure keeps what a technician says of a procedure.
+func (c *console) rateProcedure(w http.ResponseWriter, v *visit) error {
+	version, _ := strconv.ParseInt(v.PostFormValue("version"), 10, 32)
+	err := c.desk.RateProcedure(v.Context(), v.actor(), &deskv1.RateProcedureRequest{
+		Id: v.PathValue("id"), Version: int32(version), Helped: v.PostFormValue("helped") == "yes", Unclear: v.PostFormValue("unclear"),
+	})
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, "/procedures/"+url.PathEscape(v.PathValue("id")), "flash.thanksProcedure", "")
 }
 
 // knowledgeForm is the editor of one file.

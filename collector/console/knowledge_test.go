@@ -117,6 +117,9 @@ func TestKnowledgeIsWrittenInTheConsole(t *testing.T) {
 		t.Errorf("pushing led to %s", p.path)
 	}
 	p = lea.wants(lea.get("/procedures"), http.StatusOK, "Our VPN", "your team’s", "Revision 1", "To be reviewed")
+	// What was unclear stands by its version, for who answers for it.
+	lea.wants(lea.post("/procedures/vpn-of-ours/rating", "version", "1", "helped", "no", "unclear", "Which <token>?"), http.StatusOK, "Whoever looks after the procedure", "Which &lt;token&gt;?", "Version 1")
+	lea.wants(lea.post("/procedures/vpn-of-ours/rating", "version", "7", "helped", "yes"), http.StatusUnprocessableEntity, "nobody has version 7")
 	// Two editors at once: the second one is told, and loses nothing.
 	second := strings.Replace(strings.Replace(ownProcedure, "version: 1", "version: 2", 1), "green", "blue", 1)
 	ines.wants(ines.write("/knowledge/push", "file", "procedures/vpn-of-ours.md", "text", second, "revision", "1", "percent", "100"), http.StatusOK, "<ins>en: Is the token blue?</ins>")

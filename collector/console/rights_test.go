@@ -120,6 +120,7 @@ var addresses = map[string]struct {
 	// What the team writes for machines is of no site either.
 	"GET /procedures":                     {"/procedures", "", working},
 	"GET /procedures/{id}":                {"/procedures/printing", "", working},
+	"POST /procedures/{id}/rating":        {"/procedures/printing/rating", "version=2&helped=yes", working},
 	"GET /knowledge":                      {"/knowledge", "", working},
 	"POST /knowledge":                     {"/knowledge", "text=x&walk=begin&machine=MACHINE", working},
 	"POST /knowledge/push":                {"/knowledge/push", "text=x&percent=1", leadingAll},

@@ -93,6 +93,7 @@ func (c *console) routes() http.Handler {
 
 	pages.Handle("GET /procedures", c.signedIn(c.procedures))
 	pages.Handle("GET /procedures/{id}", c.signedIn(c.procedure))
+	pages.Handle("POST /procedures/{id}/rating", c.signedIn(c.rateProcedure))
 	pages.Handle("GET /knowledge", c.signedIn(c.editKnowledge))
 	pages.Handle("POST /knowledge", c.signedIn(c.tryKnowledge))
 	pages.Handle("POST /knowledge/push", c.signedIn(c.pushKnowledge))

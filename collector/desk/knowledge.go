@@ -547,6 +547,15 @@ func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetPr
 		return nil, problem(ErrNotFound, "there is no procedure %q", line(id, 64))
 	}
 	answer := &deskv1.GetProcedureResponse{Use: all[i]}
+	voices, err := d.store.Read().ListProcedureVoices(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range voices {
+		answer.Voices = append(answer.Voices, &deskv1.ArticleRating{
+			Version: one.Version, Reader: one.Reader, At: timestamp(one.At), Helped: one.Helped != 0, Unclear: one.Unclear,
+		})
+	}
 	newest, err := d.revision(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -561,4 +570,23 @@ func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetPr
 		answer.Text = string(text)
 	}
 	return answer, nil
+}
+
+// RateProcedure keeps what a technician says of a version that is or was in force.
+func (d *Desk) RateProcedure(ctx context.Context, a Actor, r *deskv1.RateProcedureRequest) error {
+	found, err := d.Procedure(ctx, a, r.GetId())
+	if err != nil {
+		return err
+	}
+	use := found.GetUse()
+	known := slices.ContainsFunc(use.GetRates(), func(rate *deskv1.ProcedureRate) bool { return rate.GetVersion() == r.GetVersion() })
+	if r.GetVersion() != use.GetProcedure().GetVersion() && !known {
+		return problem(ErrInvalid, "nobody has version %d of the procedure: its newest is %d", r.GetVersion(), use.GetProcedure().GetVersion())
+	}
+	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		return q.PutProcedureVoice(ctx, query.PutProcedureVoiceParams{
+			Procedure: use.GetProcedure().GetId(), Version: r.GetVersion(), Reader: line(a.Name, maxName), At: store.Millis(d.now()),
+			Helped: flag(r.GetHelped()), Unclear: clean(strings.TrimSpace(r.GetUnclear()), maxResolution),
+		})
+	})
 }

@@ -276,6 +276,17 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 				t.Errorf("its text begins with %.40q", one.GetText())
 			}
 		}
+		for _, helped := range []bool{true, false} { // who changes their mind has one voice
+			err := h.RateProcedure(t.Context(), tech, &deskv1.RateProcedureRequest{Id: "printing", Version: 1, Helped: helped, Unclear: "which tray?"})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		one, err := h.Procedure(t.Context(), tech, "printing")
+		if v := one.GetVoices(); err != nil || len(v) != 1 || v[0].GetHelped() || v[0].GetUnclear() != "which tray?" || v[0].GetVersion() != 1 {
+			t.Errorf("the voices are %v, %v", v, err)
+		}
+		wantKind(t, h.RateProcedure(t.Context(), tech, &deskv1.RateProcedureRequest{Id: "printing", Version: 99}), desk.ErrInvalid)
 		_, err = h.Procedure(t.Context(), tech, "lunch")
 		wantKind(t, err, desk.ErrNotFound)
 

@@ -18,6 +18,7 @@ var loaded = map[reflect.Type]string{
 	reflect.TypeFor[query.Absence]():        "absences",
 	reflect.TypeFor[query.Article]():        "articles",
 	reflect.TypeFor[query.ArticleFault]():   "article_faults",
+	reflect.TypeFor[query.ProcedureVoice](): "procedure_voices",
 	reflect.TypeFor[query.ArticleRating]():  "article_ratings",
 	reflect.TypeFor[query.ArticleVersion](): "article_versions",
 	reflect.TypeFor[query.Diagnosis]():      "diagnoses",

@@ -43,3 +43,11 @@ SELECT * FROM knowledge ORDER BY revision DESC LIMIT 1;
 
 -- name: ListKnowledge :many
 SELECT * FROM knowledge ORDER BY revision DESC LIMIT 100;
+
+-- name: PutProcedureVoice :exec
+-- Who changes their mind overwrites their voice.
+INSERT INTO procedure_voices (procedure, version, reader, at, helped, unclear) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (procedure, version, reader) DO UPDATE SET at = excluded.at, helped = excluded.helped, unclear = excluded.unclear;
+
+-- name: ListProcedureVoices :many
+SELECT * FROM procedure_voices WHERE procedure = $1 ORDER BY version DESC, at DESC LIMIT 50;

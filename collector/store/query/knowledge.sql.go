@@ -115,6 +115,40 @@ func (q *Queries) ListKnowledge(ctx context.Context) ([]Knowledge, error) {
 	return items, nil
 }
 
+const listProcedureVoices = `-- name: ListProcedureVoices :many
+SELECT procedure, version, reader, at, helped, unclear FROM procedure_voices WHERE procedure = $1 ORDER BY version DESC, at DESC LIMIT 50
+`
+
+func (q *Queries) ListProcedureVoices(ctx context.Context, procedure string) ([]ProcedureVoice, error) {
+	rows, err := q.db.QueryContext(ctx, listProcedureVoices, procedure)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ProcedureVoice
+	for rows.Next() {
+		var i ProcedureVoice
+		if err := rows.Scan(
+			&i.Procedure,
+			&i.Version,
+			&i.Reader,
+			&i.At,
+			&i.Helped,
+			&i.Unclear,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const newestKnowledge = `-- name: NewestKnowledge :one
 SELECT revision, content, signed, percent, hosts FROM knowledge ORDER BY revision DESC LIMIT 1
 `
@@ -130,6 +164,33 @@ func (q *Queries) NewestKnowledge(ctx context.Context) (Knowledge, error) {
 		&i.Hosts,
 	)
 	return i, err
+}
+
+const putProcedureVoice = `-- name: PutProcedureVoice :exec
+INSERT INTO procedure_voices (procedure, version, reader, at, helped, unclear) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (procedure, version, reader) DO UPDATE SET at = excluded.at, helped = excluded.helped, unclear = excluded.unclear
+`
+
+type PutProcedureVoiceParams struct {
+	Procedure string
+	Version   int32
+	Reader    string
+	At        int64
+	Helped    int32
+	Unclear   string
+}
+
+// Who changes their mind overwrites their voice.
+func (q *Queries) PutProcedureVoice(ctx context.Context, arg PutProcedureVoiceParams) error {
+	_, err := q.db.ExecContext(ctx, putProcedureVoice,
+		arg.Procedure,
+		arg.Version,
+		arg.Reader,
+		arg.At,
+		arg.Helped,
+		arg.Unclear,
+	)
+	return err
 }
 
 const putRun = `-- name: PutRun :exec

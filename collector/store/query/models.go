@@ -362,6 +362,15 @@ type ProcedureRun struct {
 	ReceivedAt  int64
 }
 
+type ProcedureVoice struct {
+	Procedure string
+	Version   int32
+	Reader    string
+	At        int64
+	Helped    int32
+	Unclear   string
+}
+
 type ReplyDraft struct {
 	UserID     string
 	Number     int32

@@ -4082,7 +4082,9 @@ type GetProcedureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Use   *ProcedureUse          `protobuf:"bytes,1,opt,name=use,proto3" json:"use,omitempty"`
 	// Markdown.
-	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What technicians say of its versions, newest first, at most 50.
+	Voices        []*ArticleRating `protobuf:"bytes,3,rep,name=voices,proto3" json:"voices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4131,6 +4133,120 @@ func (x *GetProcedureResponse) GetText() string {
 	return ""
 }
 
+func (x *GetProcedureResponse) GetVoices() []*ArticleRating {
+	if x != nil {
+		return x.Voices
+	}
+	return nil
+}
+
+// RateProcedureRequest is what a technician says of a version.
+type RateProcedureRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Version int32                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Helped  bool                   `protobuf:"varint,3,opt,name=helped,proto3" json:"helped,omitempty"`
+	// What was unclear in it.
+	Unclear       string `protobuf:"bytes,4,opt,name=unclear,proto3" json:"unclear,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateProcedureRequest) Reset() {
+	*x = RateProcedureRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateProcedureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateProcedureRequest) ProtoMessage() {}
+
+func (x *RateProcedureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateProcedureRequest.ProtoReflect.Descriptor instead.
+func (*RateProcedureRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *RateProcedureRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RateProcedureRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RateProcedureRequest) GetHelped() bool {
+	if x != nil {
+		return x.Helped
+	}
+	return false
+}
+
+func (x *RateProcedureRequest) GetUnclear() string {
+	if x != nil {
+		return x.Unclear
+	}
+	return ""
+}
+
+// RateProcedureResponse is empty.
+type RateProcedureResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateProcedureResponse) Reset() {
+	*x = RateProcedureResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateProcedureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateProcedureResponse) ProtoMessage() {}
+
+func (x *RateProcedureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateProcedureResponse.ProtoReflect.Descriptor instead.
+func (*RateProcedureResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
+}
+
 // KnowledgeFile is a file of what the team wrote.
 type KnowledgeFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4143,7 +4259,7 @@ type KnowledgeFile struct {
 
 func (x *KnowledgeFile) Reset() {
 	*x = KnowledgeFile{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4155,7 +4271,7 @@ func (x *KnowledgeFile) String() string {
 func (*KnowledgeFile) ProtoMessage() {}
 
 func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4168,7 +4284,7 @@ func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
 func (*KnowledgeFile) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *KnowledgeFile) GetPath() string {
@@ -4203,7 +4319,7 @@ type KnowledgeRevision struct {
 
 func (x *KnowledgeRevision) Reset() {
 	*x = KnowledgeRevision{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4215,7 +4331,7 @@ func (x *KnowledgeRevision) String() string {
 func (*KnowledgeRevision) ProtoMessage() {}
 
 func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4228,7 +4344,7 @@ func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
 func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *KnowledgeRevision) GetRevision() int64 {
@@ -4292,7 +4408,7 @@ type KnowledgeChange struct {
 
 func (x *KnowledgeChange) Reset() {
 	*x = KnowledgeChange{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4304,7 +4420,7 @@ func (x *KnowledgeChange) String() string {
 func (*KnowledgeChange) ProtoMessage() {}
 
 func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4317,7 +4433,7 @@ func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
 func (*KnowledgeChange) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
@@ -4343,7 +4459,7 @@ type ListKnowledgeRequest struct {
 
 func (x *ListKnowledgeRequest) Reset() {
 	*x = ListKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4355,7 +4471,7 @@ func (x *ListKnowledgeRequest) String() string {
 func (*ListKnowledgeRequest) ProtoMessage() {}
 
 func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4368,7 +4484,7 @@ func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
 }
 
 // ListKnowledgeResponse is newest first, without the files' text.
@@ -4381,7 +4497,7 @@ type ListKnowledgeResponse struct {
 
 func (x *ListKnowledgeResponse) Reset() {
 	*x = ListKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4393,7 +4509,7 @@ func (x *ListKnowledgeResponse) String() string {
 func (*ListKnowledgeResponse) ProtoMessage() {}
 
 func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4406,7 +4522,7 @@ func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
@@ -4428,7 +4544,7 @@ type GetKnowledgeRequest struct {
 
 func (x *GetKnowledgeRequest) Reset() {
 	*x = GetKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4440,7 +4556,7 @@ func (x *GetKnowledgeRequest) String() string {
 func (*GetKnowledgeRequest) ProtoMessage() {}
 
 func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4453,7 +4569,7 @@ func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *GetKnowledgeRequest) GetRevision() int64 {
@@ -4482,7 +4598,7 @@ type GetKnowledgeResponse struct {
 
 func (x *GetKnowledgeResponse) Reset() {
 	*x = GetKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4494,7 +4610,7 @@ func (x *GetKnowledgeResponse) String() string {
 func (*GetKnowledgeResponse) ProtoMessage() {}
 
 func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4507,7 +4623,7 @@ func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4534,7 +4650,7 @@ type PreviewKnowledgeRequest struct {
 
 func (x *PreviewKnowledgeRequest) Reset() {
 	*x = PreviewKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4546,7 +4662,7 @@ func (x *PreviewKnowledgeRequest) String() string {
 func (*PreviewKnowledgeRequest) ProtoMessage() {}
 
 func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4559,7 +4675,7 @@ func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4585,7 +4701,7 @@ type PreviewKnowledgeResponse struct {
 
 func (x *PreviewKnowledgeResponse) Reset() {
 	*x = PreviewKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4597,7 +4713,7 @@ func (x *PreviewKnowledgeResponse) String() string {
 func (*PreviewKnowledgeResponse) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4610,7 +4726,7 @@ func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *PreviewKnowledgeResponse) GetProblems() []string {
@@ -4656,7 +4772,7 @@ type PushKnowledgeRequest struct {
 
 func (x *PushKnowledgeRequest) Reset() {
 	*x = PushKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4668,7 +4784,7 @@ func (x *PushKnowledgeRequest) String() string {
 func (*PushKnowledgeRequest) ProtoMessage() {}
 
 func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4681,7 +4797,7 @@ func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4729,7 +4845,7 @@ type PushKnowledgeResponse struct {
 
 func (x *PushKnowledgeResponse) Reset() {
 	*x = PushKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4741,7 +4857,7 @@ func (x *PushKnowledgeResponse) String() string {
 func (*PushKnowledgeResponse) ProtoMessage() {}
 
 func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4754,7 +4870,7 @@ func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4777,7 +4893,7 @@ type ReleaseKnowledgeRequest struct {
 
 func (x *ReleaseKnowledgeRequest) Reset() {
 	*x = ReleaseKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4789,7 +4905,7 @@ func (x *ReleaseKnowledgeRequest) String() string {
 func (*ReleaseKnowledgeRequest) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4802,7 +4918,7 @@ func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
@@ -4836,7 +4952,7 @@ type ReleaseKnowledgeResponse struct {
 
 func (x *ReleaseKnowledgeResponse) Reset() {
 	*x = ReleaseKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4848,7 +4964,7 @@ func (x *ReleaseKnowledgeResponse) String() string {
 func (*ReleaseKnowledgeResponse) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4861,7 +4977,7 @@ func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4883,7 +4999,7 @@ type RollBackKnowledgeRequest struct {
 
 func (x *RollBackKnowledgeRequest) Reset() {
 	*x = RollBackKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4895,7 +5011,7 @@ func (x *RollBackKnowledgeRequest) String() string {
 func (*RollBackKnowledgeRequest) ProtoMessage() {}
 
 func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4908,7 +5024,7 @@ func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RollBackKnowledgeRequest) GetRevision() int64 {
@@ -4935,7 +5051,7 @@ type RollBackKnowledgeResponse struct {
 
 func (x *RollBackKnowledgeResponse) Reset() {
 	*x = RollBackKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4947,7 +5063,7 @@ func (x *RollBackKnowledgeResponse) String() string {
 func (*RollBackKnowledgeResponse) ProtoMessage() {}
 
 func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4960,7 +5076,7 @@ func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4983,7 +5099,7 @@ type SetEndpointSiteRequest struct {
 
 func (x *SetEndpointSiteRequest) Reset() {
 	*x = SetEndpointSiteRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4995,7 +5111,7 @@ func (x *SetEndpointSiteRequest) String() string {
 func (*SetEndpointSiteRequest) ProtoMessage() {}
 
 func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5008,7 +5124,7 @@ func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteRequest.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SetEndpointSiteRequest) GetEndpointId() string {
@@ -5035,7 +5151,7 @@ type SetEndpointSiteResponse struct {
 
 func (x *SetEndpointSiteResponse) Reset() {
 	*x = SetEndpointSiteResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5047,7 +5163,7 @@ func (x *SetEndpointSiteResponse) String() string {
 func (*SetEndpointSiteResponse) ProtoMessage() {}
 
 func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5060,7 +5176,7 @@ func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteResponse.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
@@ -5084,7 +5200,7 @@ type Endpoint_Twin struct {
 
 func (x *Endpoint_Twin) Reset() {
 	*x = Endpoint_Twin{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5212,7 @@ func (x *Endpoint_Twin) String() string {
 func (*Endpoint_Twin) ProtoMessage() {}
 
 func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5151,7 +5267,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5163,7 +5279,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5211,7 +5327,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5223,7 +5339,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5277,7 +5393,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5289,7 +5405,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5302,7 +5418,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77, 0}
 }
 
 func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
@@ -5656,10 +5772,17 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"procedures\x18\x01 \x03(\v2\x1d.constat.desk.v1.ProcedureUseR\n" +
 	"procedures\"%\n" +
 	"\x13GetProcedureRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"[\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x93\x01\n" +
 	"\x14GetProcedureResponse\x12/\n" +
 	"\x03use\x18\x01 \x01(\v2\x1d.constat.desk.v1.ProcedureUseR\x03use\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"7\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x126\n" +
+	"\x06voices\x18\x03 \x03(\v2\x1e.constat.desk.v1.ArticleRatingR\x06voices\"r\n" +
+	"\x14RateProcedureRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
+	"\x06helped\x18\x03 \x01(\bR\x06helped\x12\x18\n" +
+	"\aunclear\x18\x04 \x01(\tR\aunclear\"\x17\n" +
+	"\x15RateProcedureResponse\"7\n" +
 	"\rKnowledgeFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xed\x01\n" +
@@ -5721,7 +5844,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"endpointId\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\"P\n" +
 	"\x17SetEndpointSiteResponse\x125\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint2\xdc\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint2\xbc\x1b\n" +
 	"\vDeskService\x12X\n" +
 	"\vListTickets\x12#.constat.desk.v1.ListTicketsRequest\x1a$.constat.desk.v1.ListTicketsResponse\x12R\n" +
 	"\tGetTicket\x12!.constat.desk.v1.GetTicketRequest\x1a\".constat.desk.v1.GetTicketResponse\x12[\n" +
@@ -5755,6 +5878,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\vRateArticle\x12#.constat.desk.v1.RateArticleRequest\x1a$.constat.desk.v1.RateArticleResponse\x12a\n" +
 	"\x0eListProcedures\x12&.constat.desk.v1.ListProceduresRequest\x1a'.constat.desk.v1.ListProceduresResponse\x12[\n" +
 	"\fGetProcedure\x12$.constat.desk.v1.GetProcedureRequest\x1a%.constat.desk.v1.GetProcedureResponse\x12^\n" +
+	"\rRateProcedure\x12%.constat.desk.v1.RateProcedureRequest\x1a&.constat.desk.v1.RateProcedureResponse\x12^\n" +
 	"\rListKnowledge\x12%.constat.desk.v1.ListKnowledgeRequest\x1a&.constat.desk.v1.ListKnowledgeResponse\x12[\n" +
 	"\fGetKnowledge\x12$.constat.desk.v1.GetKnowledgeRequest\x1a%.constat.desk.v1.GetKnowledgeResponse\x12g\n" +
 	"\x10PreviewKnowledge\x12(.constat.desk.v1.PreviewKnowledgeRequest\x1a).constat.desk.v1.PreviewKnowledgeResponse\x12^\n" +
@@ -5774,7 +5898,7 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 88)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
@@ -5843,186 +5967,191 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListProceduresResponse)(nil),                // 64: constat.desk.v1.ListProceduresResponse
 	(*GetProcedureRequest)(nil),                   // 65: constat.desk.v1.GetProcedureRequest
 	(*GetProcedureResponse)(nil),                  // 66: constat.desk.v1.GetProcedureResponse
-	(*KnowledgeFile)(nil),                         // 67: constat.desk.v1.KnowledgeFile
-	(*KnowledgeRevision)(nil),                     // 68: constat.desk.v1.KnowledgeRevision
-	(*KnowledgeChange)(nil),                       // 69: constat.desk.v1.KnowledgeChange
-	(*ListKnowledgeRequest)(nil),                  // 70: constat.desk.v1.ListKnowledgeRequest
-	(*ListKnowledgeResponse)(nil),                 // 71: constat.desk.v1.ListKnowledgeResponse
-	(*GetKnowledgeRequest)(nil),                   // 72: constat.desk.v1.GetKnowledgeRequest
-	(*GetKnowledgeResponse)(nil),                  // 73: constat.desk.v1.GetKnowledgeResponse
-	(*PreviewKnowledgeRequest)(nil),               // 74: constat.desk.v1.PreviewKnowledgeRequest
-	(*PreviewKnowledgeResponse)(nil),              // 75: constat.desk.v1.PreviewKnowledgeResponse
-	(*PushKnowledgeRequest)(nil),                  // 76: constat.desk.v1.PushKnowledgeRequest
-	(*PushKnowledgeResponse)(nil),                 // 77: constat.desk.v1.PushKnowledgeResponse
-	(*ReleaseKnowledgeRequest)(nil),               // 78: constat.desk.v1.ReleaseKnowledgeRequest
-	(*ReleaseKnowledgeResponse)(nil),              // 79: constat.desk.v1.ReleaseKnowledgeResponse
-	(*RollBackKnowledgeRequest)(nil),              // 80: constat.desk.v1.RollBackKnowledgeRequest
-	(*RollBackKnowledgeResponse)(nil),             // 81: constat.desk.v1.RollBackKnowledgeResponse
-	(*SetEndpointSiteRequest)(nil),                // 82: constat.desk.v1.SetEndpointSiteRequest
-	(*SetEndpointSiteResponse)(nil),               // 83: constat.desk.v1.SetEndpointSiteResponse
-	(*Endpoint_Twin)(nil),                         // 84: constat.desk.v1.Endpoint.Twin
-	(*PreviewTechnicianResponse_Load)(nil),        // 85: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 86: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 87: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*v1.Ticket)(nil),                             // 88: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 89: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 90: constat.v1.TicketLink
-	(*v1.TicketDraft)(nil),                        // 91: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 92: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 93: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 94: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 95: constat.v1.Diagnosis
-	(*v1.Progress)(nil),                           // 96: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 97: constat.v1.Skill
-	(*Article)(nil),                               // 98: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 99: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 100: constat.v1.Procedure
+	(*RateProcedureRequest)(nil),                  // 67: constat.desk.v1.RateProcedureRequest
+	(*RateProcedureResponse)(nil),                 // 68: constat.desk.v1.RateProcedureResponse
+	(*KnowledgeFile)(nil),                         // 69: constat.desk.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 70: constat.desk.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 71: constat.desk.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 72: constat.desk.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 73: constat.desk.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 74: constat.desk.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 75: constat.desk.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 76: constat.desk.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 77: constat.desk.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 78: constat.desk.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 79: constat.desk.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 80: constat.desk.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 81: constat.desk.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 82: constat.desk.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 83: constat.desk.v1.RollBackKnowledgeResponse
+	(*SetEndpointSiteRequest)(nil),                // 84: constat.desk.v1.SetEndpointSiteRequest
+	(*SetEndpointSiteResponse)(nil),               // 85: constat.desk.v1.SetEndpointSiteResponse
+	(*Endpoint_Twin)(nil),                         // 86: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 87: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 88: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 89: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*v1.Ticket)(nil),                             // 90: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 91: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 92: constat.v1.TicketLink
+	(*v1.TicketDraft)(nil),                        // 93: constat.v1.TicketDraft
+	(*timestamppb.Timestamp)(nil),                 // 94: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 95: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 96: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 97: constat.v1.Diagnosis
+	(*v1.Progress)(nil),                           // 98: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 99: constat.v1.Skill
+	(*Article)(nil),                               // 100: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 101: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 102: constat.v1.Procedure
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	88,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	88,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	89,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	90,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	91,  // 4: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	88,  // 5: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	92,  // 6: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	88,  // 7: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	90,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	90,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	91,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	92,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	93,  // 4: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	90,  // 5: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	94,  // 6: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	90,  // 7: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 8: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	89,  // 9: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	88,  // 10: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	91,  // 9: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	90,  // 10: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 11: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
 	6,   // 12: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
 	15,  // 13: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
 	15,  // 14: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	90,  // 15: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	88,  // 16: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	92,  // 17: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	92,  // 18: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	92,  // 19: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	84,  // 20: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	92,  // 15: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	90,  // 16: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	94,  // 17: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	94,  // 18: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	94,  // 19: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 20: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
 	25,  // 21: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
 	25,  // 22: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	93,  // 23: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	94,  // 24: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	95,  // 25: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	93,  // 26: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	92,  // 27: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	96,  // 28: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	95,  // 29: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	97,  // 30: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	95,  // 23: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	96,  // 24: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	97,  // 25: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	95,  // 26: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	94,  // 27: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	98,  // 28: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	97,  // 29: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	99,  // 30: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
 	37,  // 31: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	92,  // 32: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	92,  // 33: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	92,  // 34: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	94,  // 32: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	94,  // 33: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	94,  // 34: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	36,  // 35: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
 	36,  // 36: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
 	36,  // 37: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
 	36,  // 38: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	85,  // 39: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	86,  // 40: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	87,  // 39: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	88,  // 40: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
 	50,  // 41: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	88,  // 42: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	92,  // 43: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	98,  // 44: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	98,  // 45: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	98,  // 46: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	99,  // 47: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	98,  // 48: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	98,  // 49: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	100, // 50: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	90,  // 42: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	94,  // 43: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	100, // 44: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	100, // 45: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	100, // 46: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	101, // 47: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	100, // 48: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	100, // 49: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	102, // 50: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
 	62,  // 51: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
 	61,  // 52: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
 	61,  // 53: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	92,  // 54: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	67,  // 55: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	67,  // 56: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	68,  // 57: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 58: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	69,  // 59: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	87,  // 60: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	69,  // 61: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	68,  // 62: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 63: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	68,  // 64: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 65: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	92,  // 66: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	0,   // 67: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 68: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 69: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 70: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 71: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 72: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 73: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 74: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 75: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 76: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 77: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 78: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 79: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 80: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 81: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 82: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 83: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	82,  // 84: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	48,  // 85: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 86: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 87: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 88: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 89: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 90: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 91: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 92: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 93: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 94: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 95: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 96: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	70,  // 97: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	72,  // 98: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	74,  // 99: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	76,  // 100: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	78,  // 101: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	80,  // 102: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 103: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 104: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 105: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 106: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 107: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 108: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 109: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 110: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 111: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 112: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 113: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 114: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 115: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 116: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 117: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 118: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 119: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	83,  // 120: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	49,  // 121: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 122: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 123: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 124: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 125: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 126: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 127: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 128: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 129: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 130: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 131: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 132: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	71,  // 133: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	73,  // 134: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	75,  // 135: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	77,  // 136: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	79,  // 137: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	81,  // 138: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	103, // [103:139] is the sub-list for method output_type
-	67,  // [67:103] is the sub-list for method input_type
-	67,  // [67:67] is the sub-list for extension type_name
-	67,  // [67:67] is the sub-list for extension extendee
-	0,   // [0:67] is the sub-list for field type_name
+	101, // 54: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	94,  // 55: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	69,  // 56: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	69,  // 57: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	70,  // 58: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 59: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	71,  // 60: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	89,  // 61: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	71,  // 62: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	70,  // 63: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 64: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 65: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	25,  // 66: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	94,  // 67: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	0,   // 68: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 69: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 70: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 71: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 72: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 73: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 74: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 75: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 76: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 77: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 78: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 79: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 80: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 81: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 82: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 83: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 84: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 85: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	48,  // 86: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 87: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 88: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 89: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 90: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 91: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 92: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 93: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 94: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 95: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 96: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 97: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 98: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 99: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 100: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 101: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	78,  // 102: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 103: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 104: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 105: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 106: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 107: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 108: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 109: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 110: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 111: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 112: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 113: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 114: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 115: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 116: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 117: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 118: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 119: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 120: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 121: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 122: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	49,  // 123: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 124: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 125: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 126: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 127: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 128: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 129: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 130: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 131: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 132: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 133: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 134: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 135: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 136: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 137: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 138: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	79,  // 139: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 140: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 141: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	105, // [105:142] is the sub-list for method output_type
+	68,  // [68:105] is the sub-list for method input_type
+	68,  // [68:68] is the sub-list for extension type_name
+	68,  // [68:68] is the sub-list for extension extendee
+	0,   // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -6038,15 +6167,15 @@ func file_constat_desk_v1_desk_proto_init() {
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
-	file_constat_desk_v1_desk_proto_msgTypes[72].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[84].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[74].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[86].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   88,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

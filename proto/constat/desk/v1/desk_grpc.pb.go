@@ -49,6 +49,7 @@ const (
 	DeskService_RateArticle_FullMethodName       = "/constat.desk.v1.DeskService/RateArticle"
 	DeskService_ListProcedures_FullMethodName    = "/constat.desk.v1.DeskService/ListProcedures"
 	DeskService_GetProcedure_FullMethodName      = "/constat.desk.v1.DeskService/GetProcedure"
+	DeskService_RateProcedure_FullMethodName     = "/constat.desk.v1.DeskService/RateProcedure"
 	DeskService_ListKnowledge_FullMethodName     = "/constat.desk.v1.DeskService/ListKnowledge"
 	DeskService_GetKnowledge_FullMethodName      = "/constat.desk.v1.DeskService/GetKnowledge"
 	DeskService_PreviewKnowledge_FullMethodName  = "/constat.desk.v1.DeskService/PreviewKnowledge"
@@ -121,6 +122,8 @@ type DeskServiceClient interface {
 	// ListProcedures gives the written procedures, and how walks through them went.
 	ListProcedures(ctx context.Context, in *ListProceduresRequest, opts ...grpc.CallOption) (*ListProceduresResponse, error)
 	GetProcedure(ctx context.Context, in *GetProcedureRequest, opts ...grpc.CallOption) (*GetProcedureResponse, error)
+	// RateProcedure says whether a version of one helped.
+	RateProcedure(ctx context.Context, in *RateProcedureRequest, opts ...grpc.CallOption) (*RateProcedureResponse, error)
 	// ListKnowledge gives the revisions of what the team wrote itself.
 	ListKnowledge(ctx context.Context, in *ListKnowledgeRequest, opts ...grpc.CallOption) (*ListKnowledgeResponse, error)
 	GetKnowledge(ctx context.Context, in *GetKnowledgeRequest, opts ...grpc.CallOption) (*GetKnowledgeResponse, error)
@@ -448,6 +451,16 @@ func (c *deskServiceClient) GetProcedure(ctx context.Context, in *GetProcedureRe
 	return out, nil
 }
 
+func (c *deskServiceClient) RateProcedure(ctx context.Context, in *RateProcedureRequest, opts ...grpc.CallOption) (*RateProcedureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RateProcedureResponse)
+	err := c.cc.Invoke(ctx, DeskService_RateProcedure_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deskServiceClient) ListKnowledge(ctx context.Context, in *ListKnowledgeRequest, opts ...grpc.CallOption) (*ListKnowledgeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListKnowledgeResponse)
@@ -572,6 +585,8 @@ type DeskServiceServer interface {
 	// ListProcedures gives the written procedures, and how walks through them went.
 	ListProcedures(context.Context, *ListProceduresRequest) (*ListProceduresResponse, error)
 	GetProcedure(context.Context, *GetProcedureRequest) (*GetProcedureResponse, error)
+	// RateProcedure says whether a version of one helped.
+	RateProcedure(context.Context, *RateProcedureRequest) (*RateProcedureResponse, error)
 	// ListKnowledge gives the revisions of what the team wrote itself.
 	ListKnowledge(context.Context, *ListKnowledgeRequest) (*ListKnowledgeResponse, error)
 	GetKnowledge(context.Context, *GetKnowledgeRequest) (*GetKnowledgeResponse, error)
@@ -679,6 +694,9 @@ func (UnimplementedDeskServiceServer) ListProcedures(context.Context, *ListProce
 }
 func (UnimplementedDeskServiceServer) GetProcedure(context.Context, *GetProcedureRequest) (*GetProcedureResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProcedure not implemented")
+}
+func (UnimplementedDeskServiceServer) RateProcedure(context.Context, *RateProcedureRequest) (*RateProcedureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RateProcedure not implemented")
 }
 func (UnimplementedDeskServiceServer) ListKnowledge(context.Context, *ListKnowledgeRequest) (*ListKnowledgeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKnowledge not implemented")
@@ -1252,6 +1270,24 @@ func _DeskService_GetProcedure_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_RateProcedure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RateProcedureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).RateProcedure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_RateProcedure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).RateProcedure(ctx, req.(*RateProcedureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_ListKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListKnowledgeRequest)
 	if err := dec(in); err != nil {
@@ -1482,6 +1518,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetProcedure",
 			Handler:    _DeskService_GetProcedure_Handler,
+		},
+		{
+			MethodName: "RateProcedure",
+			Handler:    _DeskService_RateProcedure_Handler,
 		},
 		{
 			MethodName: "ListKnowledge",
