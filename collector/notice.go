@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -125,7 +126,7 @@ func writeDelivery(w io.Writer, m proto.Message) {
 		fmt.Fprintf(w, "Mails go from %s through %s (%s, user %q, %s).\n", s.GetFrom(), s.GetHost(), s.GetSecurity(), s.GetUsername(), password)
 	}
 	for _, h := range d.GetWebhooks() {
-		fmt.Fprintf(w, "Webhook %s: %s (%s)\n", h.GetName(), h.GetUrl(), cmp.Or(strings.Join(h.GetKinds(), ", "), "all"))
+		fmt.Fprintf(w, "Webhook %s: %s (%s)\n", h.GetName(), h.GetUrl(), strings.Join(slices.DeleteFunc([]string{cmp.Or(strings.Join(h.GetKinds(), ", "), "all"), strings.Join(h.GetSites(), ", ")}, func(s string) bool { return s == "" }), "; "))
 	}
 	fmt.Fprintf(w, "%d wait, %d went, %d failed.\n", d.GetWaiting(), d.GetSent(), d.GetFailed())
 	for _, one := range d.GetTroubles() {
@@ -154,6 +155,7 @@ func webhookCommand(o *options) *cobra.Command {
 			fmt.Fprintln(w, "Kept. Its secret stays.")
 		})
 	put.Flags().StringSliceVar(&h.Kinds, "kind", nil, "what it is told of, as `KIND`,KIND (default: all)")
+	put.Flags().StringArrayVar(&h.Sites, "site", nil, "a site of whose tickets it is told, and of nothing else (default: all)")
 	put.Flags().BoolVar(&h.Inside, "inside", false, "it may be on this machine, on its link, or without TLS")
 	put.Flags().BoolVar(&renew, "renew", false, "draw another secret")
 	remove := remoteNotice(o, "remove NAME", "End a webhook", cobra.ExactArgs(1),

@@ -111,6 +111,9 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	}
 	var person string
 	err = a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if sites, err = keepSites(ctx, q, sites); err != nil {
+			return err
+		}
 		if role == "requester" {
 			if person, err = becomePerson(ctx, q, name, mail, a.now()); err != nil {
 				return err
@@ -157,9 +160,30 @@ func (a *Accounts) SetSites(ctx context.Context, userName string, sites ...strin
 		return err
 	}
 	return a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		_, err := q.SetSites(ctx, u.ID, strings.Join(sites, "\n"))
+		sites, err := keepSites(ctx, q, sites)
+		if err != nil {
+			return err
+		}
+		_, err = q.SetSites(ctx, u.ID, strings.Join(sites, "\n"))
 		return err
 	})
+}
+
+// keepSites gives the names of sites as they are known, and makes new ones known.
+func keepSites(ctx context.Context, q *query.Queries, sites []string) ([]string, error) {
+	var kept []string
+	for _, site := range sites {
+		known, err := store.Site(ctx, q, site)
+		if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+			return nil, invalid("%s", two)
+		} else if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(kept, known) {
+			kept = append(kept, known)
+		}
+	}
+	return kept, nil
 }
 
 // checkSites gives names of sites as they are kept, each once.

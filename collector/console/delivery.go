@@ -110,6 +110,7 @@ func (c *console) putWebhook(w http.ResponseWriter, v *visit) error {
 	}
 	r := &deskv1.PutWebhookRequest{NewSecret: v.PostForm.Has("renew"), Webhook: &deskv1.Webhook{
 		Name: v.PostFormValue("name"), Url: v.PostFormValue("url"), Kinds: v.PostForm["kind"], Inside: v.PostForm.Has("inside"),
+		Sites: linesOf(v.PostFormValue("sites")),
 	}}
 	kept, secret, err := c.courier.PutWebhook(v.Context(), v.actor(), r)
 	if err != nil {

@@ -51,6 +51,9 @@ type endpointView struct {
 	Diagnoses  []*constatv1.Diagnosis
 	Tickets    []*constatv1.Ticket
 	Procedures []*diagnosis.Procedure
+	// Sites can be chosen by who MaySite.
+	Sites   []string
+	MaySite bool
 	live
 }
 
@@ -72,8 +75,20 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 		Diagnoses: found.GetDiagnoses(),
 		Tickets:   list.GetTickets(), Procedures: diagnosis.Procedures(),
 	}
+	view.MaySite = mayLead(v)
+	if view.Sites, err = c.desk.Sites(v.Context()); err != nil {
+		return err
+	}
 	view.live = liveOf("/endpoints/"+url.PathEscape(endpoint.GetId()), v.URL.Query().Get("run"))
 	return c.render(w, v, http.StatusOK, "endpoint", "endpoints", view)
+}
+
+// setEndpointSite says at which site a machine is.
+func (c *console) setEndpointSite(w http.ResponseWriter, v *visit) error {
+	if _, err := c.desk.SetEndpointSite(v.Context(), v.actor(), v.PathValue("id"), v.PostFormValue("site")); err != nil {
+		return err
+	}
+	return c.back(w, v, "/endpoints/"+url.PathEscape(v.PathValue("id")), "flash.saved", "")
 }
 
 // diagnoseEndpoint asks a machine for a diagnosis that belongs to no ticket.

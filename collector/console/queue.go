@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,10 @@ const (
 
 // queueView is the list of tickets.
 type queueView struct {
-	Views                   []view
-	Query, Status, Assignee string
+	Views                         []view
+	Query, Status, Assignee, Site string
+	// Sites are those that can be asked for.
+	Sites []string
 	// Best: what fits the query best comes first.
 	Best                bool
 	Statuses, Assignees []string
@@ -69,11 +72,11 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
 	before, _ := strconv.ParseInt(form.Get("before"), 10, 32)
 	q := queueView{
-		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"), Best: form.Get("sort") == "best",
+		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"), Site: form.Get("site"), Best: form.Get("sort") == "best",
 		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
 	}
 	request := &deskv1.ListTicketsRequest{
-		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "",
+		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "", Site: q.Site,
 		Limit: ticketsPerPage + 1, Before: int32(before), Best: q.Best,
 	}
 	if q.Status == anyStatus {
@@ -94,15 +97,21 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	q.Tickets = list.GetTickets()
-	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee) != ""
+	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee, q.Site) != ""
 	if q.Status != anyStatus {
-		q.Everywhere = "/tickets?" + url.Values{"status": {anyStatus}, "q": {q.Query}}.Encode()
+		q.Everywhere = "/tickets?" + url.Values{"status": {anyStatus}, "q": {q.Query}, "site": {q.Site}}.Encode()
 	}
 	q.Views = c.views(v, q)
 	if err := c.keptViews(v, &q); err != nil {
 		return err
 	}
 	q.Urgencies, q.Impacts = urgencies, impacts
+	if q.Sites, err = c.desk.Sites(v.Context()); err != nil {
+		return err
+	}
+	if q.Site != "" && !slices.Contains(q.Sites, q.Site) {
+		q.Sites = append(q.Sites, q.Site) // so that the form says what is shown
+	}
 	if q.Assignees, err = c.assignees(v, colleague); err != nil {
 		return err
 	}
@@ -140,7 +149,7 @@ func (c *console) keptViews(v *visit, q *queueView) error {
 func (c *console) views(v *visit, q queueView) []view {
 	mine := url.Values{"assignee": {v.user.Name}}
 	only := func(status, assignee string) bool {
-		return q.Query == "" && q.Status == status && q.Assignee == assignee
+		return q.Query == "" && q.Site == "" && q.Status == status && q.Assignee == assignee
 	}
 	return []view{
 		{Label: "queue.view.active", Address: "/tickets", Current: only("", "")},

@@ -38,8 +38,9 @@ const (
 	working
 	// ofSite: those of them who see the site of what the address names.
 	ofSite
-	// leading: leads and administrators.
+	// leading: leads and administrators, leadOfSite: those of them who see the site.
 	leading
+	leadOfSite
 	// leadingSite: those of them who see the site of what the address names.
 	leadingSite
 	// leadingAll and governing: leads and administrators, and administrators, who are
@@ -132,6 +133,7 @@ var addresses = map[string]struct {
 
 	"GET /endpoints":                {"/endpoints", "", working},
 	"GET /endpoints/{id}":           {"/endpoints/MACHINE", "", ofSite},
+	"POST /endpoints/{id}/site":     {"/endpoints/MACHINE/site", "site=Paris", leadOfSite},
 	"POST /endpoints/{id}/diagnose": {"/endpoints/MACHINE/diagnose", "procedure=full", ofSite},
 	"GET /endpoints/{id}/events":    {"/endpoints/MACHINE/events?run=RUN", "", ofSite},
 
@@ -139,15 +141,16 @@ var addresses = map[string]struct {
 	"GET /gear/{id}":              {"/gear/DEVICE", "", ofSite},
 	"GET /gear/{id}/ports/{port}": {"/gear/DEVICE/ports/1", "", ofSite},
 
-	"GET /team":         {"/team", "", working},
-	"GET /team/{name}":  {"/team/lea", "", leading},
-	"POST /team/{name}": {"/team/lea", "takes=1&preview=1", leadingAll},
-	"GET /service":      {"/service", "", working},
-	"POST /service":     {"/service", "", governing},
-	"GET /faults":       {"/faults", "", working},
-	"GET /faults/{id}":  {"/faults/net-dns-unreachable", "", working},
-	"GET /style":        {"/style", "", working},
-	"/":                 {"/nothing-here", "", ofSite},
+	"GET /team":               {"/team", "", working},
+	"GET /team/{name}":        {"/team/lea", "", leading},
+	"POST /team/{name}":       {"/team/lea", "takes=1&preview=1", leadingAll},
+	"POST /team/{name}/sites": {"/team/lea/sites", "sites=", governing},
+	"GET /service":            {"/service", "", working},
+	"POST /service":           {"/service", "", governing},
+	"GET /faults":             {"/faults", "", working},
+	"GET /faults/{id}":        {"/faults/net-dns-unreachable", "", working},
+	"GET /style":              {"/style", "", working},
+	"/":                       {"/nothing-here", "", ofSite},
 }
 
 // paris is a word in everything of Paris, and nowhere else.
@@ -219,6 +222,10 @@ func twoSites(t *testing.T) *scene {
 			s.number = number
 			paths = append(paths, "PARIS", fmt.Sprint(number), "MACHINE", endpoint, "DEVICE", device, "RUN", run, "PERSON", found.GetTicket().GetRequester().GetId())
 		}
+	}
+	// A link leads from Lyon to Paris, and tells Lyon no more than the number.
+	if _, err := b.desk.Link(t.Context(), lead, &deskv1.LinkTicketsRequest{Number: 1, Other: s.number, Kind: "related"}); err != nil {
+		t.Fatal(err)
 	}
 	err := b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
 		return q.PutWebhook(ctx, query.PutWebhookParams{Name: "x", Url: "https://example.org", Secret: []byte{}})
@@ -308,6 +315,7 @@ func TestRights(t *testing.T) {
 			may := map[rights]bool{
 				everyone: true, signed: name != "", working: name != "" && role != "requester",
 				ofSite:      name != "" && role != "requester" && site != "lyon",
+				leadOfSite:  (role == "lead" || role == "administrator") && site != "lyon",
 				leading:     role == "lead" || role == "administrator",
 				leadingSite: (role == "lead" || role == "administrator") && site != "lyon",
 				leadingAll:  (role == "lead" || role == "administrator") && site == "all",
@@ -396,6 +404,9 @@ func TestRightsAcross(t *testing.T) {
 	}
 	if _, body := own.knock("GET", "/tickets?status=any&q=dns", ""); !strings.Contains(body, paris) {
 		t.Error("its own technician does not find the ticket")
+	}
+	if _, body := lyon.knock("GET", "/tickets/1", ""); !strings.Contains(body, "#"+fmt.Sprint(s.number)+" <span") || !strings.Contains(body, "of another site") {
+		t.Error("the ticket of Lyon does not say that it is linked with one of another site")
 	}
 	// The run of a machine in Paris on a page of Lyon's: it is gone, as if it never was.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -63,6 +63,7 @@ func (c *console) routes() http.Handler {
 
 	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))
 	pages.Handle("GET /endpoints/{id}", c.signedIn(c.endpoint))
+	pages.Handle("POST /endpoints/{id}/site", c.signedIn(c.setEndpointSite))
 	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))
 	pages.Handle("GET /endpoints/{id}/events", c.signedIn(c.endpointEvents))
 
@@ -72,6 +73,7 @@ func (c *console) routes() http.Handler {
 
 	pages.Handle("GET /team", c.signedIn(c.team))
 	pages.Handle("GET /team/{name}", c.signedIn(c.technician))
+	pages.Handle("POST /team/{name}/sites", c.signedIn(c.setTechnicianSites))
 	pages.Handle("POST /team/{name}", c.signedIn(c.setTechnician))
 
 	pages.Handle("GET /service", c.signedIn(c.service))

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/collector/account"
 	"constat/collector/desk"
 	"constat/collector/desk/assignment"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -55,6 +56,11 @@ type technicianView struct {
 	Kinds    []string
 	Domains  []string
 	Levels   []int32
+	// Sites are known ones, SiteLines those to which they are limited, one a line.
+	Sites     []string
+	SiteLines string
+	// MaySites: the visitor may limit them.
+	MaySites bool
 	// Problem says what of the form cannot be kept.
 	Problem string
 	// Preview is what a change would have done; nil: not asked for.
@@ -111,7 +117,52 @@ func formOf(one *deskv1.Technician) technicianView {
 	return view
 }
 
+// setTechnicianSites limits somebody to sites; it takes an administrator who is
+// limited to none, as whatever says who may see what.
+func (c *console) setTechnicianSites(w http.ResponseWriter, v *visit) error {
+	if !maySites(v) {
+		return desk.ErrForbidden
+	}
+	one, err := c.technicianNamed(v)
+	if err != nil {
+		return err
+	}
+	err = c.accounts.SetSites(v.Context(), one.GetName(), linesOf(v.PostFormValue("sites"))...)
+	if errors.Is(err, account.ErrInvalid) {
+		view := formOf(one)
+		view.Problem = err.Error()
+		return c.renderTechnician(w, v, http.StatusUnprocessableEntity, view)
+	}
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, "/team/"+url.PathEscape(one.GetName()), "flash.saved", "")
+}
+
+// maySites tells whether a visitor says who sees which sites.
+func maySites(v *visit) bool { return v.user.Role == "administrator" && len(v.user.Sites) == 0 }
+
+// linesOf reads one value a line.
+func linesOf(typed string) []string {
+	var lines []string
+	for line := range strings.Lines(typed) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 func (c *console) renderTechnician(w http.ResponseWriter, v *visit, status int, view technicianView) error {
+	var err error
+	if view.Sites, err = c.desk.Sites(v.Context()); err != nil {
+		return err
+	}
+	user, err := c.accounts.Named(v.Context(), view.GetName())
+	if err != nil {
+		return err
+	}
+	view.MaySites, view.SiteLines = maySites(v), strings.Join(user.Sites, "\n")
 	for range spareSkills {
 		view.Skills = append(view.Skills, skillLine{Kind: assignment.Brand, Level: 2})
 	}

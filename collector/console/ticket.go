@@ -47,6 +47,8 @@ type ticketView struct {
 	Links     []*constatv1.TicketLink
 	// LinkKinds, Categories, Types, Impacts and Urgencies are what can be chosen.
 	LinkKinds, Categories, Types, Impacts, Urgencies []string
+	// Sites are those that the visitor sees.
+	Sites []string
 	// Queues are those that tickets are in.
 	Queues []string
 	// Follows: the visitor follows it.
@@ -95,7 +97,7 @@ type fieldSeen struct{ Field, Value string }
 // AboutFields are those of the form that tells what a ticket is.
 func (t ticketView) AboutFields() []fieldSeen {
 	seen := []fieldSeen{{"tags", t.Tags}}
-	for _, field := range []string{"title", "type", "category", "queue", "wanted", "impact", "urgency", "major"} {
+	for _, field := range []string{"title", "type", "category", "queue", "wanted", "impact", "urgency", "site", "major"} {
 		if field != "major" || t.MayLead {
 			seen = append(seen, fieldSeen{field, valueOf(t.Ticket, field)})
 		}
@@ -215,6 +217,9 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	page.PriorityWhy = v.speech.priorityWhy(ticket)
 	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
+		return err
+	}
+	if page.Sites, err = c.desk.Sites(v.Context()); err != nil {
 		return err
 	}
 	if page.Socket, err = c.socket(v, ticket.GetEndpointId()); err != nil {

@@ -204,7 +204,7 @@ func uploaded(v *visit) ([]*deskv1.NewFile, error) {
 // edited gives the fields of the form that differ from what its reader saw.
 func edited(v *visit) ([]edit, error) {
 	var edits []edit
-	for _, field := range []string{"status", "assignee", "resolution", "title", "category", "type", "queue", "impact", "urgency", "wanted", "major"} {
+	for _, field := range []string{"status", "assignee", "resolution", "title", "category", "type", "queue", "impact", "urgency", "wanted", "site", "major"} {
 		// A box that is not ticked is not sent; what its reader saw is.
 		if !v.PostForm.Has(field) && (field != "major" || !v.PostForm.Has("majorWas")) {
 			continue
@@ -275,6 +275,8 @@ func (e edit) wants(who desk.Actor, r *deskv1.UpdateTicketRequest) {
 		r.Impact = want
 	case "urgency":
 		r.Urgency = want
+	case "site":
+		r.Site = want
 	case "major":
 		r.Major = proto.Bool(e.want != "")
 	case "wanted":
@@ -350,6 +352,8 @@ func valueOf(ticket *constatv1.Ticket, field string) string {
 		if at := ticket.GetWantedBy(); at != nil {
 			return at.AsTime().Local().Format(dayForm)
 		}
+	case "site":
+		return ticket.GetSite()
 	case "major":
 		if ticket.GetMajor() {
 			return "yes"

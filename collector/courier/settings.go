@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -215,8 +216,21 @@ func (c *Courier) PutWebhook(ctx context.Context, a desk.Actor, r *deskv1.PutWeb
 		inside = 1
 	}
 	err = c.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		for i, site := range h.GetSites() {
+			if site = strings.TrimSpace(site); site == "" || len(site) > 100 || strings.ContainsFunc(site, unicode.IsControl) {
+				return refuse("%q is no name of a site", cut(site, 80))
+			}
+			known, err := store.Site(ctx, q, site)
+			if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+				return refuse("%s", two)
+			} else if err != nil {
+				return err
+			}
+			h.Sites[i] = known
+		}
 		return q.PutWebhook(ctx, query.PutWebhookParams{
 			Name: h.GetName(), Url: h.GetUrl(), Secret: sealed, Kinds: strings.Join(h.GetKinds(), " "), Inside: inside, ChangedAt: store.Millis(c.now()),
+			Sites: strings.Join(h.Sites, "\n"),
 		})
 	})
 	return h, secret, err
@@ -294,7 +308,7 @@ func (c *Courier) State(ctx context.Context, a desk.Actor) (*deskv1.GetDeliveryR
 		return nil, err
 	}
 	for _, h := range hooks {
-		answer.Webhooks = append(answer.Webhooks, &deskv1.Webhook{Name: h.Name, Url: h.Url, Kinds: strings.Fields(h.Kinds), Inside: h.Inside == 1})
+		answer.Webhooks = append(answer.Webhooks, &deskv1.Webhook{Name: h.Name, Url: h.Url, Kinds: strings.Fields(h.Kinds), Inside: h.Inside == 1, Sites: strings.FieldsFunc(h.Sites, func(r rune) bool { return r == '\n' })})
 	}
 	troubles, err := q.OutboxTroubles(ctx, maxTroubles)
 	if err != nil {

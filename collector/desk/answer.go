@@ -248,6 +248,9 @@ func (d *Desk) SaveAnswer(ctx context.Context, a Actor, r *deskv1.Answer) (*desk
 		Author: line(a.Name, maxName), UpdatedAt: store.Millis(d.now()), Words: store.Words(store.MaxWords, parts...), Content: content,
 	}
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		if row.Site, err = keepSite(ctx, q, one.GetSite()); err != nil {
+			return err
+		}
 		if one.GetVersion() == 0 {
 			return addAnswer(ctx, q, a, row)
 		}

@@ -92,7 +92,7 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		}
 	}
 	if r.Site != nil {
-		if err := setSite(reader(ctx), t, r.GetSite()); err != nil {
+		if err := setSite(ctx, q, t, r.GetSite()); err != nil {
 			return err
 		}
 	}

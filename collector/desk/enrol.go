@@ -31,11 +31,11 @@ func (d *Desk) NewEnrolmentToken(ctx context.Context, secretHash []byte, uses in
 
 // SetTokenSite says at which site the machines are that will enrol by a token.
 func (d *Desk) SetTokenSite(ctx context.Context, secretHash []byte, name string) error {
-	site, err := checkSite(name)
-	if err != nil {
-		return err
-	}
 	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		site, err := keepSite(ctx, q, name)
+		if err != nil {
+			return err
+		}
 		found, err := q.SetTokenSite(ctx, secretHash, site)
 		if err == nil && found == 0 {
 			return ErrTokenUnknown

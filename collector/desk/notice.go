@@ -184,6 +184,9 @@ func (d *Desk) tellWebhooks(ctx context.Context, q *query.Queries, h happening, 
 		if kinds := strings.Fields(hook.Kinds); len(kinds) > 0 && !slices.Contains(kinds, h.kind) {
 			continue
 		}
+		if sites := list(hook.Sites); len(sites) > 0 && (h.ticket.Number == 0 || !slices.Contains(sites, h.ticket.Site)) {
+			continue
+		}
 		if err := putAside(ctx, q, ByWebhook, hook.Name, h, content, now, now); err != nil {
 			return err
 		}
@@ -311,8 +314,22 @@ func (d *Desk) Notices(ctx context.Context, a Actor) (*deskv1.ListNoticesRespons
 		return nil, err
 	}
 	answer := &deskv1.ListNoticesResponse{}
+	hidden := map[int32]bool{}
 	for _, row := range rows {
-		answer.Notices = append(answer.Notices, NoticeMessage(row))
+		n := NoticeMessage(row)
+		// A ticket may have gone to a site that its reader does not see.
+		if number := n.GetNumber(); a.limited() && number != 0 {
+			if _, asked := hidden[number]; !asked {
+				_, err := target(For(ctx, a), d.store.Read(), number)
+				if hidden[number] = errors.Is(err, ErrNotFound); err != nil && !hidden[number] {
+					return nil, err
+				}
+			}
+			if hidden[number] {
+				n.Title, n.Text = "", ""
+			}
+		}
+		answer.Notices = append(answer.Notices, n)
 	}
 	unread, err := d.Unread(ctx, a.ID)
 	answer.Unread = int32(unread)

@@ -131,8 +131,8 @@ func shownTimeline(ctx context.Context, all []*constatv1.TicketEntry) []*constat
 	return own
 }
 
-// shownLinks are the links to tickets that the reader may see; a requester is not
-// told how the desk sorts them.
+// shownLinks are a ticket's links as its reader may see them: of a ticket of another
+// site the number and nothing else; a requester is not told how the desk sorts them.
 func shownLinks(ctx context.Context, q *query.Queries, all []*constatv1.TicketLink) ([]*constatv1.TicketLink, error) {
 	a := reader(ctx)
 	if a.works() && !a.limited() {
@@ -144,8 +144,12 @@ func shownLinks(ctx context.Context, q *query.Queries, all []*constatv1.TicketLi
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
-		if err == nil && a.works() {
+		switch {
+		case !a.works():
+		case err == nil:
 			own = append(own, l)
+		default:
+			own = append(own, &constatv1.TicketLink{Kind: l.GetKind(), Number: l.GetNumber()})
 		}
 	}
 	return own, nil
@@ -203,7 +207,30 @@ func siteOf(ctx context.Context, q *query.Queries, endpointID string, requester 
 	return requester.Site, nil
 }
 
-// checkSite gives the name of a site as it is kept.
+// keepSite gives the name of a site as it is known, and makes a new one known.
+func keepSite(ctx context.Context, q *query.Queries, name string) (string, error) {
+	site, err := checkSite(name)
+	if err != nil {
+		return "", err
+	}
+	site, err = store.Site(ctx, q, site)
+	if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+		err = problem(ErrInvalid, "%s", two)
+	}
+	return site, err
+}
+
+// Sites are those that the reader sees, by name.
+func (d *Desk) Sites(ctx context.Context) ([]string, error) {
+	a := reader(ctx)
+	if !a.works() {
+		return nil, nil
+	}
+	all, err := d.store.Sites(ctx)
+	return slices.DeleteFunc(all, func(site string) bool { return !a.sees(site) }), err
+}
+
+// checkSite gives the name of a site without what is no part of one.
 func checkSite(name string) (string, error) {
 	site := line(name, maxSite+1)
 	if len(site) > maxSite {
@@ -232,15 +259,15 @@ func (d *Desk) SetEndpointSite(ctx context.Context, a Actor, endpointID, name st
 		return nil, err
 	}
 	ctx = For(ctx, a)
-	site, err := checkSite(name)
-	if err != nil {
-		return nil, err
-	}
-	if !a.sees(site) {
-		return nil, problem(ErrNotFound, "there is no site %q", site)
-	}
 	var endpoint query.Endpoint
-	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		site, err := keepSite(ctx, q, name)
+		if err != nil {
+			return err
+		}
+		if !a.sees(site) {
+			return problem(ErrNotFound, "there is no site %q", site)
+		}
 		if endpoint, err = findEndpoint(ctx, q, endpointID); err != nil {
 			return err
 		}
@@ -258,8 +285,9 @@ func (d *Desk) SetEndpointSite(ctx context.Context, a Actor, endpointID, name st
 
 // setSite gives a ticket to another site, which the actor must see too, so that
 // nobody pushes one out of their own sight by mistake.
-func setSite(a Actor, t *query.Ticket, name string) error {
-	site, err := checkSite(name)
+func setSite(ctx context.Context, q *query.Queries, t *query.Ticket, name string) error {
+	a := reader(ctx)
+	site, err := keepSite(ctx, q, name)
 	if err == nil && !a.sees(site) {
 		err = problem(ErrInvalid, "you may not give a ticket to the site %q", site)
 	}

@@ -76,10 +76,10 @@ func (d *Desk) Tickets(ctx context.Context, r *deskv1.ListTicketsRequest) (*desk
 	filter := store.TicketFilter{
 		Query: r.GetQuery(), Before: r.GetBefore(), Status: r.GetStatus(), Active: r.GetActive(), Unassigned: r.GetUnassigned(),
 		Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
-		Best: r.GetBest(), Limit: pageSize(r.GetLimit()),
+		Site: line(r.GetSite(), maxSite), Best: r.GetBest(), Limit: pageSize(r.GetLimit()),
 	}
 	if r.GetDue() {
-		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Limit: filter.Limit}
+		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Site: filter.Site, Limit: filter.Limit}
 	}
 	answer := &deskv1.ListTicketsResponse{}
 	if number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(r.GetQuery()), "#"), 10, 32); err == nil && r.GetBefore() == 0 && !r.GetDue() {

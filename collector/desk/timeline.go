@@ -117,6 +117,7 @@ var fields = []struct {
 	{"tags", func(t query.Ticket) string { return strings.Join(list(t.Tags), ", ") }},
 	{"followers", func(t query.Ticket) string { return strings.Join(list(t.Followers), ", ") }},
 	{"wanted", func(t query.Ticket) string { return rfc3339(t.WantedAt) }},
+	{"site", func(t query.Ticket) string { return t.Site }},
 }
 
 // differences are the fields that a change made different.

@@ -98,7 +98,13 @@ func (w *Watch) Add(ctx context.Context, address, credential, site string) error
 		} else if err != nil {
 			return err
 		}
-		_, err := q.AddGear(ctx, query.AddGearParams{
+		site, err := store.Site(ctx, q, site)
+		if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+			return refuse("%s", two)
+		} else if err != nil {
+			return err
+		}
+		_, err = q.AddGear(ctx, query.AddGearParams{
 			ID: uuid.Must(uuid.NewV7()).String(), Address: address, Site: site, Credential: credential, AddedAt: store.Millis(w.now()),
 		})
 		return err

@@ -31,8 +31,9 @@ type TicketFilter struct {
 	// Best: those that fit the Query best come first, of the newest that it finds;
 	// there is no page after the first then.
 	Best bool
-	// Sites are those of which it may be; none: all.
+	// Sites are those of which it may be; none: all. Site is the one asked for.
 	Sites []string
+	Site  string
 	Limit int32
 }
 
@@ -225,6 +226,7 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	q.is("t.endpoint_id", f.EndpointID)
 	q.is("t.requester_id", f.RequesterID)
 	q.among("t.site", f.Sites)
+	q.is("t.site", f.Site)
 	if f.Active {
 		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
 	}

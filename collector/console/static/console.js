@@ -142,7 +142,9 @@
     const seen = form.querySelector("[data-seen]");
     const seenKey = draftKey(name + ":seen");
     const warning = form.querySelector("[data-answered]");
+    const settled = 5000; // ms after which what was kept needs no copy in the tab
     let timer = 0;
+    let kept = 0;
     let last = 0;
     let waits = false; // something is not kept yet
     let done = false;
@@ -159,7 +161,8 @@
         // A page that goes may still send little; the rest stays in the tab.
         const answer = await fetch(form.dataset.keep, { method: "POST", body: fields, keepalive: fields.toString().length < 60000 });
         if (answer.status !== 204) throw new Error(answer.status);
-        if (!waits) forget(name);
+        // The next page may have been asked for before this came there.
+        kept = setTimeout(() => waits || forget(name), settled);
       } catch {
         waits = true; // who is signed out, or far from a collector, has it in the tab
       }
@@ -179,6 +182,7 @@
     form.addEventListener("input", () => {
       if (sessionStorage.getItem(seenKey) === null) remember(seenKey, seen.value);
       waits = true;
+      clearTimeout(kept);
       clearTimeout(timer);
       timer = setTimeout(send, Math.max(0, Math.min(pause, last + pace - Date.now())));
     });

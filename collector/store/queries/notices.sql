@@ -83,9 +83,9 @@ SELECT * FROM webhooks ORDER BY name;
 SELECT * FROM webhooks WHERE name = $1;
 
 -- name: PutWebhook :exec
-INSERT INTO webhooks (name, url, secret, kinds, inside, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO webhooks (name, url, secret, kinds, inside, changed_at, sites) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (name) DO UPDATE SET url = excluded.url, secret = excluded.secret, kinds = excluded.kinds, inside = excluded.inside,
-    changed_at = excluded.changed_at;
+    changed_at = excluded.changed_at, sites = excluded.sites;
 
 -- name: DeleteWebhook :execrows
 DELETE FROM webhooks WHERE name = $1;

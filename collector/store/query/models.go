@@ -423,6 +423,11 @@ type Setting struct {
 	UpdatedAt int64
 }
 
+type Site struct {
+	Name    string
+	NameKey string
+}
+
 type Skill struct {
 	UserID   string
 	Kind     string
@@ -598,4 +603,5 @@ type Webhook struct {
 	Kinds     string
 	Inside    int32
 	ChangedAt int64
+	Sites     string
 }

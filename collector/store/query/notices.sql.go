@@ -497,9 +497,9 @@ func (q *Queries) PutNoticeRule(ctx context.Context, arg PutNoticeRuleParams) er
 }
 
 const putWebhook = `-- name: PutWebhook :exec
-INSERT INTO webhooks (name, url, secret, kinds, inside, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO webhooks (name, url, secret, kinds, inside, changed_at, sites) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (name) DO UPDATE SET url = excluded.url, secret = excluded.secret, kinds = excluded.kinds, inside = excluded.inside,
-    changed_at = excluded.changed_at
+    changed_at = excluded.changed_at, sites = excluded.sites
 `
 
 type PutWebhookParams struct {
@@ -509,6 +509,7 @@ type PutWebhookParams struct {
 	Kinds     string
 	Inside    int32
 	ChangedAt int64
+	Sites     string
 }
 
 func (q *Queries) PutWebhook(ctx context.Context, arg PutWebhookParams) error {
@@ -519,6 +520,7 @@ func (q *Queries) PutWebhook(ctx context.Context, arg PutWebhookParams) error {
 		arg.Kinds,
 		arg.Inside,
 		arg.ChangedAt,
+		arg.Sites,
 	)
 	return err
 }
@@ -564,7 +566,7 @@ func (q *Queries) SetUserMail(ctx context.Context, iD string, mail string) (int6
 }
 
 const webhook = `-- name: Webhook :one
-SELECT name, url, secret, kinds, inside, changed_at FROM webhooks WHERE name = $1
+SELECT name, url, secret, kinds, inside, changed_at, sites FROM webhooks WHERE name = $1
 `
 
 func (q *Queries) Webhook(ctx context.Context, name string) (Webhook, error) {
@@ -577,12 +579,13 @@ func (q *Queries) Webhook(ctx context.Context, name string) (Webhook, error) {
 		&i.Kinds,
 		&i.Inside,
 		&i.ChangedAt,
+		&i.Sites,
 	)
 	return i, err
 }
 
 const webhooks = `-- name: Webhooks :many
-SELECT name, url, secret, kinds, inside, changed_at FROM webhooks ORDER BY name
+SELECT name, url, secret, kinds, inside, changed_at, sites FROM webhooks ORDER BY name
 `
 
 func (q *Queries) Webhooks(ctx context.Context) ([]Webhook, error) {
@@ -601,6 +604,7 @@ func (q *Queries) Webhooks(ctx context.Context) ([]Webhook, error) {
 			&i.Kinds,
 			&i.Inside,
 			&i.ChangedAt,
+			&i.Sites,
 		); err != nil {
 			return nil, err
 		}

@@ -48,7 +48,9 @@ type ListTicketsRequest struct {
 	AtRisk bool `protobuf:"varint,11,opt,name=at_risk,json=atRisk,proto3" json:"at_risk,omitempty"`
 	// Of the newest tickets that a query finds, those that fit it best first; there
 	// is no page after the first then.
-	Best          bool `protobuf:"varint,12,opt,name=best,proto3" json:"best,omitempty"`
+	Best bool `protobuf:"varint,12,opt,name=best,proto3" json:"best,omitempty"`
+	// Only those of this site.
+	Site          string `protobuf:"bytes,13,opt,name=site,proto3" json:"site,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -165,6 +167,13 @@ func (x *ListTicketsRequest) GetBest() bool {
 		return x.Best
 	}
 	return false
+}
+
+func (x *ListTicketsRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
 }
 
 // ListTicketsResponse is newest first.
@@ -5460,7 +5469,7 @@ var File_constat_desk_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x02\n" +
+	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -5477,7 +5486,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\frequester_id\x18\n" +
 	" \x01(\tR\vrequesterId\x12\x17\n" +
 	"\aat_risk\x18\v \x01(\bR\x06atRisk\x12\x12\n" +
-	"\x04best\x18\f \x01(\bR\x04best\"C\n" +
+	"\x04best\x18\f \x01(\bR\x04best\x12\x12\n" +
+	"\x04site\x18\r \x01(\tR\x04site\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +

@@ -674,7 +674,9 @@ type Webhook struct {
 	// Kinds of Notice; empty: all.
 	Kinds []string `protobuf:"bytes,3,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	// It may be on this machine, on its link, or without TLS.
-	Inside        bool `protobuf:"varint,4,opt,name=inside,proto3" json:"inside,omitempty"`
+	Inside bool `protobuf:"varint,4,opt,name=inside,proto3" json:"inside,omitempty"`
+	// Of whose tickets it is told, and then of nothing else; empty: of all.
+	Sites         []string `protobuf:"bytes,5,rep,name=sites,proto3" json:"sites,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,6 +737,13 @@ func (x *Webhook) GetInside() bool {
 		return x.Inside
 	}
 	return false
+}
+
+func (x *Webhook) GetSites() []string {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
 }
 
 // Delivery is something that did not go yet, or not at all.
@@ -1467,12 +1476,13 @@ const file_constat_desk_v1_notice_proto_rawDesc = "" +
 	"\bsecurity\x18\x03 \x01(\tR\bsecurity\x12\x1a\n" +
 	"\busername\x18\x04 \x01(\tR\busername\x12!\n" +
 	"\fhas_password\x18\x05 \x01(\bR\vhasPassword\x12\x12\n" +
-	"\x04from\x18\x06 \x01(\tR\x04from\"]\n" +
+	"\x04from\x18\x06 \x01(\tR\x04from\"s\n" +
 	"\aWebhook\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x14\n" +
 	"\x05kinds\x18\x03 \x03(\tR\x05kinds\x12\x16\n" +
-	"\x06inside\x18\x04 \x01(\bR\x06inside\"\x8c\x02\n" +
+	"\x06inside\x18\x04 \x01(\bR\x06inside\x12\x14\n" +
+	"\x05sites\x18\x05 \x03(\tR\x05sites\"\x8c\x02\n" +
 	"\bDelivery\x12\x10\n" +
 	"\x03way\x18\x01 \x01(\tR\x03way\x12\x1c\n" +
 	"\trecipient\x18\x02 \x01(\tR\trecipient\x12\x14\n" +
