@@ -190,7 +190,7 @@ func (c *counter) SubmitTicket(ctx context.Context, r *constatv1.SubmitTicketReq
 	return c.submitFor(ctx, user, r)
 }
 
-func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.SubmitTicketRequest) (*constatv1.SubmitTicketResponse, error) {
+func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.SubmitTicketRequest) (_ *constatv1.SubmitTicketResponse, err error) {
 	switch {
 	case c.link.Load() == nil:
 		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so there is nobody to send a ticket to: ask your administrator for an enrolment token and run \"constat-agent enroll\"")
@@ -213,6 +213,9 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 		k, ok := c.find(user, r.DiagnosisId)
 		if !ok {
 			return nil, status.Errorf(codes.NotFound, "there is no diagnosis %s of yours: run it again", r.DiagnosisId)
+		}
+		if k, err = k.without(r.GetLeaveOut()); err != nil {
+			return nil, err
 		}
 		draft.DiagnosisId = k.diagnosis.Id
 		draft.OccurredAt = k.diagnosis.StartedAt

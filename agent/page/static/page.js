@@ -272,11 +272,22 @@ function compose(complaint, d, lead) {
   field.value = sessionStorage.getItem("text") ?? "";
   field.addEventListener("input", () => sessionStorage.setItem("text", field.value));
   const place = h("div");
+  const kept = new Set(); // groups that stay here
+  const leaves = h("details", {}, h("summary", {}, t("preview")));
+  leaves.addEventListener("toggle", async () => {
+    if (!leaves.open || leaves.childElementCount > 1) return;
+    try {
+      const { sections } = await call("PreviewTicket", { diagnosisId: d.id, language });
+      leaves.append(h("p", { class: "quiet" }, t("preview.hint")), ...sections.map((s) => section(s, kept)));
+    } catch (error) {
+      leaves.append(trouble(error));
+    }
+  });
   const send = button(t("send.now"), async () => {
     send.disabled = true;
     place.replaceChildren(h("progress"));
     try {
-      const sent = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10 });
+      const sent = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10, leaveOut: [...kept] });
       sessionStorage.removeItem("text");
       const said = sent.number ? t("sent", { number: sent.number }) : t("sent.waits");
       say(said);
@@ -290,9 +301,23 @@ function compose(complaint, d, lead) {
     lead ? h("p", {}, lead) : "",
     h("h1", {}, t("send.title")),
     h("label", { for: "text" }, t("send.what")), h("p", { id: "hint", class: "quiet" }, t("send.hint")), field,
-    h("p", {}, t("send.leaves")), place,
+    h("p", {}, t("send.leaves")), leaves, place,
     h("div", { class: "row" }, send, button(t("home"), () => attempt(start))),
   );
+}
+
+// section is a part of what a ticket carries, with a switch where it may stay.
+function section(s, kept) {
+  const table = h("table", {}, s.facts.map((f) => h("tr", {}, h("th", { scope: "row" }, f.name), h("td", {}, f.value))));
+  if (!s.group) return h("details", { class: "card" }, h("summary", {}, s.name), table);
+  const box = h("input", { type: "checkbox", id: "send-" + s.group, checked: true, change: () => {
+    if (box.checked) kept.delete(s.group);
+    else kept.add(s.group);
+    table.classList.toggle("kept", !box.checked);
+  } });
+  return h("div", { class: "card" },
+    h("label", { class: "tick", for: box.id }, box, " ", t("preview.send", { name: s.name })),
+    h("details", {}, h("summary", {}, t("preview.facts", { count: s.facts.length })), table));
 }
 
 home.addEventListener("click", () => attempt(start));

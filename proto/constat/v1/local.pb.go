@@ -415,6 +415,105 @@ func (*RunDiagnosisResponse_Progress) isRunDiagnosisResponse_Event() {}
 
 func (*RunDiagnosisResponse_Diagnosis) isRunDiagnosisResponse_Event() {}
 
+// PreviewTicketRequest names a diagnosis and the language of the names.
+type PreviewTicketRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A diagnosis that RunDiagnosis gave.
+	DiagnosisId   string `protobuf:"bytes,1,opt,name=diagnosis_id,json=diagnosisId,proto3" json:"diagnosis_id,omitempty"`
+	Language      string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTicketRequest) Reset() {
+	*x = PreviewTicketRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTicketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTicketRequest) ProtoMessage() {}
+
+func (x *PreviewTicketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTicketRequest.ProtoReflect.Descriptor instead.
+func (*PreviewTicketRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PreviewTicketRequest) GetDiagnosisId() string {
+	if x != nil {
+		return x.DiagnosisId
+	}
+	return ""
+}
+
+func (x *PreviewTicketRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+// PreviewTicketResponse is what would leave the machine beside the person's words.
+type PreviewTicketResponse struct {
+	state         protoimpl.MessageState           `protogen:"open.v1"`
+	Sections      []*PreviewTicketResponse_Section `protobuf:"bytes,1,rep,name=sections,proto3" json:"sections,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTicketResponse) Reset() {
+	*x = PreviewTicketResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTicketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTicketResponse) ProtoMessage() {}
+
+func (x *PreviewTicketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTicketResponse.ProtoReflect.Descriptor instead.
+func (*PreviewTicketResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PreviewTicketResponse) GetSections() []*PreviewTicketResponse_Section {
+	if x != nil {
+		return x.Sections
+	}
+	return nil
+}
+
 // SubmitTicketRequest is what the user says.
 type SubmitTicketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -425,14 +524,17 @@ type SubmitTicketRequest struct {
 	DiagnosisId string `protobuf:"bytes,3,opt,name=diagnosis_id,json=diagnosisId,proto3" json:"diagnosis_id,omitempty"`
 	Language    string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
 	// How long to wait for the collector's number, at most 60 s.
-	WaitSeconds   int32 `protobuf:"varint,5,opt,name=wait_seconds,json=waitSeconds,proto3" json:"wait_seconds,omitempty"`
+	WaitSeconds int32 `protobuf:"varint,5,opt,name=wait_seconds,json=waitSeconds,proto3" json:"wait_seconds,omitempty"`
+	// Groups of the snapshot that the person does not want to send: they stay here,
+	// with what the diagnosis quotes of them.
+	LeaveOut      []string `protobuf:"bytes,6,rep,name=leave_out,json=leaveOut,proto3" json:"leave_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitTicketRequest) Reset() {
 	*x = SubmitTicketRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +546,7 @@ func (x *SubmitTicketRequest) String() string {
 func (*SubmitTicketRequest) ProtoMessage() {}
 
 func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +559,7 @@ func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SubmitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SubmitTicketRequest) GetComplaint() string {
@@ -495,6 +597,13 @@ func (x *SubmitTicketRequest) GetWaitSeconds() int32 {
 	return 0
 }
 
+func (x *SubmitTicketRequest) GetLeaveOut() []string {
+	if x != nil {
+		return x.LeaveOut
+	}
+	return nil
+}
+
 // SubmitTicketResponse says that nothing will be lost.
 type SubmitTicketResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +617,7 @@ type SubmitTicketResponse struct {
 
 func (x *SubmitTicketResponse) Reset() {
 	*x = SubmitTicketResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +629,7 @@ func (x *SubmitTicketResponse) String() string {
 func (*SubmitTicketResponse) ProtoMessage() {}
 
 func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +642,7 @@ func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SubmitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SubmitTicketResponse) GetId() string {
@@ -562,7 +671,7 @@ type ListRemediesRequest struct {
 
 func (x *ListRemediesRequest) Reset() {
 	*x = ListRemediesRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +683,7 @@ func (x *ListRemediesRequest) String() string {
 func (*ListRemediesRequest) ProtoMessage() {}
 
 func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +696,7 @@ func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesRequest.ProtoReflect.Descriptor instead.
 func (*ListRemediesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListRemediesRequest) GetLanguage() string {
@@ -617,7 +726,7 @@ type ListRemediesResponse struct {
 
 func (x *ListRemediesResponse) Reset() {
 	*x = ListRemediesResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +738,7 @@ func (x *ListRemediesResponse) String() string {
 func (*ListRemediesResponse) ProtoMessage() {}
 
 func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +751,7 @@ func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesResponse.ProtoReflect.Descriptor instead.
 func (*ListRemediesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRemediesResponse) GetOffers() []*RemedyOffer {
@@ -670,7 +779,7 @@ type ConsentRemedyRequest struct {
 
 func (x *ConsentRemedyRequest) Reset() {
 	*x = ConsentRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +791,7 @@ func (x *ConsentRemedyRequest) String() string {
 func (*ConsentRemedyRequest) ProtoMessage() {}
 
 func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +804,7 @@ func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyRequest.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConsentRemedyRequest) GetId() string {
@@ -715,7 +824,7 @@ type ConsentRemedyResponse struct {
 
 func (x *ConsentRemedyResponse) Reset() {
 	*x = ConsentRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +836,7 @@ func (x *ConsentRemedyResponse) String() string {
 func (*ConsentRemedyResponse) ProtoMessage() {}
 
 func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +849,7 @@ func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyResponse.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConsentRemedyResponse) GetResult() *RemedyResult {
@@ -761,7 +870,7 @@ type DeclineRemedyRequest struct {
 
 func (x *DeclineRemedyRequest) Reset() {
 	*x = DeclineRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +882,7 @@ func (x *DeclineRemedyRequest) String() string {
 func (*DeclineRemedyRequest) ProtoMessage() {}
 
 func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +895,7 @@ func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyRequest.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeclineRemedyRequest) GetId() string {
@@ -806,7 +915,7 @@ type DeclineRemedyResponse struct {
 
 func (x *DeclineRemedyResponse) Reset() {
 	*x = DeclineRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +927,7 @@ func (x *DeclineRemedyResponse) String() string {
 func (*DeclineRemedyResponse) ProtoMessage() {}
 
 func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +940,7 @@ func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyResponse.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeclineRemedyResponse) GetResult() *RemedyResult {
@@ -854,7 +963,7 @@ type RunRemedyRequest struct {
 
 func (x *RunRemedyRequest) Reset() {
 	*x = RunRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +975,7 @@ func (x *RunRemedyRequest) String() string {
 func (*RunRemedyRequest) ProtoMessage() {}
 
 func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +988,7 @@ func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RunRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RunRemedyRequest) GetVerb() string {
@@ -913,7 +1022,7 @@ type RunRemedyResponse struct {
 
 func (x *RunRemedyResponse) Reset() {
 	*x = RunRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1034,7 @@ func (x *RunRemedyResponse) String() string {
 func (*RunRemedyResponse) ProtoMessage() {}
 
 func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1047,7 @@ func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RunRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RunRemedyResponse) GetResult() *RemedyResult {
@@ -967,7 +1076,7 @@ type WalkRequest struct {
 
 func (x *WalkRequest) Reset() {
 	*x = WalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1088,7 @@ func (x *WalkRequest) String() string {
 func (*WalkRequest) ProtoMessage() {}
 
 func (x *WalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1101,7 @@ func (x *WalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkRequest.ProtoReflect.Descriptor instead.
 func (*WalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WalkRequest) GetProcedure() string {
@@ -1060,7 +1169,7 @@ type WalkResponse struct {
 
 func (x *WalkResponse) Reset() {
 	*x = WalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1181,7 @@ func (x *WalkResponse) String() string {
 func (*WalkResponse) ProtoMessage() {}
 
 func (x *WalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1194,7 @@ func (x *WalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkResponse.ProtoReflect.Descriptor instead.
 func (*WalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WalkResponse) GetProcedure() *Procedure {
@@ -1168,7 +1277,7 @@ type EndWalkRequest struct {
 
 func (x *EndWalkRequest) Reset() {
 	*x = EndWalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1289,7 @@ func (x *EndWalkRequest) String() string {
 func (*EndWalkRequest) ProtoMessage() {}
 
 func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1302,7 @@ func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkRequest.ProtoReflect.Descriptor instead.
 func (*EndWalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *EndWalkRequest) GetRun() *ProcedureRun {
@@ -1213,7 +1322,7 @@ type EndWalkResponse struct {
 
 func (x *EndWalkResponse) Reset() {
 	*x = EndWalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[18]
+	mi := &file_constat_v1_local_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1334,7 @@ func (x *EndWalkResponse) String() string {
 func (*EndWalkResponse) ProtoMessage() {}
 
 func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[18]
+	mi := &file_constat_v1_local_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1347,7 @@ func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkResponse.ProtoReflect.Descriptor instead.
 func (*EndWalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EndWalkResponse) GetKept() bool {
@@ -1261,7 +1370,7 @@ type RunDiagnosisResponse_Cause struct {
 
 func (x *RunDiagnosisResponse_Cause) Reset() {
 	*x = RunDiagnosisResponse_Cause{}
-	mi := &file_constat_v1_local_proto_msgTypes[20]
+	mi := &file_constat_v1_local_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1382,7 @@ func (x *RunDiagnosisResponse_Cause) String() string {
 func (*RunDiagnosisResponse_Cause) ProtoMessage() {}
 
 func (x *RunDiagnosisResponse_Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[20]
+	mi := &file_constat_v1_local_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,6 +1412,120 @@ func (x *RunDiagnosisResponse_Cause) GetBegan() string {
 	return ""
 }
 
+type PreviewTicketResponse_Section struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Group of the snapshot, which SubmitTicketRequest.leave_out may name;
+	// empty: what every ticket has: who asks, from where, and what was found.
+	Group         string                        `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Name          string                        `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Facts         []*PreviewTicketResponse_Fact `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTicketResponse_Section) Reset() {
+	*x = PreviewTicketResponse_Section{}
+	mi := &file_constat_v1_local_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTicketResponse_Section) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTicketResponse_Section) ProtoMessage() {}
+
+func (x *PreviewTicketResponse_Section) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTicketResponse_Section.ProtoReflect.Descriptor instead.
+func (*PreviewTicketResponse_Section) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6, 0}
+}
+
+func (x *PreviewTicketResponse_Section) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *PreviewTicketResponse_Section) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PreviewTicketResponse_Section) GetFacts() []*PreviewTicketResponse_Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+type PreviewTicketResponse_Fact struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewTicketResponse_Fact) Reset() {
+	*x = PreviewTicketResponse_Fact{}
+	mi := &file_constat_v1_local_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewTicketResponse_Fact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewTicketResponse_Fact) ProtoMessage() {}
+
+func (x *PreviewTicketResponse_Fact) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewTicketResponse_Fact.ProtoReflect.Descriptor instead.
+func (*PreviewTicketResponse_Fact) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6, 1}
+}
+
+func (x *PreviewTicketResponse_Fact) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PreviewTicketResponse_Fact) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 type WalkResponse_Consent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	En            string                 `protobuf:"bytes,1,opt,name=en,proto3" json:"en,omitempty"`
@@ -1313,7 +1536,7 @@ type WalkResponse_Consent struct {
 
 func (x *WalkResponse_Consent) Reset() {
 	*x = WalkResponse_Consent{}
-	mi := &file_constat_v1_local_proto_msgTypes[21]
+	mi := &file_constat_v1_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1548,7 @@ func (x *WalkResponse_Consent) String() string {
 func (*WalkResponse_Consent) ProtoMessage() {}
 
 func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[21]
+	mi := &file_constat_v1_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1561,7 @@ func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkResponse_Consent.ProtoReflect.Descriptor instead.
 func (*WalkResponse_Consent) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{16, 0}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{18, 0}
 }
 
 func (x *WalkResponse_Consent) GetEn() string {
@@ -1395,13 +1618,26 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x05Cause\x12 \n" +
 	"\vexplanation\x18\x01 \x01(\tR\vexplanation\x12\x14\n" +
 	"\x05began\x18\x02 \x01(\tR\x05beganB\a\n" +
-	"\x05event\"\xa9\x01\n" +
+	"\x05event\"U\n" +
+	"\x14PreviewTicketRequest\x12!\n" +
+	"\fdiagnosis_id\x18\x01 \x01(\tR\vdiagnosisId\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\"\x83\x02\n" +
+	"\x15PreviewTicketResponse\x12E\n" +
+	"\bsections\x18\x01 \x03(\v2).constat.v1.PreviewTicketResponse.SectionR\bsections\x1aq\n" +
+	"\aSection\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12<\n" +
+	"\x05facts\x18\x03 \x03(\v2&.constat.v1.PreviewTicketResponse.FactR\x05facts\x1a0\n" +
+	"\x04Fact\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xc6\x01\n" +
 	"\x13SubmitTicketRequest\x12\x1c\n" +
 	"\tcomplaint\x18\x01 \x01(\tR\tcomplaint\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12!\n" +
 	"\fdiagnosis_id\x18\x03 \x01(\tR\vdiagnosisId\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12!\n" +
-	"\fwait_seconds\x18\x05 \x01(\x05R\vwaitSeconds\">\n" +
+	"\fwait_seconds\x18\x05 \x01(\x05R\vwaitSeconds\x12\x1b\n" +
+	"\tleave_out\x18\x06 \x03(\tR\bleaveOut\">\n" +
 	"\x14SubmitTicketResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\"E\n" +
@@ -1449,10 +1685,11 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x0eEndWalkRequest\x12*\n" +
 	"\x03run\x18\x01 \x01(\v2\x18.constat.v1.ProcedureRunR\x03run\"%\n" +
 	"\x0fEndWalkResponse\x12\x12\n" +
-	"\x04kept\x18\x01 \x01(\bR\x04kept2\xc8\x05\n" +
+	"\x04kept\x18\x01 \x01(\bR\x04kept2\x9e\x06\n" +
 	"\fLocalService\x12H\n" +
 	"\tGetStatus\x12\x1c.constat.v1.GetStatusRequest\x1a\x1d.constat.v1.GetStatusResponse\x12S\n" +
-	"\fRunDiagnosis\x12\x1f.constat.v1.RunDiagnosisRequest\x1a .constat.v1.RunDiagnosisResponse0\x01\x12Q\n" +
+	"\fRunDiagnosis\x12\x1f.constat.v1.RunDiagnosisRequest\x1a .constat.v1.RunDiagnosisResponse0\x01\x12T\n" +
+	"\rPreviewTicket\x12 .constat.v1.PreviewTicketRequest\x1a!.constat.v1.PreviewTicketResponse\x12Q\n" +
 	"\fSubmitTicket\x12\x1f.constat.v1.SubmitTicketRequest\x1a .constat.v1.SubmitTicketResponse\x12Q\n" +
 	"\fListRemedies\x12\x1f.constat.v1.ListRemediesRequest\x1a .constat.v1.ListRemediesResponse\x12T\n" +
 	"\rConsentRemedy\x12 .constat.v1.ConsentRemedyRequest\x1a!.constat.v1.ConsentRemedyResponse\x12T\n" +
@@ -1473,83 +1710,91 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_constat_v1_local_proto_goTypes = []any{
-	(*GetStatusRequest)(nil),           // 0: constat.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 1: constat.v1.GetStatusResponse
-	(*Finding)(nil),                    // 2: constat.v1.Finding
-	(*RunDiagnosisRequest)(nil),        // 3: constat.v1.RunDiagnosisRequest
-	(*RunDiagnosisResponse)(nil),       // 4: constat.v1.RunDiagnosisResponse
-	(*SubmitTicketRequest)(nil),        // 5: constat.v1.SubmitTicketRequest
-	(*SubmitTicketResponse)(nil),       // 6: constat.v1.SubmitTicketResponse
-	(*ListRemediesRequest)(nil),        // 7: constat.v1.ListRemediesRequest
-	(*ListRemediesResponse)(nil),       // 8: constat.v1.ListRemediesResponse
-	(*ConsentRemedyRequest)(nil),       // 9: constat.v1.ConsentRemedyRequest
-	(*ConsentRemedyResponse)(nil),      // 10: constat.v1.ConsentRemedyResponse
-	(*DeclineRemedyRequest)(nil),       // 11: constat.v1.DeclineRemedyRequest
-	(*DeclineRemedyResponse)(nil),      // 12: constat.v1.DeclineRemedyResponse
-	(*RunRemedyRequest)(nil),           // 13: constat.v1.RunRemedyRequest
-	(*RunRemedyResponse)(nil),          // 14: constat.v1.RunRemedyResponse
-	(*WalkRequest)(nil),                // 15: constat.v1.WalkRequest
-	(*WalkResponse)(nil),               // 16: constat.v1.WalkResponse
-	(*EndWalkRequest)(nil),             // 17: constat.v1.EndWalkRequest
-	(*EndWalkResponse)(nil),            // 18: constat.v1.EndWalkResponse
-	nil,                                // 19: constat.v1.RunDiagnosisResponse.CausesEntry
-	(*RunDiagnosisResponse_Cause)(nil), // 20: constat.v1.RunDiagnosisResponse.Cause
-	(*WalkResponse_Consent)(nil),       // 21: constat.v1.WalkResponse.Consent
-	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
-	(*Progress)(nil),                   // 23: constat.v1.Progress
-	(*Diagnosis)(nil),                  // 24: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),                // 25: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),               // 26: constat.v1.RemedyResult
-	(*ProcedureRun_StepTaken)(nil),     // 27: constat.v1.ProcedureRun.StepTaken
-	(*Procedure)(nil),                  // 28: constat.v1.Procedure
-	(*Procedure_Step)(nil),             // 29: constat.v1.Procedure.Step
-	(*ProcedureRun)(nil),               // 30: constat.v1.ProcedureRun
+	(*GetStatusRequest)(nil),              // 0: constat.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),             // 1: constat.v1.GetStatusResponse
+	(*Finding)(nil),                       // 2: constat.v1.Finding
+	(*RunDiagnosisRequest)(nil),           // 3: constat.v1.RunDiagnosisRequest
+	(*RunDiagnosisResponse)(nil),          // 4: constat.v1.RunDiagnosisResponse
+	(*PreviewTicketRequest)(nil),          // 5: constat.v1.PreviewTicketRequest
+	(*PreviewTicketResponse)(nil),         // 6: constat.v1.PreviewTicketResponse
+	(*SubmitTicketRequest)(nil),           // 7: constat.v1.SubmitTicketRequest
+	(*SubmitTicketResponse)(nil),          // 8: constat.v1.SubmitTicketResponse
+	(*ListRemediesRequest)(nil),           // 9: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),          // 10: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),          // 11: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil),         // 12: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),          // 13: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil),         // 14: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),              // 15: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),             // 16: constat.v1.RunRemedyResponse
+	(*WalkRequest)(nil),                   // 17: constat.v1.WalkRequest
+	(*WalkResponse)(nil),                  // 18: constat.v1.WalkResponse
+	(*EndWalkRequest)(nil),                // 19: constat.v1.EndWalkRequest
+	(*EndWalkResponse)(nil),               // 20: constat.v1.EndWalkResponse
+	nil,                                   // 21: constat.v1.RunDiagnosisResponse.CausesEntry
+	(*RunDiagnosisResponse_Cause)(nil),    // 22: constat.v1.RunDiagnosisResponse.Cause
+	(*PreviewTicketResponse_Section)(nil), // 23: constat.v1.PreviewTicketResponse.Section
+	(*PreviewTicketResponse_Fact)(nil),    // 24: constat.v1.PreviewTicketResponse.Fact
+	(*WalkResponse_Consent)(nil),          // 25: constat.v1.WalkResponse.Consent
+	(*timestamppb.Timestamp)(nil),         // 26: google.protobuf.Timestamp
+	(*Progress)(nil),                      // 27: constat.v1.Progress
+	(*Diagnosis)(nil),                     // 28: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),                   // 29: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),                  // 30: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil),        // 31: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),                     // 32: constat.v1.Procedure
+	(*Procedure_Step)(nil),                // 33: constat.v1.Procedure.Step
+	(*ProcedureRun)(nil),                  // 34: constat.v1.ProcedureRun
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	22, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	22, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	26, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	26, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	2,  // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
-	22, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
-	23, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	24, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	19, // 6: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
-	25, // 7: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	26, // 8: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
-	26, // 9: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	26, // 10: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	26, // 11: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	27, // 12: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	28, // 13: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	27, // 14: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	29, // 15: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	21, // 16: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
-	30, // 17: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	20, // 18: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
-	0,  // 19: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	3,  // 20: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	5,  // 21: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	7,  // 22: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	9,  // 23: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	11, // 24: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	13, // 25: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	15, // 26: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	17, // 27: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 28: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	4,  // 29: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	6,  // 30: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	8,  // 31: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	10, // 32: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	12, // 33: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	14, // 34: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	16, // 35: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	18, // 36: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	28, // [28:37] is the sub-list for method output_type
-	19, // [19:28] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	26, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
+	27, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	28, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	21, // 6: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
+	23, // 7: constat.v1.PreviewTicketResponse.sections:type_name -> constat.v1.PreviewTicketResponse.Section
+	29, // 8: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	30, // 9: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
+	30, // 10: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	30, // 11: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	30, // 12: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	31, // 13: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	32, // 14: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	31, // 15: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	33, // 16: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	25, // 17: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
+	34, // 18: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	22, // 19: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
+	24, // 20: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
+	0,  // 21: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	3,  // 22: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	5,  // 23: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
+	7,  // 24: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	9,  // 25: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	11, // 26: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	13, // 27: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	15, // 28: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	17, // 29: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	19, // 30: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 31: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	4,  // 32: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	6,  // 33: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
+	8,  // 34: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	10, // 35: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	12, // 36: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	14, // 37: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	16, // 38: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	18, // 39: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	20, // 40: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	31, // [31:41] is the sub-list for method output_type
+	21, // [21:31] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -1571,7 +1816,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

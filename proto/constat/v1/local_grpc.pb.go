@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	LocalService_GetStatus_FullMethodName     = "/constat.v1.LocalService/GetStatus"
 	LocalService_RunDiagnosis_FullMethodName  = "/constat.v1.LocalService/RunDiagnosis"
+	LocalService_PreviewTicket_FullMethodName = "/constat.v1.LocalService/PreviewTicket"
 	LocalService_SubmitTicket_FullMethodName  = "/constat.v1.LocalService/SubmitTicket"
 	LocalService_ListRemedies_FullMethodName  = "/constat.v1.LocalService/ListRemedies"
 	LocalService_ConsentRemedy_FullMethodName = "/constat.v1.LocalService/ConsentRemedy"
@@ -42,6 +43,9 @@ type LocalServiceClient interface {
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// RunDiagnosis runs a procedure and keeps its result for SubmitTicket.
 	RunDiagnosis(ctx context.Context, in *RunDiagnosisRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RunDiagnosisResponse], error)
+	// PreviewTicket gives exactly what SubmitTicket would send with a diagnosis,
+	// fact by fact, and sends nothing.
+	PreviewTicket(ctx context.Context, in *PreviewTicketRequest, opts ...grpc.CallOption) (*PreviewTicketResponse, error)
 	// SubmitTicket asks for help. It answers when the ticket is safe on disk, or,
 	// when asked to wait, when the collector gave it a number.
 	SubmitTicket(ctx context.Context, in *SubmitTicketRequest, opts ...grpc.CallOption) (*SubmitTicketResponse, error)
@@ -97,6 +101,16 @@ func (c *localServiceClient) RunDiagnosis(ctx context.Context, in *RunDiagnosisR
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LocalService_RunDiagnosisClient = grpc.ServerStreamingClient[RunDiagnosisResponse]
+
+func (c *localServiceClient) PreviewTicket(ctx context.Context, in *PreviewTicketRequest, opts ...grpc.CallOption) (*PreviewTicketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewTicketResponse)
+	err := c.cc.Invoke(ctx, LocalService_PreviewTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *localServiceClient) SubmitTicket(ctx context.Context, in *SubmitTicketRequest, opts ...grpc.CallOption) (*SubmitTicketResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -180,6 +194,9 @@ type LocalServiceServer interface {
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// RunDiagnosis runs a procedure and keeps its result for SubmitTicket.
 	RunDiagnosis(*RunDiagnosisRequest, grpc.ServerStreamingServer[RunDiagnosisResponse]) error
+	// PreviewTicket gives exactly what SubmitTicket would send with a diagnosis,
+	// fact by fact, and sends nothing.
+	PreviewTicket(context.Context, *PreviewTicketRequest) (*PreviewTicketResponse, error)
 	// SubmitTicket asks for help. It answers when the ticket is safe on disk, or,
 	// when asked to wait, when the collector gave it a number.
 	SubmitTicket(context.Context, *SubmitTicketRequest) (*SubmitTicketResponse, error)
@@ -212,6 +229,9 @@ func (UnimplementedLocalServiceServer) GetStatus(context.Context, *GetStatusRequ
 }
 func (UnimplementedLocalServiceServer) RunDiagnosis(*RunDiagnosisRequest, grpc.ServerStreamingServer[RunDiagnosisResponse]) error {
 	return status.Error(codes.Unimplemented, "method RunDiagnosis not implemented")
+}
+func (UnimplementedLocalServiceServer) PreviewTicket(context.Context, *PreviewTicketRequest) (*PreviewTicketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewTicket not implemented")
 }
 func (UnimplementedLocalServiceServer) SubmitTicket(context.Context, *SubmitTicketRequest) (*SubmitTicketResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitTicket not implemented")
@@ -283,6 +303,24 @@ func _LocalService_RunDiagnosis_Handler(srv interface{}, stream grpc.ServerStrea
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LocalService_RunDiagnosisServer = grpc.ServerStreamingServer[RunDiagnosisResponse]
+
+func _LocalService_PreviewTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewTicketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).PreviewTicket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_PreviewTicket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).PreviewTicket(ctx, req.(*PreviewTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _LocalService_SubmitTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SubmitTicketRequest)
@@ -420,6 +458,10 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStatus",
 			Handler:    _LocalService_GetStatus_Handler,
+		},
+		{
+			MethodName: "PreviewTicket",
+			Handler:    _LocalService_PreviewTicket_Handler,
 		},
 		{
 			MethodName: "SubmitTicket",
