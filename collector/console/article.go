@@ -154,7 +154,7 @@ func (c *console) article(w http.ResponseWriter, v *visit) error {
 func sourceOf(a *deskv1.Article, language string) []string {
 	for _, t := range a.GetText().GetTranslations() {
 		if t.GetLanguage() == language {
-			return append([]string{t.GetTitle()}, strings.Split(t.GetBody(), "\n")...)
+			return append([]string{t.GetTitle()}, strings.Split(strings.ReplaceAll(t.GetBody(), "\r\n", "\n"), "\n")...)
 		}
 	}
 	return nil
@@ -190,6 +190,8 @@ type articleForm struct {
 	States, Audiences []string
 	Problem           string
 	Previews          []preview
+	// Theirs is what others saved since the writer began.
+	Theirs []changedLine
 }
 
 // faultName is a fault for a list to choose from.
@@ -199,6 +201,8 @@ type faultName struct{ ID, Title string }
 type preview struct {
 	Language, Title string
 	HTML            template.HTML
+	// Changes are against the version in force.
+	Changes []changedLine
 }
 
 // newArticle is an empty form, or one filled from a solved ticket.
@@ -281,6 +285,14 @@ func (c *console) saveArticle(w http.ResponseWriter, v *visit) error {
 	}
 	form := c.readArticle(v)
 	if v.PostForm.Has("preview") {
+		newest := &deskv1.Article{}
+		if form.GetVersion() > 0 {
+			found, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: form.GetId()})
+			if err != nil {
+				return err
+			}
+			newest = found.GetArticle()
+		}
 		for _, t := range form.GetText().GetTranslations() {
 			if strings.TrimSpace(t.GetTitle()+t.GetBody()) == "" {
 				continue
@@ -289,7 +301,11 @@ func (c *console) saveArticle(w http.ResponseWriter, v *visit) error {
 			if err != nil {
 				return err
 			}
-			form.Previews = append(form.Previews, preview{t.GetLanguage(), t.GetTitle(), html})
+			one := preview{Language: t.GetLanguage(), Title: t.GetTitle(), HTML: html}
+			if before := sourceOf(newest, t.GetLanguage()); len(before) > 0 {
+				one.Changes = changedLines(before, sourceOf(form.Article, t.GetLanguage()))
+			}
+			form.Previews = append(form.Previews, one)
 		}
 		return c.renderArticleForm(w, v, http.StatusOK, form)
 	}
@@ -303,11 +319,32 @@ func (c *console) saveArticle(w http.ResponseWriter, v *visit) error {
 		return c.renderArticleForm(w, v, http.StatusUnprocessableEntity, form)
 	case errors.Is(err, desk.ErrConflict):
 		form.Problem = v.say("article.conflict")
+		if err := c.meanwhile(v, &form); err != nil {
+			return err
+		}
 		return c.renderArticleForm(w, v, http.StatusConflict, form)
 	case err != nil:
 		return err
 	}
 	return c.back(w, v, "/articles/"+saved.GetId(), "flash.saved", "article-"+saved.GetId())
+}
+
+// meanwhile puts beside a form what others saved since its writer began: saving
+// again is on top of that.
+func (c *console) meanwhile(v *visit, form *articleForm) error {
+	now, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: form.GetId()})
+	if err != nil {
+		return err
+	}
+	seen, err := c.desk.Article(v.Context(), v.actor(), &deskv1.GetArticleRequest{Id: form.GetId(), Version: form.GetVersion()})
+	if err != nil && !errors.Is(err, desk.ErrNotFound) {
+		return err
+	}
+	for _, t := range now.GetArticle().GetText().GetTranslations() {
+		form.Theirs = append(form.Theirs, changedLines(sourceOf(seen.GetArticle(), t.GetLanguage()), sourceOf(now.GetArticle(), t.GetLanguage()))...)
+	}
+	form.Version = now.GetArticle().GetVersion()
+	return nil
 }
 
 // readArticle reads the form.

@@ -53,13 +53,13 @@ func TestArticles(t *testing.T) {
 
 	// The preview saves nothing and keeps what was typed.
 	preview := []string{"version", "1", "state", "draft", "audience", "team", "language", "en", "title", "Another", "body", "*so*", "faults", "no-such-fault", "preview", "1"}
-	marc.wants(marc.post(address, preview...), http.StatusOK, "<em>so</em>", "no-such-fault", `value="Another"`)
+	marc.wants(marc.post(address, preview...), http.StatusOK, "<em>so</em>", "no-such-fault", `value="Another"`, "<del>Resume a &lt;paused&gt; queue</del>", "<ins>*so*</ins>")
 	marc.wants(marc.post(address, preview[:len(preview)-2]...), http.StatusUnprocessableEntity, `role="alert"`, "no-such-fault", `value="Another"`)
 
 	// A second version, a voice, and back.
 	second := []string{"version", "1", "state", "published", "audience", "team", "language", "en", "title", "Resume a queue", "body", "1. Open it.\n2. Wait.", "note", "shorter", "review", "2020-01-01", "language", "fr", "title", "Relancer une file", "body", "1. L’ouvrir."}
 	marc.wants(marc.post(address, second...), http.StatusOK, "Saved.", "shorter", "The day of its review is over")
-	lea.wants(lea.post(address, second...), http.StatusConflict, "Somebody saved another version", "1. Open it.")
+	lea.wants(lea.post(address, second...), http.StatusConflict, "Somebody saved another version", "1. Open it.", "<ins>2. Wait.</ins>", `name="version" value="2"`)
 	lea.wants(lea.post(address+"/rating", "version", "2", "helped", "no", "unclear", "Wait for <what>?"), http.StatusOK, "Thank you", "Wait for &lt;what&gt;?")
 	lea.wants(lea.get(address+"?language=fr"), http.StatusOK, "Relancer une file")
 	p = lea.wants(lea.get(address+"?version=1"), http.StatusOK, "version 2 replaced it", "Begin from this version")

@@ -36,6 +36,8 @@ type bench struct {
 	store    *store.Store
 	catalog  *fault.Catalog
 	address  string
+	hints    *bus.Bus
+	now      func() time.Time
 }
 
 const password = "correct horse battery staple"
@@ -52,7 +54,7 @@ func newBench(t testing.TB) *bench {
 	}
 	t.Cleanup(hints.Close)
 	s := storetest.SQLite(t)
-	b := &bench{TB: t, desk: desk.New(s, hints, catalog), accounts: account.New(s), store: s, catalog: catalog}
+	b := &bench{TB: t, desk: desk.New(s, hints, catalog), accounts: account.New(s), store: s, catalog: catalog, hints: hints, now: time.Now}
 	ca, err := identity.NewAuthority(time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +167,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func (b *bench) enrol(hostname string) (endpoint string) {
 	b.Helper()
 	hash := []byte(newID())
-	if err := b.desk.NewEnrolmentToken(b.Context(), hash, 1, time.Now().Add(time.Hour), hostname); err != nil {
+	if err := b.desk.NewEnrolmentToken(b.Context(), hash, 1, b.now().Add(time.Hour), hostname); err != nil {
 		b.Fatal(err)
 	}
 	endpoint, err := b.desk.Enroll(b.Context(), hash, &constatv1.EnrollRequest{
@@ -205,10 +207,10 @@ func diagnosisReport(d *constatv1.Diagnosis) *constatv1.Report {
 func (b *bench) machineAsks(hostname, requester, text, complaint string, conclude func(id, snapshot string, now time.Time) *constatv1.Diagnosis) (endpoint string, number int32) {
 	b.Helper()
 	endpoint = b.enrol(hostname)
-	facts := machine(newID(), time.Now())
+	facts := machine(newID(), b.now())
 	*facts.Host.Hostname = hostname
 	facts.Manifest.EndpointId = endpoint
-	d := conclude(newID(), facts.GetManifest().GetId(), time.Now())
+	d := conclude(newID(), facts.GetManifest().GetId(), b.now())
 	d.EndpointId = endpoint
 	receipts := b.upload(endpoint, factsReport(facts), diagnosisReport(d), &constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: &constatv1.TicketDraft{
 		Id: newID(), Complaint: complaint, Text: text, Requester: &constatv1.Person{Name: requester}, DiagnosisId: d.GetId(), Language: "en", Channel: "tray",

@@ -69,6 +69,10 @@ type console struct {
 
 // New gives the handler of the whole console.
 func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) http.Handler {
+	return newConsole(d, a, catalog, o).routes()
+}
+
+func newConsole(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) *console {
 	c := &console{
 		desk: d, courier: o.Courier, accounts: a, catalog: catalog,
 		speeches: newSpeeches(), log: o.Log, stopping: o.Stopping, now: time.Now,
@@ -101,7 +105,7 @@ func New(d *desk.Desk, a *account.Accounts, catalog *fault.Catalog, o Options) h
 	c.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		c.broken(w, c.visit(r), err)
 	}
-	return c.routes()
+	return c
 }
 
 // visit is one request with what every handler asks about it.

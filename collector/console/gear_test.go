@@ -22,7 +22,7 @@ import (
 // switchWith polls a switch on which a port is switched off, and gives its id.
 func (b *bench) switchWith(port string) (id string) {
 	b.Helper()
-	now := time.Now()
+	now := b.now()
 	read := func(name, state string) *constatv1.GearInterface {
 		return &constatv1.GearInterface{
 			Name: proto.String(name), AdminStatus: proto.String("up"), OperStatus: proto.String(state), SpeedMbps: proto.Int32(1000), Duplex: proto.String("full"),
@@ -78,7 +78,7 @@ func (b *bench) switchWith(port string) (id string) {
 // day's load, and damaged frames at one port since this morning.
 func (b *bench) measured(id string) {
 	b.Helper()
-	now := time.Now().Truncate(10 * time.Second)
+	now := b.now().Truncate(10 * time.Second)
 	for at := now.Add(-72 * time.Hour); at.Before(now); at = at.Add(5 * time.Minute) {
 		if quiet := now.Sub(at); quiet > 9*time.Hour && quiet < 10*time.Hour {
 			continue // it did not answer
@@ -204,7 +204,7 @@ func (b *bench) pluggedIn(endpoint, port string) {
 
 func (b *bench) plugged(endpoint, port string, link *constatv1.Link) {
 	b.Helper()
-	facts := machine(newID(), time.Now())
+	facts := machine(newID(), b.now())
 	facts.Manifest.EndpointId = endpoint
 	link.Name = proto.String("eth7")
 	if link.Mac == nil {
@@ -213,7 +213,7 @@ func (b *bench) plugged(endpoint, port string, link *constatv1.Link) {
 	facts.Network.Links = append(facts.Network.Links, link)
 	facts.Network.Neighbours = []*constatv1.LinkNeighbour{{
 		Link: proto.String("eth7"), Protocol: proto.String("lldp"), SystemName: proto.String("sw-floor-2.example.org"), PortId: proto.String(port),
-		HeardAt: timestamppb.New(time.Now().Add(-2 * time.Hour)),
+		HeardAt: timestamppb.New(b.now().Add(-2 * time.Hour)),
 	}}
 	b.upload(endpoint, factsReport(facts))
 }

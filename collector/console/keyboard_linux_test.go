@@ -152,8 +152,16 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 				t.Errorf("notes %q, messages %q", said["note"], said["message"])
 			}
 
+			// What helped becomes an article.
+			c.press("w")
+			c.until("location.pathname === '/articles/new' && document.readyState === 'complete'")
+			c.press("t")
+			c.at("title-" + look.language)
+			c.press("Control+Enter")
+			c.until("/^.articles.[0-9a-f-]+$/.test(location.pathname) && document.readyState === 'complete' && document.body.innerText.includes('Resumed the queue.')")
+
 			// Back, and a ticket for somebody on the phone.
-			c.press("u")
+			c.press("g", "t")
 			c.until("location.pathname === '/tickets' && document.readyState === 'complete'")
 			c.press("/")
 			c.at("q")
