@@ -2,16 +2,19 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/history"
@@ -22,22 +25,31 @@ import (
 )
 
 // TestMinutesChild is not a test: it is a machine of the lab's for which a minute
-// passes whenever a line comes. What it sees is real, only its clock is not.
+// passes whenever a line comes, or that hears the organisation's policy in it. What it
+// sees is real, only its clock is not.
 func TestMinutesChild(t *testing.T) {
 	cups := os.Getenv("OCCASIONS_CUPS")
 	if cups == "" {
 		t.Skip("started by TestOccasions only")
 	}
-	c := &counter{observer: &observer{config: host.Config{CUPS: cups}}}
+	c := &counter{observer: &observer{config: host.Config{CUPS: cups, Root: os.Getenv("OCCASIONS_ROOT")}}}
 	sampler := host.NewSampler(c.observer.config)
 	w := trigger.Watch{Machine: "pc"}
 	var s signs
 	at := time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); at = at.Add(time.Minute) {
+		if text, is := strings.CutPrefix(lines.Text(), "policy "); is {
+			policy := &constatv1.TriggerPolicy{}
+			if err := protojson.Unmarshal([]byte(text), policy); err != nil {
+				t.Fatal(err)
+			}
+			c.takeTriggers(policy)
+		}
 		m := history.Minute{At: at, Settled: lines.Text() != "woke"}
 		s.recordsAt = at // services and crashes are the host's
 		m.Readings = sampler.Sample(t.Context(), m.Settled)
 		m.Signs = sampler.Signs(t.Context())
+		w.Policy = c.triggers
 		for _, o := range w.Next(s.minute(t.Context(), c, m)) {
 			fmt.Println("occasion", o.Event, o.Subject)
 		}
@@ -45,14 +57,12 @@ func TestMinutesChild(t *testing.T) {
 	}
 }
 
-// What really happens to a machine's links, gateway and queues sets off one look
-// each, and what only looks like it none.
-func TestOccasions(t *testing.T) {
-	w := lab.NewWorld(t)
-	w.ServeDNS(lab.Gateway, []string{lab.GatewayAddress}, "--address=/#/"+lab.GatewayAddress)
-	cups := lab.StartCUPS(t, lab.PrintQueue{Name: "Accounting", DeviceURI: "file:///dev/null"}, lab.PrintQueue{Name: "Stores", DeviceURI: "file:///dev/null"})
+// startMinutes starts that machine, and returns what lets so many minutes pass for it,
+// each with a word, and tells what is to be looked into.
+func startMinutes(t *testing.T, w *lab.World, cups, root string) func(n int, word string) []string {
+	t.Helper()
 	child := w.Command(t.Context(), lab.PC, os.Args[0], "-test.run", "^TestMinutesChild$")
-	child.Env = append(os.Environ(), "OCCASIONS_CUPS="+cups.Address)
+	child.Env = append(os.Environ(), "OCCASIONS_CUPS="+cups, "OCCASIONS_ROOT="+root)
 	in, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -64,10 +74,9 @@ func TestOccasions(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { in.Close(); _ = child.Wait() }()
+	t.Cleanup(func() { in.Close(); _ = child.Wait() })
 	said := bufio.NewScanner(out)
-	var all []string
-	minutes := func(n int, word string) (occasions []string) {
+	return func(n int, word string) (occasions []string) {
 		t.Helper()
 		for range n {
 			if _, err := io.WriteString(in, word+"\n"); err != nil {
@@ -79,6 +88,84 @@ func TestOccasions(t *testing.T) {
 				}
 			}
 		}
+		return occasions
+	}
+}
+
+// lpTo runs commands of CUPS' clients at a server.
+func lpTo(t *testing.T, cups *lab.CUPS) func(arguments ...string) {
+	return func(arguments ...string) {
+		t.Helper()
+		command := exec.Command(arguments[0], arguments[1:]...)
+		command.Env = append(os.Environ(), "CUPS_SERVER="+cups.Address)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
+
+// The battery that the kernel tells of, the organisation's quiet hours and number, and
+// the agent's own number of an hour hold back what is looked into, until they are over.
+func TestOccasionsAreHeldBack(t *testing.T) {
+	w := lab.NewWorld(t)
+	var queues []lab.PrintQueue
+	for n := range 9 {
+		queues = append(queues, lab.PrintQueue{Name: fmt.Sprint("Q", n), DeviceURI: "file:///dev/null", Paused: true})
+	}
+	cups := lab.StartCUPS(t, queues...)
+	root := t.TempDir()
+	supply := func(charge, status, mains string) {
+		t.Helper()
+		for name, content := range map[string]string{
+			"BAT0/type": "Battery", "BAT0/present": "1", "BAT0/capacity": charge, "BAT0/status": status, "AC/type": "Mains", "AC/online": mains,
+		} {
+			name = filepath.Join(root, "sys/class/power_supply", name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content+"\n"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	minutes, lp := startMinutes(t, w, cups.Address, root), lpTo(t, cups)
+	stuck := func(queue string) { lp("lp", "-d", queue, "/etc/hostname") }
+	expect := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	supply("12", "Discharging", "0")
+	minutes(5, ".")
+	stuck("Q0")
+	expect("on a battery that is nearly empty", minutes(5, "."))
+	supply("13", "Charging", "1")
+	expect("back at the charger", minutes(1, "."), "printJobFailed Q0")
+	supply("80", "Discharging", "0")
+	stuck("Q1")
+	expect("on a battery that is full", minutes(3, "."), "printJobFailed Q1")
+
+	expect("the policy comes", minutes(1, `policy {"quiet":"18:00-18:40"}`))
+	stuck("Q2")
+	expect("in quiet hours", minutes(20, "."))
+	expect("after them", minutes(10, "."), "printJobFailed Q2")
+	expect("what is switched off", append(minutes(1, `policy {"off":["printJobFailed"]}`), func() []string { stuck("Q3"); return minutes(5, ".") }()...))
+	expect("and on again", minutes(1, `policy {}`), "printJobFailed Q3")
+	stuck("Q4")
+	expect("a fifth in this hour", minutes(4, "."))
+	expect("an hour after the first", minutes(20, "."), "printJobFailed Q4")
+	expect("no more than so many a day", append(minutes(1, `policy {"perDay":5}`), func() []string { stuck("Q5"); return minutes(5*60, ".") }()...))
+}
+
+// What really happens to a machine's links, gateway and queues sets off one look
+// each, and what only looks like it none.
+func TestOccasions(t *testing.T) {
+	w := lab.NewWorld(t)
+	w.ServeDNS(lab.Gateway, []string{lab.GatewayAddress}, "--address=/#/"+lab.GatewayAddress)
+	cups := lab.StartCUPS(t, lab.PrintQueue{Name: "Accounting", DeviceURI: "file:///dev/null"}, lab.PrintQueue{Name: "Stores", DeviceURI: "file:///dev/null"})
+	pass := startMinutes(t, w, cups.Address, "")
+	var all []string
+	minutes := func(n int, word string) []string {
+		t.Helper()
+		occasions := pass(n, word)
 		all = append(all, occasions...)
 		return occasions
 	}
@@ -92,14 +179,7 @@ func TestOccasions(t *testing.T) {
 		w.IP(lab.Switch, "link set pc0 "+way)
 		w.AwaitLink(lab.PC, "eth0", map[string]string{"down": "NO-CARRIER", "up": "LOWER_UP"}[way])
 	}
-	lp := func(arguments ...string) {
-		t.Helper()
-		command := exec.Command(arguments[0], arguments[1:]...)
-		command.Env = append(os.Environ(), "CUPS_SERVER="+cups.Address)
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
+	lp := lpTo(t, cups)
 
 	expect("a quiet start", minutes(8, "."))
 	cable("down")
