@@ -36,19 +36,20 @@ func ticketCommand(o *options) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var state, assignee string
+	var state, assignee, site string
 	var active, unassigned bool
 	var limit int32
 	list := remote(o, "list", "List tickets, newest first", cobra.NoArgs,
 		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
 			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{
-				Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Limit: limit,
+				Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Site: site, Limit: limit,
 			})
 		}, writeTickets)
 	list.Flags().StringVar(&state, "status", "", "only this status: new, open, pending, solved, closed, merged")
 	list.Flags().BoolVar(&active, "active", false, "only those still to be worked on: neither closed nor merged")
 	list.Flags().BoolVar(&unassigned, "unassigned", false, "only those that nobody has")
 	list.Flags().StringVar(&assignee, "assignee", "", "only this assignee's")
+	list.Flags().StringVar(&site, "site", "", "only those of this site")
 	list.Flags().Int32Var(&limit, "limit", 50, "how many, at most 200")
 	var best bool
 	search := remote(o, "search WORDS…", "Find tickets by number, words or machine", cobra.MinimumNArgs(1),
@@ -97,6 +98,7 @@ func ticketCommand(o *options) *cobra.Command {
 			t := m.(*deskv1.MergeTicketResponse).GetTicket()
 			fmt.Fprintf(w, "It is part of ticket %d now: %s.\n", t.GetNumber(), t.GetTitle())
 		})
+	cmd.AddCommand(changeCommands(o)...)
 	cmd.AddCommand(list, search, show, assign, whyCommand(o), merge, diagnoseCommand(o), requestRemedyCommand(o))
 	return cmd
 }
@@ -299,13 +301,23 @@ func orNobody(name string) string {
 func writeTicket(w io.Writer, m proto.Message) {
 	r := m.(*deskv1.GetTicketResponse)
 	t := r.GetTicket()
-	fmt.Fprintf(w, "#%d  %s\n", t.GetNumber(), t.GetTitle())
-	fmt.Fprintf(w, "%s, priority %s (%s), with %s\n", t.GetStatus(), t.GetPriority(), t.GetPriorityReason(), orNobody(t.GetAssignee()))
+	writeFields(w, t)
+	writeLinks(w, r.GetLinks())
 	fmt.Fprintf(w, "%s on %s, by %s, %s\n", t.GetRequester().GetName(), t.GetEndpointName(), t.GetChannel(), t.GetCreatedAt().AsTime().Local().Format(time.DateTime))
 	for _, e := range r.GetTimeline() {
-		fmt.Fprintf(w, "\n%s  %s, %s\n", e.GetAt().AsTime().Local().Format(time.DateTime), e.GetKind(), e.GetActor())
+		fmt.Fprintf(w, "\n%s  %s, %s", e.GetAt().AsTime().Local().Format(time.DateTime), e.GetKind(), e.GetActor())
+		if e.GetKind() == "message" || e.GetKind() == "note" {
+			fmt.Fprintf(w, "  [%s]", e.GetId()) // what split takes
+		}
+		fmt.Fprintln(w)
 		if e.GetText() != "" {
 			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(e.GetText(), "\n", "\n  "))
+		}
+		for _, f := range e.GetFiles() {
+			fmt.Fprintf(w, "  file %s: %s (%d bytes)\n", f.GetId(), f.GetName(), f.GetSize())
+		}
+		if e.GetMinutes() > 0 {
+			fmt.Fprintf(w, "  %d minutes\n", e.GetMinutes())
 		}
 		for _, c := range e.GetChanges() {
 			fmt.Fprintf(w, "  %s: %s → %s\n", c.GetField(), c.GetBefore(), c.GetAfter())

@@ -223,11 +223,19 @@ func twoSites(t *testing.T) *scene {
 			paths = append(paths, "PARIS", fmt.Sprint(number), "MACHINE", endpoint, "DEVICE", device, "RUN", run, "PERSON", found.GetTicket().GetRequester().GetId())
 		}
 	}
+	ticket, err := b.desk.Ticket(t.Context(), s.number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	title := "The printer of " + paris
+	if _, err := b.desk.Update(t.Context(), lead, &deskv1.UpdateTicketRequest{Number: s.number, Version: ticket.GetTicket().GetVersion(), Title: &title}); err != nil {
+		t.Fatal(err)
+	}
 	// A link leads from Lyon to Paris, and tells Lyon no more than the number.
 	if _, err := b.desk.Link(t.Context(), lead, &deskv1.LinkTicketsRequest{Number: 1, Other: s.number, Kind: "related"}); err != nil {
 		t.Fatal(err)
 	}
-	err := b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
+	err = b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
 		return q.PutWebhook(ctx, query.PutWebhookParams{Name: "x", Url: "https://example.org", Secret: []byte{}})
 	})
 	if err != nil {

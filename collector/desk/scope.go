@@ -110,7 +110,14 @@ func shown(ctx context.Context, t *constatv1.Ticket) *constatv1.Ticket {
 // shownTimeline is a timeline as its reader may see it: a requester reads the
 // messages and how the state changed.
 func shownTimeline(ctx context.Context, all []*constatv1.TicketEntry) []*constatv1.TicketEntry {
-	if reader(ctx).Role != "requester" {
+	if a := reader(ctx); a.Role != "requester" {
+		for _, e := range all {
+			for _, c := range e.GetChanges() {
+				if a.limited() && c.GetField() == "link" {
+					c.Before, c.After = untitled(c.GetBefore()), untitled(c.GetAfter())
+				}
+			}
+		}
 		return all
 	}
 	var own []*constatv1.TicketEntry
@@ -129,6 +136,13 @@ func shownTimeline(ctx context.Context, all []*constatv1.TicketEntry) []*constat
 		}
 	}
 	return own
+}
+
+// untitled is a link as the timeline tells it, "parent #7 No paper", without the title
+// of the ticket, which may be of another site.
+func untitled(link string) string {
+	words := strings.SplitN(link, " ", 3)
+	return strings.Join(words[:min(len(words), 2)], " ")
 }
 
 // shownLinks are a ticket's links as its reader may see them: of a ticket of another
