@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/collector/desk"
 	"constat/internal/diagnosis"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
@@ -44,13 +45,16 @@ func (c *console) endpoints(w http.ResponseWriter, v *visit) error {
 
 // endpointView is the page of one machine.
 type endpointView struct {
-	Endpoint   *deskv1.Endpoint
-	Groups     []factGroup
-	TakenAt    *timestamppb.Timestamp
-	Changes    []*constatv1.Change
-	Diagnoses  []*constatv1.Diagnosis
-	Tickets    []*constatv1.Ticket
-	Procedures []*diagnosis.Procedure
+	Endpoint  *deskv1.Endpoint
+	Groups    []factGroup
+	TakenAt   *timestamppb.Timestamp
+	Changes   []*constatv1.Change
+	Diagnoses []*constatv1.Diagnosis
+	History   []desk.Recurrence
+	// Peripherals are what it has that other machines may have had.
+	Peripherals []*desk.Peripheral
+	Tickets     []*constatv1.Ticket
+	Procedures  []*diagnosis.Procedure
 	// Sites can be chosen by who MaySite.
 	Sites   []string
 	MaySite bool
@@ -74,6 +78,12 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 		TakenAt: found.GetSnapshot().GetManifest().GetTakenAt(), Changes: found.GetChanges(),
 		Diagnoses: found.GetDiagnoses(),
 		Tickets:   list.GetTickets(), Procedures: diagnosis.Procedures(),
+	}
+	if view.History, err = c.desk.History(v.Context(), desk.Subject{Endpoint: endpoint.GetId()}); err != nil {
+		return err
+	}
+	if view.Peripherals, err = c.desk.PeripheralsAt(v.Context(), endpoint.GetId()); err != nil {
+		return err
 	}
 	view.MaySite = mayLead(v)
 	if view.Sites, err = c.desk.Sites(v.Context()); err != nil {

@@ -30,6 +30,9 @@ type deviceView struct {
 	Gear      *constatv1.Gear
 	TakenAt   *timestamppb.Timestamp
 	Diagnosis *constatv1.Diagnosis
+	History   []desk.Recurrence
+	// Peripherals is the printer that it is, where a machine knows it.
+	Peripherals []*desk.Peripheral
 	// Printer is how it is as a printer; nil: it is none.
 	Printer *printerView
 	Ports   []portRow
@@ -70,6 +73,19 @@ func (c *console) device(w http.ResponseWriter, v *visit) error {
 	}
 	view := deviceView{Device: found.GetDevice(), Gear: found.GetGear(), TakenAt: found.GetTakenAt(), Diagnosis: found.GetDiagnosis()}
 	view.Printer = v.speech.printer(view.Gear.GetPrinter())
+	of := desk.Subject{Gear: view.Device.GetId()}
+	if view.Gear.GetPrinter() != nil {
+		own, err := c.desk.PeripheralOfPrinter(v.Context(), view.Gear.GetPrinter())
+		if err != nil {
+			return err
+		}
+		if own != nil {
+			of.Peripheral, view.Peripherals = own.ID, []*desk.Peripheral{own}
+		}
+	}
+	if view.History, err = c.desk.History(v.Context(), of); err != nil {
+		return err
+	}
 	neighbours := map[int32][]*constatv1.GearNeighbour{}
 	for _, n := range view.Gear.GetNeighbours() {
 		if n.LocalIfIndex != nil {

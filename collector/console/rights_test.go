@@ -138,6 +138,7 @@ var addresses = map[string]struct {
 	"GET /endpoints/{id}/events":    {"/endpoints/MACHINE/events?run=RUN", "", ofSite},
 
 	"GET /gear":                   {"/gear", "", working},
+	"GET /peripherals/{id}":       {"/peripherals/PERIPHERAL", "", ofSite},
 	"GET /gear/{id}":              {"/gear/DEVICE", "", ofSite},
 	"GET /gear/{id}/ports/{port}": {"/gear/DEVICE/ports/1", "", ofSite},
 
@@ -175,6 +176,7 @@ func twoSites(t *testing.T) *scene {
 		if _, err := b.desk.SetEndpointSite(t.Context(), lead, endpoint, site.name); err != nil {
 			t.Fatal(err)
 		}
+		peripheral := b.plugIn(endpoint, "Headset of "+site.host)
 		device := newID()
 		err := b.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
 			if _, err := q.AddGear(ctx, query.AddGearParams{ID: device, Address: site.host + ".example.org", Site: site.name, Credential: "x", AddedAt: 1}); err != nil {
@@ -220,7 +222,7 @@ func twoSites(t *testing.T) *scene {
 		if site.name == "Paris" {
 			paths = append(paths, "FILE", file)
 			s.number = number
-			paths = append(paths, "PARIS", fmt.Sprint(number), "MACHINE", endpoint, "DEVICE", device, "RUN", run, "PERSON", found.GetTicket().GetRequester().GetId())
+			paths = append(paths, "PARIS", fmt.Sprint(number), "MACHINE", endpoint, "PERIPHERAL", peripheral, "DEVICE", device, "RUN", run, "PERSON", found.GetTicket().GetRequester().GetId())
 		}
 	}
 	ticket, err := b.desk.Ticket(t.Context(), s.number)

@@ -67,6 +67,8 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))
 	pages.Handle("GET /endpoints/{id}/events", c.signedIn(c.endpointEvents))
 
+	pages.Handle("GET /peripherals/{id}", c.signedIn(c.peripheral))
+
 	pages.Handle("GET /gear", c.signedIn(c.devices))
 	pages.Handle("GET /gear/{id}", c.signedIn(c.device))
 	pages.Handle("GET /gear/{id}/ports/{port}", c.signedIn(c.devicePort))

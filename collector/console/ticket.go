@@ -26,6 +26,8 @@ type ticketView struct {
 	Similar []*deskv1.SimilarTicket
 	// Articles are what the team wrote down on its root cause.
 	Articles []*deskv1.Article
+	// Peripherals are the devices that it is about.
+	Peripherals []*desk.Peripheral
 	// Earlier are the latest others of the same requester.
 	Earlier []*constatv1.Ticket
 	// PriorityWhy says why its priority is what it is.
@@ -191,6 +193,9 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	if page.Similar, err = c.desk.Similar(v.Context(), ticket.GetNumber()); err != nil {
 		return err
 	}
+	if page.Peripherals, err = c.desk.PeripheralsIn(v.Context(), ticket.GetNumber()); err != nil {
+		return err
+	}
 	if page.Earlier, err = c.earlier(v, ticket); err != nil {
 		return err
 	}
@@ -281,6 +286,7 @@ func (c *console) earlier(v *visit, ticket *constatv1.Ticket) ([]*constatv1.Tick
 // requesterView is everything that one person asked.
 type requesterView struct {
 	Person  *constatv1.Person
+	History []desk.Recurrence
 	Tickets []*constatv1.Ticket
 	// Older is the address of the next page; empty: this is the last.
 	Older string
@@ -298,6 +304,9 @@ func (c *console) requester(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	view := requesterView{Person: person, Tickets: list.GetTickets()}
+	if view.History, err = c.desk.History(v.Context(), desk.Subject{Requester: person.GetId()}); err != nil {
+		return err
+	}
 	if len(view.Tickets) > ticketsPerPage {
 		view.Tickets = view.Tickets[:ticketsPerPage]
 		view.Older = fmt.Sprintf("/people/%s?before=%d", person.GetId(), view.Tickets[ticketsPerPage-1].GetNumber())

@@ -52,9 +52,10 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"fullTime":     func(t *timestamppb.Timestamp) string { return t.AsTime().Local().Format("2006-01-02 15:04:05 MST") },
 		"milliseconds": func(ms int32) string { return s.quantity("ms", float64(ms)) },
 
-		"group":      func(name string) string { return s.word("group", name) },
-		"procedure":  s.procedure,
-		"faultTitle": func(id, own string) string { return c.faultTitle(s, id, own, "") },
+		"group":          func(name string) string { return s.word("group", name) },
+		"procedure":      s.procedure,
+		"peripheralName": s.peripheralName,
+		"faultTitle":     func(id, own string) string { return c.faultTitle(s, id, own, "") },
 		"causeTitle": func(cause *constatv1.RootCause) string {
 			return c.faultTitle(s, cause.GetFault(), cause.GetTitle(), cause.GetComponent())
 		},

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"slices"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"constat/collector/store"
 	"constat/collector/store/query"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -81,6 +83,106 @@ func likeness(s *deskv1.SimilarTicket) int {
 		}
 	}
 	return points
+}
+
+// Subject is whose history is asked for. Peripheral and Gear may both be set, of a
+// printer that is polled: what is about either counts.
+type Subject struct{ Requester, Endpoint, Peripheral, Gear string }
+
+// historyAmong is how many of the newest tickets a history is made of.
+const historyAmong = 300
+
+// Recurrence is what came again, or came once: the tickets of one fault, or those
+// of one category without a fault.
+type Recurrence struct {
+	Fault, Category string
+	Times, Open     int
+	// First and Last are when the oldest and the newest came.
+	First, Last *timestamppb.Timestamp
+	// Helped are the latest solutions that somebody wrote down, each once.
+	Helped []Solution
+}
+
+// Solution is what helped in a ticket.
+type Solution struct {
+	Number int32
+	Text   string
+	At     *timestamppb.Timestamp
+}
+
+// helpedShown is how many solutions of a recurrence are worth showing.
+const helpedShown = 2
+
+// History gives what somebody or something has had before and what helped, what
+// came most often first, of the newest tickets that the reader may see.
+func (d *Desk) History(ctx context.Context, of Subject) ([]Recurrence, error) {
+	if err := staffOnly(ctx, "look at others' tickets"); err != nil {
+		return nil, err
+	}
+	rows, err := d.ticketsAbout(ctx, of, 0, historyAmong)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Recurrence
+	known := map[[2]string]*Recurrence{}
+	for _, row := range rows {
+		t := row.Ticket
+		if t.Status == "merged" {
+			continue // it is told where it went
+		}
+		key := [2]string{t.RootCause, ""}
+		if t.RootCause == "" {
+			key[1] = t.Category
+		}
+		r := known[key]
+		if r == nil {
+			r = &Recurrence{Fault: key[0], Category: key[1], Last: timestamp(t.CreatedAt)}
+			known[key] = r
+			all = append(all, r)
+		}
+		r.Times++
+		r.First = timestamp(t.CreatedAt)
+		if !finished(t.Status) {
+			r.Open++
+		}
+		told := slices.ContainsFunc(r.Helped, func(s Solution) bool { return s.Text == t.Resolution })
+		if t.Resolution != "" && finished(t.Status) && !told && len(r.Helped) < helpedShown {
+			r.Helped = append(r.Helped, Solution{t.Number, t.Resolution, timestamp(t.LastSolvedAt)})
+		}
+	}
+	// Stable: among equals the latest stays first.
+	slices.SortStableFunc(all, func(a, b *Recurrence) int { return cmp.Compare(b.Times, a.Times) })
+	list := make([]Recurrence, len(all))
+	for i, r := range all {
+		list[i] = *r
+	}
+	return list, nil
+}
+
+// TicketsAbout lists tickets about something, newest first, from below a number.
+func (d *Desk) TicketsAbout(ctx context.Context, of Subject, before, limit int32) ([]*constatv1.Ticket, error) {
+	if err := staffOnly(ctx, "look at others' tickets"); err != nil {
+		return nil, err
+	}
+	rows, err := d.ticketsAbout(ctx, of, before, pageSize(limit))
+	tickets := make([]*constatv1.Ticket, len(rows))
+	for i, row := range rows {
+		tickets[i] = ticketMessage(row)
+	}
+	return tickets, err
+}
+
+func (d *Desk) ticketsAbout(ctx context.Context, of Subject, before, limit int32) ([]query.TicketViewRow, error) {
+	filter := store.TicketFilter{RequesterID: of.Requester, EndpointID: of.Endpoint, Before: before, Limit: limit}
+	for kind, id := range map[string]string{aboutPeripheral: of.Peripheral, aboutGear: of.Gear} {
+		if id != "" {
+			filter.Subjects = append(filter.Subjects, store.Subject{Kind: kind, ID: id})
+		}
+	}
+	if filter, none := ticketScope(ctx, filter); !none {
+		return d.store.Tickets(ctx, filter)
+	}
+	return nil, nil
 }
 
 // Person gives somebody who asked for help.

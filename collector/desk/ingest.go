@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -275,6 +276,11 @@ func (in *intake) takeSnapshot(ctx context.Context, m *constatv1.Manifest, paylo
 	}
 	for _, entry := range m.GetGroups() {
 		if err := in.takeGroup(ctx, entry, brought[entry.GetGroup()], timestamppb.New(ordered)); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(peripheralGroups, func(group string) bool { return brought[group] != nil }) {
+		if err := notePeripherals(ctx, in.q, in.endpoint, now); err != nil {
 			return nil, err
 		}
 	}

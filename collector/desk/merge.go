@@ -98,6 +98,9 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 	if err := moveLinks(ctx, q, from, into); err != nil {
 		return err
 	}
+	if err := q.CopySubjects(ctx, into.Number, from.Number); err != nil {
+		return err
+	}
 	ended := from
 	ended.Status, ended.MergedInto = "merged", into.Number
 	if err := d.saveTicket(ctx, q, ended, now); err != nil {

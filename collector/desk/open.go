@@ -152,6 +152,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 		}
 	}
 	if err == nil {
+		err = d.noteSubjects(ctx, q, t, found, again)
+	}
+	if err == nil {
 		err = writeAssignment(ctx, q, t.Number, now, decided)
 	}
 	if err == nil {

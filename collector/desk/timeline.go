@@ -86,6 +86,9 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if err := writeEntry(ctx, q, number, now, diagnosisEntry(found)); err != nil {
 		return 0, err
 	}
+	if err := d.noteSubjects(ctx, q, t, found); err != nil {
+		return 0, err
+	}
 	if err := writeAssignment(ctx, q, number, now, decided); err != nil {
 		return 0, err
 	}

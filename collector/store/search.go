@@ -31,11 +31,16 @@ type TicketFilter struct {
 	// Best: those that fit the Query best come first, of the newest that it finds;
 	// there is no page after the first then.
 	Best bool
+	// Subjects are what it is about, any of them; none: anything.
+	Subjects []Subject
 	// Sites are those of which it may be; none: all. Site is the one asked for.
 	Sites []string
 	Site  string
 	Limit int32
 }
+
+// Subject is what tickets are about, as ticket_subjects keeps it.
+type Subject struct{ Kind, ID string }
 
 // EndpointFilter says which machines a list holds.
 type EndpointFilter struct {
@@ -76,10 +81,11 @@ func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoi
 	return all, explain(rows.Err())
 }
 
-// newestWindow is among how many of the newest tickets PostgreSQL looks first. It
-// has no order in its index of words: of a word that most tickets hold it would
-// read them all to give the newest. Of one that is rarer than the window it does.
-const newestWindow = 2000
+// newestWindows are among how many of the newest tickets PostgreSQL looks, one after
+// the other. It has no order in its index of words: of a word that most tickets hold
+// it would read them all to give the newest. Of one that is rarer than the windows
+// it does.
+var newestWindows = []int64{2000, 16000}
 
 // exactShown is how many tickets that hold a name or number as it was typed stand
 // before those that only hold a longer one.
@@ -151,7 +157,11 @@ func (s *Store) matching(ctx context.Context, f TicketFilter, m match, before in
 		return nil, explain(err)
 	}
 	before = min(before, newest+1)
-	if after := before - 1 - newestWindow; after > 0 {
+	for _, window := range newestWindows {
+		after := before - 1 - window
+		if after <= 0 {
+			break
+		}
 		rows, err := s.listTickets(ctx, f, m, after, before)
 		if err != nil || len(rows) == int(f.Limit) {
 			return rows, err
@@ -227,6 +237,13 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	q.is("t.requester_id", f.RequesterID)
 	q.among("t.site", f.Sites)
 	q.is("t.site", f.Site)
+	if len(f.Subjects) > 0 {
+		var any []string
+		for _, one := range f.Subjects {
+			any = append(any, "kind = "+q.arg(one.Kind)+" AND subject = "+q.arg(one.ID))
+		}
+		q.where = append(q.where, "t.number IN (SELECT number FROM ticket_subjects WHERE "+strings.Join(any, " OR ")+")")
+	}
 	if f.Active {
 		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
 	}
@@ -244,9 +261,14 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	}
 	var row query.TicketViewRow
 	columns, _ := columnsOf("t", &row.Ticket)
+	where := " WHERE " + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(f.Limit))
+	if q.with != "" {
+		// Names are looked up for those that are shown only.
+		q.with += ", t AS MATERIALIZED (SELECT t.* FROM " + q.from + where + ") "
+		q.from, where = "t", " ORDER BY "+q.order
+	}
 	text := q.with + "SELECT " + columns + `, COALESCE(p.name, ''), COALESCE(p.mail, ''), COALESCE(e.hostname, '')
-		FROM ` + q.from + ` LEFT JOIN people p ON p.id = t.requester_id LEFT JOIN endpoints e ON e.id = t.endpoint_id
-		WHERE ` + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(f.Limit))
+		FROM ` + q.from + " LEFT JOIN people p ON p.id = t.requester_id LEFT JOIN endpoints e ON e.id = t.endpoint_id" + where
 	rows, err := s.reads.QueryContext(ctx, text, q.args...)
 	if err != nil {
 		return nil, explain(err)

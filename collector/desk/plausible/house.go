@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/collector/desk"
 	"constat/collector/desk/assignment"
 	"constat/collector/store"
 	"constat/collector/store/query"
@@ -46,8 +47,11 @@ type machine struct {
 	laptop  bool
 	queues  []*printer
 	devices []*constatv1.UsbDevice
-	// socket is the switch and port it is at.
-	socket, port string
+	// known are those of queues and devices that have a history.
+	known []*desk.Peripheral
+	// at is the switch that it is at, port the port there.
+	at   query.Gear
+	port string
 }
 
 // affliction is a machine and the matter it comes with again and again.
@@ -172,10 +176,12 @@ func (m *maker) makeGear() (rows []query.Gear, facts []query.GearFact) {
 				SpeedMbps: proto.Int32(1000), Duplex: proto.String("full"), Vlan: proto.Int32(int32(10 + 10*m.IntN(4))),
 			})
 		}
-		add(query.Gear{
+		row := query.Gear{
 			ID: m.id(m.begin()), Address: fmt.Sprintf("198.51.100.%d:%d", i%250+1, 161+i/250), Site: here.name, Name: fmt.Sprintf("sw-%s-%02d", strings.ToLower(here.code), i),
 			Vendor: "Cisco", Model: one(m, []string{"WS-C2960X-48FPS-L", "C9200L-48P-4G", "C9300-48UXM"}), Serial: m.letters("FOC####?#??"), Os: "IOS", Version: "15.2(7)E4",
-		}, g)
+		}
+		m.switches = append(m.switches, row)
+		add(row, g)
 	}
 	for i := range max(2, m.size.Machines/18) {
 		here := weighted(m, m.sites, func(s site) float64 { return s.percent })
@@ -216,6 +222,13 @@ var gadgets = []struct{ id, vendor, product, brand, class, serial string }{
 }
 
 func (m *maker) makeMachines(ctx context.Context, s *store.Store) error {
+	var known []query.Peripheral
+	var where []query.PeripheralPlace
+	noted := map[string]bool{}
+	switches := map[string][]query.Gear{}
+	for _, g := range m.switches {
+		switches[g.Site] = append(switches[g.Site], g)
+	}
 	var endpoints []query.Endpoint
 	var people []query.Person
 	var places []query.EndpointPlace
@@ -271,18 +284,30 @@ func (m *maker) makeMachines(ctx context.Context, s *store.Store) error {
 			}
 			x.devices = append(x.devices, d)
 		}
-		x.socket, x.port = fmt.Sprintf("sw-%s-%02d", strings.ToLower(here.code), i/45), fmt.Sprintf("Gi1/0/%d", i%45+1)
+		x.at, x.port = one(m, m.switches), fmt.Sprintf("Gi1/0/%d", 1+m.IntN(48))
+		if near := switches[here.name]; len(near) > 0 {
+			x.at = one(m, near)
+		}
 		m.machines = append(m.machines, x)
 		endpoints, people = append(endpoints, x.row), append(people, x.person)
 		places = append(places, query.EndpointPlace{
-			EndpointID: x.row.ID, Subnet: fmt.Sprintf("192.0.2.%d/28", i%16*16), SwitchID: x.socket, SwitchName: x.socket, SwitchPort: x.port, SeenAt: x.row.LastSeenAt,
+			EndpointID: x.row.ID, Subnet: fmt.Sprintf("192.0.2.%d/28", i%16*16), SwitchID: x.at.Name, SwitchName: x.at.Name, SwitchPort: x.port, SeenAt: x.row.LastSeenAt,
 		})
 		m.addFacts(x, &latest, &payloads)
+		for _, p := range x.known {
+			if !noted[p.ID] {
+				noted[p.ID] = true
+				known = append(known, query.Peripheral{
+					ID: p.ID, Kind: p.Kind, Brand: p.Brand, Model: p.Model, Serial: p.Serial, SerialKey: strings.ToLower(p.Serial), FirstAt: x.row.EnrolledAt,
+				})
+			}
+			where = append(where, query.PeripheralPlace{EndpointID: x.row.ID, PeripheralID: p.ID, Facts: strings.Join(p.Facts, "\n"), Since: x.row.EnrolledAt})
+		}
 	}
 	for range max(1, m.size.Machines/80) {
 		m.prone = append(m.prone, m.afflict(one(m, m.machines)))
 	}
-	return s.Load(ctx, endpoints, people, places, latest, payloads)
+	return s.Load(ctx, endpoints, people, places, latest, payloads, known, where)
 }
 
 // addFacts adds what the machine told last.
@@ -318,6 +343,7 @@ func (m *maker) addFacts(x *machine, latest *[]query.LatestFact, payloads *[]que
 			Id: proto.String(p.serial), Brand: proto.String(p.brand), Model: proto.String(p.model), Serial: proto.String(p.serial), Connection: proto.String("network"), Address: proto.String(p.address), Reachable: proto.Bool(true),
 		})
 	}
+	x.known = desk.PeripheralsOf(facts)
 	slices.SortFunc(facts.Printing.Queues, func(a, b *constatv1.Queue) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	for _, p := range snapshot.Payloads(facts) {
 		entry := &constatv1.GroupEntry{

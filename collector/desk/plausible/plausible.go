@@ -68,6 +68,7 @@ type maker struct {
 	size    Size
 
 	sites    []site
+	switches []query.Gear
 	printers []*printer
 	machines []*machine
 	// prone are machines that come again and again, each with what it has.
@@ -128,14 +129,15 @@ type pages struct {
 	entries   []query.TicketEntry
 	links     []query.TicketLink
 	turns     []query.TicketTurn
+	subjects  []query.TicketSubject
 	diagnoses []query.Diagnosis
 	notices   []query.Notice
 }
 
 func (p *pages) write(ctx context.Context, s *store.Store) error {
-	err := s.Load(ctx, p.tickets, p.words, p.entries, p.links, p.turns, p.diagnoses, p.notices)
+	err := s.Load(ctx, p.tickets, p.words, p.entries, p.links, p.turns, p.subjects, p.diagnoses, p.notices)
 	*p = pages{
-		tickets: p.tickets[:0], words: p.words[:0], entries: p.entries[:0], links: p.links[:0], turns: p.turns[:0],
+		tickets: p.tickets[:0], words: p.words[:0], entries: p.entries[:0], links: p.links[:0], turns: p.turns[:0], subjects: p.subjects[:0],
 		diagnoses: p.diagnoses[:0], notices: p.notices[:0],
 	}
 	return err

@@ -57,6 +57,8 @@ type office struct {
 	tickets []*constatv1.Ticket // some of all
 	open    []*constatv1.Ticket
 	devices []string
+	// peripherals are those of some tickets.
+	peripherals []string
 }
 
 func newOffice(t testing.TB, s *store.Store, size plausible.Size) *office {
@@ -127,6 +129,15 @@ func newOffice(t testing.TB, s *store.Store, size plausible.Size) *office {
 		}
 		if found.GetTicket().GetEndpointId() != "" {
 			o.tickets = append(o.tickets, found.GetTicket())
+		}
+	}
+	for n := int32(1); len(o.peripherals) < 50 && n < int32(size.Tickets); n++ {
+		in, err := o.desk.PeripheralsIn(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range in {
+			o.peripherals = append(o.peripherals, p.ID)
 		}
 	}
 	list, err := o.desk.Tickets(t.Context(), &deskv1.ListTicketsRequest{Status: "open", Limit: 200})
@@ -236,6 +247,7 @@ var work = []struct {
 	{"page/endpoints-search", func(o *office) { o.get("/endpoints?q=compta-01") }},
 	{"page/endpoint", func(o *office) { o.get("/endpoints/" + o.any().GetEndpointId()) }},
 	{"page/requester", func(o *office) { o.get("/people/" + o.any().GetRequester().GetId()) }},
+	{"page/peripheral", func(o *office) { o.get("/peripherals/" + o.peripherals[o.IntN(len(o.peripherals))]) }},
 	{"page/gear", func(o *office) { o.get("/gear") }},
 	{"page/gear-device", func(o *office) { o.get("/gear/" + o.devices[o.IntN(len(o.devices))]) }},
 	{"page/team", func(o *office) { o.get("/team") }},

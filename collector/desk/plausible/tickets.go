@@ -57,7 +57,7 @@ func (m *maker) about(x *machine, about *matter) subject {
 	case ofDisk:
 		return subject{"/", "", fact("space.filesystems[/].used_percent", fmt.Sprint(95+m.IntN(5)), "statvfs")}
 	case ofPort:
-		return subject{x.socket + " " + x.port, "Cisco", fact("attachment.port.err_disable_cause", "bpduGuard", "snmp")}
+		return subject{x.at.Name + " " + x.port, "Cisco", fact("attachment.port.err_disable_cause", "bpduGuard", "snmp")}
 	case ofProgram:
 		p := one(m, programs)
 		return subject{p, "", fact("software.crashes["+p+"].count", fmt.Sprint(1+m.IntN(9)), "journal")}
@@ -367,6 +367,7 @@ func (d *draft) diagnose(p *pages) {
 			d.Sharing, d.Impact = int32(3+m.IntN(6)), "normal"
 		}
 	}
+	d.note(p, told)
 	d.Priority = map[string]map[string]string{
 		"low": {"low": "low", "normal": "normal", "high": "normal", "critical": "high"}, "normal": {"low": "low", "normal": "normal", "high": "high", "critical": "urgent"},
 	}[d.Impact][d.Urgency]
@@ -377,6 +378,20 @@ func (d *draft) diagnose(p *pages) {
 		EndpointID: d.EndpointID, ID: told.GetId(), SnapshotID: told.GetSnapshotId(), Procedure: told.GetProcedure(), Verdict: told.GetVerdict(),
 		RootCause: d.RootCause, Certainty: d.Certainty, StartedAt: store.Millis(at), ReceivedAt: d.CreatedAt, Content: packed(told),
 	})
+}
+
+// note keeps what it is about beside its machine.
+func (d *draft) note(p *pages, told *constatv1.Diagnosis) {
+	for _, cause := range told.GetRootCauses() {
+		for _, own := range d.known {
+			if slices.ContainsFunc(cause.GetEvidence(), func(e *constatv1.Evidence) bool { return own.About(e.GetFact()) }) {
+				p.subjects = append(p.subjects, query.TicketSubject{Kind: "peripheral", Subject: own.ID, Number: d.Number})
+			}
+		}
+		if d.matter.of == ofPort {
+			p.subjects = append(p.subjects, query.TicketSubject{Kind: "gear", Subject: d.machine.at.ID, Number: d.Number})
+		}
+	}
 }
 
 // procedureOf is the procedure that fits a complaint.

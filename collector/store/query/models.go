@@ -336,6 +336,24 @@ type Payload struct {
 	FirstAt    int64
 }
 
+type Peripheral struct {
+	ID        string
+	Kind      string
+	Brand     string
+	Model     string
+	Serial    string
+	SerialKey string
+	FirstAt   int64
+}
+
+type PeripheralPlace struct {
+	EndpointID   string
+	PeripheralID string
+	Facts        string
+	Since        int64
+	GoneAt       int64
+}
+
 type Person struct {
 	ID        string
 	Account   string
@@ -555,6 +573,12 @@ type TicketLink struct {
 	Kind   string
 	At     int64
 	Actor  string
+}
+
+type TicketSubject struct {
+	Kind    string
+	Subject string
+	Number  int32
 }
 
 type TicketTurn struct {
