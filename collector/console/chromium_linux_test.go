@@ -279,6 +279,14 @@ func TestPagesInChromium(t *testing.T) {
 	article := lea.article("title", "Resume a queue that somebody paused", "body", "The queue waits, and the printer is well.\n\n1. Open the queue.\n2. Press **Resume**.\n\n## It worked when\n\nthe first document comes out.", "faults", "printer-queue-paused", "ticket", fmt.Sprint(before))
 	lea.post(article, "version", "1", "state", "published", "audience", "team", "language", "en", "title", "Resume a queue that somebody paused", "body", "The queue waits, and the printer is well.\n\n1. Open the queue.\n2. Press **Resume**, and wait.\n\n## It worked when\n\nthe first document comes out.", "faults", "printer-queue-paused", "note", "one has to wait", "review", "2020-01-01")
 	lea.post(article+"/rating", "version", "2", "helped", "no", "unclear", "How long?")
+	_, headset, peripheral := b.headsetAt("accueil-1")
+	shown := fmt.Sprintf("/tickets/%d", headset)
+	lea.post(shown, lea.form(shown).with("status", "solved", "resolution", "Installed the maker's driver.")...)
+	b.headsetAt("accueil-2")
+	theirs, err := b.desk.Ticket(t.Context(), headset)
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A lead sees all pages.
 	ines := b.lead()
 	ines.write("/knowledge/push", "file", "", "text", ownProcedure, "revision", "0", "percent", "100", "note", "for the VPN of the accountants")
@@ -289,7 +297,7 @@ func TestPagesInChromium(t *testing.T) {
 		"queue": "/tickets", "queue-chosen": "/tickets?status=any", "ticket-forms": ticket + "?forms", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-virtual": fmt.Sprintf("/tickets/%d", third),
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "ticket-jam": fmt.Sprintf("/tickets/%d", jammed), "printer": "/gear/" + printer, "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
-		"gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
+		"peripheral": "/peripherals/" + peripheral, "requester": "/people/" + theirs.GetTicket().GetRequester().GetId(), "gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
 		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "style": "/style", "password": "/password",
 		"procedures": "/procedures", "procedure": "/procedures/printing", "knowledge": "/knowledge?file=procedures/vpn-of-ours.md", "knowledge-fault": "/knowledge?file=faults/hardware.yaml", "revision": "/knowledge/2",

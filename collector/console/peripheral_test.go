@@ -50,6 +50,19 @@ func headsetDiagnosis(id, snapshot string, now time.Time) *constatv1.Diagnosis {
 	return d
 }
 
+// headsetAt is a machine whose user cannot hear, and gives the number of their
+// ticket.
+func (b *bench) headsetAt(name string) (endpoint string, number int32, peripheral string) {
+	b.Helper()
+	endpoint, _ = b.machineAsks(name, "Yann Le Goff", "first of all", "internet", dnsDiagnosis)
+	peripheral = b.plugIn(endpoint, "Evolve2 65")
+	d := headsetDiagnosis(newID(), "", time.Now())
+	receipts := b.upload(endpoint, diagnosisReport(d), &constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: &constatv1.TicketDraft{
+		Id: newID(), Complaint: "peripheral", Text: "my headset", Requester: &constatv1.Person{Name: "Yann Le Goff"}, DiagnosisId: d.GetId(), Language: "en", Channel: "tray",
+	}}})
+	return endpoint, receipts[1].GetTicketNumber(), peripheral
+}
+
 // What a device has had at one machine is found from its ticket at another.
 func TestPeripheralPage(t *testing.T) {
 	b := newBench(t)
@@ -57,13 +70,8 @@ func TestPeripheralPage(t *testing.T) {
 	var numbers []int32
 	var endpoints []string
 	for _, name := range []string{"accueil-1", "accueil-2"} {
-		endpoint, _ := b.machineAsks(name, "Yann", "first of all", "internet", dnsDiagnosis)
-		b.plugIn(endpoint, "Evolve2 65")
-		d := headsetDiagnosis(newID(), "", time.Now())
-		receipts := b.upload(endpoint, diagnosisReport(d), &constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: &constatv1.TicketDraft{
-			Id: newID(), Complaint: "peripheral", Text: "my headset", Requester: &constatv1.Person{Name: "Yann"}, DiagnosisId: d.GetId(), Language: "en", Channel: "tray",
-		}}})
-		numbers, endpoints = append(numbers, receipts[1].GetTicketNumber()), append(endpoints, endpoint)
+		endpoint, number, _ := b.headsetAt(name)
+		numbers, endpoints = append(numbers, number), append(endpoints, endpoint)
 	}
 	found, err := b.desk.Ticket(t.Context(), numbers[0])
 	if err != nil {
