@@ -148,6 +148,7 @@ func groups() []string {
 func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, language, trigger string, progress func(*constatv1.Progress)) (*constatv1.Diagnosis, *constatv1.Snapshot) {
 	start := time.Now()
 	c := o.config
+	c.Verify = p.ID == "software"
 	if progress != nil {
 		c.Progress = func(group, status string, done, total int) {
 			progress(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})

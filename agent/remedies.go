@@ -52,7 +52,9 @@ func (c *counter) bench() (*remedy.Bench, error) {
 			defer c.one.Unlock()
 			defer rest()
 			all := groups()
-			return c.observer.observe(ctx, c.observer.config, slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return !slices.Contains(all, g) }))
+			config := c.observer.config
+			config.Verify = slices.Contains(wanted, "software") // a repair is seen by its files
+			return c.observer.observe(ctx, config, slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return !slices.Contains(all, g) }))
 		},
 		Catalog: func() (*fault.Catalog, error) {
 			if c.observer.catalog != nil {

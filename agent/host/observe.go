@@ -55,6 +55,9 @@ type Config struct {
 	// Printers are the UUIDs of network printers by the address ("host:port")
 	// they answered at last. It may be nil.
 	Printers map[string]string
+	// Verify has the files of installed programs compared with what their packages
+	// brought, which takes seconds.
+	Verify bool
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
 	// Progress is told when a group is done; calls never overlap. It may be nil.

@@ -49,7 +49,13 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	switch d, err := r.debian(ctx); {
 	case err == nil:
 		sources++
-		s.Programs = append(s.Programs, d.programs()...)
+		programs := d.programs()
+		s.Programs = append(s.Programs, programs...)
+		if r.Verify {
+			if err := r.verify(ctx, d, programs); err != nil {
+				gap(o, "programs.damaged", err)
+			}
+		}
 		if d.offered != nil {
 			gap(o, "programs.available_version", d.offered)
 		}
