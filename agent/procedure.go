@@ -310,6 +310,9 @@ func (w *walk) take(name, complaint string, next *constatv1.WalkResponse) error 
 	w.number++
 	w.out.line("")
 	w.out.hang(fmt.Sprintf("%d. ", w.number), "   ", w.lead(s, next))
+	if shown := inLanguage(next.GetDrawing(), w.language); shown != "" {
+		w.out.wrap("   ", "["+shown+"]")
+	}
 	if s.GetLink() != "" {
 		w.out.line("   %s", s.GetLink())
 	}
@@ -473,16 +476,42 @@ func (w *walk) close(complaint string) error {
 	}
 	w.out.wrap("", said+" "+w.words.offer)
 	answer, err := w.choose([]choice{{"yes", w.words.yes}, {"no", w.words.no}})
-	if err != nil || answer == "no" {
+	if err != nil {
 		return nil
 	}
-	w.out.line("%s", w.words.say)
+	if answer == "yes" {
+		if err := w.open(complaint); err != nil {
+			return err
+		}
+	}
+	w.out.line("")
+	if w.run.Unclear, err = w.ask(w.words.unclear); err != nil || w.run.GetUnclear() == "" {
+		return err
+	}
+	w.out.wrap("", w.words.thanks)
+	_, err = w.guide.end(w.ctx, w.run)
+	return err
+}
+
+// ask has the person write a line, or none.
+func (w *walk) ask(question string) (string, error) {
+	w.out.wrap("", question)
+	fmt.Fprint(w.out.w, "   > ")
 	text, err := w.in.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// open makes a ticket of the walk.
+func (w *walk) open(complaint string) error {
+	text, err := w.ask(w.words.say)
+	if err != nil {
 		return err
 	}
 	sent, err := w.ticket(w.ctx, &constatv1.SubmitTicketRequest{
-		Complaint: complaint, Text: strings.TrimSpace(text), DiagnosisId: w.run.GetDiagnosisId(), Language: w.language, WaitSeconds: 10,
+		Complaint: complaint, Text: text, DiagnosisId: w.run.GetDiagnosisId(), Language: w.language, WaitSeconds: 10,
 	})
 	if err != nil {
 		return err
@@ -536,6 +565,7 @@ type walkText struct {
 	gone, there, works, solved, offer, support string
 	ended, alone, say, left                    string
 	notDone, how, may, service                 string
+	unclear, thanks                            string
 }
 
 var walkWords = map[string]walkText{
@@ -547,6 +577,8 @@ var walkWords = map[string]walkText{
 		again: "Type a number from 1 to %d, or q to stop.",
 		canDo: "I can do this for you:", may: "Shall I?",
 		how:     "Answer with the number that stands before it, then Enter; q stops.",
+		unclear: "One question more, for who writes these steps: what was unclear, or missing? (One line; Enter for nothing.)",
+		thanks:  "Thank you: they read it.",
 		service: "Only the service of this computer may do that, and it does not run here: a technician can.",
 		gone:    "I looked again: it is mended.", there: "I looked again: it is still there.",
 		works:   "Does everything work now?",
@@ -567,6 +599,8 @@ var walkWords = map[string]walkText{
 		again: "Tapez un chiffre de 1 à %d, ou q pour arrêter.",
 		canDo: "Je peux le faire pour vous :", may: "D’accord ?",
 		how:     "Répondez par le numéro de votre choix, puis Entrée ; q pour arrêter.",
+		unclear: "Une dernière question, pour ceux qui écrivent ces étapes : qu’est-ce qui n’était pas clair, ou manquait ? (Une ligne ; Entrée si rien.)",
+		thanks:  "Merci : ils le liront.",
 		service: "Seul le service de cet ordinateur en a le droit, et il ne tourne pas ici : un technicien peut le faire.",
 		gone:    "J’ai vérifié : c’est réparé.", there: "J’ai vérifié : le problème est toujours là.",
 		works:   "Est-ce que tout marche maintenant ?",

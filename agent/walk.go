@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,9 +71,17 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 	for _, id := range step.GetAbout() {
 		answer.Visible = answer.Visible || machine.Truth(id) == fault.True
 	}
+	for _, d := range all.GetDrawings() {
+		if step.GetDrawing() != "" && d.GetName() == step.GetDrawing() {
+			answer.Drawing = d.GetTitle()
+		}
+	}
 	for _, cause := range now.diagnosis.GetRootCauses() {
 		if answer.Fault == "" && slices.Contains(step.GetAbout(), cause.GetFault()) {
 			answer.Fault, answer.Component = cause.GetFault(), cause.GetComponent()
+			if step.GetKind() == "remedy" { // one thing after the other
+				answer.Component, _, _ = strings.Cut(answer.Component, ", ")
+			}
 		}
 	}
 	if verb, ok := remedy.Lookup(step.GetVerb()); ok {

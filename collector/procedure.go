@@ -48,6 +48,7 @@ func procedureCommand(o *options) *cobra.Command {
 			if len(p.GetUse().GetRates()) > 0 {
 				fmt.Fprintln(w)
 				writeProcedures(w, &deskv1.ListProceduresResponse{Procedures: []*deskv1.ProcedureUse{p.GetUse()}})
+				writeUnclear(w, p.GetUse().GetRates())
 			}
 			for _, v := range p.GetVoices() {
 				word := map[bool]string{true: "it helped", false: "it did not help"}[v.GetHelped()]
@@ -258,6 +259,18 @@ func writeProcedures(w io.Writer, m proto.Message) {
 		}
 	}
 	_ = t.Flush()
+}
+
+// writeUnclear says what people did not understand.
+func writeUnclear(w io.Writer, rates []*deskv1.ProcedureRate) {
+	for _, r := range rates {
+		if len(r.GetUnclear()) > 0 {
+			fmt.Fprintf(w, "\nunclear or missing in version %d, newest first:\n", r.GetVersion())
+		}
+		for _, said := range r.GetUnclear() {
+			fmt.Fprintf(w, "  %s\n", said)
+		}
+	}
 }
 
 // knowledgeFiles reads files and folders.

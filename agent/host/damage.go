@@ -8,9 +8,11 @@ import (
 // partOfProgram tells of a package's file whether its program needs it.
 // Documentation, manuals and translations are not: an administrator may have told
 // dpkg to leave them out (dpkg(1), path-exclude). What lies below node_modules is
-// npm's, which replaces itself there (docs.npmjs.com, npm install -g npm).
+// npm's, which replaces itself there (docs.npmjs.com, npm install -g npm), and
+// what lies below etc and var is an administrator's or a program's own to change
+// (FHS 3.0).
 func partOfProgram(file string) bool {
-	for _, dir := range []string{"usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/help/", "usr/share/lintian/", "usr/share/doc-base/", "usr/share/gnome/help/", "usr/lib/node_modules/"} {
+	for _, dir := range []string{"usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/help/", "usr/share/lintian/", "usr/share/doc-base/", "usr/share/gnome/help/", "usr/lib/node_modules/", "etc/", "var/"} {
 		if strings.HasPrefix(file, dir) {
 			return false
 		}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/md5" // what dpkg keeps
@@ -33,10 +34,11 @@ type verification struct {
 }
 
 // verify tells which of dpkg's programs miss a file, or have one that is not as
-// its package brought it, as dpkg --verify does. That every file is there is seen
-// of all packages; contents are compared of those that a person or the system
-// starts, the small ones first, as long as time and bytes last. What was not
-// compared to the end is not called whole.
+// its package brought it, as dpkg --verify does. What a person or the system
+// starts comes first: that its files are there, and their contents, the small
+// ones first, as long as time and bytes last. Of all other packages it is only
+// seen whether their files are there. What was not compared to the end is not
+// called whole.
 func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Program) error {
 	ctx, cancel := context.WithTimeout(ctx, damageTime)
 	defer cancel()
@@ -47,20 +49,23 @@ func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Pr
 	damaged := map[string]bool{}
 	var all []*verification
 	seen := 0
-	for _, p := range d.packages {
-		if ctx.Err() != nil {
-			break
-		}
-		seen++
-		v := r.present(p, diverted)
-		switch {
-		case v == nil:
-		case v.damaged:
-			damaged[p.name] = true
-		case v.whole && v.startable:
-			all = append(all, v)
+	look := func(packages []dpkgPackage) {
+		for _, p := range packages {
+			if ctx.Err() != nil {
+				return
+			}
+			seen++
+			switch v := r.present(p, diverted); {
+			case v == nil:
+			case v.damaged:
+				damaged[p.name] = true
+			case v.whole && v.startable:
+				all = append(all, v)
+			}
 		}
 	}
+	programsFirst, others := r.split(d.packages)
+	look(programsFirst)
 	slices.SortFunc(all, func(a, b *verification) int {
 		return cmp.Or(cmp.Compare(a.bytes, b.bytes), strings.Compare(a.name, b.name))
 	})
@@ -76,6 +81,7 @@ func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Pr
 			damaged[v.name] = !same
 		}
 	}
+	look(others)
 	for _, p := range programs {
 		if bad, known := damaged[p.GetName()]; known && p.GetSource() == "dpkg" {
 			p.Damaged = &bad
@@ -86,6 +92,30 @@ func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Pr
 			seen, len(d.packages), compared, len(all), damageTime, damageBytes>>20)
 	}
 	return nil
+}
+
+// split tells the packages with something to start from the others.
+func (r *reader) split(packages []dpkgPackage) (programs, others []dpkgPackage) {
+	has := map[string]bool{}
+	for _, dir := range []string{"/usr/share/applications/", "/usr/lib/systemd/system/", "/lib/systemd/system/"} {
+		names, _ := r.names(dir)
+		for _, name := range names {
+			has[dir+name] = startable(dir[1:] + name)
+		}
+	}
+	for _, p := range packages {
+		list, err := r.file("/var/lib/dpkg/info/" + p.list)
+		starts := false
+		for line := range bytes.Lines(list) {
+			starts = starts || has[string(bytes.TrimRight(line, "\n"))]
+		}
+		if err == nil && starts {
+			programs = append(programs, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return programs, others
 }
 
 // present looks for a package's files; nil: it keeps no checksums.

@@ -57,6 +57,9 @@ func (d *Desk) compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error)
 	}
 	e := &edition{knowledge: &constatv1.Knowledge{Catalog: proto.CloneOf(known.knowledge.GetCatalog())}, catalog: known.catalog, own: slices.Clone(known.own)}
 	e.knowledge.Procedures, err = procedurecompile.Compile(procedures, e.catalog)
+	for _, d := range e.knowledge.GetProcedures().GetDrawings() {
+		d.Svg = nil // agents say its words
+	}
 	return e, err
 }
 

@@ -536,6 +536,9 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*deskv1.ProcedureUse,
 	return all, nil
 }
 
+// maxUnclear is how much a procedure tells of what was unclear in one version.
+const maxUnclear = 20
+
 // Procedure is one as it was written, and how it went.
 func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetProcedureResponse, error) {
 	all, err := d.Procedures(ctx, a)
@@ -555,6 +558,17 @@ func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetPr
 		answer.Voices = append(answer.Voices, &deskv1.ArticleRating{
 			Version: one.Version, Reader: one.Reader, At: timestamp(one.At), Helped: one.Helped != 0, Unclear: one.Unclear,
 		})
+	}
+	unclear, err := d.store.Read().RunsUnclear(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range answer.GetUse().GetRates() {
+		for _, u := range unclear {
+			if u.Version == r.GetVersion() && len(r.Unclear) < maxUnclear {
+				r.Unclear = append(r.Unclear, u.Unclear)
+			}
+		}
 	}
 	newest, err := d.revision(ctx, 0)
 	if err != nil {

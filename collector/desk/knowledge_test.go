@@ -145,6 +145,26 @@ func TestKnowledgeIsPushedByRings(t *testing.T) {
 	})
 }
 
+// sound is a procedure without a mistake.
+const sound = `---
+id: sound
+version: 1
+owner: desk
+review: 2027-05-01
+complaint: peripheral
+title:
+  en: No sound
+  fr: Pas de son
+---
+## louder (manual)
+
+en: Turn it up.
+fr: Montez le son.
+
+- helped -> done
+- not -> support
+`
+
 func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		_, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})
@@ -163,7 +183,12 @@ func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 			{"procedures/vpn-of-ours.md", ownProcedure, `vpn-of-ours.md:11: step token: unknown fault "hw-little-memory"`},
 			{"procedures/vpn-of-ours.md", strings.Replace(strings.Replace(ownProcedure, "about: hw-little-memory\n", "", 1), "- yes -> done", "- yes -> token", 1), "an endless loop"},
 			{"procedures/vpn-of-ours.md", strings.Replace(strings.Replace(ownProcedure, "about: hw-little-memory\n", "", 1), "green", "red", 1), "procedures/vpn-of-ours.md:1: it changed, and its version is still 1; expected version: 2"},
+			{"procedures/sound.md", strings.Replace(sound, "fr: Montez le son.\n", "", 1), "sound.md:11: step louder lacks its fr text"},
+			{"procedures/sound.md", strings.Replace(sound, "(manual)", "(remedy)\nverb: format-disk", 1), `sound.md:12: step louder: unknown verb "format-disk"`},
+			{"procedures/sound.md", strings.Replace(sound, "- helped -> done", "- helped -> done\n  when: music_plays", 1), `unknown check "music_plays"`},
+			{"procedures/sound.md", strings.Replace(sound, "\nen:", "drawing: ear.svg\n\nen:", 1), `sound.md:12: step louder: there is no drawing "ear.svg"`},
 			{"procedures/vpn-of-ours.md", strings.Repeat("x", 5<<20), "more than the"},
+			{"procedures/vpn-of-ours.md", strings.Repeat("x", 10<<20), "more than the"},
 			{"procedures/big.md", strings.Repeat("x", 1<<20), "big.md:1: larger than"},
 			{"../../etc/passwd", "root", "expected faults/DOMAIN.yaml"},
 		} {
@@ -240,6 +265,10 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 		// What is told later of a walk counts it once.
 		later.Outcome, later.Helped = "solved", proto.Bool(true)
 		h.ingest(t, pc, report(later))
+		unclear := run(1, "support", proto.Bool(false), "")
+		h.ingest(t, pc, report(unclear))
+		unclear.Unclear = "Where is\nthe tray?" + strings.Repeat("!", 1000)
+		h.ingest(t, pc, report(unclear))
 		all, err := h.Procedures(t.Context(), tech)
 		if err != nil {
 			t.Fatal(err)
@@ -252,7 +281,7 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 		}
 		want := []*deskv1.ProcedureRate{
 			{Version: 2, Runs: 3, Solved: 2, Helped: 2, NotHelped: 1, ElapsedMs: 180000, Steps: 6, Asked: 3, Tickets: 1},
-			{Version: 1, Runs: 1, Solved: 1, Helped: 1, ElapsedMs: 60000, Steps: 2, Asked: 1},
+			{Version: 1, Runs: 2, Solved: 1, Helped: 1, NotHelped: 1, ElapsedMs: 120000, Steps: 4, Asked: 2},
 		}
 		if use.GetOwn() || len(use.GetRates()) != 2 || !proto.Equal(use.GetRates()[0], want[0]) || !proto.Equal(use.GetRates()[1], want[1]) {
 			t.Fatalf("counted as %v", use.GetRates())
@@ -271,6 +300,9 @@ func TestWalksAreCountedByVersion(t *testing.T) {
 			one, err := h.Procedure(t.Context(), tech, "printing")
 			if r := one.GetUse().GetRates()[0]; err != nil || r.GetClosed() != tt.closed || r.GetReopened() != tt.reopened {
 				t.Errorf("%s: %v, %v", tt.status, r, err)
+			}
+			if said := one.GetUse().GetRates()[1].GetUnclear(); len(said) != 1 || !strings.HasPrefix(said[0], "Where is the tray?") || len(said[0]) > 510 {
+				t.Errorf("unclear in version 1: %q", said)
 			}
 			if !strings.HasPrefix(one.GetText(), "---\nid: printing\n") {
 				t.Errorf("its text begins with %.40q", one.GetText())

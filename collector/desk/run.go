@@ -40,7 +40,7 @@ func checkRun(run *constatv1.ProcedureRun) (*constatv1.ProcedureRun, error) {
 	if !slices.Contains([]string{"solved", "support", "ended", "left"}, run.GetOutcome()) {
 		return nil, problem(ErrInvalid, "%q is no way in which a walk ends", line(run.GetOutcome(), 64))
 	}
-	run.Trigger = line(run.GetTrigger(), 64)
+	run.Trigger, run.Unclear = line(run.GetTrigger(), 64), line(run.GetUnclear(), 500)
 	return run, nil
 }
 
@@ -64,6 +64,7 @@ func (in *intake) takeRun(ctx context.Context, run *constatv1.ProcedureRun) (*co
 		EndpointID: in.endpoint, ID: run.GetId(), Procedure: run.GetProcedure(), Version: max(run.GetVersion(), 0), StartedBy: run.GetTrigger(),
 		StartedAt: store.Millis(run.GetStartedAt().AsTime()), ElapsedMs: max(run.GetElapsedMs(), 0), Steps: int32(len(run.GetSteps())), Asked: asked,
 		Outcome: run.GetOutcome(), Helped: helped, DiagnosisID: run.GetDiagnosisId(), Content: content, ReceivedAt: store.Millis(in.desk.now()),
+		Unclear: run.GetUnclear(),
 	})
 	return &constatv1.Receipt{Id: run.GetId(), Status: "stored"}, err
 }

@@ -40,7 +40,7 @@ func Builtin() (*constatv1.Procedures, error) {
 // Merge adds to procedures what a team wrote, which takes the place of what has the
 // same id.
 func Merge(base, team *constatv1.Procedures) *constatv1.Procedures {
-	all := &constatv1.Procedures{Version: base.GetVersion(), Procedures: slices.Clone(team.GetProcedures())}
+	all := &constatv1.Procedures{Version: base.GetVersion(), Procedures: slices.Clone(team.GetProcedures()), Drawings: slices.Concat(team.GetDrawings(), base.GetDrawings())}
 	for _, p := range base.GetProcedures() {
 		if !slices.ContainsFunc(team.GetProcedures(), func(own *constatv1.Procedure) bool { return own.GetId() == p.GetId() }) {
 			all.Procedures = append(all.Procedures, p)

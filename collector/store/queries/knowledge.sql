@@ -1,10 +1,17 @@
 -- name: PutRun :exec
 -- A machine may tell more of a walk later.
 INSERT INTO procedure_runs (endpoint_id, id, procedure, version, started_by, started_at, elapsed_ms, steps, asked,
-    outcome, helped, diagnosis_id, content, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    outcome, helped, diagnosis_id, content, received_at, unclear)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (endpoint_id, id) DO UPDATE SET elapsed_ms = excluded.elapsed_ms, steps = excluded.steps,
-    asked = excluded.asked, outcome = excluded.outcome, helped = excluded.helped, content = excluded.content;
+    asked = excluded.asked, outcome = excluded.outcome, helped = excluded.helped, content = excluded.content, unclear = excluded.unclear;
+
+-- name: RunsUnclear :many
+-- What was unclear in a procedure, newest first.
+SELECT version, unclear FROM procedure_runs
+WHERE procedure = $1 AND unclear <> ''
+ORDER BY received_at DESC, id DESC
+LIMIT 100;
 
 -- name: RunRates :many
 -- How walks went, by procedure and version. A ticket belongs to a walk by their

@@ -195,10 +195,10 @@ func (q *Queries) PutProcedureVoice(ctx context.Context, arg PutProcedureVoicePa
 
 const putRun = `-- name: PutRun :exec
 INSERT INTO procedure_runs (endpoint_id, id, procedure, version, started_by, started_at, elapsed_ms, steps, asked,
-    outcome, helped, diagnosis_id, content, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    outcome, helped, diagnosis_id, content, received_at, unclear)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (endpoint_id, id) DO UPDATE SET elapsed_ms = excluded.elapsed_ms, steps = excluded.steps,
-    asked = excluded.asked, outcome = excluded.outcome, helped = excluded.helped, content = excluded.content
+    asked = excluded.asked, outcome = excluded.outcome, helped = excluded.helped, content = excluded.content, unclear = excluded.unclear
 `
 
 type PutRunParams struct {
@@ -216,6 +216,7 @@ type PutRunParams struct {
 	DiagnosisID string
 	Content     []byte
 	ReceivedAt  int64
+	Unclear     string
 }
 
 // A machine may tell more of a walk later.
@@ -235,6 +236,7 @@ func (q *Queries) PutRun(ctx context.Context, arg PutRunParams) error {
 		arg.DiagnosisID,
 		arg.Content,
 		arg.ReceivedAt,
+		arg.Unclear,
 	)
 	return err
 }
@@ -300,6 +302,42 @@ func (q *Queries) RunRates(ctx context.Context) ([]RunRatesRow, error) {
 			&i.Closed,
 			&i.Reopened,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const runsUnclear = `-- name: RunsUnclear :many
+SELECT version, unclear FROM procedure_runs
+WHERE procedure = $1 AND unclear <> ''
+ORDER BY received_at DESC, id DESC
+LIMIT 100
+`
+
+type RunsUnclearRow struct {
+	Version int32
+	Unclear string
+}
+
+// What was unclear in a procedure, newest first.
+func (q *Queries) RunsUnclear(ctx context.Context, procedure string) ([]RunsUnclearRow, error) {
+	rows, err := q.db.QueryContext(ctx, runsUnclear, procedure)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RunsUnclearRow
+	for rows.Next() {
+		var i RunsUnclearRow
+		if err := rows.Scan(&i.Version, &i.Unclear); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

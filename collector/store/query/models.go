@@ -378,6 +378,7 @@ type ProcedureRun struct {
 	DiagnosisID string
 	Content     []byte
 	ReceivedAt  int64
+	Unclear     string
 }
 
 type ProcedureVoice struct {

@@ -27,8 +27,8 @@ const (
 	maxText     = 2000
 )
 
-// Compile reads the procedures of a directory, ID.md each, and checks all of
-// them against the faults and terms of c. The error joins every problem found,
+// Compile reads the procedures of a directory, ID.md each, with the drawings that
+// they name, and checks all of them against the faults and terms of c. The error joins every problem found,
 // each with file, line and what was expected there. The same files give the same
 // bytes.
 func Compile(fsys fs.FS, c *fault.Catalog) (*constatv1.Procedures, error) {
@@ -39,6 +39,10 @@ func Compile(fsys fs.FS, c *fault.Catalog) (*constatv1.Procedures, error) {
 	digest := sha256.New()
 	all := &constatv1.Procedures{}
 	var problems []error
+	pictures, err := drawings(fsys)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	for _, name := range names { // Glob sorts
 		f, err := fsys.Open(name)
 		if err != nil {
@@ -50,9 +54,17 @@ func Compile(fsys fs.FS, c *fault.Catalog) (*constatv1.Procedures, error) {
 			continue
 		}
 		fmt.Fprintf(digest, "%s %d\n%s", name, len(content), content)
-		r := &reader{file: name, catalog: c}
+		r := &reader{file: name, catalog: c, drawings: pictures}
 		all.Procedures = append(all.Procedures, r.read(content, strings.TrimSuffix(path.Base(name), ".md")))
 		problems = append(problems, r.problems...)
+	}
+	for _, d := range pictures { // sorted
+		if slices.ContainsFunc(all.Procedures, func(p *constatv1.Procedure) bool {
+			return slices.ContainsFunc(p.GetSteps(), func(s *constatv1.Procedure_Step) bool { return s.GetDrawing() == d.GetName() })
+		}) {
+			fmt.Fprintf(digest, "%s %d\n%s", d.GetName(), len(d.GetSvg()), d.GetSvg())
+			all.Drawings = append(all.Drawings, d)
+		}
 	}
 	all.Version = hex.EncodeToString(digest.Sum(nil))[:12]
 	slices.SortFunc(all.Procedures, func(a, b *constatv1.Procedure) int { return strings.Compare(a.GetId(), b.GetId()) })

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -104,7 +106,7 @@ func TestWhatIsWrongIsSaidWithItsLine(t *testing.T) {
 		{"no verb", "verb: resume-queue\n", "", "printing.md:47: step resume: expected verb: one of"},
 		{"unknown kind", "## plug (manual)", "## plug (dance)", `printing.md:40: step plug: unknown kind "dance"; expected one of check, question, manual, remedy, article`},
 		{"unknown key", "drawing: plug.svg", "picture: plug.svg", `printing.md:42: step plug: unknown key "picture"; expected one of about`},
-		{"drawing elsewhere", "drawing: plug.svg", "drawing: ../../plug.svg", `step plug: expected a drawing like paper-tray.svg`},
+		{"drawing elsewhere", "drawing: plug.svg", "drawing: ../../plug.svg", `printing.md:42: step plug: there is no drawing "../../plug.svg"; expected one of battery.svg, box.svg`},
 		{"leads nowhere", "- no → plug", "- no → cable", `printing.md:35: step lights: answer no leads to "cable", which is no step; expected next, done, support or the id of a step below`},
 		{"loop", "- no → plug", "- no → jam", "printing.md:35: step lights: answer no leads back to jam in line 20, an endless loop; expected a step below"},
 		{"loop to itself", "- no → plug", "- no → lights", "an endless loop"},
@@ -256,4 +258,53 @@ func TestSourcesHaveAnAddress(t *testing.T) {
 		}
 	}
 	t.Logf("%d sources, of which %d are not verified", read+not, not)
+}
+
+const sketch = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill="none" stroke="currentColor">
+<title lang="en">A plug</title>
+<title lang="fr">Une prise</title>
+<path d="M4 4h8"/>
+</svg>
+`
+
+// A team's own drawing takes the place of ours, and may be nothing but lines.
+func TestDrawings(t *testing.T) {
+	files := func(svg string) fstest.MapFS {
+		return fstest.MapFS{"printing.md": {Data: []byte(sound)}, "drawings/plug.svg": {Data: []byte(svg)}}
+	}
+	all, err := Compile(files(sketch), catalog(t))
+	if err != nil || len(all.Drawings) != 1 || all.Drawings[0].GetTitle().GetFr() != "Une prise" || string(all.Drawings[0].Svg) != sketch {
+		t.Fatalf("%v, %v", all.GetDrawings(), err)
+	}
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"script", "<path", "<script>alert(1)</script><path", "drawings/plug.svg:4: a drawing has no <script>"},
+		{"handler", "<path d", `<path onload="x()" d`, "drawings/plug.svg:4: a drawing has no onload"},
+		{"link", "<path", `<g xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="https://example.com"/><path`, "drawings/plug.svg:4: a drawing has no"},
+		{"colour", `stroke="currentColor"`, `stroke="#fff"`, `drawings/plug.svg:1: stroke is "#fff"; expected none or currentColor`},
+		{"one language", `<title lang="fr">Une prise</title>`, "", `expected <title lang="en"> and <title lang="fr">`},
+		{"entity", "<svg", `<!DOCTYPE svg [<!ENTITY a "b">]><svg`, "drawings/plug.svg:1: expected <svg> and what is in it"},
+		{"no XML", "</svg>", "", "drawings/plug.svg:6: XML syntax error"},
+		{"large", "<path", strings.Repeat("<path/>", 1000) + "<path", "drawings/plug.svg:1: larger than 4096 bytes"},
+	} {
+		_, err := Compile(files(strings.Replace(sketch, tt.old, tt.new, 1)), catalog(t))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: the error does not say %q:\n%v", tt.name, tt.want, err)
+		}
+	}
+}
+
+// What ships is small enough to be shown anywhere, and each drawing is used.
+func TestShippedDrawingsAreUsed(t *testing.T) {
+	names, err := fs.Glob(os.DirFS("../shipped"), "drawings/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	drawings := shipped(t).Drawings
+	for _, d := range drawings {
+		size += len(d.Svg)
+	}
+	if len(drawings) != len(names) || size > 15<<10 {
+		t.Errorf("%d drawings of %d are used, %d bytes", len(drawings), len(names), size)
+	}
 }

@@ -22,6 +22,7 @@ import (
 type reader struct {
 	file     string
 	catalog  *fault.Catalog
+	drawings []*constatv1.Drawing
 	problems []error
 
 	lines []string
@@ -62,7 +63,6 @@ var (
 	answerForm = regexp.MustCompile(`^- +([^ ]+) +(?:->|→) +([^ ]+) *$`)
 	underForm  = regexp.MustCompile(`^  +([a-z]+): *(.*)$`)
 	linkForm   = regexp.MustCompile(`^https://[a-z0-9.-]+(/[^ ]*)?$`)
-	fileForm   = regexp.MustCompile(`^[a-z0-9-]+\.(svg|png)$`)
 )
 
 func (r *reader) problem(line int, format string, args ...any) {
@@ -308,8 +308,12 @@ func (r *reader) key(s *step, key, value string) {
 	case "source":
 		s.Source = value
 	case "drawing":
-		if !fileForm.MatchString(value) {
-			r.problem(line, "step %s: expected a drawing like paper-tray.svg, found %q", s.Id, value)
+		if !slices.ContainsFunc(r.drawings, func(d *constatv1.Drawing) bool { return d.GetName() == value }) {
+			var names []string
+			for _, d := range r.drawings {
+				names = append(names, d.GetName())
+			}
+			r.problem(line, "step %s: there is no drawing %q; expected one of %s", s.Id, value, strings.Join(names, ", "))
 		}
 		s.Drawing = value
 	case "verb":

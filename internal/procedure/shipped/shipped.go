@@ -4,7 +4,7 @@ package shipped
 
 import "embed"
 
-// Files are ID.md each.
+// Files are ID.md each, and drawings/NAME.svg.
 //
-//go:embed *.md
+//go:embed *.md drawings
 var Files embed.FS

@@ -1162,7 +1162,9 @@ type WalkResponse struct {
 	KnowledgeRevision int64  `protobuf:"varint,9,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
 	// Of a remedy: what it does, in the agent's own words and in both languages;
 	// unset: this agent has no such verb.
-	Consent       *WalkResponse_Consent `protobuf:"bytes,10,opt,name=consent,proto3" json:"consent,omitempty"`
+	Consent *WalkResponse_Consent `protobuf:"bytes,10,opt,name=consent,proto3" json:"consent,omitempty"`
+	// What the drawing of the step shows.
+	Drawing       *Procedure_Text `protobuf:"bytes,11,opt,name=drawing,proto3" json:"drawing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1263,6 +1265,13 @@ func (x *WalkResponse) GetKnowledgeRevision() int64 {
 func (x *WalkResponse) GetConsent() *WalkResponse_Consent {
 	if x != nil {
 		return x.Consent
+	}
+	return nil
+}
+
+func (x *WalkResponse) GetDrawing() *Procedure_Text {
+	if x != nil {
+		return x.Drawing
 	}
 	return nil
 }
@@ -1666,7 +1675,7 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x128\n" +
 	"\x05taken\x18\x03 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\x12.\n" +
 	"\x13before_diagnosis_id\x18\x04 \x01(\tR\x11beforeDiagnosisId\x12\x12\n" +
-	"\x04step\x18\x05 \x01(\tR\x04step\"\xbd\x03\n" +
+	"\x04step\x18\x05 \x01(\tR\x04step\"\xf3\x03\n" +
 	"\fWalkResponse\x123\n" +
 	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x126\n" +
 	"\x04more\x18\x02 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x04more\x12.\n" +
@@ -1678,7 +1687,8 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x05fault\x18\b \x01(\tR\x05fault\x12-\n" +
 	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\x12:\n" +
 	"\aconsent\x18\n" +
-	" \x01(\v2 .constat.v1.WalkResponse.ConsentR\aconsent\x1a)\n" +
+	" \x01(\v2 .constat.v1.WalkResponse.ConsentR\aconsent\x124\n" +
+	"\adrawing\x18\v \x01(\v2\x1a.constat.v1.Procedure.TextR\adrawing\x1a)\n" +
 	"\aConsent\x12\x0e\n" +
 	"\x02en\x18\x01 \x01(\tR\x02en\x12\x0e\n" +
 	"\x02fr\x18\x02 \x01(\tR\x02fr\"<\n" +
@@ -1746,7 +1756,8 @@ var file_constat_v1_local_proto_goTypes = []any{
 	(*ProcedureRun_StepTaken)(nil),        // 31: constat.v1.ProcedureRun.StepTaken
 	(*Procedure)(nil),                     // 32: constat.v1.Procedure
 	(*Procedure_Step)(nil),                // 33: constat.v1.Procedure.Step
-	(*ProcedureRun)(nil),                  // 34: constat.v1.ProcedureRun
+	(*Procedure_Text)(nil),                // 34: constat.v1.Procedure.Text
+	(*ProcedureRun)(nil),                  // 35: constat.v1.ProcedureRun
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
 	26, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
@@ -1767,34 +1778,35 @@ var file_constat_v1_local_proto_depIdxs = []int32{
 	31, // 15: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
 	33, // 16: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
 	25, // 17: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
-	34, // 18: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	22, // 19: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
-	24, // 20: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
-	0,  // 21: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	3,  // 22: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	5,  // 23: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
-	7,  // 24: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	9,  // 25: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	11, // 26: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	13, // 27: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	15, // 28: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	17, // 29: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	19, // 30: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 31: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	4,  // 32: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	6,  // 33: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
-	8,  // 34: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	10, // 35: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	12, // 36: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	14, // 37: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	16, // 38: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	18, // 39: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	20, // 40: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	31, // [31:41] is the sub-list for method output_type
-	21, // [21:31] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	34, // 18: constat.v1.WalkResponse.drawing:type_name -> constat.v1.Procedure.Text
+	35, // 19: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	22, // 20: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
+	24, // 21: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
+	0,  // 22: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	3,  // 23: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	5,  // 24: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
+	7,  // 25: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	9,  // 26: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	11, // 27: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	13, // 28: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	15, // 29: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	17, // 30: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	19, // 31: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	1,  // 32: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	4,  // 33: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	6,  // 34: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
+	8,  // 35: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	10, // 36: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	12, // 37: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	14, // 38: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	16, // 39: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	18, // 40: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	20, // 41: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	32, // [32:42] is the sub-list for method output_type
+	22, // [22:32] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }

@@ -29,7 +29,9 @@ type Procedures struct {
 	// Names the content.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Sorted by id.
-	Procedures    []*Procedure `protobuf:"bytes,2,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	Procedures []*Procedure `protobuf:"bytes,2,rep,name=procedures,proto3" json:"procedures,omitempty"`
+	// Sorted by name: those that the procedures name.
+	Drawings      []*Drawing `protobuf:"bytes,3,rep,name=drawings,proto3" json:"drawings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -78,6 +80,78 @@ func (x *Procedures) GetProcedures() []*Procedure {
 	return nil
 }
 
+func (x *Procedures) GetDrawings() []*Drawing {
+	if x != nil {
+		return x.Drawings
+	}
+	return nil
+}
+
+// Drawing is a picture of a thing that a step is about.
+type Drawing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As Step.drawing: paper-tray.svg.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it shows, in a few words: it stands for the picture at a terminal and
+	// where somebody does not see it.
+	Title *Procedure_Text `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// SVG, in lines of the colour of the text around it.
+	Svg           []byte `protobuf:"bytes,3,opt,name=svg,proto3" json:"svg,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drawing) Reset() {
+	*x = Drawing{}
+	mi := &file_constat_v1_procedure_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drawing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drawing) ProtoMessage() {}
+
+func (x *Drawing) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_procedure_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drawing.ProtoReflect.Descriptor instead.
+func (*Drawing) Descriptor() ([]byte, []int) {
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Drawing) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Drawing) GetTitle() *Procedure_Text {
+	if x != nil {
+		return x.Title
+	}
+	return nil
+}
+
+func (x *Drawing) GetSvg() []byte {
+	if x != nil {
+		return x.Svg
+	}
+	return nil
+}
+
 // Procedure is what an experienced technician does for a complaint, as far as a
 // machine can do it, and what is left to ask a person.
 type Procedure struct {
@@ -101,7 +175,7 @@ type Procedure struct {
 
 func (x *Procedure) Reset() {
 	*x = Procedure{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[1]
+	mi := &file_constat_v1_procedure_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -113,7 +187,7 @@ func (x *Procedure) String() string {
 func (*Procedure) ProtoMessage() {}
 
 func (x *Procedure) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[1]
+	mi := &file_constat_v1_procedure_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -126,7 +200,7 @@ func (x *Procedure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Procedure.ProtoReflect.Descriptor instead.
 func (*Procedure) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Procedure) GetId() string {
@@ -207,13 +281,16 @@ type ProcedureRun struct {
 	DiagnosisId string `protobuf:"bytes,10,opt,name=diagnosis_id,json=diagnosisId,proto3" json:"diagnosis_id,omitempty"`
 	// Knowledge.revision in force; 0: what is in the program.
 	KnowledgeRevision int64 `protobuf:"varint,11,opt,name=knowledge_revision,json=knowledgeRevision,proto3" json:"knowledge_revision,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What the person said was unclear or missing, in their words; asked after a
+	// walk that did not help.
+	Unclear       string `protobuf:"bytes,12,opt,name=unclear,proto3" json:"unclear,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProcedureRun) Reset() {
 	*x = ProcedureRun{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[2]
+	mi := &file_constat_v1_procedure_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -225,7 +302,7 @@ func (x *ProcedureRun) String() string {
 func (*ProcedureRun) ProtoMessage() {}
 
 func (x *ProcedureRun) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[2]
+	mi := &file_constat_v1_procedure_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -238,7 +315,7 @@ func (x *ProcedureRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRun.ProtoReflect.Descriptor instead.
 func (*ProcedureRun) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ProcedureRun) GetId() string {
@@ -318,6 +395,13 @@ func (x *ProcedureRun) GetKnowledgeRevision() int64 {
 	return 0
 }
 
+func (x *ProcedureRun) GetUnclear() string {
+	if x != nil {
+		return x.Unclear
+	}
+	return ""
+}
+
 // Knowledge is what a team added to the faults and procedures in the programs.
 type Knowledge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -335,7 +419,7 @@ type Knowledge struct {
 
 func (x *Knowledge) Reset() {
 	*x = Knowledge{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[3]
+	mi := &file_constat_v1_procedure_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +431,7 @@ func (x *Knowledge) String() string {
 func (*Knowledge) ProtoMessage() {}
 
 func (x *Knowledge) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[3]
+	mi := &file_constat_v1_procedure_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +444,7 @@ func (x *Knowledge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Knowledge.ProtoReflect.Descriptor instead.
 func (*Knowledge) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Knowledge) GetRevision() int64 {
@@ -405,7 +489,7 @@ type SignedKnowledge struct {
 
 func (x *SignedKnowledge) Reset() {
 	*x = SignedKnowledge{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[4]
+	mi := &file_constat_v1_procedure_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +501,7 @@ func (x *SignedKnowledge) String() string {
 func (*SignedKnowledge) ProtoMessage() {}
 
 func (x *SignedKnowledge) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[4]
+	mi := &file_constat_v1_procedure_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +514,7 @@ func (x *SignedKnowledge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedKnowledge.ProtoReflect.Descriptor instead.
 func (*SignedKnowledge) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SignedKnowledge) GetContent() []byte {
@@ -457,7 +541,7 @@ type Procedure_Text struct {
 
 func (x *Procedure_Text) Reset() {
 	*x = Procedure_Text{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[5]
+	mi := &file_constat_v1_procedure_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +553,7 @@ func (x *Procedure_Text) String() string {
 func (*Procedure_Text) ProtoMessage() {}
 
 func (x *Procedure_Text) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[5]
+	mi := &file_constat_v1_procedure_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +566,7 @@ func (x *Procedure_Text) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Procedure_Text.ProtoReflect.Descriptor instead.
 func (*Procedure_Text) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1, 0}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2, 0}
 }
 
 func (x *Procedure_Text) GetEn() string {
@@ -518,7 +602,7 @@ type Procedure_Selector struct {
 
 func (x *Procedure_Selector) Reset() {
 	*x = Procedure_Selector{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[6]
+	mi := &file_constat_v1_procedure_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +614,7 @@ func (x *Procedure_Selector) String() string {
 func (*Procedure_Selector) ProtoMessage() {}
 
 func (x *Procedure_Selector) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[6]
+	mi := &file_constat_v1_procedure_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +627,7 @@ func (x *Procedure_Selector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Procedure_Selector.ProtoReflect.Descriptor instead.
 func (*Procedure_Selector) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1, 1}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2, 1}
 }
 
 func (x *Procedure_Selector) GetOs() []string {
@@ -609,7 +693,7 @@ type Procedure_Step struct {
 
 func (x *Procedure_Step) Reset() {
 	*x = Procedure_Step{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[7]
+	mi := &file_constat_v1_procedure_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +705,7 @@ func (x *Procedure_Step) String() string {
 func (*Procedure_Step) ProtoMessage() {}
 
 func (x *Procedure_Step) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[7]
+	mi := &file_constat_v1_procedure_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +718,7 @@ func (x *Procedure_Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Procedure_Step.ProtoReflect.Descriptor instead.
 func (*Procedure_Step) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1, 2}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2, 2}
 }
 
 func (x *Procedure_Step) GetId() string {
@@ -750,7 +834,7 @@ type Procedure_Answer struct {
 
 func (x *Procedure_Answer) Reset() {
 	*x = Procedure_Answer{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[8]
+	mi := &file_constat_v1_procedure_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +846,7 @@ func (x *Procedure_Answer) String() string {
 func (*Procedure_Answer) ProtoMessage() {}
 
 func (x *Procedure_Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[8]
+	mi := &file_constat_v1_procedure_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +859,7 @@ func (x *Procedure_Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Procedure_Answer.ProtoReflect.Descriptor instead.
 func (*Procedure_Answer) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{1, 3}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2, 3}
 }
 
 func (x *Procedure_Answer) GetId() string {
@@ -819,7 +903,7 @@ type ProcedureRun_StepTaken struct {
 
 func (x *ProcedureRun_StepTaken) Reset() {
 	*x = ProcedureRun_StepTaken{}
-	mi := &file_constat_v1_procedure_proto_msgTypes[9]
+	mi := &file_constat_v1_procedure_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +915,7 @@ func (x *ProcedureRun_StepTaken) String() string {
 func (*ProcedureRun_StepTaken) ProtoMessage() {}
 
 func (x *ProcedureRun_StepTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_procedure_proto_msgTypes[9]
+	mi := &file_constat_v1_procedure_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +928,7 @@ func (x *ProcedureRun_StepTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRun_StepTaken.ProtoReflect.Descriptor instead.
 func (*ProcedureRun_StepTaken) Descriptor() ([]byte, []int) {
-	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{2, 0}
+	return file_constat_v1_procedure_proto_rawDescGZIP(), []int{3, 0}
 }
 
 func (x *ProcedureRun_StepTaken) GetStep() string {
@@ -880,13 +964,18 @@ var File_constat_v1_procedure_proto protoreflect.FileDescriptor
 const file_constat_v1_procedure_proto_rawDesc = "" +
 	"\n" +
 	"\x1aconstat/v1/procedure.proto\x12\n" +
-	"constat.v1\x1a\x18constat/v1/catalog.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n" +
+	"constat.v1\x1a\x18constat/v1/catalog.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x01\n" +
 	"\n" +
 	"Procedures\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x125\n" +
 	"\n" +
 	"procedures\x18\x02 \x03(\v2\x15.constat.v1.ProcedureR\n" +
-	"procedures\"\xc7\a\n" +
+	"procedures\x12/\n" +
+	"\bdrawings\x18\x03 \x03(\v2\x13.constat.v1.DrawingR\bdrawings\"a\n" +
+	"\aDrawing\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x120\n" +
+	"\x05title\x18\x02 \x01(\v2\x1a.constat.v1.Procedure.TextR\x05title\x12\x10\n" +
+	"\x03svg\x18\x03 \x01(\fR\x03svg\"\xc7\a\n" +
 	"\tProcedure\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x14\n" +
@@ -924,7 +1013,7 @@ const file_constat_v1_procedure_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x05label\x18\x02 \x01(\v2\x1a.constat.v1.Procedure.TextR\x05label\x12\x19\n" +
 	"\bleads_to\x18\x03 \x01(\tR\aleadsTo\x12\x12\n" +
-	"\x04when\x18\x04 \x01(\tR\x04when\"\x80\x04\n" +
+	"\x04when\x18\x04 \x01(\tR\x04when\"\x9a\x04\n" +
 	"\fProcedureRun\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tprocedure\x18\x02 \x01(\tR\tprocedure\x12\x18\n" +
@@ -939,7 +1028,8 @@ const file_constat_v1_procedure_proto_rawDesc = "" +
 	"\x06helped\x18\t \x01(\bH\x00R\x06helped\x88\x01\x01\x12!\n" +
 	"\fdiagnosis_id\x18\n" +
 	" \x01(\tR\vdiagnosisId\x12-\n" +
-	"\x12knowledge_revision\x18\v \x01(\x03R\x11knowledgeRevision\x1af\n" +
+	"\x12knowledge_revision\x18\v \x01(\x03R\x11knowledgeRevision\x12\x18\n" +
+	"\aunclear\x18\f \x01(\tR\aunclear\x1af\n" +
 	"\tStepTaken\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12\x16\n" +
 	"\x06answer\x18\x02 \x01(\tR\x06answer\x12\x0e\n" +
@@ -970,40 +1060,43 @@ func file_constat_v1_procedure_proto_rawDescGZIP() []byte {
 	return file_constat_v1_procedure_proto_rawDescData
 }
 
-var file_constat_v1_procedure_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_constat_v1_procedure_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_constat_v1_procedure_proto_goTypes = []any{
 	(*Procedures)(nil),             // 0: constat.v1.Procedures
-	(*Procedure)(nil),              // 1: constat.v1.Procedure
-	(*ProcedureRun)(nil),           // 2: constat.v1.ProcedureRun
-	(*Knowledge)(nil),              // 3: constat.v1.Knowledge
-	(*SignedKnowledge)(nil),        // 4: constat.v1.SignedKnowledge
-	(*Procedure_Text)(nil),         // 5: constat.v1.Procedure.Text
-	(*Procedure_Selector)(nil),     // 6: constat.v1.Procedure.Selector
-	(*Procedure_Step)(nil),         // 7: constat.v1.Procedure.Step
-	(*Procedure_Answer)(nil),       // 8: constat.v1.Procedure.Answer
-	(*ProcedureRun_StepTaken)(nil), // 9: constat.v1.ProcedureRun.StepTaken
-	(*timestamppb.Timestamp)(nil),  // 10: google.protobuf.Timestamp
-	(*Catalog)(nil),                // 11: constat.v1.Catalog
+	(*Drawing)(nil),                // 1: constat.v1.Drawing
+	(*Procedure)(nil),              // 2: constat.v1.Procedure
+	(*ProcedureRun)(nil),           // 3: constat.v1.ProcedureRun
+	(*Knowledge)(nil),              // 4: constat.v1.Knowledge
+	(*SignedKnowledge)(nil),        // 5: constat.v1.SignedKnowledge
+	(*Procedure_Text)(nil),         // 6: constat.v1.Procedure.Text
+	(*Procedure_Selector)(nil),     // 7: constat.v1.Procedure.Selector
+	(*Procedure_Step)(nil),         // 8: constat.v1.Procedure.Step
+	(*Procedure_Answer)(nil),       // 9: constat.v1.Procedure.Answer
+	(*ProcedureRun_StepTaken)(nil), // 10: constat.v1.ProcedureRun.StepTaken
+	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
+	(*Catalog)(nil),                // 12: constat.v1.Catalog
 }
 var file_constat_v1_procedure_proto_depIdxs = []int32{
-	1,  // 0: constat.v1.Procedures.procedures:type_name -> constat.v1.Procedure
-	6,  // 1: constat.v1.Procedure.selector:type_name -> constat.v1.Procedure.Selector
-	5,  // 2: constat.v1.Procedure.title:type_name -> constat.v1.Procedure.Text
-	7,  // 3: constat.v1.Procedure.steps:type_name -> constat.v1.Procedure.Step
-	10, // 4: constat.v1.ProcedureRun.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 5: constat.v1.ProcedureRun.steps:type_name -> constat.v1.ProcedureRun.StepTaken
-	10, // 6: constat.v1.Knowledge.at:type_name -> google.protobuf.Timestamp
-	11, // 7: constat.v1.Knowledge.catalog:type_name -> constat.v1.Catalog
-	0,  // 8: constat.v1.Knowledge.procedures:type_name -> constat.v1.Procedures
-	5,  // 9: constat.v1.Procedure.Step.text:type_name -> constat.v1.Procedure.Text
-	6,  // 10: constat.v1.Procedure.Step.selector:type_name -> constat.v1.Procedure.Selector
-	8,  // 11: constat.v1.Procedure.Step.answers:type_name -> constat.v1.Procedure.Answer
-	5,  // 12: constat.v1.Procedure.Answer.label:type_name -> constat.v1.Procedure.Text
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	2,  // 0: constat.v1.Procedures.procedures:type_name -> constat.v1.Procedure
+	1,  // 1: constat.v1.Procedures.drawings:type_name -> constat.v1.Drawing
+	6,  // 2: constat.v1.Drawing.title:type_name -> constat.v1.Procedure.Text
+	7,  // 3: constat.v1.Procedure.selector:type_name -> constat.v1.Procedure.Selector
+	6,  // 4: constat.v1.Procedure.title:type_name -> constat.v1.Procedure.Text
+	8,  // 5: constat.v1.Procedure.steps:type_name -> constat.v1.Procedure.Step
+	11, // 6: constat.v1.ProcedureRun.started_at:type_name -> google.protobuf.Timestamp
+	10, // 7: constat.v1.ProcedureRun.steps:type_name -> constat.v1.ProcedureRun.StepTaken
+	11, // 8: constat.v1.Knowledge.at:type_name -> google.protobuf.Timestamp
+	12, // 9: constat.v1.Knowledge.catalog:type_name -> constat.v1.Catalog
+	0,  // 10: constat.v1.Knowledge.procedures:type_name -> constat.v1.Procedures
+	6,  // 11: constat.v1.Procedure.Step.text:type_name -> constat.v1.Procedure.Text
+	7,  // 12: constat.v1.Procedure.Step.selector:type_name -> constat.v1.Procedure.Selector
+	9,  // 13: constat.v1.Procedure.Step.answers:type_name -> constat.v1.Procedure.Answer
+	6,  // 14: constat.v1.Procedure.Answer.label:type_name -> constat.v1.Procedure.Text
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_procedure_proto_init() }
@@ -1012,14 +1105,14 @@ func file_constat_v1_procedure_proto_init() {
 		return
 	}
 	file_constat_v1_catalog_proto_init()
-	file_constat_v1_procedure_proto_msgTypes[2].OneofWrappers = []any{}
+	file_constat_v1_procedure_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_procedure_proto_rawDesc), len(file_constat_v1_procedure_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

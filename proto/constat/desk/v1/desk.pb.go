@@ -3838,9 +3838,12 @@ type ProcedureRate struct {
 	Asked int64 `protobuf:"varint,9,opt,name=asked,proto3" json:"asked,omitempty"`
 	// Walks that a ticket came of, how many of those are solved, and how many were
 	// opened again.
-	Tickets       int64 `protobuf:"varint,10,opt,name=tickets,proto3" json:"tickets,omitempty"`
-	Closed        int64 `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`
-	Reopened      int64 `protobuf:"varint,12,opt,name=reopened,proto3" json:"reopened,omitempty"`
+	Tickets  int64 `protobuf:"varint,10,opt,name=tickets,proto3" json:"tickets,omitempty"`
+	Closed   int64 `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`
+	Reopened int64 `protobuf:"varint,12,opt,name=reopened,proto3" json:"reopened,omitempty"`
+	// What people said was unclear or missing, newest first; at most 20, and only
+	// of one procedure (GetProcedure).
+	Unclear       []string `protobuf:"bytes,13,rep,name=unclear,proto3" json:"unclear,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3957,6 +3960,13 @@ func (x *ProcedureRate) GetReopened() int64 {
 		return x.Reopened
 	}
 	return 0
+}
+
+func (x *ProcedureRate) GetUnclear() []string {
+	if x != nil {
+		return x.Unclear
+	}
+	return nil
 }
 
 // ListProceduresRequest is empty: it is all of them.
@@ -5759,7 +5769,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\fProcedureUse\x123\n" +
 	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x12\x10\n" +
 	"\x03own\x18\x02 \x01(\bR\x03own\x124\n" +
-	"\x05rates\x18\x03 \x03(\v2\x1e.constat.desk.v1.ProcedureRateR\x05rates\"\xb9\x02\n" +
+	"\x05rates\x18\x03 \x03(\v2\x1e.constat.desk.v1.ProcedureRateR\x05rates\"\xd3\x02\n" +
 	"\rProcedureRate\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x05R\aversion\x12\x12\n" +
 	"\x04runs\x18\x02 \x01(\x03R\x04runs\x12\x16\n" +
@@ -5775,7 +5785,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\atickets\x18\n" +
 	" \x01(\x03R\atickets\x12\x16\n" +
 	"\x06closed\x18\v \x01(\x03R\x06closed\x12\x1a\n" +
-	"\breopened\x18\f \x01(\x03R\breopened\"\x17\n" +
+	"\breopened\x18\f \x01(\x03R\breopened\x12\x18\n" +
+	"\aunclear\x18\r \x03(\tR\aunclear\"\x17\n" +
 	"\x15ListProceduresRequest\"W\n" +
 	"\x16ListProceduresResponse\x12=\n" +
 	"\n" +
