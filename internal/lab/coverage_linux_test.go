@@ -12,7 +12,7 @@ import (
 var notInOffice = map[string]string{
 	// Facts that the agent does not read on Linux, or not without what is missing here.
 	"audio-muted": noSession, "audio-wrong-default": noSession, "media-permission-denied": noSession, "sw-addin-fault": notRead,
-	"sw-install-damaged": notRead, "sw-licence-expired": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
+	"sw-licence-expired": notRead, "sw-backend-down": notRead, "sw-outdated-known-fixed": notRead, "os-startup-bloat": notRead,
 	"printer-false-offline-snmp": windows, "printer-server-policy": windows, "os-kerberos-skew": noDomain, "os-dc-unreachable": noDomain,
 	"os-domain-trust-broken": noDomain, "printer-offline-panel": "a polled printer shows it: TestLabGear",
 	// What would touch the system that the lab runs on.

@@ -43,6 +43,14 @@ var programRows = []machineRow{
 		o.undo("umount /opt/inventory; rmdir /opt/inventory")
 		o.failToStart("ExecStart=/opt/inventory/inventory 600\n", "MESSAGE_ID=641257651c1b4ec9a8624d7a40a9e1e7")
 	}},
+	{fault: "sw-install-damaged", how: "a file of a program was cut short", procedure: "software", inject: func(o *premises) {
+		o.installProgram()
+		o.sh("truncate -s 3 /usr/lib/lab-tool/engine")
+	}},
+	{fault: "sw-install-damaged", how: "a file of a program is gone", procedure: "software", inject: func(o *premises) {
+		o.installProgram()
+		o.sh("rm /usr/lib/lab-tool/engine")
+	}},
 	// Traps: the same words, of programs that go on, and of one that ended well.
 	{how: "a service says that its port is taken, and takes another", procedure: "software", inject: func(o *premises) {
 		o.startService("ExecStart=/bin/sh -c 'echo \"bind: Address already in use (port 8080), trying 8081\"; exec sleep 600'\n")
@@ -76,4 +84,24 @@ func (o *premises) serveNames(unit, port string) {
 	o.undo("systemctl stop " + unit + ".service")
 	o.await(`systemctl is-active --quiet "$1"`, unit)
 	o.await(`ss -lun "sport = :$1" | grep -q ":$1"`, port)
+}
+
+// installProgram has dpkg install a program with an engine, a line in the menu, a
+// manual and settings, from a package that a source of apt has.
+func (o *premises) installProgram() {
+	o.t.Helper()
+	o.sh(`d=/var/tmp/program; mkdir -p $d/DEBIAN $d/etc $d/usr/bin $d/usr/lib/lab-tool $d/usr/share/applications $d/usr/share/doc/lab-tool
+printf 'Package: lab-tool\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.example>\nDescription: A tool\n' >$d/DEBIAN/control
+echo /etc/lab-tool.conf >$d/DEBIAN/conffiles
+echo colour=blue >$d/etc/lab-tool.conf; echo manual >$d/usr/share/doc/lab-tool/README; seq 1000 >$d/usr/lib/lab-tool/engine
+printf '#!/bin/sh\nexec cat /usr/lib/lab-tool/engine\n' >$d/usr/bin/lab-tool; chmod 755 $d/usr/bin/lab-tool
+printf '[Desktop Entry]\nType=Application\nName=Lab tool\nExec=lab-tool\n' >$d/usr/share/applications/lab-tool.desktop
+(cd $d && find usr -type f -exec md5sum {} + >DEBIAN/md5sums)
+mkdir -p /var/tmp/source /etc/apt/sources.list.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+cd /var/tmp/source; dpkg-deb --build $d lab-tool.deb >/dev/null
+{ dpkg-deb --field lab-tool.deb; printf 'Filename: ./lab-tool.deb\nSize: %s\nSHA256: %s\n' $(stat -c %s lab-tool.deb) $(sha256sum lab-tool.deb | cut -d' ' -f1); } >Packages
+echo 'deb [trusted=yes] file:/var/tmp/source ./' >/etc/apt/sources.list.d/lab.list
+apt-get -q update >/var/log/apt.out 2>&1
+dpkg -i lab-tool.deb >/var/log/dpkg.out 2>&1`)
+	o.undo(`dpkg --purge --force-all lab-tool >/dev/null 2>&1; rm -r /var/tmp/program /var/tmp/source /etc/apt/sources.list.d/lab.list`)
 }
