@@ -97,7 +97,9 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 		// Only what is compared later: nobody is told of the rest.
 		all = slices.DeleteFunc(all, func(group string) bool { return !snapshot.Stable(group) })
 	}
-	return c.observer.observe(ctx, c.observer.config, all)
+	s := c.observer.observe(ctx, c.observer.config, all)
+	c.noteDevices(s.GetUsb())
+	return s
 }
 
 // GetStatus says how the agent stands.

@@ -263,6 +263,23 @@ func TestRefusedDevices(t *testing.T) {
 	}
 }
 
+// The look at the start tells which devices are refused already, so that the first one
+// that is plugged in afterwards is news.
+func TestRefusedFromTheStart(t *testing.T) {
+	root := t.TempDir()
+	device := filepath.Join(root, "sys/bus/usb/devices/1-2")
+	for name, content := range map[string]string{"idVendor": "0951", "idProduct": "1666", "authorized": "0", "bDeviceClass": "00", "busnum": "1", "devnum": "2"} {
+		if err := errors.Join(os.MkdirAll(device, 0o755), os.WriteFile(filepath.Join(device, name), []byte(content+"\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &counter{observer: &observer{config: host.Config{Root: root}, memory: &history.Memory{}}}
+	c.look(t.Context())
+	if want := []string{"1-2"}; !slices.Equal(c.refused, want) {
+		t.Errorf("refused after the look at the start: %q, want %q", c.refused, want)
+	}
+}
+
 // Services loop that are restarted again and again between two looks, or whose
 // manager just gave up; not those that somebody restarts, or that were restarted
 // once upon a time.
