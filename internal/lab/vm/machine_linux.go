@@ -323,6 +323,38 @@ func (m *Machine) Run(script string) string {
 	return string(text)
 }
 
+// Sleep runs a script that puts the machine to sleep, wakes it after so long of its
+// host's time, and waits until the script has ended.
+func (m *Machine) Sleep(script string, d time.Duration) {
+	m.t.Helper()
+	m.Command("cont", nil)
+	if m.leaps {
+		defer m.Command("stop", nil)
+	}
+	m.send(script)
+	asleep := func() bool { return m.state() == "suspended" }
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(stepTime); !asleep(); <-tick.C {
+		if time.Now().After(deadline) {
+			m.t.Fatal("the machine does not sleep")
+		}
+	}
+	<-time.After(d)
+	m.Command("system_wakeup", nil)
+	if line, err := m.answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "0 ") {
+		m.t.Fatalf("after its sleep the machine says %q, %v", line, err)
+	}
+}
+
+// state is what QEMU calls the machine's.
+func (m *Machine) state() string {
+	m.t.Helper()
+	var answer struct{ Status string }
+	m.ask("query-status", nil, &answer)
+	return answer.Status
+}
+
 // send gives the machine a step.
 func (m *Machine) send(script string) {
 	m.t.Helper()
@@ -339,6 +371,12 @@ func (m *Machine) send(script string) {
 // Command asks QEMU's monitor (QMP): it acts on the hardware from outside.
 func (m *Machine) Command(name string, arguments map[string]any) {
 	m.t.Helper()
+	m.ask(name, arguments, nil)
+}
+
+// ask takes the answer's content too, unless it is nil.
+func (m *Machine) ask(name string, arguments map[string]any, content any) {
+	m.t.Helper()
 	_ = m.monitor.SetDeadline(time.Now().Add(stepTime))
 	request := map[string]any{"execute": name}
 	if arguments != nil {
@@ -353,8 +391,9 @@ func (m *Machine) Command(name string, arguments map[string]any) {
 			m.t.Fatalf("QEMU's monitor: %v", err)
 		}
 		var answer struct {
-			Error *struct{ Desc string }
-			Event string
+			Error  *struct{ Desc string }
+			Event  string
+			Return json.RawMessage
 		}
 		if err := json.Unmarshal(line, &answer); err != nil {
 			m.t.Fatalf("QEMU's monitor: %v", err)
@@ -363,6 +402,11 @@ func (m *Machine) Command(name string, arguments map[string]any) {
 			m.t.Fatalf("QEMU refuses %s: %s", name, answer.Error.Desc)
 		}
 		if answer.Event == "" {
+			if content != nil {
+				if err := json.Unmarshal(answer.Return, content); err != nil {
+					m.t.Fatalf("QEMU's monitor: %v", err)
+				}
+			}
 			return
 		}
 	}

@@ -70,7 +70,7 @@ probes:
 // test's own.
 func guestFiles(t testing.TB) map[string]string {
 	authority := lab.NewAuthority(t, "Lab Root")
-	site := authority.Issue(time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour), "www.alpha.example", "www.beta.example", "www.gamma.example")
+	site := authority.Issue(time.Now().Add(-time.Hour), time.Now().Add(60*24*time.Hour), "www.alpha.example", "www.beta.example", "www.gamma.example")
 	certificate, key := pemOf(t, site)
 	files := map[string]string{
 		"/usr/bin/constat-agent": Build(t, "constat/agent"), "/usr/bin/guest": Build(t, "constat/internal/lab/vm/guest"), "/etc/authority.pem": authority.File,

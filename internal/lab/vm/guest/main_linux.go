@@ -13,7 +13,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
@@ -46,8 +48,10 @@ func run(args []string) error {
 		return playDevice(args[1], args[2])
 	case len(args) == 2 && args[0] == "hoard":
 		return hoard(args[1])
+	case len(args) == 1 && args[0] == "crash":
+		return crash()
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES | guest crash")
 }
 
 // Reports of HID++ and its error code for what is not known.
@@ -144,6 +148,19 @@ func get(url string) error {
 	}
 	return answer.Body.Close()
 }
+
+// crash reads where nothing is, and lets the kernel end it for that.
+func crash() error {
+	var byDefault [4]uint64 // struct sigaction of the kernel's
+	const setSize = 8
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGSEGV), uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return fmt.Errorf("there is %d at address 0", *nowhere)
+}
+
+var nowhere *int
 
 // hoarded is never given back.
 var hoarded [][]byte

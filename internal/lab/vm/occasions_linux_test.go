@@ -1,0 +1,161 @@
+package vm
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// event is something that happens to a machine, in a row of minutes, and what the
+// agent's service must look into because of it, unasked: "EVENT SUBJECT", or
+// nothing where it merely looks like a trouble.
+type event struct {
+	how    string
+	happen func(*Machine)
+	want   []string
+}
+
+// occasionWords are what the events are written in. The collector is on the machine's
+// loopback, so that no trouble of its network keeps a word from it.
+const occasionWords = `
+minutes() { sleep $(($1 * 60)); }
+agent() {
+  SSL_CERT_FILE=/etc/authority.pem constat-agent run --config /etc/agent.yaml >>/tmp/agent.log 2>&1 &
+  await constat-agent status --config /etc/agent.yaml
+}
+collector() {
+  constat-collector serve --data /var/lib/collector --grpc 127.0.0.1:7443 --http 127.0.0.1:7080 --config /etc/collector.yaml >>/tmp/collector.log 2>&1 &
+  await guest get http://127.0.0.1:7080/readyz
+}
+crash() { cp /usr/bin/guest /tmp/$1; /tmp/$1 crash || true; }
+`
+
+// newOccasions boots a laptop that is at its desk: a cable, an agent's service, its
+// collector, and what has a plug. Its time leaps.
+func newOccasions(t *testing.T) *Machine {
+	files := guestFiles(t)
+	needPackages(t, "wireguard-tools").into(t, files)
+	files["/usr/bin/constat-collector"] = Build(t, "constat/collector")
+	m := Boot(t, Hardware{
+		BIOS: Brands["Dell"], ACPI: []string{Laptop}, Files: files, Leaps: true, Memory: 2048,
+		Devices: []string{
+			"-netdev", "hubport,id=n0,hubid=0", "-device", "e1000,netdev=n0,id=nic0,mac=00:1b:21:aa:bb:cc",
+			"-netdev", "hubport,id=n1,hubid=0", "-device", "e1000,netdev=n1,id=nic1,mac=00:1b:21:aa:bb:cd",
+			"-netdev", "hubport,id=n2,hubid=1", "-device", "e1000,netdev=n2,id=nic2,mac=00:1b:21:aa:bb:ce",
+			"-netdev", "hubport,id=n3,hubid=1", "-device", "e1000,netdev=n3,id=nic3,mac=00:1b:21:aa:bb:cf",
+		},
+	})
+	m.Turn(rested)
+	m.Run("cat >>/lib/words.sh <<'END'\n" + occasionWords + `END
+. /lib/words.sh
+date -s "$(date -d "@$(($(date +%s) + 86400))" +%Y-%m-%d) 17:00" >/dev/null
+modprobe -a e1000 battery ac thermal processor usb-storage libcomposite usb_f_mass_storage veth bridge wireguard
+mount -t configfs config /sys/kernel/config; modprobe dummy_hcd num=4
+gadget stick 0x0951 0x1666 Kingston "DataTraveler 3.0" 60A44C413FA0B2 high-speed
+dd if=/dev/zero of=/tmp/stick.img bs=1M count=2 2>/dev/null
+with stick mass_storage.0; echo /tmp/stick.img >$G/stick/functions/mass_storage.0/lun.0/file
+await ip link show eth3; bus; office
+for n in 1 3; do ip link set eth$n netns out; ip -n out link set eth$n up; done
+ip -n out addr add 192.168.60.1/24 dev eth1; ip -n out addr add 172.20.10.1/28 dev eth3; names
+ip -n out addr add 192.0.2.53/32 dev lo
+join eth0 192.168.60; await online
+echo 'looksPerDay: 100' >/etc/collector.yaml; collector
+constat-collector token create --data /var/lib/collector >/tmp/token
+printf 'collector: 127.0.0.1:7443\ntokenFile: /tmp/token\n' >>/etc/agent.yaml
+agent; minutes 3`)
+	return m
+}
+
+// looks are those that the agent's service says it made, beginning with the line.
+func looks(t *testing.T, m *Machine, since int) (all []string, verdicts []string, lines int) {
+	t.Helper()
+	for line := range strings.Lines(m.Run("cat /tmp/agent.log")) {
+		var said struct{ Msg, Event, Subject, Verdict string }
+		if lines++; lines <= since || json.Unmarshal([]byte(line), &said) != nil || !strings.HasPrefix(said.Msg, "looked into") {
+			continue
+		}
+		all, verdicts = append(all, strings.TrimSpace(said.Event+" "+said.Subject)), append(verdicts, said.Verdict)
+	}
+	return all, verdicts, lines
+}
+
+// cable is a step that leaves the machine's cable in or out for some minutes.
+func cable(up bool, minutes int) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		m.Command("set_link", map[string]any{"name": "nic0", "up": up})
+		m.Run(fmt.Sprintf("minutes %d", minutes))
+	}
+}
+
+// steps are several.
+func steps(all ...func(*Machine)) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		for _, step := range all {
+			step(m)
+		}
+	}
+}
+
+// sleepsFor is a step in which the machine sleeps, in S3, for so long of its host's
+// time.
+func sleepsFor(d time.Duration) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		m.Sleep("echo mem >/sys/power/state", d)
+	}
+}
+
+var occasionRows = []event{
+	{"nothing happens", sh("minutes 30"), nil},
+
+	{"the gateway answers no more", sh("ip -n out link set eth1 down; minutes 20; ip -n out link set eth1 up; minutes 12"), []string{"gatewaySilent eth0"}},
+	{"the name server answers no more", sh("no_names; minutes 20; names; minutes 12"), []string{"dnsSilent"}},
+	{"the cable falls out", steps(cable(false, 15), cable(true, 12)), []string{"linkLost"}},
+	{"the cable's contact comes and goes", steps(cable(false, 1), cable(true, 1), cable(false, 1), cable(true, 1), cable(false, 1), cable(true, 15)), []string{"linkFlaps eth0"}},
+	{"a program crashes twice", sh("crash soffice.bin; minutes 3; crash soffice.bin; minutes 25"), []string{"programCrashes soffice.bin"}},
+	{"it sleeps, and wakes up where nothing answers", steps(sh("ip -n out link set eth1 down"), sleepsFor(7*time.Second), sh("minutes 15; ip -n out link set eth1 up; minutes 20")), []string{"resumed"}},
+
+	{"the cable is put elsewhere", steps(cable(false, 1), cable(true, 12)), nil},
+	{"an administrator restarts the network", sh("ip link set eth0 down; ip addr flush dev eth0; sleep 20; join eth0 192.168.60; await online; minutes 12"), nil},
+	{"another name server by DHCP", sh("echo 'nameserver 192.0.2.53' >/etc/resolv.conf; minutes 12; echo 'nameserver 192.168.60.1' >/etc/resolv.conf; minutes 12"), nil},
+	{"a VPN takes all the traffic for a while", sh(`umask 077; for k in a b; do wg genkey >/tmp/$k; done
+ip link add wg0 type wireguard; wg set wg0 private-key /tmp/a peer $(wg pubkey </tmp/b) endpoint 192.168.60.1:51820 allowed-ips 0.0.0.0/0
+ip -n out link add wg9 type wireguard; ip netns exec out wg set wg9 listen-port 51820 private-key /tmp/b peer $(wg pubkey </tmp/a) allowed-ips 10.9.0.2/32
+ip -n out addr add 10.9.0.1/24 dev wg9; ip -n out link set wg9 up; ip addr add 10.9.0.2/24 dev wg0; ip link set wg0 up
+ip route replace default via 10.9.0.1 dev wg0; minutes 12
+ip route replace default via 192.168.60.1; ip link del wg0; ip -n out link del wg9; minutes 12`), nil},
+	{"containers and bridges come and go", sh(`for n in 1 2 3 4; do ip link add br9 type bridge; ip link add c9 type veth peer name p9; ip link set p9 master br9
+for l in br9 c9 p9; do ip link set $l up; done; sleep 50; ip link del c9; ip link del br9; sleep 10; done; minutes 8`), nil},
+	{"a dock with a network card of its own, and away again", sh(second + `ip route add default via 172.20.10.1 dev $card metric 900; minutes 10
+for d in /sys/class/net/*; do [ "$(cat $d/address)" != 00:1b:21:aa:bb:ce ] || echo 1 >$(readlink -f $d/device)/remove; done; minutes 10`), nil},
+	{"a stick is plugged in, and pulled out by hand, twice", sh("for n in 1 2; do plug stick 1; await present 0951:1666; minutes 2; unplug stick; await absent 0951:1666; minutes 2; done"), nil}}
+
+// TestLabOccasions has a day happen to a machine with the agent's service, at its own
+// pace: each event sets off one look, and what only looks like one none.
+func TestLabOccasions(t *testing.T) {
+	if !whole() {
+		t.Skip("runs with make lab")
+	}
+	m := newOccasions(t)
+	var table strings.Builder
+	lines := 0
+	for _, e := range occasionRows {
+		t.Run(e.how, func(t *testing.T) {
+			m.In(t)
+			begun := time.Now()
+			e.happen(m)
+			var got, verdicts []string
+			got, verdicts, lines = looks(t, m, lines)
+			if !slices.Equal(got, e.want) {
+				t.Errorf("looked into %q, want %q\n%s", got, e.want, m.Run("date; ip route; tail -5 /tmp/agent.log"))
+			}
+			fmt.Fprintf(&table, "| %s | %s | %s | %.1f s |\n", e.how, strings.Join(got, ", "), strings.Join(verdicts, ", "), time.Since(begun).Seconds())
+		})
+	}
+	t.Logf("\n| what happens | looked into | verdict | time of the host |\n|---|---|---|---|\n%s", &table)
+}
