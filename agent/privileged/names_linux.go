@@ -30,7 +30,7 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 		}
 		done = append(done, name)
 	}
-	byBus := false // dnsmasq, and which one is not told
+	byBus := false
 	conn, err := bus(ctx)
 	if err == nil {
 		defer conn.Close()
@@ -42,10 +42,10 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 				call(ctx, conn, resolved, at, manager+".FlushCaches").Err,
 				call(ctx, conn, resolved, at, manager+".ResetServerFeatures").Err))
 		}
-		for _, name := range []string{localDnsmasq, networkDnsmasq} {
+		byBus = runs(ctx, conn, localDnsmasq)
+		for name, called := range map[string]string{localDnsmasq: "dnsmasq", networkDnsmasq: "NetworkManager's dnsmasq"} {
 			if runs(ctx, conn, name) {
-				byBus = true
-				flushed("dnsmasq", call(ctx, conn, name, "/uk/org/thekelleys/dnsmasq", localDnsmasq+".ClearCache").Err)
+				flushed(called, call(ctx, conn, name, "/uk/org/thekelleys/dnsmasq", localDnsmasq+".ClearCache").Err)
 			}
 		}
 	}

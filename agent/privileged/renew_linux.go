@@ -132,12 +132,30 @@ func renewBy(ctx context.Context, on *net.Interface) (by string, thorough func()
 			if err != nil {
 				return "", nil, err
 			}
-			return "dhcpcd", nil, outside(ctx, renewTime, "dhcpcd", slices.Concat([]string{program}, client.family, []string{"--rebind", on.Name})...)
+			// Its control socket may drop a command without a word (version 9.4: "cannot
+			// handle another client"); the signal says the same for all its links.
+			return "dhcpcd", func() error { return hangUp(ctx, on.Name) },
+				outside(ctx, renewTime, "dhcpcd", slices.Concat([]string{program}, client.family, []string{"--rebind", on.Name})...)
 		case "dhclient":
 			return "dhclient", nil, restartClient(ctx, client, on.Name)
 		}
 	}
 	return "", nil, fmt.Errorf("no DHCP client keeps the address of %s: it was set by hand: %w", on.Name, fs.ErrNotExist)
+}
+
+// hangUp sends SIGHUP to the dhcpcd of a link, which rebinds for it. It runs as
+// another user, and this process may signal only its own.
+func hangUp(ctx context.Context, link string) error {
+	program, err := firstOf("/usr/bin/kill", "/bin/kill")
+	if err != nil {
+		return err
+	}
+	for _, client := range dhcpClients(link) {
+		if client.program == "dhcpcd" {
+			return outside(ctx, stopTime, "dhcpcd", program, "-HUP", strconv.Itoa(client.pid))
+		}
+	}
+	return errors.New("dhcpcd ended meanwhile")
 }
 
 // reconfigure has systemd-networkd set a link up anew, as it is configured.

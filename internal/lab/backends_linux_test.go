@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -54,8 +55,10 @@ var backends = []backend{
 	{"flush-dns", "nscd", []string{"nscd"}, (*premises).cached, poisoned, "the cache was emptied of nscd", namedRightly},
 	{"flush-dns", "dnsmasq, by the bus", nil, (*premises).forwarded, poisoned, "the cache was emptied of dnsmasq", namedRightly},
 	{"flush-dns", "dnsmasq", nil, (*premises).forwardedAlone, poisoned, "the cache was emptied of dnsmasq", namedRightly},
-	{"flush-dns", "dnsmasq of NetworkManager", networkManagerPackages, (*premises).managedNames, poisoned, "the cache was emptied of dnsmasq", namedRightly},
+	{"flush-dns", "dnsmasq of NetworkManager", networkManagerPackages, (*premises).managedNames, poisoned, "the cache was emptied of NetworkManager's dnsmasq", namedRightly},
 	{"flush-dns", "nscd before dnsmasq", []string{"nscd"}, func(o *premises) { o.forwardedAlone(); o.cached() }, poisoned, "the cache was emptied of nscd, dnsmasq", namedRightly},
+	{"repair-package", "apt", nil, (*premises).debianized, fileless, "apt installed lab-tool once more", filed},
+	{"repair-package", "dnf", nil, (*premises).redHatted, fileless, "dnf installed lab-tool once more", filed},
 }
 
 var networkManagerPackages = []string{"network-manager", "libnm0", "libndp0", "libteamdctl0", "libmm-glib0", "libnewt0.52"}
@@ -82,7 +85,7 @@ func (o *premises) manages() {
 	o.sh(`printf '[connection]\nid=lan\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=ignore\n' >/etc/NetworkManager/system-connections/lan.nmconnection
 chmod 600 /etc/NetworkManager/system-connections/lan.nmconnection
 systemctl start NetworkManager.service`)
-	o.undo("systemctl stop NetworkManager.service")
+	o.undo("systemctl kill NetworkManager.service; systemctl stop NetworkManager.service") // its dnsmasq outlives it
 	o.awaitAddressed()
 }
 
@@ -108,7 +111,7 @@ func (o *premises) configuredBy(begin, end string) {
 	// It sets what systemd sets on every system; the machine may not.
 	o.Run(PC, "sysctl", "-qw", "net.ipv4.conf.all.promote_secondaries=1", "net.ipv4.conf."+o.Adapter+".promote_secondaries=1")
 	o.sh("id dhcpcd >/dev/null 2>&1 || useradd --system --home-dir /usr/lib/dhcpcd --shell /bin/false dhcpcd; dhcpcd " + begin)
-	o.undo("dhcpcd " + end)
+	o.undo("dhcpcd " + end + " || kill -KILL $(ps -C dhcpcd -o pid=)") // it may not end by itself
 	o.awaitAddressed()
 }
 
@@ -193,6 +196,54 @@ func (o *premises) managedNames() {
 	o.asks("127.0.0.1")
 }
 
+// fileless takes a file of a package away.
+func fileless(o *premises) { o.sh("rm /opt/lab-tool") }
+
+func filed(*premises) string { return "grep -q whole /opt/lab-tool" }
+
+// debianized has apt install a package from a source of its own.
+func (o *premises) debianized() {
+	o.sh(`d=/var/tmp/apt; mkdir -p $d/p/DEBIAN $d/p/opt /etc/apt/apt.conf.d /etc/apt/preferences.d /etc/apt/trusted.gpg.d /etc/apt/sources.list.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+printf 'Package: lab-tool\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.example>\nDescription: A tool\n' >$d/p/DEBIAN/control
+echo whole >$d/p/opt/lab-tool
+dpkg-deb --root-owner-group --build $d/p $d/lab-tool.deb >/dev/null
+{ cat $d/p/DEBIAN/control; echo Filename: ./lab-tool.deb; echo Size: $(stat -c %s $d/lab-tool.deb); echo SHA256: $(sha256sum $d/lab-tool.deb | cut -d' ' -f1); } >$d/Packages
+echo "deb [trusted=yes] file:$d ./" >/etc/apt/sources.list
+apt-get -qq update; apt-get -qq -y install lab-tool >/dev/null`)
+	o.undo("dpkg --purge lab-tool >/dev/null; rm -r /var/tmp/apt")
+}
+
+// redHatted has rpm keep the packages, and dnf install one.
+func (o *premises) redHatted() {
+	for _, program := range []string{"rpmbuild", "createrepo_c", "dnf"} {
+		_, err := exec.LookPath(program)
+		Need(o.t, program+" (Debian: rpm createrepo-c dnf)", err == nil)
+	}
+	o.sh(`mv /var/lib/dpkg/status /var/tmp/status
+d=/var/tmp/rpm; mkdir -p $d /var/lib/rpm /etc/rpm /etc/dnf/vars /etc/yum.repos.d
+echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros; echo 1 >/etc/dnf/vars/releasever; printf '[main]\ngpgcheck=0\n' >/etc/dnf/dnf.conf
+cat >$d/lab-tool.spec <<'END'
+Name: lab-tool
+Version: 1.0
+Release: 1
+Summary: A tool
+License: none
+BuildArch: noarch
+%description
+A tool
+%install
+mkdir -p %{buildroot}/opt
+echo whole >%{buildroot}/opt/lab-tool
+%files
+/opt/lab-tool
+END
+export HOME=/root; rpmbuild -bb --define "_topdir $d/top" --define "_rpmdir $d/repo" $d/lab-tool.spec >/dev/null 2>&1
+createrepo_c -q $d/repo
+printf '[lab]\nname=lab\nbaseurl=file://%s/repo\ngpgcheck=0\n' $d >/etc/yum.repos.d/lab.repo
+dnf -q -y install lab-tool >/dev/null 2>&1`)
+	o.undo("mv /var/tmp/status /var/lib/dpkg/status; rm -rf /opt/lab-tool /var/lib/rpm /var/tmp/rpm /etc/dnf /etc/yum.repos.d /etc/rpm")
+}
+
 // asPrivileged asks the half with the rights, in its own unit, as the other half
 // does.
 func (o *premises) asPrivileged(verb, argument string) (said, class string) {
@@ -248,10 +299,7 @@ func TestLabBackends(t *testing.T) {
 			if out, err := o.machine.sh(b.mended(o)); err == nil {
 				t.Fatalf("nothing is broken: %s", out)
 			}
-			argument := ""
-			if b.verb == "renew-dhcp" {
-				argument = o.Adapter
-			}
+			argument := map[string]string{"renew-dhcp": o.Adapter, "repair-package": "lab-tool"}[b.verb]
 			begun := time.Now()
 			said, class := o.asPrivileged(b.verb, argument)
 			if class != "" || !strings.Contains(said, b.says) {

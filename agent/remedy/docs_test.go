@@ -1,0 +1,205 @@
+package remedy
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"constat/internal/fault"
+)
+
+// way is how a verb is done on a system.
+type way struct {
+	verb, system, by, does string
+	// executed are the tests that do it live; none: it was compiled, and its
+	// arguments are tested.
+	executed []string
+	// but says what of it they do not show.
+	but string
+}
+
+const linux, windows, macOS = "Linux", "Windows", "macOS"
+
+var ways = []way{
+	{"clear-stuck-job", linux, "CUPS", "cancels the oldest document that is being printed, of the person who agreed", []string{"TestLabRemedies"}, ""},
+	{"clear-stuck-job", windows, "the spooler", "the same by `SetJob`", nil, ""},
+	{"clear-stuck-job", macOS, "CUPS", "as on Linux", nil, ""},
+	{"enable-device", linux, "the kernel", "writes 1 to the device's `authorized`; refused where USBGuard or the bus' `authorized_default` decides", []string{"TestLabMends"}, ""},
+	{"enable-device", windows, "Plug and Play", "`pnputil /enable-device`", nil, ""},
+	{"flush-dns", linux, "systemd-resolved", "empties its caches, and what it learnt of its servers", []string{"TestLabBackends"}, ""},
+	{"flush-dns", linux, "nscd", "invalidates its table of hosts", []string{"TestLabBackends"}, ""},
+	{"flush-dns", linux, "dnsmasq", "empties its cache by the system bus, or by SIGHUP that systemd sends", []string{"TestLabBackends", "TestLabRemedies"}, ""},
+	{"flush-dns", linux, "NetworkManager's dnsmasq", "empties its cache by the system bus", []string{"TestLabBackends"}, ""},
+	{"flush-dns", windows, "the DNS client", "`DnsFlushResolverCache`", nil, ""},
+	{"flush-dns", macOS, "mDNSResponder", "`dscacheutil -flushcache`, and SIGHUP", nil, ""},
+	{"renew-dhcp", linux, "NetworkManager", "reapplies the connection of the link", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", linux, "systemd-networkd", "renews the lease; where address or way are still missing, sets the link up anew", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", linux, "dhcpcd", "`dhcpcd --rebind`, of the link's own or of the one of all links; where address or way are still missing, SIGHUP", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", linux, "udhcpc", "renews the lease; where address or way are still missing, gives it back and asks anew", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", linux, "dhclient", "ends it without giving the lease back, and starts it in the same place", []string{"TestLabRemedies"}, ""},
+	{"renew-dhcp", windows, "the DHCP client", "`ipconfig /renew`", nil, ""},
+	{"renew-dhcp", macOS, "configd", "`ipconfig set LINK DHCP`", nil, ""},
+	{"repair-package", linux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"repair-package", linux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
+	{"repair-package", windows, "Windows Installer", "`msiexec /fomus`", nil, ""},
+	{"reset-usb", linux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", nil, "what is never reset is tested on trees of sysfs"},
+	{"reset-usb", windows, "Plug and Play", "`pnputil /restart-device`", nil, ""},
+	{"restart-printing", linux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"restart-printing", windows, "the spooler", "stops and starts the service", nil, ""},
+	{"restart-printing", macOS, "launchd and CUPS", "`launchctl kickstart -k`", nil, ""},
+	{"restart-wifi", linux, "rfkill", "off for two seconds and on again, or only on; a watchdog of its own process switches it on after 30 s", []string{"TestLabMends"}, "of a radio that is on only what switches it on again"},
+	{"restart-wifi", linux, "NetworkManager", "the same by its switch, so that it knows", nil, ""},
+	{"restart-wifi", windows, "netsh", "disables the adapter for two seconds; without a watchdog yet", nil, ""},
+	{"restart-wifi", macOS, "networksetup", "`-setairportpower` off and on", nil, ""},
+	{"resume-queue", linux, "CUPS", "the queue takes documents and prints", []string{"TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"resume-queue", windows, "the spooler", "`SetPrinter`, resume", nil, ""},
+	{"resume-queue", macOS, "CUPS", "as on Linux", nil, ""},
+	{"set-clock", linux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabRemedies"}, "only that it says so where no server answers"},
+	{"set-clock", linux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", nil, ""},
+	{"set-clock", windows, "w32time", "`w32tm /resync /force`", nil, ""},
+	{"set-clock", macOS, "sntp", "`sntp -sS`", nil, ""},
+}
+
+// rollbacks are what takes a verb back that did not help. Others change nothing
+// that could be as before.
+var rollbacks = map[string]string{
+	"clear-stuck-job":  "can't be: the document has to be printed again",
+	"set-clock":        "no; how far it was off is written down",
+	"enable-device":    "the device is switched off again",
+	"resume-queue":     "the queue is paused, or takes no documents, as before",
+	"restart-printing": "a service that ends again is stopped",
+	"restart-wifi":     "the watchdog switches the radio on",
+}
+
+// tables are the sources with the verbs of each system.
+var tables = map[string]string{linux: "privileged_linux.go", windows: "remedies_windows.go", macOS: "remedies_darwin.go"}
+
+// docs is the page as it must be.
+func docs(t *testing.T) string {
+	t.Helper()
+	catalog, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `# What the agent can mend
+
+A test of agent/remedy checks this page against the code; %s writes it.
+
+A remedy is done once, with the consent of a person at the machine, in words of the agent's own program
+(%s lists and runs them, %s tells what was done, who asked and who agreed).
+Before it, the agent looks whether one of its faults is there, and does nothing where it is not, or can't be seen.
+After it, the agent looks again; what it saw before and after is on the ticket. One at a time on a machine. One
+that was cut short is never done again: at the next start the agent looks, takes back what it can, and says so.
+
+| Verb | Asks for | Done only where this is found | Taken back |
+|---|---|---|---|
+`, "`CONSTAT_DOCS=write go test -run TestDocs ./agent/remedy`", "`constat-agent remedy`", "`constat-agent remedy past`")
+	for _, v := range Verbs() {
+		var faults []string
+		for _, f := range catalog.Faults() {
+			if slices.Contains(f.Remedies, v.ID) {
+				faults = append(faults, "`"+f.ID+"`")
+			}
+		}
+		back := rollbacks[v.ID]
+		if back == "" {
+			back = "there is nothing to take back"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.ID, v.Title.About("en", ""), strings.Join(faults, ", "), back)
+	}
+	b.WriteString(`
+## How, and where it was executed
+
+Each test named here does it live: on a machine of namespaces with systemd and Debian's packages (TestLabBackends,
+TestLabConsent, TestLabRemedies, TestLabRemediesByTheService) or in a virtual machine (TestLabMends). What has no
+test was compiled, and what it is told is checked; it was never executed.
+
+| Verb | System | By | What it does | Executed |
+|---|---|---|---|---|
+`)
+	for _, w := range ways {
+		where := "never"
+		if len(w.executed) > 0 {
+			where = strings.Join(w.executed, ", ")
+		}
+		if w.but != "" {
+			where += "; " + w.but
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", w.verb, w.system, w.by, w.does, where)
+	}
+	b.WriteString(`
+## What the rights cost
+
+` + "`systemd-analyze security --offline=true`" + ` of the units as they are shipped, from 0 (shut in) to 10:
+constat-agent.service, which talks to the network and may change nothing, 1.9; constat-agent-privileged.service,
+which holds root's rights for what is read and mended, and no connection leaves it, 3.4. TestInstall holds them
+below 3 and 3.5. What a package manager or a DHCP client needs beyond that runs as a unit of its own,
+constat-remedy-*, which systemd starts from a fixed line.
+`)
+	return b.String()
+}
+
+// The page of the remedies says what the code does, and names tests that there
+// are.
+func TestDocs(t *testing.T) {
+	key := regexp.MustCompile(`(?m)^\t"([a-z-]+)": +[a-zA-Z]+,$`)
+	for system, file := range tables {
+		source, err := os.ReadFile(filepath.Join("../privileged", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, said := map[string]bool{}, map[string]bool{}
+		for _, found := range key.FindAllStringSubmatch(string(source), -1) {
+			if _, known := Lookup(found[1]); known {
+				there[found[1]] = true
+			}
+		}
+		for _, w := range ways {
+			if w.system == system {
+				said[w.verb] = true
+			}
+		}
+		if !maps.Equal(there, said) {
+			t.Errorf("%s: told of %v, there are %v", system, said, there)
+		}
+	}
+	var tests strings.Builder
+	for _, dir := range []string{".", "../../internal/lab", "../../internal/lab/vm"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(content)
+		}
+	}
+	for _, w := range ways {
+		for _, name := range w.executed {
+			if !strings.Contains(tests.String(), "func "+name+"(t ") {
+				t.Errorf("%s on %s: there is no %s", w.verb, w.system, name)
+			}
+			if !strings.Contains(tests.String(), `"`+w.verb+`"`) && name != "TestLabConsent" {
+				t.Errorf("no test of the lab does %s", w.verb)
+			}
+		}
+	}
+	const file = "../../docs/remedies.md"
+	if os.Getenv("CONSTAT_DOCS") == "write" {
+		if err := os.WriteFile(file, []byte(docs(t)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if page, err := os.ReadFile(file); err != nil || string(page) != docs(t) {
+		t.Errorf("%s is not what the code does (%v): CONSTAT_DOCS=write go test -run TestDocs ./agent/remedy", file, err)
+	}
+}
