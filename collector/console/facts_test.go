@@ -125,7 +125,7 @@ func TestAgo(t *testing.T) {
 		before   time.Duration
 		en, want string
 	}{
-		{20 * time.Second, "just now", "à l'instant"},
+		{20 * time.Second, "just now", "à l’instant"},
 		{5 * time.Minute, "5 min ago", "il y a 5 min"},
 		{90 * time.Minute, "1 h ago", "il y a 1 h"},
 		{30 * time.Hour, "yesterday", "hier"},

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -29,6 +30,9 @@ type speech struct {
 // space, which people type as any other.
 var unbroken = strings.NewReplacer(" ?", "\u00a0?", " !", "\u00a0!", " ;", "\u00a0;", " :", "\u00a0:", " »", "\u00a0»", "« ", "«\u00a0", " %", "\u00a0%")
 
+// apostrophe is one as keyboards have it, which YAML may have doubled.
+var apostrophe = regexp.MustCompile(`(\pL)''?(\pL)`)
+
 // newSpeeches reads the message catalogues. They are part of the program, so
 // that a mistake in one is a bug and panics.
 func newSpeeches() map[string]*speech {
@@ -39,7 +43,7 @@ func newSpeeches() map[string]*speech {
 		name := "locales/" + lang + ".yaml"
 		content, err := locales.ReadFile(name)
 		if err == nil && lang == "fr" {
-			content = []byte(unbroken.Replace(string(content)))
+			content = apostrophe.ReplaceAll([]byte(unbroken.Replace(string(content))), []byte("${1}’${2}"))
 		}
 		if err == nil {
 			_, err = bundle.ParseMessageFileBytes(content, name)

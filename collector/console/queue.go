@@ -99,7 +99,11 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	q.Tickets = list.GetTickets()
 	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee, q.Site) != ""
 	if q.Status != anyStatus {
-		q.Everywhere = "/tickets?" + url.Values{"status": {anyStatus}, "q": {q.Query}, "site": {q.Site}}.Encode()
+		everywhere := url.Values{"status": {anyStatus}, "q": {q.Query}}
+		if q.Site != "" {
+			everywhere.Set("site", q.Site)
+		}
+		q.Everywhere = "/tickets?" + everywhere.Encode()
 	}
 	q.Views = c.views(v, q)
 	if err := c.keptViews(v, &q); err != nil {

@@ -14,6 +14,9 @@ type styleView struct {
 	Colours, Statuses, Priorities, Certainties []string
 	Diagnosis                                  *constatv1.Diagnosis
 	Run                                        *run
+	Ticket                                     *constatv1.Ticket
+	Changes                                    []changedLine
+	Ring                                       ringForm
 }
 
 // style shows tokens and components, each in the states it can have.
@@ -24,6 +27,12 @@ func (c *console) style(w http.ResponseWriter, v *visit) error {
 		Priorities:  []string{"low", "normal", "high", "urgent"},
 		Certainties: []string{"confirmed", "probable", "possible"},
 		Diagnosis:   sampleDiagnosis(c.now()),
+		Ticket: &constatv1.Ticket{
+			Number: 1, Title: "The DNS servers do not answer", Status: "open", Priority: "high", Assignee: v.user.Name, RootCause: "net-dns-unreachable",
+			Certainty: "confirmed", Requester: &constatv1.Person{Name: "Claire Martin"}, EndpointName: "compta-07", CreatedAt: timestamppb.New(c.now()),
+		},
+		Changes: []changedLine{{"same", "1. Open the queue."}, {"gone", "2. Press Resume."}, {"new", "2. Press Resume, and wait."}},
+		Ring:    ringForm{Percent: "10"},
 		Run: &run{Phase: "observing", Done: 3, Total: 5, Groups: []*constatv1.Progress{
 			{Group: "host", Status: "observed"}, {Group: "network", Status: "observed"}, {Group: "hardware", Status: "denied"},
 		}},

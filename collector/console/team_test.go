@@ -62,5 +62,5 @@ func TestTeamSpeaksFrench(t *testing.T) {
 	ines.post("/language", "language", "fr", "back", "/team")
 	ines.wants(ines.get("/team"), http.StatusOK, "Équipe", "1 sur 40")
 	ines.wants(ines.get("/team/marc"), http.StatusOK, "Essayer sur les 30 derniers jours", "fait référence")
-	ines.wants(ines.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, "Aucune compétence particulière", "Sujet\u00a0: Impression", "d&#39;après le diagnostic")
+	ines.wants(ines.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, "Aucune compétence particulière", "Sujet\u00a0: Impression", "d’après le diagnostic")
 }
