@@ -49,6 +49,7 @@ var pictured = []struct{ name, route string }{
 	{"notices", "GET /notices"},
 	{"notice-rule", "GET /notices/rule"},
 	{"endpoints", "GET /endpoints"},
+	{"peripheral", "GET /peripherals/{id}"},
 	{"gear", "GET /gear"},
 	{"port", "GET /gear/{id}/ports/{port}"},
 	{"technician", "GET /team/{name}"},
@@ -289,10 +290,12 @@ func (b *bench) picturedMorning(wait func(time.Duration)) map[string]string {
 	if err != nil {
 		b.Fatal(err)
 	}
+	_, _, peripheral := b.headsetAt("accueil-1")
 	paths := map[string]string{
 		"GET /tickets": "/tickets?status=any", "GET /tickets/{number}": ticket, "GET /tickets/{number}/answers": ticket + "/answers",
 		"GET /people/{id}": "/people/" + found.GetTicket().GetRequester().GetId(), "GET /endpoints/{id}": "/endpoints/" + endpoint,
-		"GET /gear/{id}": "/gear/" + device, "GET /gear/{id}/ports/{port}": "/gear/" + device + "/ports/1", "GET /team/{name}": "/team/marc",
+		"GET /peripherals/{id}": "/peripherals/" + peripheral,
+		"GET /gear/{id}":        "/gear/" + device, "GET /gear/{id}/ports/{port}": "/gear/" + device + "/ports/1", "GET /team/{name}": "/team/marc",
 		"GET /articles/new": fmt.Sprintf("/articles/new?ticket=%d", solved), "GET /articles/{id}": article, "GET /articles/{id}/edit": article + "/edit",
 		"GET /answers/{id}": answer, "GET /procedures/{id}": "/procedures/printing", "GET /knowledge": "/knowledge?file=procedures/vpn-of-ours.md",
 		"GET /knowledge/{revision}": "/knowledge/2", "GET /faults": "/faults?q=printer", "GET /faults/{id}": "/faults/net-upstream-outage",
