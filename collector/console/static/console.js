@@ -203,7 +203,9 @@
     document.addEventListener("htmx:load", compare);
     if (sessionStorage.getItem(draftKey(name)) !== null) {
       form.querySelector("[data-begun]").hidden = false;
-      seen.value = sessionStorage.getItem(seenKey) ?? seen.value;
+      // A text that came with the page came with what its writer has read.
+      if (text.value !== text.defaultValue) seen.value = sessionStorage.getItem(seenKey) ?? seen.value;
+      remember(seenKey, seen.value);
       waits = true;
       send();
     }
