@@ -36,6 +36,7 @@ func rootCommand() *cobra.Command {
 		noticesCommand(&o),
 		ticketCommand(&o),
 		answerCommand(&o),
+		formCommand(&o),
 		endpointCommand(&o),
 		gearCommand(&o),
 		doctorCommand(&o),

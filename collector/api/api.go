@@ -29,6 +29,7 @@ type Server struct {
 	deskv1.UnimplementedGearServiceServer
 	deskv1.UnimplementedNoticeServiceServer
 	deskv1.UnimplementedAnswerServiceServer
+	deskv1.UnimplementedFormServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
 	courier  *courier.Courier
@@ -52,6 +53,7 @@ func (s *Server) Register(on *grpc.Server) {
 	s.register(on, deskv1.GearService_ServiceDesc)
 	s.register(on, deskv1.NoticeService_ServiceDesc)
 	s.register(on, deskv1.AnswerService_ServiceDesc)
+	s.register(on, deskv1.FormService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

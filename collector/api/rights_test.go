@@ -110,6 +110,10 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared.Version += 99
+	err = h.store.Write(t.Context(), func(ctx context.Context, q *query.Queries) error { return q.AddCheck(ctx, number, 1, "sweep") })
+	if err != nil {
+		t.Fatal(err)
+	}
 	table := map[string]struct {
 		request proto.Message
 		who     rights
@@ -170,6 +174,10 @@ func TestRights(t *testing.T) {
 		"SaveAnswer":   {&deskv1.SaveAnswerRequest{Answer: shared}, leadSite},
 		"DeleteAnswer": {&deskv1.DeleteAnswerRequest{Id: shared.GetId()}, leadSite},
 		"FillAnswers":  {&deskv1.FillAnswersRequest{Number: number}, workSite},
+
+		"ListForms": {&deskv1.ListFormsRequest{}, anyone},
+		"SaveForm":  {&deskv1.SaveFormRequest{Form: &deskv1.RequestForm{Id: newID(), Source: "name: {en: " + paris + "}\nsite: Paris"}}, leadSite},
+		"CheckItem": {&deskv1.CheckItemRequest{Number: number, Position: 1}, workSite},
 
 		"ListNotices":   {&deskv1.ListNoticesRequest{}, anyone},
 		"ReadNotices":   {&deskv1.ReadNoticesRequest{}, anyone},

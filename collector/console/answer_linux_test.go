@@ -49,14 +49,47 @@ func TestAnswerByKeyboardInChromium(t *testing.T) {
 	pages := map[string]string{
 		"answers": "/answers", "answer": address, "answer-new": "/answers/new", "ticket-answers": ticket + "/answers", "ticket-answers-missing": fmt.Sprintf("/tickets/%d/answers", plain),
 	}
+	c.isGood(b, pages)
+}
+
+// isGood looks at pages as looksWell does, and with axe-core on a phone.
+func (c *chromium) isGood(b *bench, pages map[string]string) {
+	c.Helper()
 	c.looksWell(b, pages)
 	for _, scheme := range []string{"light", "dark"} {
 		c.look(380, scheme)
 		for name, path := range pages {
 			c.open(b.address + path)
 			for _, barrier := range c.barriers() {
-				t.Errorf("%s, %s: %s", name, scheme, barrier)
+				c.Errorf("%s, %s: %s", name, scheme, barrier)
 			}
 		}
 	}
+}
+
+// A service request is asked for by its form, and ticked off, without a mouse.
+func TestRequestFormsInChromium(t *testing.T) {
+	c := startChromium(t)
+	b := newBench(t)
+	ines := b.lead()
+	id := ines.requestForm(formExample)
+	c.enter(ines)
+	c.look(1280, "light")
+	c.open(b.address + "/tickets/new?form=" + id)
+	c.press("r")
+	c.at("requester")
+	c.write("Yann")
+	c.press("Tab", "Tab")
+	c.at("ask-model")
+	c.press("Down", "Tab")
+	c.eval("document.querySelector('#ask-needed-by').value = '2031-05-04'")
+	c.eval("document.querySelector('#ask-why').focus()")
+	c.write("The old one is slow")
+	c.press("Control+Enter")
+	c.until("location.pathname.startsWith('/tickets/') && document.body.innerText.includes('Model: Light')")
+	c.press("y", "1")
+	c.until("document.querySelector('.check')?.getAttribute('aria-pressed') === 'true'")
+	c.isGood(b, map[string]string{
+		"forms": "/forms", "form-new": "/forms/new", "form": "/forms/" + id, "ticket-by-form": "/tickets/new?form=" + id, "ticket-checklist": "/tickets/1",
+	})
 }

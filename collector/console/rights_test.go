@@ -129,6 +129,13 @@ var addresses = map[string]struct {
 	"POST /knowledge/{revision}/release":  {"/knowledge/1/release", "percent=100", leadingAll},
 	"POST /knowledge/{revision}/rollback": {"/knowledge/1/rollback", "", leadingAll},
 
+	// The form is for Paris.
+	"GET /forms":                   {"/forms", "", working},
+	"GET /forms/new":               {"/forms/new", "", leading},
+	"GET /forms/{id}":              {"/forms/FORM", "", leadingSite},
+	"POST /forms/{id}":             {"/forms/FORM", "version=99&source=name%3A+%7Ben%3A+x%7D%0Asite%3A+Paris", leadingSite},
+	"POST /tickets/{number}/check": {"/tickets/TODO/check", "position=1&done=yes", ofSite},
+
 	"GET /people/{id}": {"/people/PERSON", "", ofSite},
 
 	"GET /endpoints":                {"/endpoints", "", working},
@@ -261,7 +268,18 @@ func twoSites(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths = append(paths, "ARTICLE", article, "ANSWER", answer)
+	form := newID()
+	_, err = b.desk.SaveForm(t.Context(), lead, &deskv1.RequestForm{Id: form, Source: "name: {en: Room of " + paris + "}\nsite: Paris\nchecklist: [{en: Sweep it}]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := b.desk.Create(t.Context(), desk.Actor{Name: "boss", Role: "lead", Sites: []string{"Paris"}}, &deskv1.CreateTicketRequest{
+		Draft: &constatv1.TicketDraft{Id: newID(), Text: paris, Channel: "console"}, Form: &deskv1.FilledForm{Id: form},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths = append(paths, "ARTICLE", article, "ANSWER", answer, "FORM", form, "TODO", fmt.Sprint(asked.GetNumber()))
 	s.replace = strings.NewReplacer(paths...)
 	if _, err := b.accounts.Create(t.Context(), paris, "", "requester", password); err != nil {
 		t.Fatal(err)

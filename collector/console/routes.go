@@ -105,6 +105,12 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /knowledge/{revision}/release", c.signedIn(c.releaseKnowledge))
 	pages.Handle("POST /knowledge/{revision}/rollback", c.signedIn(c.rollBackKnowledge))
 
+	pages.Handle("GET /forms", c.signedIn(c.requestForms))
+	pages.Handle("GET /forms/new", c.signedIn(c.newForm))
+	pages.Handle("GET /forms/{id}", c.signedIn(c.requestForm))
+	pages.Handle("POST /forms/{id}", c.signedIn(c.saveForm))
+	pages.Handle("POST /tickets/{number}/check", c.signedIn(c.checkItem))
+
 	pages.Handle("GET /delivery", c.signedIn(c.delivery))
 	pages.Handle("POST /delivery/mail", c.signedIn(c.setMailServer))
 	pages.Handle("POST /delivery/test", c.signedIn(c.testMail))

@@ -47,6 +47,8 @@ type ticketView struct {
 	// Assignees are those who can have it.
 	Assignees []string
 	Links     []*constatv1.TicketLink
+	// Checklist is what has to be done.
+	Checklist []*deskv1.ChecklistItem
 	// LinkKinds, Categories, Types, Impacts and Urgencies are what can be chosen.
 	LinkKinds, Categories, Types, Impacts, Urgencies []string
 	// Sites are those that the visitor sees.
@@ -205,6 +207,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	if page.SplitID == "" {
 		page.SplitID = uuid.Must(uuid.NewV7()).String()
 	}
+	page.Checklist = found.GetChecklist()
 	page.Links, page.LinkKinds = found.GetLinks(), linkKinds
 	page.Types, page.Impacts, page.Urgencies = types, impacts, urgencies
 	page.Categories = complaints

@@ -31,7 +31,9 @@ var tones = map[string]map[string]string{
 // vocabulary is what templates can say in one language.
 func (c *console) vocabulary(s *speech) template.FuncMap {
 	return template.FuncMap{
-		"lang": func() string { return s.language },
+		"lang":    func() string { return s.language },
+		"local":   func(texts []*deskv1.LocalText) string { return desk.InLanguage(texts, s.language) },
+		"ordinal": func(i int) string { return fmt.Sprint(i + 1) },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
 			for _, t := range a.GetTexts() {
 				if t.GetLanguage() == s.language {
@@ -225,6 +227,8 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 			return s.say("change.notMajor")
 		}
 		return s.say("change.major")
+	case "checked", "unchecked":
+		return s.say("change."+field, "What", change.GetAfter())
 	case "splitInto":
 		return s.say("change.splitInto", "Ticket", change.GetAfter())
 	case "splitFrom":

@@ -209,13 +209,7 @@ func (a Actor) mayChangeAnswer(ownerID, site string) error {
 	if err := a.require("change the team's answers", leads...); err != nil {
 		return err
 	}
-	if site == "" {
-		return a.requireEverywhere("an answer for all sites")
-	}
-	if !a.sees(site) {
-		return problem(ErrNotFound, "there is no site %q", site)
-	}
-	return nil
+	return a.mayGovern(site, "an answer for all sites")
 }
 
 // SaveAnswer makes an answer, where its version is 0, or the next version of one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -40,3 +41,6 @@ func (c Crowd) Heard(kind, tab, user, name string, at time.Time) {
 }
 
 func (c Crowd) Others(user string, at time.Time) ([]Onlooker, time.Time) { return c.others(user, at) }
+
+// ReadForm is what SaveForm does with the text of a form.
+func ReadForm(source string) (*deskv1.RequestForm, error) { return readForm(source) }

@@ -101,6 +101,9 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 	if err := q.CopySubjects(ctx, into.Number, from.Number); err != nil {
 		return err
 	}
+	if err := moveChecks(ctx, q, from.Number, into.Number); err != nil {
+		return err
+	}
 	ended := from
 	ended.Status, ended.MergedInto = "merged", into.Number
 	if err := d.saveTicket(ctx, q, ended, now); err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/diagnosis"
@@ -52,7 +54,21 @@ func (d *Desk) Create(ctx context.Context, a Actor, r *deskv1.CreateTicketReques
 				return err
 			}
 		}
+		var form *deskv1.RequestForm
+		draft := proto.CloneOf(draft) // which may be filled once more
+		if r.GetForm() != nil {
+			if _, err := q.TicketByID(ctx, draft.GetId()); errors.Is(err, sql.ErrNoRows) {
+				if form, err = fillForm(ctx, q, a, draft, r.GetForm()); err != nil {
+					return err
+				}
+			} else if err != nil {
+				return err
+			}
+		}
 		row, fresh, err := d.open(ctx, q, a, draft, r.GetEndpointId(), true)
+		if err == nil && fresh && form != nil {
+			err = d.finishForm(ctx, q, row, form, draft.GetLanguage())
+		}
 		if err != nil {
 			return err
 		}

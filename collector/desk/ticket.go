@@ -59,7 +59,12 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*deskv1.GetTicketRespo
 		if err != nil {
 			return nil, err
 		}
-		answer.Links, err = shownLinks(ctx, q, links)
+		if answer.Links, err = shownLinks(ctx, q, links); err != nil {
+			return nil, err
+		}
+		if reader(ctx).works() {
+			answer.Checklist, err = checklist(ctx, q, number)
+		}
 		return answer, err
 	}
 	return nil, problem(ErrNotFound, "ticket %d is being merged again and again: try later", number)
