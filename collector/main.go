@@ -37,6 +37,7 @@ func rootCommand() *cobra.Command {
 		ticketCommand(&o),
 		answerCommand(&o),
 		formCommand(&o),
+		maintenanceCommand(&o),
 		endpointCommand(&o),
 		gearCommand(&o),
 		doctorCommand(&o),

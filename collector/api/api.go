@@ -30,6 +30,7 @@ type Server struct {
 	deskv1.UnimplementedNoticeServiceServer
 	deskv1.UnimplementedAnswerServiceServer
 	deskv1.UnimplementedFormServiceServer
+	deskv1.UnimplementedPlanServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
 	courier  *courier.Courier
@@ -54,6 +55,7 @@ func (s *Server) Register(on *grpc.Server) {
 	s.register(on, deskv1.NoticeService_ServiceDesc)
 	s.register(on, deskv1.AnswerService_ServiceDesc)
 	s.register(on, deskv1.FormService_ServiceDesc)
+	s.register(on, deskv1.PlanService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

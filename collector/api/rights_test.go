@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -114,6 +115,14 @@ func TestRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	planned, err := h.desk.SaveMaintenance(t.Context(), boss, &deskv1.Maintenance{
+		Id: newID(), From: timestamppb.New(time.Now().Add(time.Hour)), Until: timestamppb.New(time.Now().Add(2 * time.Hour)),
+		Texts: []*deskv1.AnnouncementText{{Language: "en", Title: paris}}, Machines: &deskv1.MachineSelector{Sites: []string{"Paris"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned.Version += 99
 	table := map[string]struct {
 		request proto.Message
 		who     rights
@@ -178,6 +187,12 @@ func TestRights(t *testing.T) {
 		"ListForms": {&deskv1.ListFormsRequest{}, anyone},
 		"SaveForm":  {&deskv1.SaveFormRequest{Form: &deskv1.RequestForm{Id: newID(), Source: "name: {en: " + paris + "}\nsite: Paris"}}, leadSite},
 		"CheckItem": {&deskv1.CheckItemRequest{Number: number, Position: 1}, workSite},
+
+		"ListMaintenances":  {&deskv1.ListMaintenancesRequest{}, work},
+		"GetMaintenance":    {&deskv1.GetMaintenanceRequest{Id: planned.GetId()}, workSite},
+		"SaveMaintenance":   {&deskv1.SaveMaintenanceRequest{Maintenance: planned}, leadSite},
+		"EndMaintenance":    {&deskv1.EndMaintenanceRequest{Id: planned.GetId()}, leadSite},
+		"AnswerMaintenance": {&deskv1.AnswerMaintenanceRequest{Id: planned.GetId(), EntryId: newID(), Text: "done"}, workSite},
 
 		"ListNotices":   {&deskv1.ListNoticesRequest{}, anyone},
 		"ReadNotices":   {&deskv1.ReadNoticesRequest{}, anyone},

@@ -45,12 +45,14 @@ func (c *console) endpoints(w http.ResponseWriter, v *visit) error {
 
 // endpointView is the page of one machine.
 type endpointView struct {
-	Endpoint  *deskv1.Endpoint
-	Groups    []factGroup
-	TakenAt   *timestamppb.Timestamp
-	Changes   []*constatv1.Change
-	Diagnoses []*constatv1.Diagnosis
-	History   []desk.Recurrence
+	// Maintenances are under way or to come.
+	Maintenances []*deskv1.Maintenance
+	Endpoint     *deskv1.Endpoint
+	Groups       []factGroup
+	TakenAt      *timestamppb.Timestamp
+	Changes      []*constatv1.Change
+	Diagnoses    []*constatv1.Diagnosis
+	History      []desk.Recurrence
 	// Peripherals are what it has that other machines may have had.
 	Peripherals []*desk.Peripheral
 	Tickets     []*constatv1.Ticket
@@ -87,6 +89,9 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 	}
 	view.MaySite = mayLead(v)
 	if view.Sites, err = c.desk.Sites(v.Context()); err != nil {
+		return err
+	}
+	if view.Maintenances, err = c.maintenancesOn(v, endpoint.GetId()); err != nil {
 		return err
 	}
 	view.live = liveOf("/endpoints/"+url.PathEscape(endpoint.GetId()), v.URL.Query().Get("run"))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"constat/collector/desk"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -29,6 +30,9 @@ func (s *speech) noticeText(n *deskv1.Notice) string {
 	switch n.GetKind() {
 	case desk.ToldWarned, desk.ToldMissed, desk.ToldEscalated:
 		return s.say("service." + n.GetText())
+	case desk.ToldAnnounced:
+		what, when, _ := strings.Cut(n.GetText(), ": ")
+		return s.word("announced", what) + s.say("colon") + " " + when
 	}
 	return n.GetText()
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/desk"
 	"constat/collector/store"
@@ -136,6 +137,14 @@ var addresses = map[string]struct {
 	"POST /forms/{id}":             {"/forms/FORM", "version=99&source=name%3A+%7Ben%3A+x%7D%0Asite%3A+Paris", leadingSite},
 	"POST /tickets/{number}/check": {"/tickets/TODO/check", "position=1&done=yes", ofSite},
 
+	// The maintenance is of Paris.
+	"GET /maintenance":              {"/maintenance", "", working},
+	"GET /maintenance/new":          {"/maintenance/new", "", leading},
+	"GET /maintenance/{id}":         {"/maintenance/PLANNED", "", ofSite},
+	"POST /maintenance/{id}":        {"/maintenance/PLANNED", "version=99&zone=UTC&from=" + soon + "+22%3A00&until=" + soon + "+23%3A00&language=en&title=t&text=&sites=Paris", leadingSite},
+	"POST /maintenance/{id}/end":    {"/maintenance/PLANNED/end", "", leadingSite},
+	"POST /maintenance/{id}/answer": {"/maintenance/PLANNED/answer", "entry=x&text=done", ofSite},
+
 	"GET /people/{id}": {"/people/PERSON", "", ofSite},
 
 	"GET /endpoints":                {"/endpoints", "", working},
@@ -160,6 +169,9 @@ var addresses = map[string]struct {
 	"GET /style":              {"/style", "", working},
 	"/":                       {"/nothing-here", "", ofSite},
 }
+
+// soon is a day to come.
+var soon = time.Now().AddDate(0, 0, 3).Format(time.DateOnly)
 
 // paris is a word in everything of Paris, and nowhere else.
 const paris = "zinc-canary"
@@ -273,13 +285,21 @@ func twoSites(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
+	planned := newID()
+	_, err = b.desk.SaveMaintenance(t.Context(), lead, &deskv1.Maintenance{
+		Id: planned, From: timestamppb.New(time.Now().Add(time.Hour)), Until: timestamppb.New(time.Now().Add(2 * time.Hour)),
+		Texts: []*deskv1.AnnouncementText{{Language: "en", Title: "Power at " + paris}}, Machines: &deskv1.MachineSelector{Sites: []string{"Paris"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	asked, err := b.desk.Create(t.Context(), desk.Actor{Name: "boss", Role: "lead", Sites: []string{"Paris"}}, &deskv1.CreateTicketRequest{
 		Draft: &constatv1.TicketDraft{Id: newID(), Text: paris, Channel: "console"}, Form: &deskv1.FilledForm{Id: form},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths = append(paths, "ARTICLE", article, "ANSWER", answer, "FORM", form, "TODO", fmt.Sprint(asked.GetNumber()))
+	paths = append(paths, "ARTICLE", article, "ANSWER", answer, "FORM", form, "PLANNED", planned, "TODO", fmt.Sprint(asked.GetNumber()))
 	s.replace = strings.NewReplacer(paths...)
 	if _, err := b.accounts.Create(t.Context(), paris, "", "requester", password); err != nil {
 		t.Fatal(err)

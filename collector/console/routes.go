@@ -111,6 +111,13 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /forms/{id}", c.signedIn(c.saveForm))
 	pages.Handle("POST /tickets/{number}/check", c.signedIn(c.checkItem))
 
+	pages.Handle("GET /maintenance", c.signedIn(c.maintenances))
+	pages.Handle("GET /maintenance/new", c.signedIn(c.newMaintenance))
+	pages.Handle("GET /maintenance/{id}", c.signedIn(c.maintenance))
+	pages.Handle("POST /maintenance/{id}", c.signedIn(c.saveMaintenance))
+	pages.Handle("POST /maintenance/{id}/end", c.signedIn(c.endMaintenance))
+	pages.Handle("POST /maintenance/{id}/answer", c.signedIn(c.answerMaintenance))
+
 	pages.Handle("GET /delivery", c.signedIn(c.delivery))
 	pages.Handle("POST /delivery/mail", c.signedIn(c.setMailServer))
 	pages.Handle("POST /delivery/test", c.signedIn(c.testMail))

@@ -47,6 +47,8 @@ type ticketView struct {
 	// Assignees are those who can have it.
 	Assignees []string
 	Links     []*constatv1.TicketLink
+	// Maintenance is the planned work that it is grouped under; nil: none.
+	Maintenance *deskv1.Maintenance
 	// Checklist is what has to be done.
 	Checklist []*deskv1.ChecklistItem
 	// LinkKinds, Categories, Types, Impacts and Urgencies are what can be chosen.
@@ -207,7 +209,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	if page.SplitID == "" {
 		page.SplitID = uuid.Must(uuid.NewV7()).String()
 	}
-	page.Checklist = found.GetChecklist()
+	page.Checklist, page.Maintenance = found.GetChecklist(), found.GetMaintenance()
 	page.Links, page.LinkKinds = found.GetLinks(), linkKinds
 	page.Types, page.Impacts, page.Urgencies = types, impacts, urgencies
 	page.Categories = complaints

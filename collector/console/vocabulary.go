@@ -24,6 +24,7 @@ var tones = map[string]map[string]string{
 	"verdict":     {"fault": "bad", "healthy": "good", "undetermined": "warn"},
 	"device":      {"ok": "good", "partial": "warn", "timeout": "bad", "authFailed": "bad", "new": "hollow"},
 	"notice":      {"assigned": "info", "mention": "info", "reopened": "warn", "unassigned": "warn", "returned": "warn", "warned": "warn", "missed": "bad", "escalated": "bad", "undelivered": "bad"},
+	"maintenance": {"planned": "info", "running": "warn", "over": "hollow", "cancelled": "hollow"},
 	"outcome":     {"fixed": "good", "notFixed": "warn", "refused": "hollow", "expired": "hollow", "failed": "bad", "undone": "warn"},
 	"observation": {"observed": "good", "denied": "warn", "failed": "bad", "unsupported": "hollow"},
 }
@@ -31,9 +32,13 @@ var tones = map[string]map[string]string{
 // vocabulary is what templates can say in one language.
 func (c *console) vocabulary(s *speech) template.FuncMap {
 	return template.FuncMap{
-		"lang":    func() string { return s.language },
-		"local":   func(texts []*deskv1.LocalText) string { return desk.InLanguage(texts, s.language) },
-		"ordinal": func(i int) string { return fmt.Sprint(i + 1) },
+		"lang":         func() string { return s.language },
+		"local":        func(texts []*deskv1.LocalText) string { return desk.InLanguage(texts, s.language) },
+		"ordinal":      func(i int) string { return fmt.Sprint(i + 1) },
+		"announcement": func(m *deskv1.Maintenance) *deskv1.AnnouncementText { return desk.AnnouncementIn(m, s.language) },
+		"window":       window,
+		"count":        func(n int32) int { return int(n) },
+		"statuses":     func() []string { return statuses },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
 			for _, t := range a.GetTexts() {
 				if t.GetLanguage() == s.language {
@@ -227,6 +232,11 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 			return s.say("change.notMajor")
 		}
 		return s.say("change.major")
+	case "maintenance":
+		if change.GetAfter() == "" {
+			return s.say("change.ungrouped")
+		}
+		return s.say("change.grouped", "Title", change.GetAfter())
 	case "checked", "unchecked":
 		return s.say("change."+field, "What", change.GetAfter())
 	case "splitInto":

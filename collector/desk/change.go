@@ -302,9 +302,9 @@ func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before quer
 	}
 	switch {
 	case answered:
-		after.AskedAt = 0
+		after.AskedAt, after.AskedHeldMs = 0, 0
 	case asked && after.AskedAt == 0: // more words make nobody wait anew
-		after.AskedAt = store.Millis(d.now())
+		after.AskedAt, after.AskedHeldMs = store.Millis(d.now()), 0
 	}
 	if answered && before.Status == "new" || asked && slices.Contains([]string{"pending", "solved", "closed"}, before.Status) {
 		d.setStatus(&after, "open")

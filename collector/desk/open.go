@@ -140,6 +140,10 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	if err != nil {
 		return t, false, err
 	}
+	grouped, err := d.group(ctx, q, &t)
+	if err != nil {
+		return t, false, err
+	}
 	levels, err := d.levels(ctx, q)
 	if err != nil {
 		return t, false, err
@@ -172,6 +176,9 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	}
 	if err == nil {
 		err = writeAssignment(ctx, q, t.Number, now, decided)
+	}
+	if err == nil {
+		err = d.tellGroup(ctx, q, t, grouped)
 	}
 	if err == nil {
 		err = addWords(ctx, q, t, requester.Name, draft.GetText())

@@ -201,13 +201,13 @@ func (l *serviceLevels) running(t *query.Ticket) (list []run) {
 			list = append(list, run{name, store.Time(from), promised, waited})
 		}
 	}
-	if finished(t.Status) {
+	if finished(t.Status) || t.HeldAt != 0 {
 		return nil
 	}
 	if t.FirstResponseAt == 0 {
-		add(clockFirst, t.CreatedAt, p.first, 0)
+		add(clockFirst, t.CreatedAt, p.first, time.Duration(t.HeldMs)*time.Millisecond)
 	} else {
-		add(clockNext, t.AskedAt, p.next, 0)
+		add(clockNext, t.AskedAt, p.next, time.Duration(t.AskedHeldMs)*time.Millisecond)
 	}
 	if !frozen(t.Status) {
 		add(clockSolution, t.CreatedAt, p.solution, time.Duration(t.FrozenMs)*time.Millisecond)
@@ -239,10 +239,12 @@ func (l *serviceLevels) clocks(t *query.Ticket) []clock {
 // wind sets a ticket's clocks by what is promised: what is due when, and when the
 // next word about it is. Every change of a ticket goes through it.
 func (l *serviceLevels) wind(t *query.Ticket, now time.Time) {
+	l.hold(t, now)
+	stopped := frozen(t.Status) || t.HeldAt != 0
 	switch {
-	case frozen(t.Status) && t.FrozenAt == 0:
+	case stopped && t.FrozenAt == 0:
 		t.FrozenAt = store.Millis(now)
-	case !frozen(t.Status) && t.FrozenAt != 0:
+	case !stopped && t.FrozenAt != 0:
 		t.FrozenMs += l.calendar.Between(store.Time(t.FrozenAt), now).Milliseconds()
 		t.FrozenAt = 0
 	}
@@ -253,6 +255,9 @@ func (l *serviceLevels) wind(t *query.Ticket, now time.Time) {
 	} // else it is still to be told, and then the clock goes on
 	if !frozen(t.Status) {
 		t.DueAt = t.WantedAt // what people agreed on counts like a promise
+	}
+	if t.HeldAt != 0 && !finished(t.Status) {
+		t.ClockAt = t.HeldUntil // when they run again
 	}
 	for _, c := range running {
 		if at := store.Millis(c.due); t.DueAt == 0 || at < t.DueAt {
@@ -274,6 +279,34 @@ func (l *serviceLevels) wind(t *query.Ticket, now time.Time) {
 	}
 }
 
+// hold begins and ends the time in which no promise of a ticket runs, by what it is
+// held until. What it was held is counted to that moment, however late it is noticed.
+func (l *serviceLevels) hold(t *query.Ticket, now time.Time) {
+	if t.HeldUntil > store.Millis(now) {
+		if t.HeldAt == 0 {
+			t.HeldAt = store.Millis(now)
+		}
+		return
+	}
+	if t.HeldAt == 0 {
+		return
+	}
+	end := now
+	if t.HeldUntil != 0 {
+		end = store.Time(t.HeldUntil)
+	}
+	since := func(from int64) int64 { return max(0, l.calendar.Between(store.Time(from), end).Milliseconds()) }
+	t.HeldMs += since(t.HeldAt)
+	if t.AskedAt != 0 {
+		t.AskedHeldMs += since(max(t.HeldAt, t.AskedAt))
+	}
+	if t.FrozenAt != 0 && !frozen(t.Status) { // it stood still for this alone
+		t.FrozenMs += since(t.FrozenAt)
+		t.FrozenAt = 0
+	}
+	t.HeldAt, t.HeldUntil = 0, 0
+}
+
 // tellClocks writes the words that are due about a ticket's promises, each once,
 // and sets the clock to the next.
 func (d *Desk) tellClocks(ctx context.Context, q *query.Queries, number int32) (told bool, err error) {
@@ -286,6 +319,7 @@ func (d *Desk) tellClocks(ctx context.Context, q *query.Queries, number int32) (
 	if err != nil {
 		return false, err
 	}
+	l.hold(&t, now)
 	for _, c := range l.clocks(&t) {
 		for _, s := range slices.Backward(c.stages) {
 			if s.at.After(now) {

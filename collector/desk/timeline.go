@@ -80,6 +80,10 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 	if err != nil {
 		return 0, err
 	}
+	grouped, err := d.group(ctx, q, &t)
+	if err != nil {
+		return 0, err
+	}
 	if err := d.saveTicket(ctx, q, t, now); err != nil {
 		return 0, err
 	}
@@ -87,6 +91,9 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 		return 0, err
 	}
 	if err := d.noteSubjects(ctx, q, t, found); err != nil {
+		return 0, err
+	}
+	if err := d.tellGroup(ctx, q, t, grouped); err != nil {
 		return 0, err
 	}
 	if err := writeAssignment(ctx, q, number, now, decided); err != nil {

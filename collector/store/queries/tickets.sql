@@ -9,10 +9,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
     component, brand, resolution, sharing,
-    type, major, tags, followers, wanted_at, minutes, site)
+    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51, $52)
+    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -57,7 +57,8 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
     due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
-    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43, version = version + 1
+    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43,
+    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec

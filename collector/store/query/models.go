@@ -281,6 +281,18 @@ type LatestFact struct {
 	Hash       []byte
 }
 
+type Maintenance struct {
+	ID        string
+	FromAt    int64
+	UntilAt   int64
+	Freezes   int32
+	Cancelled int32
+	Version   int32
+	Author    string
+	UpdatedAt int64
+	Content   []byte
+}
+
 type Notice struct {
 	UserID  string
 	EventID string
@@ -545,6 +557,11 @@ type Ticket struct {
 	WantedAt         int64
 	Minutes          int32
 	Site             string
+	MaintenanceID    string
+	HeldUntil        int64
+	HeldAt           int64
+	HeldMs           int64
+	AskedHeldMs      int64
 }
 
 type TicketCheck struct {

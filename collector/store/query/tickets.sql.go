@@ -111,10 +111,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
     component, brand, resolution, sharing,
-    type, major, tags, followers, wanted_at, minutes, site)
+    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51, $52)
+    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -171,6 +171,11 @@ type AddTicketParams struct {
 	WantedAt         int64
 	Minutes          int32
 	Site             string
+	MaintenanceID    string
+	HeldUntil        int64
+	HeldAt           int64
+	HeldMs           int64
+	AskedHeldMs      int64
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -227,6 +232,11 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.WantedAt,
 		arg.Minutes,
 		arg.Site,
+		arg.MaintenanceID,
+		arg.HeldUntil,
+		arg.HeldAt,
+		arg.HeldMs,
+		arg.AskedHeldMs,
 	)
 	if err != nil {
 		return 0, err
@@ -520,7 +530,7 @@ func (q *Queries) LinksOf(ctx context.Context, number int32) ([]LinksOfRow, erro
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -580,6 +590,11 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.WantedAt,
 		&i.Minutes,
 		&i.Site,
+		&i.MaintenanceID,
+		&i.HeldUntil,
+		&i.HeldAt,
+		&i.HeldMs,
+		&i.AskedHeldMs,
 	)
 	return i, err
 }
@@ -800,7 +815,8 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     last_solved_at = $19, updated_at = $20, endpoint_id = $21, merged_into = $22, assigned_by = $23,
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
     due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
-    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43, version = version + 1
+    category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43,
+    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -848,6 +864,11 @@ type SaveTicketParams struct {
 	Followers        string
 	WantedAt         int64
 	Site             string
+	MaintenanceID    string
+	HeldUntil        int64
+	HeldAt           int64
+	HeldMs           int64
+	AskedHeldMs      int64
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -896,6 +917,11 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.Followers,
 		arg.WantedAt,
 		arg.Site,
+		arg.MaintenanceID,
+		arg.HeldUntil,
+		arg.HeldAt,
+		arg.HeldMs,
+		arg.AskedHeldMs,
 	)
 	if err != nil {
 		return 0, err
@@ -922,7 +948,7 @@ func (q *Queries) SetPersonSite(ctx context.Context, iD string, site string) err
 }
 
 const solvedWith = `-- name: SolvedWith :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1004,6 +1030,11 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 			&i.Ticket.WantedAt,
 			&i.Ticket.Minutes,
 			&i.Ticket.Site,
+			&i.Ticket.MaintenanceID,
+			&i.Ticket.HeldUntil,
+			&i.Ticket.HeldAt,
+			&i.Ticket.HeldMs,
+			&i.Ticket.AskedHeldMs,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -1039,7 +1070,7 @@ func (q *Queries) Thumbnail(ctx context.Context, id string) (ThumbnailRow, error
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -1098,12 +1129,17 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.WantedAt,
 		&i.Minutes,
 		&i.Site,
+		&i.MaintenanceID,
+		&i.HeldUntil,
+		&i.HeldAt,
+		&i.HeldMs,
+		&i.AskedHeldMs,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -1162,12 +1198,17 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.WantedAt,
 		&i.Minutes,
 		&i.Site,
+		&i.MaintenanceID,
+		&i.HeldUntil,
+		&i.HeldAt,
+		&i.HeldMs,
+		&i.AskedHeldMs,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1239,6 +1280,11 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.WantedAt,
 		&i.Ticket.Minutes,
 		&i.Ticket.Site,
+		&i.Ticket.MaintenanceID,
+		&i.Ticket.HeldUntil,
+		&i.Ticket.HeldAt,
+		&i.Ticket.HeldMs,
+		&i.Ticket.AskedHeldMs,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -1258,7 +1304,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -1326,6 +1372,11 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.WantedAt,
 			&i.Minutes,
 			&i.Site,
+			&i.MaintenanceID,
+			&i.HeldUntil,
+			&i.HeldAt,
+			&i.HeldMs,
+			&i.AskedHeldMs,
 		); err != nil {
 			return nil, err
 		}

@@ -272,7 +272,11 @@ type GetTicketResponse struct {
 	Ticket   *v1.Ticket             `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
 	Timeline []*v1.TicketEntry      `protobuf:"bytes,2,rep,name=timeline,proto3" json:"timeline,omitempty"`
 	// Sorted by number.
-	Links         []*v1.TicketLink `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
+	Links []*v1.TicketLink `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
+	// What has to be done, in order.
+	Checklist []*ChecklistItem `protobuf:"bytes,4,rep,name=checklist,proto3" json:"checklist,omitempty"`
+	// The planned work that it is grouped under; unset: none.
+	Maintenance   *Maintenance `protobuf:"bytes,5,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,11 +332,27 @@ func (x *GetTicketResponse) GetLinks() []*v1.TicketLink {
 	return nil
 }
 
+func (x *GetTicketResponse) GetChecklist() []*ChecklistItem {
+	if x != nil {
+		return x.Checklist
+	}
+	return nil
+}
+
+func (x *GetTicketResponse) GetMaintenance() *Maintenance {
+	if x != nil {
+		return x.Maintenance
+	}
+	return nil
+}
+
 // CreateTicketRequest opens a ticket, as every channel does.
 type CreateTicketRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Draft         *v1.TicketDraft        `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"`
-	EndpointId    string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Draft      *v1.TicketDraft        `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"`
+	EndpointId string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// The form of a service request that it comes by; unset: it is no such request.
+	Form          *FilledForm `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +399,13 @@ func (x *CreateTicketRequest) GetEndpointId() string {
 		return x.EndpointId
 	}
 	return ""
+}
+
+func (x *CreateTicketRequest) GetForm() *FilledForm {
+	if x != nil {
+		return x.Form
+	}
+	return nil
 }
 
 // CreateTicketResponse is the new ticket, or the one with the same id.
@@ -5479,7 +5506,7 @@ var File_constat_desk_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n" +
+	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/desk/v1/form.proto\x1a\x1aconstat/desk/v1/plan.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -5501,15 +5528,18 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number\"\xa2\x01\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\"\xa0\x02\n" +
 	"\x11GetTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
 	"\btimeline\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\btimeline\x12,\n" +
-	"\x05links\x18\x03 \x03(\v2\x16.constat.v1.TicketLinkR\x05links\"e\n" +
+	"\x05links\x18\x03 \x03(\v2\x16.constat.v1.TicketLinkR\x05links\x12<\n" +
+	"\tchecklist\x18\x04 \x03(\v2\x1e.constat.desk.v1.ChecklistItemR\tchecklist\x12>\n" +
+	"\vmaintenance\x18\x05 \x01(\v2\x1c.constat.desk.v1.MaintenanceR\vmaintenance\"\x96\x01\n" +
 	"\x13CreateTicketRequest\x12-\n" +
 	"\x05draft\x18\x01 \x01(\v2\x17.constat.v1.TicketDraftR\x05draft\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
-	"endpointId\"B\n" +
+	"endpointId\x12/\n" +
+	"\x04form\x18\x03 \x01(\v2\x1b.constat.desk.v1.FilledFormR\x04form\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xf1\x05\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
@@ -6014,165 +6044,171 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*v1.Ticket)(nil),                             // 90: constat.v1.Ticket
 	(*v1.TicketEntry)(nil),                        // 91: constat.v1.TicketEntry
 	(*v1.TicketLink)(nil),                         // 92: constat.v1.TicketLink
-	(*v1.TicketDraft)(nil),                        // 93: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil),                 // 94: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 95: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 96: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 97: constat.v1.Diagnosis
-	(*v1.Progress)(nil),                           // 98: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 99: constat.v1.Skill
-	(*Article)(nil),                               // 100: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 101: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 102: constat.v1.Procedure
+	(*ChecklistItem)(nil),                         // 93: constat.desk.v1.ChecklistItem
+	(*Maintenance)(nil),                           // 94: constat.desk.v1.Maintenance
+	(*v1.TicketDraft)(nil),                        // 95: constat.v1.TicketDraft
+	(*FilledForm)(nil),                            // 96: constat.desk.v1.FilledForm
+	(*timestamppb.Timestamp)(nil),                 // 97: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 98: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 99: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 100: constat.v1.Diagnosis
+	(*v1.Progress)(nil),                           // 101: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 102: constat.v1.Skill
+	(*Article)(nil),                               // 103: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 104: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 105: constat.v1.Procedure
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	90,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
 	90,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
 	91,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
 	92,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	93,  // 4: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	90,  // 5: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	94,  // 6: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	90,  // 7: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	9,   // 8: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	91,  // 9: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	90,  // 10: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	14,  // 11: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
-	6,   // 12: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
-	15,  // 13: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
-	15,  // 14: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	92,  // 15: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	90,  // 16: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	94,  // 17: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	94,  // 18: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	94,  // 19: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 20: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
-	25,  // 21: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
-	25,  // 22: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	95,  // 23: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	96,  // 24: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	97,  // 25: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	95,  // 26: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	94,  // 27: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	98,  // 28: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	97,  // 29: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	99,  // 30: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	37,  // 31: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	94,  // 32: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	94,  // 33: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	94,  // 34: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	36,  // 35: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	36,  // 36: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	36,  // 37: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	36,  // 38: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	87,  // 39: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	88,  // 40: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	50,  // 41: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	90,  // 42: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	94,  // 43: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	100, // 44: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	100, // 45: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	100, // 46: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	101, // 47: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	100, // 48: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	100, // 49: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	102, // 50: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	62,  // 51: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	61,  // 52: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	61,  // 53: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	101, // 54: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	94,  // 55: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	69,  // 56: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	69,  // 57: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	70,  // 58: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 59: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	71,  // 60: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	89,  // 61: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	71,  // 62: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	70,  // 63: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 64: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 65: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 66: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	94,  // 67: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	0,   // 68: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 69: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 70: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 71: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 72: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 73: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 74: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 75: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 76: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 77: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 78: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 79: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 80: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 81: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 82: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 83: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 84: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 85: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	48,  // 86: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 87: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 88: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 89: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 90: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 91: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 92: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 93: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 94: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 95: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 96: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 97: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 98: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 99: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 100: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 101: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	78,  // 102: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 103: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 104: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 105: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 106: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 107: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 108: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 109: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 110: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 111: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 112: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 113: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 114: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 115: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 116: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 117: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 118: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 119: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 120: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 121: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 122: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	49,  // 123: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 124: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 125: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 126: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 127: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 128: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 129: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 130: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 131: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 132: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 133: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 134: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 135: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 136: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 137: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 138: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	79,  // 139: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 140: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 141: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	105, // [105:142] is the sub-list for method output_type
-	68,  // [68:105] is the sub-list for method input_type
-	68,  // [68:68] is the sub-list for extension type_name
-	68,  // [68:68] is the sub-list for extension extendee
-	0,   // [0:68] is the sub-list for field type_name
+	93,  // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
+	94,  // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
+	95,  // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	96,  // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
+	90,  // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	97,  // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	90,  // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	9,   // 11: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
+	91,  // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	90,  // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	14,  // 14: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
+	6,   // 15: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
+	15,  // 16: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
+	15,  // 17: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
+	92,  // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	90,  // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	97,  // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	97,  // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	97,  // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	86,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	25,  // 24: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
+	25,  // 25: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	98,  // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	99,  // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	100, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	98,  // 29: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	97,  // 30: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	101, // 31: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	100, // 32: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	102, // 33: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	37,  // 34: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	97,  // 35: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	97,  // 36: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	97,  // 37: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	36,  // 38: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	36,  // 39: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	36,  // 40: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	36,  // 41: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	87,  // 42: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	88,  // 43: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	50,  // 44: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	90,  // 45: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	97,  // 46: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	103, // 47: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	103, // 48: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	103, // 49: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	104, // 50: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	103, // 51: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	103, // 52: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	105, // 53: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	62,  // 54: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	61,  // 55: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	61,  // 56: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	104, // 57: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	97,  // 58: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	69,  // 59: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	69,  // 60: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	70,  // 61: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 62: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	71,  // 63: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	89,  // 64: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	71,  // 65: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	70,  // 66: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 67: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 68: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	25,  // 69: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	97,  // 70: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	0,   // 71: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 72: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 73: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 74: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 75: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 76: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 77: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 78: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 79: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 80: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 81: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 82: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 83: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 84: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 85: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 86: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 87: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 88: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	48,  // 89: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 90: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 91: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 92: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 93: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 94: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 95: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 96: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 97: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 98: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 99: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 100: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 101: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 102: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 103: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 104: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	78,  // 105: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 106: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 107: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 108: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 109: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 110: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 111: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 112: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 113: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 114: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 115: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 116: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 117: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 118: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 119: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 120: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 121: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 122: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 123: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 124: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 125: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	49,  // 126: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 127: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 128: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 129: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 130: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 131: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 132: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 133: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 134: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 135: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 136: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 137: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 138: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 139: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 140: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 141: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	79,  // 142: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 143: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 144: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	108, // [108:145] is the sub-list for method output_type
+	71,  // [71:108] is the sub-list for method input_type
+	71,  // [71:71] is the sub-list for extension type_name
+	71,  // [71:71] is the sub-list for extension extendee
+	0,   // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -6181,6 +6217,8 @@ func file_constat_desk_v1_desk_proto_init() {
 		return
 	}
 	file_constat_desk_v1_article_proto_init()
+	file_constat_desk_v1_form_proto_init()
+	file_constat_desk_v1_plan_proto_init()
 	file_constat_desk_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
 	file_constat_desk_v1_desk_proto_msgTypes[8].OneofWrappers = []any{}
 	file_constat_desk_v1_desk_proto_msgTypes[33].OneofWrappers = []any{
