@@ -143,6 +143,9 @@ func (c *chromium) call(method string, params, answer any) {
 				continue
 			}
 			if m.Error != nil {
+				if strings.Contains(string(m.Error), "Inspected target navigated") && strings.Contains(fmt.Sprint(params), pause) {
+					return // the page that was waited on made room for the next
+				}
 				c.Fatalf("%s: %s", method, m.Error)
 			}
 			if answer != nil {
@@ -180,6 +183,9 @@ func (c *chromium) eval(expression string) string {
 	return fmt.Sprint(answer.Result.Value)
 }
 
+// pause lets the page go on for a moment.
+const pause = "new Promise(next => setTimeout(next, 20))"
+
 // until waits for an expression in the page to become true.
 func (c *chromium) until(expression string) {
 	c.Helper()
@@ -190,7 +196,7 @@ func (c *chromium) until(expression string) {
 			c.quiet("while waiting")
 			c.Fatalf("%s did not come true; the page:\n%s", expression, c.eval("document.body.innerText"))
 		}
-		c.eval("new Promise(next => setTimeout(next, 20))")
+		c.eval(pause)
 	}
 }
 

@@ -110,7 +110,7 @@ func TestDraftOutlivesTheSessionInChromium(t *testing.T) {
 			if draft.Text == want {
 				return
 			}
-			c.eval("new Promise(next => setTimeout(next, 20))")
+			c.eval(pause)
 		}
 		t.Fatalf("the collector does not keep %q", want)
 	}
