@@ -30,7 +30,7 @@ const (
 	// tellAtOnce is how many tickets one round of the clock looks at, and
 	// recountAtOnce how many a change of the promises changes in one step.
 	tellAtOnce    = 200
-	recountAtOnce = 500
+	recountAtOnce = 25
 )
 
 // serviceLevels are the promises of a desk. Working time is counted by its
