@@ -23,46 +23,46 @@ type way struct {
 	but string
 }
 
-const linux, windows, macOS = "Linux", "Windows", "macOS"
+const onLinux, onWindows, onMac = "Linux", "Windows", "macOS"
 
 var ways = []way{
-	{"clear-stuck-job", linux, "CUPS", "cancels the oldest document that is being printed, of the person who agreed", []string{"TestLabRemedies"}, ""},
-	{"clear-stuck-job", windows, "the spooler", "the same by `SetJob`", nil, ""},
-	{"clear-stuck-job", macOS, "CUPS", "as on Linux", nil, ""},
-	{"enable-device", linux, "the kernel", "writes 1 to the device's `authorized`; refused where USBGuard or the bus' `authorized_default` decides", []string{"TestLabMends"}, ""},
-	{"enable-device", windows, "Plug and Play", "`pnputil /enable-device`", nil, ""},
-	{"flush-dns", linux, "systemd-resolved", "empties its caches, and what it learnt of its servers", []string{"TestLabBackends"}, ""},
-	{"flush-dns", linux, "nscd", "invalidates its table of hosts", []string{"TestLabBackends"}, ""},
-	{"flush-dns", linux, "dnsmasq", "empties its cache by the system bus, or by SIGHUP that systemd sends", []string{"TestLabBackends", "TestLabRemedies"}, ""},
-	{"flush-dns", linux, "NetworkManager's dnsmasq", "empties its cache by the system bus", []string{"TestLabBackends"}, ""},
-	{"flush-dns", windows, "the DNS client", "`DnsFlushResolverCache`", nil, ""},
-	{"flush-dns", macOS, "mDNSResponder", "`dscacheutil -flushcache`, and SIGHUP", nil, ""},
-	{"renew-dhcp", linux, "NetworkManager", "reapplies the connection of the link", []string{"TestLabBackends"}, ""},
-	{"renew-dhcp", linux, "systemd-networkd", "renews the lease; where address or way are still missing, sets the link up anew", []string{"TestLabBackends"}, ""},
-	{"renew-dhcp", linux, "dhcpcd", "`dhcpcd --rebind`, of the link's own or of the one of all links; where address or way are still missing, SIGHUP", []string{"TestLabBackends"}, ""},
-	{"renew-dhcp", linux, "udhcpc", "renews the lease; where address or way are still missing, gives it back and asks anew", []string{"TestLabBackends"}, ""},
-	{"renew-dhcp", linux, "dhclient", "ends it without giving the lease back, and starts it in the same place", []string{"TestLabRemedies"}, ""},
-	{"renew-dhcp", windows, "the DHCP client", "`ipconfig /renew`", nil, ""},
-	{"renew-dhcp", macOS, "configd", "`ipconfig set LINK DHCP`", nil, ""},
-	{"repair-package", linux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
-	{"repair-package", linux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
-	{"repair-package", windows, "Windows Installer", "`msiexec /fomus`", nil, ""},
-	{"reset-usb", linux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", nil, "what is never reset is tested on trees of sysfs"},
-	{"reset-usb", windows, "Plug and Play", "`pnputil /restart-device`", nil, ""},
-	{"restart-printing", linux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
-	{"restart-printing", windows, "the spooler", "stops and starts the service", nil, ""},
-	{"restart-printing", macOS, "launchd and CUPS", "`launchctl kickstart -k`", nil, ""},
-	{"restart-wifi", linux, "rfkill", "off for two seconds and on again, or only on; a watchdog of its own process switches it on after 30 s", []string{"TestLabMends"}, "of a radio that is on only what switches it on again"},
-	{"restart-wifi", linux, "NetworkManager", "the same by its switch, so that it knows", nil, ""},
-	{"restart-wifi", windows, "netsh", "disables the adapter for two seconds; without a watchdog yet", nil, ""},
-	{"restart-wifi", macOS, "networksetup", "`-setairportpower` off and on", nil, ""},
-	{"resume-queue", linux, "CUPS", "the queue takes documents and prints", []string{"TestLabRemedies", "TestLabRemediesByTheService"}, ""},
-	{"resume-queue", windows, "the spooler", "`SetPrinter`, resume", nil, ""},
-	{"resume-queue", macOS, "CUPS", "as on Linux", nil, ""},
-	{"set-clock", linux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabRemedies"}, "only that it says so where no server answers"},
-	{"set-clock", linux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", nil, ""},
-	{"set-clock", windows, "w32time", "`w32tm /resync /force`", nil, ""},
-	{"set-clock", macOS, "sntp", "`sntp -sS`", nil, ""},
+	{"clear-stuck-job", onLinux, "CUPS", "cancels the oldest document that is being printed, of the person who agreed", []string{"TestLabRemedies"}, ""},
+	{"clear-stuck-job", onWindows, "the spooler", "the same by `SetJob`", nil, ""},
+	{"clear-stuck-job", onMac, "CUPS", "as on Linux", nil, ""},
+	{"enable-device", onLinux, "the kernel", "writes 1 to the device's `authorized`; refused where USBGuard or the bus' `authorized_default` decides", []string{"TestLabMends"}, ""},
+	{"enable-device", onWindows, "Plug and Play", "`pnputil /enable-device`", nil, ""},
+	{"flush-dns", onLinux, "systemd-resolved", "empties its caches, and what it learnt of its servers", []string{"TestLabBackends"}, ""},
+	{"flush-dns", onLinux, "nscd", "invalidates its table of hosts", []string{"TestLabBackends"}, ""},
+	{"flush-dns", onLinux, "dnsmasq", "empties its cache by the system bus, or by SIGHUP that systemd sends", []string{"TestLabBackends", "TestLabRemedies"}, ""},
+	{"flush-dns", onLinux, "NetworkManager's dnsmasq", "empties its cache by the system bus", []string{"TestLabBackends"}, ""},
+	{"flush-dns", onWindows, "the DNS client", "`DnsFlushResolverCache`", nil, ""},
+	{"flush-dns", onMac, "mDNSResponder", "`dscacheutil -flushcache`, and SIGHUP", nil, ""},
+	{"renew-dhcp", onLinux, "NetworkManager", "reapplies the connection of the link", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", onLinux, "systemd-networkd", "renews the lease; where address or way are still missing, sets the link up anew", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", onLinux, "dhcpcd", "`dhcpcd --rebind`, of the link's own or of the one of all links; where address or way are still missing, SIGHUP", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", onLinux, "udhcpc", "renews the lease; where address or way are still missing, gives it back and asks anew", []string{"TestLabBackends"}, ""},
+	{"renew-dhcp", onLinux, "dhclient", "ends it without giving the lease back, and starts it in the same place", []string{"TestLabRemedies"}, ""},
+	{"renew-dhcp", onWindows, "the DHCP client", "`ipconfig /renew`", nil, ""},
+	{"renew-dhcp", onMac, "configd", "`ipconfig set LINK DHCP`", nil, ""},
+	{"repair-package", onLinux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"repair-package", onLinux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
+	{"repair-package", onWindows, "Windows Installer", "`msiexec /fomus`", nil, ""},
+	{"reset-usb", onLinux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", nil, "what is never reset is tested on trees of sysfs"},
+	{"reset-usb", onWindows, "Plug and Play", "`pnputil /restart-device`", nil, ""},
+	{"restart-printing", onLinux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"restart-printing", onWindows, "the spooler", "stops and starts the service", nil, ""},
+	{"restart-printing", onMac, "launchd and CUPS", "`launchctl kickstart -k`", nil, ""},
+	{"restart-wifi", onLinux, "rfkill", "off for two seconds and on again, or only on; a watchdog of its own process switches it on after 30 s", []string{"TestLabMends"}, "of a radio that is on only what switches it on again"},
+	{"restart-wifi", onLinux, "NetworkManager", "the same by its switch, so that it knows", nil, ""},
+	{"restart-wifi", onWindows, "netsh", "disables the adapter for two seconds; without a watchdog yet", nil, ""},
+	{"restart-wifi", onMac, "networksetup", "`-setairportpower` off and on", nil, ""},
+	{"resume-queue", onLinux, "CUPS", "the queue takes documents and prints", []string{"TestLabRemedies", "TestLabRemediesByTheService"}, ""},
+	{"resume-queue", onWindows, "the spooler", "`SetPrinter`, resume", nil, ""},
+	{"resume-queue", onMac, "CUPS", "as on Linux", nil, ""},
+	{"set-clock", onLinux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabRemedies"}, "only that it says so where no server answers"},
+	{"set-clock", onLinux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", nil, ""},
+	{"set-clock", onWindows, "w32time", "`w32tm /resync /force`", nil, ""},
+	{"set-clock", onMac, "sntp", "`sntp -sS`", nil, ""},
 }
 
 // rollbacks are what takes a verb back that did not help. Others change nothing
@@ -77,7 +77,7 @@ var rollbacks = map[string]string{
 }
 
 // tables are the sources with the verbs of each system.
-var tables = map[string]string{linux: "privileged_linux.go", windows: "remedies_windows.go", macOS: "remedies_darwin.go"}
+var tables = map[string]string{onLinux: "privileged_linux.go", onWindows: "remedies_windows.go", onMac: "remedies_darwin.go"}
 
 // docs is the page as it must be.
 func docs(t *testing.T) string {
