@@ -131,7 +131,7 @@ func (c *console) onlook(ctx context.Context, v *visit, number int32, send func(
 		}
 		send(event{name: "onlookers", data: line.String()})
 	})
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		c.log.Warn("who looks at a ticket is not told any more", "error", err)
 	}
 }

@@ -337,12 +337,13 @@ func (d *Desk) PeripheralsIn(ctx context.Context, number int32) ([]*Peripheral, 
 // knows it by the same serial number.
 func (d *Desk) PeripheralOfPrinter(ctx context.Context, printer *constatv1.Printer) (*Peripheral, error) {
 	s := &constatv1.Snapshot{Printing: &constatv1.Printing{Printers: []*constatv1.Printer{printer}}}
-	for _, p := range PeripheralsOf(s) {
-		found, _, err := d.Peripheral(ctx, p.ID)
-		if errors.Is(err, ErrNotFound) {
-			return nil, nil
-		}
-		return found, err
+	known := PeripheralsOf(s)
+	if len(known) == 0 {
+		return nil, nil // without a serial number it is nothing one could find again
 	}
-	return nil, nil
+	found, _, err := d.Peripheral(ctx, known[0].ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return found, err
 }
