@@ -496,6 +496,24 @@ func TestMachineIsDiagnosedWithoutATicket(t *testing.T) {
 	w.wants(w.get(path), http.StatusOK, "Last diagnoses", "Printing: ")
 }
 
+// A page that refreshes a part of itself between a deed and the page that tells of
+// it leaves the telling to that page.
+func TestRefreshLeavesTheFlash(t *testing.T) {
+	b := newBench(t)
+	_, number := b.machineAsks("compta-07", "Claire", "help", "internet", dnsDiagnosis)
+	path := fmt.Sprintf("/tickets/%d", number)
+	w := b.as("lea")
+	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	w.wants(w.post(path, w.form(path).with("text", "hello", "kind", "note")...), http.StatusSeeOther)
+	if p := w.do("GET", path, nil, "HX-Request", "true"); strings.Contains(p.body, "data-draft-done") {
+		t.Error("a part of the page tells what the next page is to tell")
+	}
+	w.wants(w.get(path), http.StatusOK, "data-draft-done")
+	if p := w.get(path); strings.Contains(p.body, "data-draft-done") {
+		t.Error("it is told twice")
+	}
+}
+
 func TestMachinePageTellsOfTwins(t *testing.T) {
 	b := newBench(t)
 	endpoint := b.enrol("compta-07")

@@ -76,7 +76,9 @@ type flash struct {
 // render writes a page whole or not at all.
 func (c *console) render(w http.ResponseWriter, v *visit, status int, name, nav string, data any) error {
 	p := page{Path: v.URL.RequestURI(), User: v.user, Nav: nav, Data: data}
-	if message := c.sessions.PopString(v.Context(), keyFlash); message != "" {
+	// A page that fetches a part of itself anew would lose what the next one is to say.
+	if message := c.sessions.GetString(v.Context(), keyFlash); message != "" && v.Header.Get("HX-Request") == "" {
+		c.sessions.Remove(v.Context(), keyFlash)
 		p.Flash = &flash{Message: message, Draft: c.sessions.PopString(v.Context(), keyDone), Undo: c.sessions.PopString(v.Context(), keyUndo)}
 	}
 	frame := "framed"

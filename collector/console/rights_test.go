@@ -166,6 +166,7 @@ var addresses = map[string]struct {
 	"POST /service":           {"/service", "", governing},
 	"GET /faults":             {"/faults", "", working},
 	"GET /faults/{id}":        {"/faults/net-dns-unreachable", "", working},
+	"GET /settings":           {"/settings", "", working},
 	"GET /style":              {"/style", "", working},
 	"/":                       {"/nothing-here", "", ofSite},
 }

@@ -127,6 +127,7 @@ func (c *console) routes() http.Handler {
 
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
+	pages.Handle("GET /settings", c.signedIn(c.settings))
 	pages.Handle("GET /style", c.signedIn(c.style))
 	pages.Handle("/", c.signedIn(c.nothingHere))
 
