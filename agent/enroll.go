@@ -197,10 +197,12 @@ var statusTexts = map[string]statusWords{
 
 func writeStatus(out io.Writer, st *constatv1.GetStatusResponse, language string) {
 	w, r := statusTexts[language], reportWriter{w: out}
-	row := func(label, text string) {
-		const column = 12
-		r.hang(label+strings.Repeat(" ", max(1, column-utf8.RuneCountInString(label))), strings.Repeat(" ", column), text)
+	const column = 12
+	padded := func(label string) string {
+		return label + strings.Repeat(" ", max(1, column-utf8.RuneCountInString(label)))
 	}
+	// What scripts look for stays on its line.
+	row := func(label, text string) { r.line("%s%s", padded(label), text) }
 	row(w.agent, st.AgentVersion)
 	if st.Enrolled {
 		row(w.enrolled, fmt.Sprintf(w.as, st.EndpointId))
@@ -222,6 +224,6 @@ func writeStatus(out io.Writer, st *constatv1.GetStatusResponse, language string
 		if f.Title != "" {
 			what = f.Title + ", " + diagnosisWords[language].certainties[f.Certainty]
 		}
-		row(w.found, fmt.Sprintf(w.events, f.GetAt().AsTime().Local().Format("15:04"), why, what))
+		r.hang(padded(w.found), strings.Repeat(" ", column), fmt.Sprintf(w.events, f.GetAt().AsTime().Local().Format("15:04"), why, what))
 	}
 }
