@@ -86,7 +86,7 @@ func TestRequestFormsInChromium(t *testing.T) {
 	c.eval("document.querySelector('#ask-why').focus()")
 	c.write("The old one is slow")
 	c.press("Control+Enter")
-	c.until("location.pathname.startsWith('/tickets/') && document.body?.innerText.includes('Model: Light')")
+	c.until("location.pathname.startsWith('/tickets/') && document.body?.innerText.includes('Model: Light') && document.readyState === 'complete'")
 	c.press("y", "1")
 	c.until("document.querySelector('.check')?.getAttribute('aria-pressed') === 'true'")
 	c.isGood(b, map[string]string{
