@@ -1,7 +1,6 @@
 package page
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -21,17 +20,6 @@ import (
 
 // maxBody bounds one request: text, nothing large.
 const maxBody = 256 << 10
-
-// agentConn is a connection to the agent.
-type agentConn struct{ *grpc.ClientConn }
-
-func dial(ctx context.Context, socket string) (*agentConn, error) {
-	conn, err := local.Dial(ctx, socket)
-	if err != nil {
-		return nil, err
-	}
-	return &agentConn{conn}, nil
-}
 
 // methods are those of LocalService: what a user may ask for, the page may.
 var methods = constatv1.File_constat_v1_local_proto.Services().ByName("LocalService").Methods()
@@ -58,7 +46,7 @@ func (p *Page) call(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid", err)
 		return
 	}
-	conn, err := p.agent(r.Context())
+	conn, err := local.Dial(r.Context(), p.socket)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, "notRunning", err)
 		return

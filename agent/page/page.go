@@ -4,7 +4,7 @@
 // user and nobody else:
 //
 //   - It is reached by a one-time token in a file that only this user can read
-//     (Page.Ticket), in the fragment of an address: it is on no command line, in
+//     (Page.Way), in the fragment of an address: it is on no command line, in
 //     no log and never on the wire but once.
 //   - What the token is traded for lives in the tab, bound to this port, and goes
 //     along as a header: another page can neither read nor send it.
@@ -42,7 +42,7 @@ const (
 
 // Page is the page while it is served.
 type Page struct {
-	agent    func(context.Context) (*agentConn, error)
+	socket   string
 	language string
 	address  string
 
@@ -58,10 +58,7 @@ func Serve(ctx context.Context, socket, language string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the page cannot be served: %w", err)
 	}
-	p := &Page{
-		agent:    func(ctx context.Context) (*agentConn, error) { return dial(ctx, socket) },
-		language: language, address: listener.Addr().String(), tokens: map[string]time.Time{},
-	}
+	p := &Page{socket: socket, language: language, address: listener.Addr().String(), tokens: map[string]time.Time{}}
 	server := &http.Server{
 		Handler:           p.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -112,7 +109,7 @@ func (p *Page) guard(next http.Handler) http.Handler {
 	})
 }
 
-// Token makes a one-time token.
+// token makes a one-time token.
 func (p *Page) token() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
