@@ -36,6 +36,8 @@ type chromium struct {
 	// complaints is what the browser's console said: errors of scripts, refused
 	// resources, violations of the Content-Security-Policy.
 	complaints []string
+	// waiting is whether the page may make room for another at any moment.
+	waiting bool
 }
 
 // message is one of the protocol's, either way.
@@ -143,7 +145,7 @@ func (c *chromium) call(method string, params, answer any) {
 				continue
 			}
 			if m.Error != nil {
-				if strings.Contains(string(m.Error), "Inspected target navigated") && strings.Contains(fmt.Sprint(params), pause) {
+				if c.waiting && strings.Contains(string(m.Error), "Inspected target navigated") {
 					return // the page that was waited on made room for the next
 				}
 				c.Fatalf("%s: %s", method, m.Error)
@@ -191,6 +193,8 @@ func (c *chromium) until(expression string) {
 	c.Helper()
 	patience, cancel := context.WithTimeout(c.ctx, 20*time.Second)
 	defer cancel()
+	c.waiting = true
+	defer func() { c.waiting = false }()
 	for c.eval("!!("+expression+")") != "true" {
 		if patience.Err() != nil {
 			c.quiet("while waiting")

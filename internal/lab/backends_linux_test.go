@@ -85,7 +85,9 @@ func (o *premises) manages() {
 	o.sh(`printf '[connection]\nid=lan\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=ignore\n' >/etc/NetworkManager/system-connections/lan.nmconnection
 chmod 600 /etc/NetworkManager/system-connections/lan.nmconnection
 systemctl start NetworkManager.service`)
-	o.undo("systemctl kill NetworkManager.service; systemctl stop NetworkManager.service") // its dnsmasq outlives it
+	// Its dnsmasq outlives it, and holds its name on the bus until it is gone.
+	o.undo(`systemctl stop NetworkManager.service
+for p in $(ps -C dnsmasq -o pid=); do kill $p; timeout 20 tail --pid=$p -f /dev/null; done`)
 	o.awaitAddressed()
 }
 
