@@ -1,250 +1,47 @@
 package console
 
 import (
-	"bufio"
-	"bytes"
-	"constat/collector/desk"
-	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	"constat/internal/lab"
+	"constat/collector/desk"
+	"constat/internal/lab/chrome"
 	constatv1 "constat/proto/constat/v1"
 )
 
-// chromium is one tab of a real browser, spoken to over the DevTools protocol
-// on a pipe: no driver, no Node, no port.
-type chromium struct {
-	testing.TB
-	ctx     context.Context
-	in      *os.File
-	answers chan message
-	session string
-	last    int
-	// complaints is what the browser's console said: errors of scripts, refused
-	// resources, violations of the Content-Security-Policy.
-	complaints []string
-	// waiting is whether the page may make room for another at any moment.
-	waiting bool
-}
-
-// message is one of the protocol's, either way.
-type message struct {
-	ID        int             `json:"id,omitempty"`
-	Method    string          `json:"method,omitempty"`
-	SessionID string          `json:"sessionId,omitempty"`
-	Params    any             `json:"params,omitempty"`
-	Result    json.RawMessage `json:"result,omitempty"`
-	Error     json.RawMessage `json:"error,omitempty"`
-}
+// chromium is a browser as the console's tests speak of it.
+type chromium struct{ *chrome.Tab }
 
 func startChromium(t testing.TB) *chromium {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	lab.Need(t, "chromium", err == nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	toBrowser, in, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, fromBrowser, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	profile, err := os.MkdirTemp("", "chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-		"--remote-debugging-pipe", "--user-data-dir="+profile, "about:blank")
-	command.ExtraFiles = []*os.File{toBrowser, fromBrowser}
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.WaitDelay = 5 * time.Second
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	toBrowser.Close()
-	fromBrowser.Close()
-	c := &chromium{TB: t, ctx: ctx, in: in, answers: make(chan message, 1000)}
-	go c.listen(out)
-	t.Cleanup(func() {
-		c.send("", "Browser.close", nil)
-		in.Close()
-		command.Wait()
-		cancel()
-		// Its children outlive it for a moment, and write into the profile.
-		syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
-		for range 1000 {
-			if os.RemoveAll(profile) == nil {
-				break
-			}
-		}
-	})
-	var target struct{ TargetID, SessionID string }
-	c.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
-	c.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &target)
-	c.session = target.SessionID
-	for _, domain := range []string{"Page", "Runtime", "Log", "Network"} {
-		c.call(domain+".enable", nil, nil)
-	}
-	return c
+	return &chromium{chrome.Start(t)}
 }
 
-// listen reads what the browser says until it is gone.
-func (c *chromium) listen(out *os.File) {
-	defer close(c.answers)
-	defer out.Close()
-	lines := bufio.NewReader(out)
-	for {
-		line, err := lines.ReadBytes(0)
-		if err != nil {
-			return
-		}
-		var m message
-		if json.Unmarshal(bytes.TrimSuffix(line, []byte{0}), &m) == nil {
-			c.answers <- m
-		}
-	}
-}
-
-func (c *chromium) send(session, method string, params any) int {
-	c.last++
-	line, err := json.Marshal(message{ID: c.last, Method: method, SessionID: session, Params: params})
-	if err != nil {
-		c.Fatal(err)
-	}
-	c.in.Write(append(line, 0))
-	return c.last
-}
-
-// call asks for something and reads the answer, noting complaints on the way.
 func (c *chromium) call(method string, params, answer any) {
 	c.Helper()
-	id := c.send(c.session, method, params)
-	for {
-		select {
-		case m, open := <-c.answers:
-			if !open {
-				c.Fatalf("the browser ended during %s", method)
-			}
-			if m.ID != id {
-				c.note(m)
-				continue
-			}
-			if m.Error != nil {
-				if c.waiting && strings.Contains(string(m.Error), "Inspected target navigated") {
-					return // the page that was waited on made room for the next
-				}
-				c.Fatalf("%s: %s", method, m.Error)
-			}
-			if answer != nil {
-				if err := json.Unmarshal(m.Result, answer); err != nil {
-					c.Fatal(err)
-				}
-			}
-			return
-		case <-c.ctx.Done():
-			c.Fatalf("no answer to %s", method)
-		}
-	}
+	c.Call(method, params, answer)
 }
+func (c *chromium) eval(expression string) string { c.Helper(); return c.Eval(expression) }
+func (c *chromium) until(expression string)       { c.Helper(); c.Until(expression) }
+func (c *chromium) open(address string)           { c.Helper(); c.Open(address) }
+func (c *chromium) look(width int, scheme string) { c.Helper(); c.Look(width, scheme) }
+func (c *chromium) keep(name string)              { c.Helper(); c.Keep(name) }
+func (c *chromium) quiet(where string)            { c.Helper(); c.Quiet(where) }
+func (c *chromium) barriers() []string            { c.Helper(); return c.Barriers() }
+func (c *chromium) press(keys ...string)          { c.Helper(); c.Press(keys...) }
+func (c *chromium) write(text string)             { c.Helper(); c.Write(text) }
+func (c *chromium) at(id string)                  { c.Helper(); c.At(id) }
 
-// note keeps what the console of the browser says.
-func (c *chromium) note(m message) {
-	switch m.Method {
-	case "Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled":
-		text, _ := json.Marshal(m.Params)
-		c.complaints = append(c.complaints, m.Method+" "+string(text))
-	}
-}
-
-// eval gives the value of an expression in the page.
-func (c *chromium) eval(expression string) string {
-	c.Helper()
-	var answer struct {
-		Result           struct{ Value any }
-		ExceptionDetails json.RawMessage
-	}
-	c.call("Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &answer)
-	if answer.ExceptionDetails != nil {
-		c.Fatalf("%s: %s", expression, answer.ExceptionDetails)
-	}
-	return fmt.Sprint(answer.Result.Value)
-}
-
-// pause lets the page go on for a moment.
-const pause = "new Promise(next => setTimeout(next, 20))"
-
-// until waits for an expression in the page to become true.
-func (c *chromium) until(expression string) {
-	c.Helper()
-	patience, cancel := context.WithTimeout(c.ctx, 20*time.Second)
-	defer cancel()
-	c.waiting = true
-	defer func() { c.waiting = false }()
-	for c.eval("!!("+expression+")") != "true" {
-		if patience.Err() != nil {
-			c.quiet("while waiting")
-			c.Fatalf("%s did not come true; the page:\n%s", expression, c.eval("document.body.innerText"))
-		}
-		c.eval(pause)
-	}
-}
-
-// open loads a page and waits for it.
-func (c *chromium) open(address string) {
-	c.Helper()
-	c.call("Page.navigate", map[string]any{"url": address}, nil)
-	c.until("location.href === " + fmt.Sprintf("%q", address) + " && document.readyState === 'complete'")
-}
-
-// look sets the window's width and the colour scheme.
-func (c *chromium) look(width int, scheme string) {
-	c.Helper()
-	c.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false}, nil)
-	c.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
-}
-
-// keep writes a picture of the whole page into the directory that
-// CONSTAT_SCREENSHOTS names; without one it does nothing.
-func (c *chromium) keep(name string) {
-	c.Helper()
-	dir := os.Getenv("CONSTAT_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	var picture struct{ Data string }
-	c.call("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, &picture)
-	content, err := base64.StdEncoding.DecodeString(picture.Data)
-	if err != nil {
-		c.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), content, 0o644); err != nil {
-		c.Fatal(err)
-	}
-}
-
-// quiet fails when the browser complained since the last time.
-func (c *chromium) quiet(where string) {
-	c.Helper()
-	for _, complaint := range c.complaints {
-		c.Errorf("%s: %s", where, complaint)
-	}
-	c.complaints = nil
-}
+const (
+	pause    = chrome.Pause
+	paleText = chrome.PaleText
+	nameless = chrome.Nameless
+)
 
 // enter signs the browser in with the session of another: a page on another
 // port of this host may set the cookie.
@@ -401,37 +198,3 @@ func TestSearchAsYouTypeInChromium(t *testing.T) {
 	c.until("location.search.includes('q=port-112')")
 	c.quiet("the queue while searching")
 }
-
-// paleText lists text whose contrast with what is behind it is below WCAG 2.2
-// AA (1.4.3), computed from the styles the browser applies.
-const paleText = `(() => {
-  const parse = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m };
-  const light = ([r, g, b]) => { const f = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b) };
-  const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c } return [255, 255, 255, 1] };
-  const pale = new Set();
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const e = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !e.checkVisibility() || e.closest('.skip, noscript, option')) continue;
-    const style = getComputedStyle(e);
-    const [a, b] = [light(parse(style.color)), light(behind(e))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
-    if (ratio < (large ? 3 : 4.5)) pale.add(walk.currentNode.data.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
-  }
-  return [...pale].join('; ');
-})()`
-
-// nameless lists controls that a screen reader could not name, and ids used
-// twice.
-const nameless = `(() => {
-  const bad = [];
-  for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea'))
-    if (!e.labels.length && !e.ariaLabel && e.ariaHidden !== 'true') bad.push(e.outerHTML.slice(0, 80));
-  for (const e of document.querySelectorAll('button, a'))
-    if (!e.innerText.trim() && !e.textContent.trim() && !e.ariaLabel) bad.push(e.outerHTML.slice(0, 80));
-  const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
-  for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) bad.push('id ' + id + ' twice');
-  if (document.querySelectorAll('h1').length !== 1) bad.push(document.querySelectorAll('h1').length + ' h1');
-  return bad.join('; ');
-})()`

@@ -1,72 +1,10 @@
 package console
 
 import (
-	_ "embed"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 )
-
-//go:embed testdata/axe/axe.min.js
-var axe string
-
-// barriers lists what axe-core finds against WCAG 2.2 AA and good practice on
-// the page that is open: rule, how many places, the first of them.
-func (c *chromium) barriers() []string {
-	c.Helper()
-	if c.eval("typeof axe") == "undefined" {
-		c.call("Runtime.evaluate", map[string]any{"expression": axe}, nil)
-	}
-	found := c.eval(`axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
-		.then(r => JSON.stringify(r.violations.map(v => v.id + ' (' + v.nodes.length + '): ' + v.nodes[0].html.slice(0, 160) + ' ' + v.nodes[0].failureSummary)))`)
-	var list []string
-	if err := json.Unmarshal([]byte(found), &list); err != nil {
-		c.Fatalf("what axe-core says: %v", err)
-	}
-	return list
-}
-
-// press types keys as a person at a keyboard does: "r", "?", "Tab", "Enter",
-// "Escape", "Control+Enter", "Space", "Down".
-func (c *chromium) press(keys ...string) {
-	c.Helper()
-	named := map[string]struct {
-		key, code, text string
-		number          int
-	}{
-		"Enter": {"Enter", "Enter", "\r", 13}, "Tab": {"Tab", "Tab", "", 9}, "Escape": {"Escape", "Escape", "", 27},
-		"Space": {" ", "Space", " ", 32}, "Down": {"ArrowDown", "ArrowDown", "", 40}, "Home": {"Home", "Home", "", 36},
-	}
-	for _, key := range keys {
-		rest, control := strings.CutPrefix(key, "Control+")
-		event := map[string]any{"type": "keyDown", "key": rest, "text": rest}
-		if n, ok := named[rest]; ok {
-			event = map[string]any{"type": "keyDown", "key": n.key, "code": n.code, "text": n.text, "windowsVirtualKeyCode": n.number}
-		}
-		if control {
-			const ctrl = 2
-			event["modifiers"] = ctrl
-			delete(event, "text")
-		}
-		c.call("Input.dispatchKeyEvent", event, nil)
-		delete(event, "text")
-		event["type"] = "keyUp"
-		c.call("Input.dispatchKeyEvent", event, nil)
-	}
-}
-
-// write types text into the field that has the focus.
-func (c *chromium) write(text string) {
-	c.Helper()
-	c.call("Input.insertText", map[string]any{"text": text}, nil)
-}
-
-// at waits until the field with this id has the focus.
-func (c *chromium) at(id string) {
-	c.Helper()
-	c.until("document.activeElement?.id === " + fmt.Sprintf("%q", id))
-}
 
 // A ticket goes its whole way without a mouse: signed in, found in the queue,
 // taken, a diagnosis pulled, noted, answered, solved with what helped, and a

@@ -57,7 +57,7 @@ func TestTwoOnATicketInChromium(t *testing.T) {
 	if said := lea.eval("document.querySelector('.timeline').innerText"); strings.Contains(said, "Have you tried") {
 		t.Error("it was sent")
 	}
-	lea.complaints = nil // the browser tells of every answer that is not 200
+	lea.Complaints = nil // the browser tells of every answer that is not 200
 	lea.eval("document.querySelector('#text').focus()")
 	lea.press("Control+Enter")
 	lea.until("document.querySelector('.timeline')?.innerText.includes('Have you tried') && document.readyState === 'complete'")
