@@ -43,14 +43,11 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 				call(ctx, conn, resolved, at, manager+".ResetServerFeatures").Err))
 		}
 		byBus = runs(ctx, conn, localDnsmasq)
-		for name, called := range map[string]string{localDnsmasq: "dnsmasq", networkDnsmasq: "NetworkManager's dnsmasq"} {
-			if runs(ctx, conn, name) {
-				flushed(called, call(ctx, conn, name, "/uk/org/thekelleys/dnsmasq", localDnsmasq+".ClearCache").Err)
+		for _, keeper := range []struct{ name, called string }{{localDnsmasq, "dnsmasq"}, {networkDnsmasq, "NetworkManager's dnsmasq"}} {
+			if runs(ctx, conn, keeper.name) {
+				flushed(keeper.called, call(ctx, conn, keeper.name, "/uk/org/thekelleys/dnsmasq", localDnsmasq+".ClearCache").Err)
 			}
 		}
-	}
-	if err := invalidateHosts("/run/nscd/socket"); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		flushed("nscd", err)
 	}
 	if !byBus {
 		if pid := pidIn("/run/dnsmasq/dnsmasq.pid", "dnsmasq"); pid > 0 {
@@ -62,6 +59,10 @@ func flushNames(ctx context.Context, argument string) ([]byte, error) {
 			}
 			flushed("dnsmasq", err)
 		}
+	}
+	// Last, since it asks those above: what they remembered must not come back.
+	if err := invalidateHosts("/run/nscd/socket"); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		flushed("nscd", err)
 	}
 	switch {
 	case len(done) > 0:
