@@ -20,7 +20,11 @@ const (
 	statusUnsupported = "unsupported"
 	statusDenied      = "denied"
 	statusFailed      = "failed"
+	statusWithheld    = "withheld"
 )
+
+// errWithheld: the system could tell it, and does not tell it to programs.
+var errWithheld = errors.New("withheld by the operating system")
 
 // observed says that a group was read from the named source.
 func observed(source string) *constatv1.Observation {
@@ -42,6 +46,8 @@ func gap(o *constatv1.Observation, fact string, err error) {
 // file that does not exist is something this kernel or machine does not have.
 func statusOf(err error) string {
 	switch {
+	case errors.Is(err, errWithheld):
+		return statusWithheld
 	case errors.Is(err, fs.ErrPermission):
 		return statusDenied
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrNotExist):

@@ -60,6 +60,10 @@ type Config struct {
 	Verify bool
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
+	// Record is given what was read, as it came: the content of a file by its path,
+	// the output of a program by its words. It may be called by several at a time. It
+	// may be nil.
+	Record func(source string, content []byte)
 	// Progress is told when a group is done; calls never overlap. It may be nil.
 	Progress func(group, status string, done, total int)
 }

@@ -1,166 +1,21 @@
 package host
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"net"
-	"net/netip"
-	"os"
-	"os/user"
-	"slices"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	constatv1 "constat/proto/constat/v1"
 )
 
-// Limits of asking printers themselves: one that is off must not hold up the
-// rest, and a print server's hundred queues must not make a scan.
-const (
-	maxPrintersAsked = 16
-	spoolerLimit     = 4 * time.Second         // one that is started by the question takes a second or two
-	reachLimit       = 1300 * time.Millisecond // one lost SYN is repeated after 1 s
-	printerLimit     = 1500 * time.Millisecond
-)
+// cupsSocket is where CUPS listens for programs of this machine.
+const cupsSocket = "/run/cups/cups.sock"
 
-// Printers answer everybody who reads on SNMP's port with this word, CUPS'
-// backends use it as well.
-const snmpPort, snmpCommunity = "161", "public"
-
-func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	address, local := cupsAddress(r)
-	o := observed("IPP, " + address)
-	p := &constatv1.Printing{Spooler: &constatv1.Spooler{Kind: set("cups")}}
-	server := cupsClient(address)
-	defer server.close()
-
-	var announced *discovered
-	var announcedErr error
-	heard := make(chan struct{})
-	go func() { // while the queues are read
-		defer close(heard)
-		if r.Root == "" { // fixtures have no network
-			announced, announcedErr = discoverPrinters(ctx)
-		}
-	}()
-
-	firstCtx, cancel := context.WithTimeout(ctx, spoolerLimit)
-	listed, err := server.do(firstCtx, cupsGetPrinters, ippGroupPrinter, queueAttributes)
-	cancel()
-	if err != nil && !errors.Is(err, errIPPNotFound) { // not found: there is no queue
-		if p.Spooler.State = silentSpooler(r, err, local); p.Spooler.State == nil {
-			return nil, failed(o.Source, err)
-		}
-		return p, o
-	}
-	p.Spooler.State = set("running")
-	if version, found := strings.CutPrefix(server.server, "CUPS/"); found {
-		version, _, _ = strings.Cut(version, " ")
-		p.Spooler.Version = &version
-	}
-	devices := map[*constatv1.Queue]printDevice{}
-	for _, attributes := range listed {
-		q, device := queueOf(attributes)
-		devices[q] = device
-		p.Queues = append(p.Queues, q)
-	}
-	slices.SortFunc(p.Queues, func(a, b *constatv1.Queue) int { return strings.Compare(a.GetName(), b.GetName()) })
-
-	switch found, err := server.do(ctx, cupsGetDefault, ippGroupPrinter, wanted("printer-name")); {
-	case errors.Is(err, errIPPNotFound):
-		p.DefaultQueue = set("")
-	case err != nil:
-		gap(o, "default_queue", err)
-	case len(found) > 0:
-		p.DefaultQueue = ippValue[string](found[0], "printer-name")
-	}
-	if name := r.chosenQueue(); slices.ContainsFunc(p.Queues, func(q *constatv1.Queue) bool { return q.GetName() == name }) {
-		p.DefaultQueue = &name // programs ask these files before the server
-	}
-	now := time.Now()
-	jobs := func(which string, limit int32) ([][]ippAttribute, error) {
-		found, err := server.do(ctx, ippGetJobs, ippGroupJob, ippAttribute{"which-jobs", ippKeyword, []any{which}},
-			ippAttribute{"limit", ippInteger, []any{limit}}, jobAttributes)
-		if errors.Is(err, errIPPNotFound) {
-			err = nil
-		}
-		return found, err
-	}
-	finished, err := jobs("completed", 100)
-	if err != nil {
-		gap(o, "last_used_queue", err)
-	} else {
-		p.LastUsedQueue = lastQueue(finished, now)
-	}
-	if waiting, err := jobs("not-completed", 1000); err != nil {
-		gap(o, "queues.jobs", err)
-	} else {
-		addJobs(p.Queues, waiting, finished, now)
-	}
-	networkPrinters(ctx, p, devices, o)
-	recallPrinters(p.Printers, r.Printers)
-	usbPrinters(r, p, devices, o)
-	<-heard
-	switch {
-	case announcedErr != nil:
-		gap(o, "discovered_printers", announcedErr)
-	case announced != nil:
-		p.DiscoveredPrinters = set(int32(len(announced.names)))
-		wanted := map[string]string{}
-		for _, d := range devices {
-			wanted[d.address] = d.id
-		}
-		announced.locate(p.Printers, wanted)
-	}
-	p.Printers = joinPrinters(p.Printers)
-	for _, q := range p.Queues {
-		q.BrokenHop = brokenHop(q, p.Printers)
-	}
-	if p.DiscoveryState, err = avahiState(ctx, r); err != nil {
-		gap(o, "discovery_state", err)
-	}
-	slices.SortFunc(p.Printers, func(a, b *constatv1.Printer) int { return strings.Compare(a.GetId(), b.GetId()) })
-	return p, o
-}
-
-// chosenQueue is the default that lpoptions(1) was given by this person, or else
-// for all of this machine; "" where it was given none.
-func (r *reader) chosenQueue() string {
-	var files []string
-	if person, err := user.Current(); err == nil && r.Root == "" {
-		files = append(files, person.HomeDir+"/.cups/lpoptions")
-	}
-	for _, name := range append(files, "/etc/cups/lpoptions") {
-		if content, err := r.file(name); err == nil {
-			if queue := parseLpoptions(content); queue != "" {
-				return queue
-			}
-		}
-	}
-	return ""
-}
-
-// cupsAddress is where the print server listens, and whether that is this
-// machine's own.
-func cupsAddress(r *reader) (address string, local bool) {
-	if r.CUPS != "" {
-		return r.CUPS, strings.HasPrefix(r.CUPS, "/")
-	}
-	if server := os.Getenv("CUPS_SERVER"); server != "" && r.Root == "" {
-		return server, strings.HasPrefix(server, "/")
-	}
-	socket := r.path("/run/cups/cups.sock")
-	if _, err := os.Stat(socket); err == nil || r.Root != "" {
-		return socket, true
-	}
-	return "localhost:631", true
-}
+// printersBus lists the USB devices, among which printers are.
+func printersBus(_ context.Context, r *reader) ([]*constatv1.UsbDevice, error) { return usbDevices(r) }
 
 // silentSpooler tells a print server that is not there from one that is
 // stopped; nil when the error means neither.
@@ -203,182 +58,13 @@ func (r *reader) unserved(process string) bool {
 	return true
 }
 
-// askedDevice is a device behind queues, and what asking it gave.
-type askedDevice struct {
-	device  printDevice
-	printer *constatv1.Printer
-	// result is how its port was reached; pings is nil where nobody asked.
-	result string
-	pings  *bool
-	err    error // why nothing can be said
-}
-
-// networkPrinters asks the devices behind the queues, each once, all at the
-// same time: whether they answer, and how they are.
-func networkPrinters(ctx context.Context, p *constatv1.Printing, devices map[*constatv1.Queue]printDevice, o *constatv1.Observation) {
-	byAddress := map[string]*askedDevice{}
-	var all []*askedDevice
-	for _, q := range p.Queues {
-		d := devices[q]
-		if d.address == "" || byAddress[d.address] != nil || len(all) == maxPrintersAsked {
-			continue
-		}
-		a := &askedDevice{device: d}
-		byAddress[d.address] = a
-		all = append(all, a)
-	}
-	var wg sync.WaitGroup
-	for _, a := range all {
-		wg.Go(func() { a.ask(ctx, snmpPort) })
-	}
-	wg.Wait()
-	for _, a := range all {
-		if a.printer != nil {
-			p.Printers = append(p.Printers, a.printer)
-		}
-	}
-	for _, q := range p.Queues {
-		d := devices[q]
-		switch a := byAddress[d.address]; {
-		case a != nil:
-			q.DeviceResult, q.DeviceAnswersPing = filled(a.result), a.pings
-			if a.err != nil {
-				gap(o, "queues.device_reachable", a.err)
-				continue
-			}
-			q.DeviceReachable, q.PrinterId = a.printer.Reachable, a.printer.Id
-		case d.address != "":
-			gap(o, "queues.device_reachable", errTooManyPrinters)
-		case strings.HasPrefix(d.shown, "dnssd:"):
-			gap(o, "queues.device_reachable", errDiscoveredOnly)
-		}
-	}
-}
-
-var (
-	errTooManyPrinters = errors.New("not asked: there are more network printers than are asked in one go")
-	errDiscoveredOnly  = errors.New("not asked: the printer is known by its service name only, which needs multicast DNS")
-)
-
-// ask asks one device on its port, by IPP and by SNMP, which also answers where
-// the port is closed. An error means that nothing can be said: its name could
-// not be resolved, which is not the printer's silence.
-func (a *askedDevice) ask(ctx context.Context, snmpPort string) {
-	d := a.device
-	host, _, _ := net.SplitHostPort(d.address)
-	lookupCtx, cancel := context.WithTimeout(ctx, reachLimit)
-	defer cancel()
-	addresses, err := net.DefaultResolver.LookupNetIP(lookupCtx, "ip", host)
-	if err != nil || len(addresses) == 0 {
-		a.result, a.err = "nameNotResolved", cmp.Or(err, fs.ErrNotExist)
-		return
-	}
-	address := addresses[0].Unmap()
-	a.printer = &constatv1.Printer{Connection: set("network"), Address: set(d.address), Id: set(d.address)}
-	told := make(chan *constatv1.Printer, 1)
-	go func() { told <- askMIB(ctx, net.JoinHostPort(address.String(), snmpPort)) }()
-	dialCtx, cancel := context.WithTimeout(ctx, reachLimit)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(dialCtx, "tcp", d.address)
-	a.result, a.printer.Reachable = resultOf(err), set(err == nil)
-	if err == nil {
-		_ = conn.Close()
-		a.askIPP(ctx, host)
-	} else {
-		a.ping(ctx, address)
-	}
-	if t := <-told; t != nil {
-		addFromMIB(a.printer, t)
-		a.printer.Sources = append(a.printer.Sources, "snmp")
-	}
-	a.printer.IdentityChanged = identityChanged(d.id, a.printer)
-}
-
-// askIPP asks the printer itself: most speak IPP whatever protocol the queue
-// uses.
-func (a *askedDevice) askIPP(ctx context.Context, host string) {
-	d := a.device
-	client := printerClient(d.address, d.path, d.secure)
-	if d.connection != "ipp" && d.connection != "ipps" {
-		client = printerClient(net.JoinHostPort(host, "631"), "", false)
-	}
-	defer client.close()
-	ctx, cancel := context.WithTimeout(ctx, printerLimit)
-	defer cancel()
-	answer, err := client.do(ctx, ippGetPrinterAttributes, ippGroupPrinter, printerAttributes)
-	if err == nil && len(answer) > 0 {
-		describePrinter(a.printer, answer[0])
-		a.printer.Sources = append(a.printer.Sources, "ipp")
-	}
-}
-
-// ping asks whether the device is there at all.
-func (a *askedDevice) ping(ctx context.Context, address netip.Addr) {
-	ctx, cancel := context.WithTimeout(ctx, gatewayLimit)
-	defer cancel()
-	var g constatv1.GatewayProbe
-	switch ping(ctx, address, &g); g.GetPing() {
-	case "ok":
-		a.pings = set(true)
-	case "timeout":
-		a.pings = set(false)
-	}
-}
-
-// usbPrinters joins USB queues with the printers on the bus. Where the bus
-// cannot be seen nothing is said of them.
-func usbPrinters(r *reader, p *constatv1.Printing, devices map[*constatv1.Queue]printDevice, o *constatv1.Observation) {
-	present, err := usbDevices(r)
-	if err != nil {
-		if slices.ContainsFunc(p.Queues, func(q *constatv1.Queue) bool { return q.GetConnection() == "usb" }) {
-			gap(o, "printers", err)
-		}
-		return
-	}
-	seen := map[string]bool{}
-	for _, device := range present {
-		if slices.Contains(device.InterfaceClasses, "printer") {
-			printer := usbPrinter(device)
-			seen[printer.GetId()] = true
-			p.Printers = append(p.Printers, printer)
-		}
-	}
-	for _, q := range p.Queues {
-		// Without a serial nothing tells which device the queue means.
-		if d := devices[q]; d.connection == "usb" && d.id != "" && !seen[d.id] {
-			seen[d.id] = true
-			p.Printers = append(p.Printers, &constatv1.Printer{
-				Id: set(d.id), Serial: set(d.id), Connection: set("usb"), Reachable: set(false), Sources: []string{"usb"},
-			})
-		}
-	}
-}
-
-// usbPrinter is a printer as the bus describes it.
-func usbPrinter(d *constatv1.UsbDevice) *constatv1.Printer {
-	p := &constatv1.Printer{
-		Manufacturer: d.Ieee1284Make, Model: d.Ieee1284Model, Brand: d.Brand, Serial: d.Serial,
-		Connection: set("usb"), Address: d.Path, Id: d.Path, Reachable: set(true), Sources: []string{"usb"},
-	}
-	if p.Manufacturer == nil {
-		p.Manufacturer = d.Vendor
-	}
-	if p.Model == nil {
-		p.Model = d.Product
-	}
-	if d.Serial != nil && *d.Serial != "" {
-		p.Id = d.Serial
-	}
-	return p
-}
-
 // avahiTime is how long Avahi may take to let somebody in.
 const avahiTime = time.Second
 
-// avahiState tells how the service stands that finds printers; nil and why when
+// discoveryState tells how the service stands that finds printers; nil and why when
 // nothing tells. Its socket's file stays when it stops, so it is knocked at: one
 // that systemd listens at for Avahi is as good, it starts when somebody asks.
-func avahiState(ctx context.Context, r *reader) (*string, error) {
+func discoveryState(ctx context.Context, r *reader) (*string, error) {
 	d := net.Dialer{Timeout: avahiTime}
 	conn, err := d.DialContext(ctx, "unix", r.path("/run/avahi-daemon/socket"))
 	switch {

@@ -179,7 +179,7 @@ func TestAvahiState(t *testing.T) {
 	r := newReader(t.Context(), Config{Root: root})
 	check := func(when, want string) {
 		t.Helper()
-		got, err := avahiState(t.Context(), r)
+		got, err := discoveryState(t.Context(), r)
 		if want == "" && (got != nil || err == nil) || want != "" && (err != nil || got == nil || *got != want) {
 			t.Errorf("%s: %v, %v, want %q", when, got, err, want)
 		}

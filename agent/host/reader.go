@@ -102,7 +102,13 @@ func (r *reader) path(name string) string {
 }
 
 // file reads a whole file, up to maxFile bytes; a larger one is an error.
-func (r *reader) file(name string) ([]byte, error) { return readFile(r.path(name)) }
+func (r *reader) file(name string) ([]byte, error) {
+	content, err := readFile(r.path(name))
+	if r.Record != nil && err == nil {
+		r.Record(name, content)
+	}
+	return content, err
+}
 
 // text reads a file of one value, as sysfs has them, without its line end.
 func (r *reader) text(name string) (string, error) {
