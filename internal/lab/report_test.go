@@ -21,7 +21,9 @@ import (
 // worlds were drawn from.
 func TestReport(t *testing.T) {
 	runs, _ := fixtureRuns(t, nil)
+	again := 60
 	if dir := os.Getenv("CONSTAT_LAB_RECORD"); dir != "" {
+		again = 400
 		var err error
 		if runs, err = Recorded(dir); err != nil {
 			t.Fatal(err)
@@ -41,7 +43,7 @@ func TestReport(t *testing.T) {
 	networkDevices := ofGear(own, true)
 	own, list, plainly = ofGear(own, false), ofGear(list, false), ofGear(plainly, false)
 	live := count(own)
-	replayed := count(ownWords(replays(t, runs, seed, 400)))
+	replayed := count(ownWords(replays(t, runs, seed, again)))
 	cases, names := fixtureRuns(t, slices.Concat(live.ids, devices[0].ids))
 	onPaper := count(ownWords(cases))
 	text := report(seed, live, count(list), count(plainly), devices, replayed, onPaper, names, own, networkDevices)

@@ -19,8 +19,9 @@ import (
 	"time"
 )
 
-// patience bounds every wait for a condition.
-const patience = 10 * time.Second
+// patience bounds every wait for a condition. It is long, since only what is
+// broken waits to its end, and a busy machine is not.
+const patience = time.Minute
 
 // Authority is a certificate authority that only a test trusts.
 type Authority struct {
