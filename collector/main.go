@@ -31,6 +31,7 @@ func rootCommand() *cobra.Command {
 		userCommand(&o),
 		procedureCommand(&o),
 		teamCommand(&o),
+		viewCommand(&o),
 		mailCommand(&o),
 		webhookCommand(&o),
 		noticesCommand(&o),

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"constat/collector/console"
+	"constat/collector/desk"
 	"constat/collector/intake"
 )
 
@@ -53,7 +54,7 @@ func tokenCommand(o *options) *cobra.Command {
 func userCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
-		Short: "Add people who work in the console",
+		Short: "Add and remove people who work in the console",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -96,6 +97,37 @@ func userCommand(o *options) *cobra.Command {
 			return o.withCore(cmd, func(ctx context.Context, c *core) error { return c.printLink(ctx, cmd, args[0]) })
 		},
 	}
+	remove := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Let a user in no more, and give their tickets to others",
+		Long: "remove ends a user's sessions, sign-in links and tokens, and gives their tickets that\n" +
+			"are not done to others or back to the queue. Their name stays on what they did. The\n" +
+			"last administrator stays. user restore takes it back.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				returned, err := c.desk.RemoveAccount(ctx, desk.System, args[0])
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is removed; of their tickets %d went to others or back to the queue.\n", args[0], returned)
+				return nil
+			})
+		},
+	}
+	restore := &cobra.Command{
+		Use:   "restore NAME",
+		Short: "Let a removed user in again, and print a one-time sign-in path",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+				if _, err := c.desk.RestoreAccount(ctx, desk.System, args[0]); err != nil {
+					return err
+				}
+				return c.printLink(ctx, cmd, args[0])
+			})
+		},
+	}
 	var label string
 	var expires time.Duration
 	token := &cobra.Command{
@@ -119,7 +151,7 @@ func userCommand(o *options) *cobra.Command {
 	}
 	token.Flags().StringVar(&label, "label", "command line", "what it is for, for the record")
 	token.Flags().DurationVar(&expires, "expires", 90*24*time.Hour, "how long it is good for")
-	for _, c := range []*cobra.Command{add, limit, link, token} {
+	for _, c := range []*cobra.Command{add, limit, link, token, remove, restore} {
 		dataFlags(c)
 		cmd.AddCommand(c)
 	}

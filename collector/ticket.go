@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"constat/collector/desk"
 	"constat/internal/command"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
@@ -36,15 +38,29 @@ func ticketCommand(o *options) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var state, assignee, site string
+	var state, assignee, site, order, named string
 	var active, unassigned bool
 	var limit int32
+	var columns []string
 	list := remote(o, "list", "List tickets, newest first", cobra.NoArgs,
-		func(ctx context.Context, desk deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
-			return desk.ListTickets(ctx, &deskv1.ListTicketsRequest{
-				Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Site: site, Limit: limit,
-			})
-		}, writeTickets)
+		func(ctx context.Context, client deskv1.DeskServiceClient, _ []string) (proto.Message, error) {
+			r := &deskv1.ListTicketsRequest{Status: state, Assignee: assignee, Active: active, Unassigned: unassigned, Site: site, Order: order}
+			if named != "" {
+				form, err := viewNamed(ctx, client, named)
+				if err != nil {
+					return nil, err
+				}
+				if r = desk.Asked(form); len(columns) == 0 && form.Has("columns") {
+					columns = desk.AskedColumns(form)
+				}
+			}
+			r.Limit = limit
+			return client.ListTickets(ctx, r)
+		}, func(w io.Writer, m proto.Message) { writeTicketColumns(w, m, columns) })
+	list.Flags().StringVar(&named, "view", "", "the list of this `NAME` or id that is kept (see view list); of the other filters only --limit and --columns count then")
+	list.Flags().StringVar(&order, "order", "", "newest, oldest, updated (last change first) or priority (most pressing first)")
+	list.Flags().StringSliceVar(&columns, "columns", nil, "what is told beside number and title, with commas between: "+strings.Join(desk.Columns, ", "))
+	list.MarkFlagsMutuallyExclusive("view", "order")
 	list.Flags().StringVar(&state, "status", "", "only this status: new, open, pending, solved, closed, merged")
 	list.Flags().BoolVar(&active, "active", false, "only those still to be worked on: neither closed nor merged")
 	list.Flags().BoolVar(&unassigned, "unassigned", false, "only those that nobody has")
@@ -277,16 +293,45 @@ func plain(err error) error {
 	return command.Plain(err)
 }
 
-func writeTickets(w io.Writer, m proto.Message) {
+func writeTickets(w io.Writer, m proto.Message) { writeTicketColumns(w, m, nil) }
+
+// cellOf is what a column tells of a ticket.
+var cellOf = map[string]func(*constatv1.Ticket) string{
+	"requester": func(t *constatv1.Ticket) string { return t.GetRequester().GetName() },
+	"machine":   (*constatv1.Ticket).GetEndpointName,
+	"assignee":  func(t *constatv1.Ticket) string { return orNobody(t.GetAssignee()) },
+	"cause":     (*constatv1.Ticket).GetRootCause,
+	"status":    (*constatv1.Ticket).GetStatus,
+	"priority":  (*constatv1.Ticket).GetPriority,
+	"created":   func(t *constatv1.Ticket) string { return t.GetCreatedAt().AsTime().Local().Format(time.DateTime) },
+	"updated":   func(t *constatv1.Ticket) string { return t.GetUpdatedAt().AsTime().Local().Format(time.DateTime) },
+	"site":      (*constatv1.Ticket).GetSite,
+	"queue":     (*constatv1.Ticket).GetQueue,
+	"category":  (*constatv1.Ticket).GetCategory,
+	"tags":      func(t *constatv1.Ticket) string { return strings.Join(t.GetTags(), ", ") },
+	"minutes":   func(t *constatv1.Ticket) string { return strconv.Itoa(int(t.GetMinutes())) },
+}
+
+// writeTicketColumns writes a list with what is asked for of each ticket; nothing: the
+// usual.
+func writeTicketColumns(w io.Writer, m proto.Message, columns []string) {
 	list := m.(*deskv1.ListTicketsResponse).GetTickets()
 	if len(list) == 0 {
 		fmt.Fprintln(w, "No tickets.")
 		return
 	}
+	if len(columns) == 0 {
+		columns = []string{"status", "priority", "assignee", "machine"}
+	}
+	columns = slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return cellOf[name] == nil })
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "NUMBER\tSTATUS\tPRIORITY\tASSIGNEE\tMACHINE\tTITLE")
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(slices.Concat([]string{"number"}, columns, []string{"title"}), "\t")))
 	for _, k := range list {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", k.GetNumber(), k.GetStatus(), k.GetPriority(), orNobody(k.GetAssignee()), k.GetEndpointName(), k.GetTitle())
+		fmt.Fprintf(t, "%d\t", k.GetNumber())
+		for _, name := range columns {
+			fmt.Fprintf(t, "%s\t", cellOf[name](k))
+		}
+		fmt.Fprintln(t, k.GetTitle())
 	}
 	_ = t.Flush()
 }

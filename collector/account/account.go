@@ -124,10 +124,13 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 			Password: hash, CreatedAt: a.now().UnixMilli(), TakesTickets: takes,
 			Sites: strings.Join(sites, "\n"), PersonID: person,
 		})
-		if err == nil && added == 0 {
-			return ErrExists
+		if err != nil || added > 0 {
+			return err
 		}
-		return err
+		if present, err := q.UserByName(ctx, nameKey(name)); err == nil && present.DisabledAt != 0 {
+			return &sentence{ErrExists, fmt.Sprintf("%s was here and was removed; what they did keeps the name: restore them, or take another name", present.Name)}
+		}
+		return ErrExists
 	})
 	if err != nil {
 		return User{}, err

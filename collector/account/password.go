@@ -1,7 +1,6 @@
 package account
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -85,7 +84,9 @@ func (a *Accounts) Authenticate(ctx context.Context, name, password string) (Use
 		if err != nil {
 			return User{}, err
 		}
-		hash = cmp.Or(row.Password, unknown)
+		if strings.HasPrefix(row.Password, "$") { // else there is none yet, or none any more
+			hash = row.Password
+		}
 	}
 	right, err := matches(ctx, hash, password)
 	if err != nil {

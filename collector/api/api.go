@@ -31,6 +31,7 @@ type Server struct {
 	deskv1.UnimplementedAnswerServiceServer
 	deskv1.UnimplementedFormServiceServer
 	deskv1.UnimplementedPlanServiceServer
+	deskv1.UnimplementedAccountServiceServer
 	desk     *desk.Desk
 	watch    *gear.Watch
 	courier  *courier.Courier
@@ -56,6 +57,7 @@ func (s *Server) Register(on *grpc.Server) {
 	s.register(on, deskv1.AnswerService_ServiceDesc)
 	s.register(on, deskv1.FormService_ServiceDesc)
 	s.register(on, deskv1.PlanService_ServiceDesc)
+	s.register(on, deskv1.AccountService_ServiceDesc)
 }
 
 func (s *Server) register(on *grpc.Server, d grpc.ServiceDesc) {

@@ -194,6 +194,14 @@ func TestRights(t *testing.T) {
 		"EndMaintenance":    {&deskv1.EndMaintenanceRequest{Id: planned.GetId()}, leadSite},
 		"AnswerMaintenance": {&deskv1.AnswerMaintenanceRequest{Id: planned.GetId(), EntryId: newID(), Text: "done"}, workSite},
 
+		"ListViews":  {&deskv1.ListViewsRequest{}, work},
+		"PutView":    {&deskv1.PutViewRequest{View: &deskv1.View{Id: newID(), Name: "mine", Query: "status=any"}}, work},
+		"DeleteView": {&deskv1.DeleteViewRequest{Id: newID()}, work},
+
+		"ListAccounts":   {&deskv1.ListAccountsRequest{}, governs},
+		"RemoveAccount":  {&deskv1.RemoveAccountRequest{Name: "nobody"}, governs},
+		"RestoreAccount": {&deskv1.RestoreAccountRequest{Name: "nobody"}, governs},
+
 		"ListNotices":   {&deskv1.ListNoticesRequest{}, anyone},
 		"ReadNotices":   {&deskv1.ReadNoticesRequest{}, anyone},
 		"GetNoticeRule": {&deskv1.GetNoticeRuleRequest{}, work},
@@ -276,7 +284,8 @@ func TestRights(t *testing.T) {
 }
 
 // missing are calls that name what is not there, on purpose.
-var missing = map[string]bool{"DeleteAnswer": true, "DeleteWebhook": true, "RemoveCredential": true, "UndoChange": true, "GetProcedure": true, "GetKnowledge": true, "RollBackKnowledge": true, "ReleaseKnowledge": true, "SetTechnician": true, "PreviewTechnician": true}
+var missing = map[string]bool{"DeleteAnswer": true, "DeleteWebhook": true, "RemoveCredential": true, "UndoChange": true, "GetProcedure": true, "GetKnowledge": true, "RollBackKnowledge": true, "ReleaseKnowledge": true, "SetTechnician": true, "PreviewTechnician": true,
+	"PutView": true, "DeleteView": true, "RemoveAccount": true, "RestoreAccount": true}
 
 // call makes a call of any kind, and gives the first answer as text.
 func call(ctx context.Context, t *testing.T, conn *grpc.ClientConn, method string, request proto.Message) (string, error) {

@@ -37,7 +37,7 @@ func (c *console) bulk(w http.ResponseWriter, v *visit) error {
 	}
 	switch value := v.PostFormValue("assignee"); value {
 	case "":
-	case nobody:
+	case desk.Nobody:
 		change.Assignee = proto.String("")
 	default:
 		change.Assignee = proto.String(value)
@@ -97,16 +97,24 @@ func (v *visit) results(done string, results []*deskv1.TicketResult) string {
 	return strings.Join(parts, " · ")
 }
 
-// putView keeps the list that the visitor looks at.
+// putView keeps the list that the visitor looks at, as a new view or in place of one.
 func (c *console) putView(w http.ResponseWriter, v *visit) error {
-	query := v.PostFormValue("query")
-	err := c.desk.PutView(v.Context(), v.actor(), desk.View{
-		ID: v.PostFormValue("id"), Name: v.PostFormValue("name"), Shared: v.PostFormValue("shared") != "", Query: query,
-	})
-	if err != nil {
+	view := &deskv1.View{Id: v.PostFormValue("id"), Name: v.PostFormValue("name"), Shared: v.PostFormValue("shared") != "", Query: v.PostFormValue("query")}
+	if strings.TrimSpace(view.Name) == "" {
+		present, err := c.desk.Views(v.Context(), v.actor())
+		if err != nil {
+			return err
+		}
+		for _, one := range present {
+			if one.GetId() == view.Id {
+				view.Name = one.GetName()
+			}
+		}
+	}
+	if _, err := c.desk.PutView(v.Context(), v.actor(), view); err != nil {
 		return err
 	}
-	return c.back(w, v, inside("/tickets?"+query), "flash.saved", "")
+	return c.back(w, v, inside("/tickets?"+view.Query), "flash.saved", "")
 }
 
 // deleteView forgets a list.

@@ -53,7 +53,7 @@ func TestKeptViews(t *testing.T) {
 	b := newBench(t)
 	b.machineAsks("compta-07", "Claire", "help", "internet", dnsDiagnosis)
 	lea, marc, boss := b.as("lea"), b.as("marc"), b.lead()
-	id := regexp.MustCompile(`action="/views">\s*<input type="hidden" name="id" value="([^"]+)"`)
+	id := regexp.MustCompile(`action="/views">[^<]*<input type="hidden" name="query" value="[^"]*">[^<]*<input type="hidden" name="id" value="([^"]+)"`)
 	keep := id.FindStringSubmatch(lea.get("/tickets?q=compta&status=").body)
 	if keep == nil {
 		t.Fatal("a list cannot be kept")
@@ -62,6 +62,18 @@ func TestKeptViews(t *testing.T) {
 	if p.path != "/tickets?q=compta" || !strings.Contains(p.body, `href="/tickets?q=compta" aria-current="page"`) {
 		t.Errorf("led to %s", p.path)
 	}
+	// With an order and columns of its own, in place of the one that is there.
+	const own = "columns=site&columns=status&q=nothing&sort=updated"
+	p = lea.wants(lea.post("/views", "id", keep[1], "name", "", "query", own, "shared", "yes"), http.StatusOK, "<bdi>&lt;b&gt;Compta&lt;/b&gt;</bdi>", "Nothing fits this view right now")
+	if p.path != "/tickets?"+own || !strings.Contains(p.body, `<option value="`+keep[1]+`">&lt;b&gt;Compta&lt;/b&gt;</option>`) {
+		t.Errorf("led to %s", p.path)
+	}
+	lea.wants(p, http.StatusOK, `<input type="hidden" name="columns" value="site">`, `<option value="updated" selected>`)
+	if p := lea.wants(lea.get("/tickets?columns=assignee,updated"), http.StatusOK, "Last change"); strings.Contains(p.body, `class="cause-line"`) {
+		t.Error("a column is shown that was not chosen")
+	}
+	lea.wants(lea.get("/tickets?assignee=lea&status=closed"), http.StatusOK, "No ticket matches")
+	lea.wants(marc.get("/tickets?assignee=marc"), http.StatusOK, "You have nothing to work on")
 	if p := marc.wants(marc.get("/tickets"), http.StatusOK, "&lt;b&gt;Compta"); strings.Contains(p.body, "Take away") {
 		t.Error("a colleague may take it away")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/collector/account"
 	"constat/collector/desk"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
@@ -204,6 +205,9 @@ func (c *console) stream(w http.ResponseWriter, v *visit, page string, watch fun
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
+			if user, err := c.accounts.User(ctx, v.user.ID); errors.Is(err, account.ErrNotFound) || err == nil && user.Credential != v.user.Credential {
+				return nil // they may see nothing here any more
+			}
 			text = ": here\n\n"
 		case e := <-events:
 			text = e.String()

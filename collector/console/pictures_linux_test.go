@@ -70,6 +70,7 @@ var pictured = []struct{ name, route string }{
 	{"maintenance-new", "GET /maintenance/new"},
 	{"maintenance", "GET /maintenance/{id}"},
 	{"settings", "GET /settings"},
+	{"accounts", "GET /accounts"},
 	{"delivery", "GET /delivery"},
 	{"faults", "GET /faults"},
 	{"fault", "GET /faults/{id}"},

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"constat/collector/desk"
+	"constat/collector/store"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -23,27 +24,21 @@ const ticketsPerPage = 50
 // done by setting a status.
 var statuses = []string{"new", "open", "pending", "solved", "closed"}
 
-// What the filters say besides a status and a name. No status: those still to be
-// worked on. No user is called by a sign alone.
-const (
-	anyStatus = "any"
-	nobody    = "-"
-	// dueOnly are the tickets of which something is promised, nearest first.
-	dueOnly = "due"
-	// riskOnly are those of them of which it was time to warn.
-	riskOnly = "risk"
-)
-
 // queueView is the list of tickets.
 type queueView struct {
 	Views                         []view
 	Query, Status, Assignee, Site string
 	// Sites are those that can be asked for.
 	Sites []string
-	// Best: what fits the query best comes first.
-	Best                bool
+	// Sort is the order of the list; Orders are all there are.
+	Sort   string
+	Orders []string
+	// Columns are those that are shown; Chosen: where they are not the usual ones.
+	Columns, Chosen     []string
 	Statuses, Assignees []string
-	Filtered            bool
+	// Team are those who can be given tickets: of the assignees who are not gone.
+	Team     []string
+	Filtered bool
 	// Everywhere is the same search in tickets of any status; empty: this is it.
 	Everywhere string
 	Tickets    []*constatv1.Ticket
@@ -54,7 +49,34 @@ type queueView struct {
 	// Asked is the query of the address, to be kept as a view under ViewID; Kept
 	// are the views that the visitor may take away.
 	Asked, ViewID string
-	Kept          []desk.View
+	Kept          []*deskv1.View
+	// Own are those of them that another list can take the place of.
+	Own []*deskv1.View
+}
+
+// AllColumns are those that can be chosen.
+func (queueView) AllColumns() []string { return desk.Columns }
+
+// Filters are what the list is asked by, without the columns.
+func (q queueView) Filters() map[string]string {
+	filters := map[string]string{"q": q.Query, "status": q.Status, "assignee": q.Assignee, "site": q.Site, "sort": q.Sort}
+	maps.DeleteFunc(filters, func(_, value string) bool { return value == "" })
+	return filters
+}
+
+// Shows tells whether a column is shown.
+func (q queueView) Shows(column string) bool { return slices.Contains(q.Columns, column) }
+
+// Empty is the id of what a view without tickets says; empty: it is none of ours.
+func (q queueView) Empty() string {
+	for _, one := range q.Views {
+		if one.Current && one.Name != "" {
+			return "queue.none.kept"
+		} else if one.Current {
+			return strings.Replace(one.Label, "queue.view.", "queue.none.", 1)
+		}
+	}
+	return ""
 }
 
 // view is a list people come back to.
@@ -71,35 +93,26 @@ func (queueView) Settable() []string { return statuses }
 func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	form := v.URL.Query()
 	before, _ := strconv.ParseInt(form.Get("before"), 10, 32)
+	request := desk.Asked(form)
+	request.Limit, request.Before = ticketsPerPage+1, int32(before)
 	q := queueView{
-		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"), Site: form.Get("site"), Best: form.Get("sort") == "best",
-		Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
+		Query: form.Get("q"), Status: form.Get("status"), Assignee: form.Get("assignee"), Site: form.Get("site"), Sort: form.Get("sort"),
+		Columns: desk.AskedColumns(form), Statuses: append(statuses[:len(statuses):len(statuses)], "merged"),
+		Orders: append([]string{store.Newest, desk.BestFirst}, store.Orders[1:]...),
 	}
-	request := &deskv1.ListTicketsRequest{
-		Query: q.Query, Status: q.Status, Assignee: q.Assignee, Active: q.Status == "", Site: q.Site,
-		Limit: ticketsPerPage + 1, Before: int32(before), Best: q.Best,
+	inOrder := request.Order != "" && request.Order != store.Newest
+	if request.AtRisk || inOrder {
+		request.Limit = 200
 	}
-	if q.Status == anyStatus {
-		request.Status = ""
-	}
-	if q.Status == dueOnly {
-		request.Status, request.Due = "", true
-	}
-	if q.Status == riskOnly {
-		request.Status, request.Due, request.AtRisk, request.Limit = "", true, true, 200
-	}
-	colleague := q.Assignee
-	if q.Assignee == nobody {
-		request.Assignee, request.Unassigned, colleague = "", true, ""
-	}
+	colleague := request.Assignee
 	list, err := c.desk.Tickets(v.Context(), request)
 	if err != nil {
 		return err
 	}
 	q.Tickets = list.GetTickets()
 	q.Filtered = cmp.Or(q.Query, q.Status, q.Assignee, q.Site) != ""
-	if q.Status != anyStatus {
-		everywhere := url.Values{"status": {anyStatus}, "q": {q.Query}}
+	if q.Status != desk.AnyStatus {
+		everywhere := url.Values{"status": {desk.AnyStatus}, "q": {q.Query}}
 		if q.Site != "" {
 			everywhere.Set("site", q.Site)
 		}
@@ -116,13 +129,16 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	if q.Site != "" && !slices.Contains(q.Sites, q.Site) {
 		q.Sites = append(q.Sites, q.Site) // so that the form says what is shown
 	}
-	if q.Assignees, err = c.assignees(v, colleague); err != nil {
+	if q.Team, err = c.assignees(v, ""); err != nil {
 		return err
 	}
-	if q.Best && q.Query != "" { // its best are on this page
+	if q.Assignees = q.Team; colleague != "" && !slices.Contains(q.Team, colleague) {
+		q.Assignees = append(slices.Clone(q.Team), colleague)
+	}
+	if request.Best && q.Query != "" { // its best are on this page
 		q.Tickets = q.Tickets[:min(len(q.Tickets), ticketsPerPage)]
 	}
-	if len(q.Tickets) > ticketsPerPage && q.Status != dueOnly && q.Status != riskOnly {
+	if len(q.Tickets) > ticketsPerPage && !request.Due && !inOrder {
 		q.Tickets = q.Tickets[:ticketsPerPage]
 		form.Set("before", strconv.Itoa(int(q.Tickets[ticketsPerPage-1].GetNumber())))
 		q.Older = "/tickets?" + form.Encode()
@@ -134,6 +150,11 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 func (c *console) keptViews(v *visit, q *queueView) error {
 	asked := v.URL.Query()
 	asked.Del("before")
+	if slices.Equal(q.Columns, desk.AskedColumns(nil)) {
+		asked.Del("columns")
+	} else {
+		q.Chosen = q.Columns
+	}
 	maps.DeleteFunc(asked, func(_ string, values []string) bool { return strings.Join(values, "") == "" })
 	q.Asked, q.ViewID = asked.Encode(), uuid.Must(uuid.NewV7()).String()
 	kept, err := c.desk.Views(v.Context(), v.actor())
@@ -141,8 +162,11 @@ func (c *console) keptViews(v *visit, q *queueView) error {
 		return err
 	}
 	for _, one := range kept {
-		q.Views = append(q.Views, view{Name: one.Name, Address: "/tickets?" + one.Query, Current: one.Query == q.Asked})
-		if one.Owner == v.user.Name || one.Shared && mayLead(v) {
+		q.Views = append(q.Views, view{Name: one.GetName(), Address: "/tickets?" + one.GetQuery(), Current: one.GetQuery() == q.Asked})
+		if one.GetOwner() == v.user.Name {
+			q.Own = append(q.Own, one)
+		}
+		if one.GetOwner() == v.user.Name || one.GetShared() && mayLead(v) {
 			q.Kept = append(q.Kept, one)
 		}
 	}
@@ -158,12 +182,29 @@ func (c *console) views(v *visit, q queueView) []view {
 	return []view{
 		{Label: "queue.view.active", Address: "/tickets", Current: only("", "")},
 		{Label: "queue.view.mine", Address: "/tickets?" + mine.Encode(), Current: only("", v.user.Name)},
-		{Label: "queue.view.due", Address: "/tickets?status=" + dueOnly, Current: only(dueOnly, "")},
-		{Label: "queue.view.risk", Address: "/tickets?status=" + riskOnly, Current: only(riskOnly, "")},
-		{Label: "queue.view.unassigned", Address: "/tickets?assignee=" + nobody, Current: only("", nobody)},
+		{Label: "queue.view.due", Address: "/tickets?status=" + desk.DueOnly, Current: only(desk.DueOnly, "")},
+		{Label: "queue.view.risk", Address: "/tickets?status=" + desk.RiskOnly, Current: only(desk.RiskOnly, "")},
+		{Label: "queue.view.unassigned", Address: "/tickets?assignee=" + desk.Nobody, Current: only("", desk.Nobody)},
 		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
 		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},
 		{Label: "queue.view.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
-		{Label: "queue.view.all", Address: "/tickets?status=" + anyStatus, Current: only(anyStatus, "")},
+		{Label: "queue.view.all", Address: "/tickets?status=" + desk.AnyStatus, Current: only(desk.AnyStatus, "")},
 	}
 }
+
+// cells is a ticket with what is told of it.
+type cells struct {
+	Ticket  *constatv1.Ticket
+	columns []string
+}
+
+// chosen is a ticket with columns; none: the usual ones.
+func chosen(t *constatv1.Ticket, columns []string) cells {
+	if columns == nil {
+		columns = desk.AskedColumns(nil)
+	}
+	return cells{t, columns}
+}
+
+// Shows tells whether a column is told.
+func (l cells) Shows(column string) bool { return slices.Contains(l.columns, column) }

@@ -125,6 +125,10 @@ func (c *console) routes() http.Handler {
 	pages.Handle("POST /delivery/webhooks", c.signedIn(c.putWebhook))
 	pages.Handle("POST /delivery/webhooks/{name}/delete", c.signedIn(c.deleteWebhook))
 
+	pages.Handle("GET /accounts", c.signedIn(c.showAccounts))
+	pages.Handle("POST /accounts/{name}/remove", c.signedIn(c.removeAccount))
+	pages.Handle("POST /accounts/{name}/restore", c.signedIn(c.restoreAccount))
+
 	pages.Handle("GET /faults", c.signedIn(c.faults))
 	pages.Handle("GET /faults/{id}", c.signedIn(c.fault))
 	pages.Handle("GET /settings", c.signedIn(c.settings))

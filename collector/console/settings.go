@@ -23,7 +23,7 @@ var settings = []struct {
 	}},
 	{"knowledge", []setting{{"articles", "/articles", ""}, {"procedures", "/procedures", ""}, {"faults", "/faults", ""}}},
 	{"house", []setting{
-		{"delivery", "/delivery", "administrator"}, {"sites", "/endpoints", ""}, {"accounts", "", "administrator"},
+		{"delivery", "/delivery", "administrator"}, {"sites", "/endpoints", ""}, {"accounts", "/accounts", "administrator"},
 		{"agents", "", "administrator"}, {"gear", "/gear", ""}, {"style", "/style", ""},
 	}},
 }

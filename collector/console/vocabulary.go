@@ -37,6 +37,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"ordinal":      func(i int) string { return fmt.Sprint(i + 1) },
 		"announcement": func(m *deskv1.Maintenance) *deskv1.AnnouncementText { return desk.AnnouncementIn(m, s.language) },
 		"window":       window,
+		"chosen":       chosen,
 		"count":        func(n int32) int { return int(n) },
 		"statuses":     func() []string { return statuses },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
@@ -246,6 +247,9 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	}
 	if strings.HasPrefix(field, "raised.") {
 		return s.say("change."+field, "Name", change.GetAfter())
+	}
+	if field == "left" {
+		return s.say("change.left", "Name", change.GetBefore())
 	}
 	if field == "returned" {
 		return s.say("change.returned", "Name", change.GetBefore(), "After", change.GetAfter())

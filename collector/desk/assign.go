@@ -112,6 +112,11 @@ func (d *Desk) assign(ctx context.Context, q *query.Queries, t *query.Ticket, m 
 	if t.Status != "new" || t.AssignedBy == byHand || t.FirstResponseAt != 0 {
 		return nil, nil
 	}
+	return d.choose(ctx, q, t, m, letLie...)
+}
+
+// choose is assign for a ticket whatever was done on it.
+func (d *Desk) choose(ctx context.Context, q *query.Queries, t *query.Ticket, m assignment.Matter, letLie ...string) (*constatv1.Assignment, error) {
 	if _, err := q.NextNumber(ctx, "assignment"); err != nil {
 		return nil, err
 	}

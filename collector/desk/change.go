@@ -181,6 +181,16 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
+	if !finished(after.Status) && (after.Assignee != before.Assignee || finished(before.Status)) {
+		// It comes back to somebody who has left meanwhile.
+		saved, err := q.LockTicket(ctx, after.Number)
+		if err != nil {
+			return false, err
+		}
+		if _, err := d.passOnOfGone(ctx, q, saved); err != nil {
+			return false, err
+		}
+	}
 	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category {
 		return true, addWords(ctx, q, after, after.Resolution)
 	}

@@ -372,6 +372,9 @@ func (d *Desk) Run(ctx context.Context) {
 		if err := d.watchClocks(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("telling what is due failed; it is tried again", "error", err)
 		}
+		if _, err := d.returnOfGone(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("giving on the tickets of people who are gone failed; it is tried again", "error", err)
+		}
 		if err := d.watchTurns(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("giving untouched tickets back failed; it is tried again", "error", err)
 		}

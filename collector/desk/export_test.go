@@ -44,3 +44,9 @@ func (c Crowd) Others(user string, at time.Time) ([]Onlooker, time.Time) { retur
 
 // ReadForm is what SaveForm does with the text of a form.
 func ReadForm(source string) (*deskv1.RequestForm, error) { return readForm(source) }
+
+// ReturnOfGone is what Run does with the tickets of people who are gone.
+func (d *Desk) ReturnOfGone(ctx context.Context) error {
+	_, err := d.returnOfGone(ctx)
+	return err
+}

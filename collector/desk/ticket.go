@@ -85,6 +85,12 @@ func (d *Desk) Tickets(ctx context.Context, r *deskv1.ListTicketsRequest) (*desk
 		Assignee: line(r.GetAssignee(), maxName), EndpointID: line(r.GetEndpointId(), 64), RequesterID: line(r.GetRequesterId(), 64),
 		Site: line(r.GetSite(), maxSite), Best: r.GetBest(), Limit: pageSize(r.GetLimit()),
 	}
+	if r.GetOrder() != "" && !slices.Contains(store.Orders, r.GetOrder()) {
+		return nil, problem(ErrInvalid, "there is no order %q: it is one of %s", line(r.GetOrder(), 40), strings.Join(store.Orders, ", "))
+	}
+	if filter.Order = r.GetOrder(); filter.Order != "" && filter.Order != store.Newest {
+		filter.Before = 0
+	}
 	if r.GetDue() {
 		filter = store.TicketFilter{Due: true, Warned: r.GetAtRisk(), Assignee: filter.Assignee, Site: filter.Site, Limit: filter.Limit}
 	}

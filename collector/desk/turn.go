@@ -108,14 +108,14 @@ func (d *Desk) endTurn(ctx context.Context, q *query.Queries, number int32, afte
 	case l.returnAfter == 0 || waited < l.returnAfter:
 		return false, since, nil
 	}
-	return true, since, d.giveBack(ctx, q, t, turn, l.returnAfter)
+	why := &constatv1.FieldChange{Field: "returned", Before: t.Assignee, After: l.returnAfter.String()}
+	return true, since, d.passOn(ctx, q, t, why, append(list(turn.LetLie), t.Assignee))
 }
 
-// giveBack takes a ticket from who let it lie and gives it to another, or to nobody
-// when there is none; the reason stands in the timeline.
-func (d *Desk) giveBack(ctx context.Context, q *query.Queries, t query.Ticket, turn query.TicketTurn, wait time.Duration) error {
+// passOn takes a ticket from who has it and gives it to another, or to nobody when
+// there is none; why it does stands in the timeline. Who let it lie does not get it.
+func (d *Desk) passOn(ctx context.Context, q *query.Queries, t query.Ticket, why *constatv1.FieldChange, letLie []string) error {
 	now, had := d.now(), t.Assignee
-	letLie := append(list(turn.LetLie), had)
 	found, err := findDiagnosis(ctx, q, t.EndpointID, t.DiagnosisID)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (d *Desk) giveBack(ctx context.Context, q *query.Queries, t query.Ticket, t
 	if err != nil {
 		return err
 	}
-	decided, err := d.assign(ctx, q, &t, matterOf(&t, firstCause(again, found), text), letLie...)
+	decided, err := d.choose(ctx, q, &t, matterOf(&t, firstCause(again, found), text), letLie...)
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,7 @@ func (d *Desk) giveBack(ctx context.Context, q *query.Queries, t query.Ticket, t
 		return err
 	}
 	err = writeEntry(ctx, q, t.Number, now, &constatv1.TicketEntry{
-		Id: newID(), Kind: "change", Actor: System.Name, ActorRole: "system",
-		Changes: []*constatv1.FieldChange{{Field: "returned", Before: had, After: wait.String()}},
+		Id: newID(), Kind: "change", Actor: System.Name, ActorRole: "system", Changes: []*constatv1.FieldChange{why},
 	})
 	if err != nil {
 		return err

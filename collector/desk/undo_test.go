@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -84,10 +85,10 @@ func TestViews(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		marc, boss := h.user(t, "Marc", "technician"), h.user(t, "Ines", "lead")
 		own, shared := newID(), newID()
-		for _, v := range []desk.View{
-			{ID: own, Name: "Mine", Query: "status=open&q=caf%C3%A9&before=17"}, {ID: shared, Name: "  Second\nfloor ", Shared: true, Query: "q=floor"}, {ID: shared, Name: "again"},
+		for _, v := range []*deskv1.View{
+			{Id: own, Name: "Mine", Query: "status=open&q=caf%C3%A9&before=17"}, {Id: shared, Name: "first"}, {Id: shared, Name: "  Second\nfloor ", Shared: true, Query: "q=floor"},
 		} {
-			if err := h.PutView(t.Context(), marc, v); err != nil {
+			if _, err := h.PutView(t.Context(), marc, v); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -98,7 +99,7 @@ func TestViews(t *testing.T) {
 			}
 			var all []string
 			for _, v := range views {
-				all = append(all, fmt.Sprintf("%s by %s: %s", v.Name, v.Owner, v.Query))
+				all = append(all, fmt.Sprintf("%s by %s: %s", v.GetName(), v.GetOwner(), v.GetQuery()))
 			}
 			return strings.Join(all, "; ")
 		}
@@ -108,9 +109,14 @@ func TestViews(t *testing.T) {
 		if got, want := names(tech), "Second floor by Marc: q=floor"; got != want {
 			t.Errorf("another sees %q, want %q", got, want)
 		}
-		for _, bad := range []desk.View{{ID: "x", Name: "a"}, {ID: newID(), Name: " "}, {ID: newID(), Name: "a", Query: "%zz"}, {ID: newID(), Name: "a", Query: strings.Repeat("a", 2001)}} {
-			wantKind(t, h.PutView(t.Context(), marc, bad), desk.ErrInvalid)
+		for _, bad := range []*deskv1.View{{Id: "x", Name: "a"}, {Id: newID(), Name: " "}, {Id: newID(), Name: "a", Query: "%zz"}, {Id: newID(), Name: "a", Query: strings.Repeat("a", 2001)}} {
+			_, err := h.PutView(t.Context(), marc, bad)
+			wantKind(t, err, desk.ErrInvalid)
 		}
+		_, err := h.PutView(t.Context(), boss, &deskv1.View{Id: shared, Name: "not hers"})
+		wantKind(t, err, desk.ErrNotFound)
+		_, err = h.PutView(t.Context(), desk.Actor{ID: "x", Role: "requester"}, &deskv1.View{Id: newID(), Name: "a"})
+		wantKind(t, err, desk.ErrForbidden)
 		wantKind(t, h.DeleteView(t.Context(), tech, shared), desk.ErrNotFound)
 		wantKind(t, h.DeleteView(t.Context(), boss, own), desk.ErrNotFound)
 		if err := h.DeleteView(t.Context(), boss, shared); err != nil {
@@ -118,6 +124,52 @@ func TestViews(t *testing.T) {
 		}
 		if err := h.DeleteView(t.Context(), marc, own); err != nil || names(marc) != "" {
 			t.Errorf("left: %q (%v)", names(marc), err)
+		}
+	})
+}
+
+// What a view asks for is what the list gives, in each order, with and without words.
+func TestOrders(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for i, urgency := range []string{"low", "critical", "normal", "critical"} {
+			h.SetClock(time.Date(2026, 3, 3, 10, i, 0, 0, time.UTC))
+			ticket, err := h.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: draft("the printer")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.update(t, lead, &deskv1.UpdateTicketRequest{Number: ticket.GetNumber(), Urgency: &urgency})
+		}
+		h.SetClock(time.Date(2026, 3, 3, 11, 0, 0, 0, time.UTC))
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 2, AddTags: []string{"seen"}})
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 4, Status: proto.String("solved")})
+		for _, test := range []struct{ query, want string }{
+			{"", "[4 3 2 1]"}, {"sort=newest", "[4 3 2 1]"}, {"sort=oldest", "[1 2 3 4]"}, {"sort=nonsense", "[4 3 2 1]"},
+			{"sort=updated", "[4 2 3 1]"}, {"sort=updated&status=new", "[2 3 1]"}, {"sort=priority", "[2 3 1 4]"},
+			{"sort=priority&status=any&assignee=-", "[2 3 1 4]"}, {"sort=oldest&status=any", "[1 2 3 4]"},
+			{"sort=best&q=printer", "[4 3 2 1]"},
+		} {
+			for _, words := range []string{"", "&q=printer"} {
+				form, err := url.ParseQuery(test.query + words)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list, err := h.Tickets(t.Context(), desk.Asked(form))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []int32
+				for _, one := range list.GetTickets() {
+					got = append(got, one.GetNumber())
+				}
+				if fmt.Sprint(got) != test.want {
+					t.Errorf("%q gives %v, want %s", form.Encode(), got, test.want)
+				}
+			}
+		}
+		_, err := h.Tickets(t.Context(), &deskv1.ListTicketsRequest{Order: "sideways"})
+		wantKind(t, err, desk.ErrInvalid)
+		if got := desk.AskedColumns(url.Values{"columns": {"site,x", "machine"}}); !slices.Equal(got, []string{"machine", "site"}) {
+			t.Errorf("columns are %q", got)
 		}
 	})
 }

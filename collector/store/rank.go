@@ -34,6 +34,36 @@ func (s *Store) bestTickets(ctx context.Context, f TicketFilter, terms []string)
 	return rows[:min(len(rows), int(f.Limit))], nil
 }
 
+// foundInOrder puts the newest tickets that a query finds into another order.
+func (s *Store) foundInOrder(ctx context.Context, f TicketFilter, terms []string) ([]query.TicketViewRow, error) {
+	found := f
+	found.Order, found.Limit = "", candidates
+	rows, err := s.matching(ctx, found, match{terms: terms}, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(rows, func(a, b query.TicketViewRow) int {
+		switch older := cmp.Compare(a.Ticket.Number, b.Ticket.Number); f.Order {
+		case Updated:
+			return cmp.Or(cmp.Compare(b.Ticket.UpdatedAt, a.Ticket.UpdatedAt), -older)
+		case Priority:
+			return cmp.Or(cmp.Compare(pressing(b.Ticket), pressing(a.Ticket)), older)
+		default:
+			return older
+		}
+	})
+	return rows[:min(len(rows), int(f.Limit))], nil
+}
+
+// pressing is more for a ticket that priorityOrder has before another.
+func pressing(t query.Ticket) int {
+	points := map[string]int{"urgent": 3, "high": 2, "normal": 1}[t.Priority]
+	if !slices.Contains([]string{"solved", "closed", "merged"}, t.Status) {
+		points += 10
+	}
+	return points + 100*int(t.Major)
+}
+
 // wordsOf reads what tickets are found by.
 func (s *Store) wordsOf(ctx context.Context, tickets []query.TicketViewRow) (map[int32]string, error) {
 	q := &statement{}

@@ -31,6 +31,9 @@ type TicketFilter struct {
 	// Best: those that fit the Query best come first, of the newest that it finds;
 	// there is no page after the first then.
 	Best bool
+	// Order is one of Orders; empty: Newest. Not with Due or Best. Only Newest goes on
+	// behind a cursor.
+	Order string
 	// Subjects are what it is about, any of them; none: anything.
 	Subjects []Subject
 	// Sites are those of which it may be; none: all. Site is the one asked for.
@@ -38,6 +41,21 @@ type TicketFilter struct {
 	Site  string
 	Limit int32
 }
+
+// Orders of a list of tickets.
+const (
+	Newest   = "newest"
+	Oldest   = "oldest"
+	Updated  = "updated"
+	Priority = "priority"
+)
+
+// Orders are all of them. Updated has the last change first, Priority the most
+// pressing.
+var Orders = []string{Newest, Oldest, Updated, Priority}
+
+// amongNewest is among how many of the newest tickets the most pressing are looked for.
+const amongNewest = 2000
 
 // Subject is what tickets are about, as ticket_subjects keeps it.
 type Subject struct{ Kind, ID string }
@@ -106,6 +124,8 @@ func (s *Store) Tickets(ctx context.Context, f TicketFilter) ([]query.TicketView
 		return s.listTickets(ctx, f, match{terms: terms}, 0, before)
 	case f.Best:
 		return s.bestTickets(ctx, f, terms)
+	case f.Order != "" && f.Order != Newest:
+		return s.foundInOrder(ctx, f, terms)
 	case len(terms) == 1 && names(terms[0]):
 		return s.exactFirst(ctx, f, terms, before)
 	}
@@ -231,7 +251,13 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	if before <= math.MaxInt32 && q.with == "" {
 		q.where = append(q.where, number+" < "+q.arg(before))
 	}
-	q.is("t.status", f.Status)
+	if f.Status != "" && f.Order == Updated && f.Assignee+f.EndpointID+f.RequesterID == "" && s.queue != nil {
+		// Most tickets may be of one status: SQLite, which does not know, would sort
+		// them all.
+		q.where = append(q.where, "+t.status = "+q.arg(f.Status))
+	} else {
+		q.is("t.status", f.Status)
+	}
 	q.is("t.assignee", f.Assignee)
 	q.is("t.endpoint_id", f.EndpointID)
 	q.is("t.requester_id", f.RequesterID)
@@ -244,7 +270,11 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 		}
 		q.where = append(q.where, "t.number IN (SELECT number FROM ticket_subjects WHERE "+strings.Join(any, " OR ")+")")
 	}
-	if f.Active {
+	switch {
+	case f.Active && f.Order == Oldest:
+		// Behind all that were closed since: by the index, and not by the number.
+		q.where = append(q.where, "t.status IN ('new', 'open', 'pending', 'solved')")
+	case f.Active:
 		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
 	}
 	if f.Unassigned {
@@ -259,10 +289,25 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	if len(q.where) == 0 {
 		q.where = []string{"t.number > 0"}
 	}
+	limit := f.Limit
+	outer := ""
+	if len(m.terms) == 0 && !f.Due {
+		switch f.Order {
+		case Oldest:
+			q.order = "t.number"
+		case Updated:
+			q.order = "t.updated_at DESC, t.number DESC"
+		case Priority:
+			limit, outer = amongNewest, " ORDER BY "+priorityOrder+" LIMIT "+q.arg(int64(f.Limit))
+		}
+	}
 	var row query.TicketViewRow
 	columns, _ := columnsOf("t", &row.Ticket)
-	where := " WHERE " + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(f.Limit))
-	if q.with != "" {
+	where := " WHERE " + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(limit))
+	if outer != "" {
+		q.with = "WITH t AS MATERIALIZED (SELECT t.* FROM " + q.from + where + ") "
+		q.from, where = "t", outer
+	} else if q.with != "" {
 		// Names are looked up for those that are shown only.
 		q.with += ", t AS MATERIALIZED (SELECT t.* FROM " + q.from + where + ") "
 		q.from, where = "t", " ORDER BY "+q.order
@@ -276,6 +321,10 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	defer rows.Close()
 	return scanTickets(rows)
 }
+
+// priorityOrder is the most pressing first, the oldest of these first.
+const priorityOrder = `t.major DESC, CASE t.status WHEN 'closed' THEN 1 WHEN 'merged' THEN 1 WHEN 'solved' THEN 1 ELSE 0 END,
+	CASE t.priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, t.number`
 
 func scanTickets(rows *sql.Rows) ([]query.TicketViewRow, error) {
 	var all []query.TicketViewRow

@@ -18,6 +18,13 @@ UPDATE users SET password = $2 WHERE id = $1;
 -- name: SetSites :execrows
 UPDATE users SET sites = $2 WHERE id = $1;
 
+-- name: RemoveUser :exec
+-- Another credential ends their sessions.
+UPDATE users SET disabled_at = $2, password = $3 WHERE id = $1;
+
+-- name: RestoreUser :execrows
+UPDATE users SET disabled_at = 0 WHERE id = $1 AND disabled_at > 0;
+
 -- name: AddOneTimeLink :exec
 INSERT INTO one_time_links (secret_hash, user_id, expires_at) VALUES ($1, $2, $3);
 
@@ -33,6 +40,9 @@ DELETE FROM one_time_links WHERE user_id = $1;
 
 -- name: AddAPIToken :exec
 INSERT INTO api_tokens (secret_hash, user_id, label, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: DeleteTokensOf :exec
+DELETE FROM api_tokens WHERE user_id = $1;
 
 -- name: APIToken :one
 SELECT * FROM api_tokens WHERE secret_hash = $1;

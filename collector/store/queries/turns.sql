@@ -12,3 +12,15 @@ UPDATE ticket_turns SET settled = 1 WHERE number = $1;
 -- name: TurnsSince :many
 -- What waits untouched since a time or longer.
 SELECT number FROM ticket_turns WHERE settled = 0 AND since <= sqlc.arg(since) AND since > sqlc.arg(after) ORDER BY since LIMIT sqlc.arg(max_rows);
+
+-- name: TicketsOfGone :many
+-- Tickets to be worked on whose assignee may not sign in any more.
+SELECT t.number FROM users u JOIN tickets t ON t.assignee = u.name
+WHERE u.disabled_at > 0 AND t.status IN ('new', 'open', 'pending')
+ORDER BY t.number LIMIT sqlc.arg(max_rows);
+
+-- name: CountUndone :many
+-- How many tickets each has that are not done.
+SELECT assignee, count(*) AS undone FROM tickets
+WHERE status IN ('new', 'open', 'pending') AND assignee <> ''
+GROUP BY assignee;

@@ -17,9 +17,10 @@ DELETE FROM deeds WHERE at < $1;
 SELECT sqlc.embed(w), COALESCE(u.name, '') AS owner FROM ticket_views w LEFT JOIN users u ON u.id = w.user_id
 WHERE w.user_id = $1 OR w.shared = 1 ORDER BY w.shared, w.name, w.id;
 
--- name: PutView :exec
+-- name: PutView :execrows
 INSERT INTO ticket_views (id, user_id, name, shared, query, at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id) DO NOTHING;
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, shared = excluded.shared, query = excluded.query
+WHERE ticket_views.user_id = excluded.user_id;
 
 -- name: DeleteView :execrows
 DELETE FROM ticket_views WHERE id = $1 AND user_id = $2;

@@ -144,6 +144,15 @@ func (q *Queries) DeleteSession(ctx context.Context, token string) error {
 	return err
 }
 
+const deleteTokensOf = `-- name: DeleteTokensOf :exec
+DELETE FROM api_tokens WHERE user_id = $1
+`
+
+func (q *Queries) DeleteTokensOf(ctx context.Context, userID string) error {
+	_, err := q.db.ExecContext(ctx, deleteTokensOf, userID)
+	return err
+}
+
 const listUsers = `-- name: ListUsers :many
 SELECT id, name, name_key, mail, role, language, password, created_at, disabled_at, takes_tickets, open_cap, assigned_at, sites, person_id FROM users ORDER BY name_key
 `
@@ -204,6 +213,28 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.u
 func (q *Queries) PutSetting(ctx context.Context, name string, value []byte, updatedAt int64) error {
 	_, err := q.db.ExecContext(ctx, putSetting, name, value, updatedAt)
 	return err
+}
+
+const removeUser = `-- name: RemoveUser :exec
+UPDATE users SET disabled_at = $2, password = $3 WHERE id = $1
+`
+
+// Another credential ends their sessions.
+func (q *Queries) RemoveUser(ctx context.Context, iD string, disabledAt int64, password string) error {
+	_, err := q.db.ExecContext(ctx, removeUser, iD, disabledAt, password)
+	return err
+}
+
+const restoreUser = `-- name: RestoreUser :execrows
+UPDATE users SET disabled_at = 0 WHERE id = $1 AND disabled_at > 0
+`
+
+func (q *Queries) RestoreUser(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, restoreUser, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const session = `-- name: Session :one

@@ -9,6 +9,41 @@ import (
 	"context"
 )
 
+const countUndone = `-- name: CountUndone :many
+SELECT assignee, count(*) AS undone FROM tickets
+WHERE status IN ('new', 'open', 'pending') AND assignee <> ''
+GROUP BY assignee
+`
+
+type CountUndoneRow struct {
+	Assignee string
+	Undone   int64
+}
+
+// How many tickets each has that are not done.
+func (q *Queries) CountUndone(ctx context.Context) ([]CountUndoneRow, error) {
+	rows, err := q.db.QueryContext(ctx, countUndone)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountUndoneRow
+	for rows.Next() {
+		var i CountUndoneRow
+		if err := rows.Scan(&i.Assignee, &i.Undone); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const putTurn = `-- name: PutTurn :exec
 INSERT INTO ticket_turns (number, assignee, since, settled, let_lie) VALUES ($1, $2, $3, 0, $4)
 ON CONFLICT (number) DO UPDATE SET assignee = excluded.assignee, since = excluded.since, settled = 0, let_lie = excluded.let_lie
@@ -39,6 +74,36 @@ UPDATE ticket_turns SET settled = 1 WHERE number = $1
 func (q *Queries) SettleTurn(ctx context.Context, number int32) error {
 	_, err := q.db.ExecContext(ctx, settleTurn, number)
 	return err
+}
+
+const ticketsOfGone = `-- name: TicketsOfGone :many
+SELECT t.number FROM users u JOIN tickets t ON t.assignee = u.name
+WHERE u.disabled_at > 0 AND t.status IN ('new', 'open', 'pending')
+ORDER BY t.number LIMIT $1
+`
+
+// Tickets to be worked on whose assignee may not sign in any more.
+func (q *Queries) TicketsOfGone(ctx context.Context, maxRows int32) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsOfGone, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var number int32
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const turn = `-- name: Turn :one

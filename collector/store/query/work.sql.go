@@ -193,9 +193,10 @@ func (q *Queries) PutReplyDraft(ctx context.Context, arg PutReplyDraftParams) er
 	return err
 }
 
-const putView = `-- name: PutView :exec
+const putView = `-- name: PutView :execrows
 INSERT INTO ticket_views (id, user_id, name, shared, query, at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, shared = excluded.shared, query = excluded.query
+WHERE ticket_views.user_id = excluded.user_id
 `
 
 type PutViewParams struct {
@@ -207,8 +208,8 @@ type PutViewParams struct {
 	At     int64
 }
 
-func (q *Queries) PutView(ctx context.Context, arg PutViewParams) error {
-	_, err := q.db.ExecContext(ctx, putView,
+func (q *Queries) PutView(ctx context.Context, arg PutViewParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putView,
 		arg.ID,
 		arg.UserID,
 		arg.Name,
@@ -216,7 +217,10 @@ func (q *Queries) PutView(ctx context.Context, arg PutViewParams) error {
 		arg.Query,
 		arg.At,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const replyDraft = `-- name: ReplyDraft :one

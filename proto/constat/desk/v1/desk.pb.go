@@ -50,7 +50,11 @@ type ListTicketsRequest struct {
 	// is no page after the first then.
 	Best bool `protobuf:"varint,12,opt,name=best,proto3" json:"best,omitempty"`
 	// Only those of this site.
-	Site          string `protobuf:"bytes,13,opt,name=site,proto3" json:"site,omitempty"`
+	Site string `protobuf:"bytes,13,opt,name=site,proto3" json:"site,omitempty"`
+	// newest (also when empty) | oldest | updated (the last change first) | priority
+	// (the most pressing first, the oldest of these first). The cursor goes on in
+	// newest only; of the others there are the first 200 at most. Not with due or best.
+	Order         string `protobuf:"bytes,14,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -172,6 +176,13 @@ func (x *ListTicketsRequest) GetBest() bool {
 func (x *ListTicketsRequest) GetSite() string {
 	if x != nil {
 		return x.Site
+	}
+	return ""
+}
+
+func (x *ListTicketsRequest) GetOrder() string {
+	if x != nil {
+		return x.Order
 	}
 	return ""
 }
@@ -5232,6 +5243,342 @@ func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
 	return nil
 }
 
+// View is a list of tickets that people come back to.
+type View struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUIDv7.
+	Id   string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What is behind the ? of the queue's address: q, status, assignee, site, sort
+	// (best, or ListTicketsRequest.order) and columns, with commas between them.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// The whole team has it.
+	Shared bool `protobuf:"varint,4,opt,name=shared,proto3" json:"shared,omitempty"`
+	// Name of who made it; not looked at when it is put.
+	Owner         string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *View) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *View) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *View) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *View) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *View) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+// ListViewsRequest is empty.
+type ListViewsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListViewsRequest) Reset() {
+	*x = ListViewsRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListViewsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListViewsRequest) ProtoMessage() {}
+
+func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListViewsRequest.ProtoReflect.Descriptor instead.
+func (*ListViewsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{87}
+}
+
+// ListViewsResponse is sorted: own ones first, then by name.
+type ListViewsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Views         []*View                `protobuf:"bytes,1,rep,name=views,proto3" json:"views,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListViewsResponse) Reset() {
+	*x = ListViewsResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListViewsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListViewsResponse) ProtoMessage() {}
+
+func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListViewsResponse.ProtoReflect.Descriptor instead.
+func (*ListViewsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *ListViewsResponse) GetViews() []*View {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+// PutViewRequest is the view.
+type PutViewRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	View          *View                  `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutViewRequest) Reset() {
+	*x = PutViewRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutViewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutViewRequest) ProtoMessage() {}
+
+func (x *PutViewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutViewRequest.ProtoReflect.Descriptor instead.
+func (*PutViewRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *PutViewRequest) GetView() *View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+// PutViewResponse is the view as it is kept.
+type PutViewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	View          *View                  `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutViewResponse) Reset() {
+	*x = PutViewResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutViewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutViewResponse) ProtoMessage() {}
+
+func (x *PutViewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutViewResponse.ProtoReflect.Descriptor instead.
+func (*PutViewResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *PutViewResponse) GetView() *View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+// DeleteViewRequest names one by its id.
+type DeleteViewRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteViewRequest) Reset() {
+	*x = DeleteViewRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteViewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteViewRequest) ProtoMessage() {}
+
+func (x *DeleteViewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteViewRequest.ProtoReflect.Descriptor instead.
+func (*DeleteViewRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *DeleteViewRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// DeleteViewResponse is empty: done.
+type DeleteViewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteViewResponse) Reset() {
+	*x = DeleteViewResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteViewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteViewResponse) ProtoMessage() {}
+
+func (x *DeleteViewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteViewResponse.ProtoReflect.Descriptor instead.
+func (*DeleteViewResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
+}
+
 type Endpoint_Twin struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Hostname string                 `protobuf:"bytes,1,opt,name=hostname,proto3" json:"hostname,omitempty"`
@@ -5246,7 +5593,7 @@ type Endpoint_Twin struct {
 
 func (x *Endpoint_Twin) Reset() {
 	*x = Endpoint_Twin{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5258,7 +5605,7 @@ func (x *Endpoint_Twin) String() string {
 func (*Endpoint_Twin) ProtoMessage() {}
 
 func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5313,7 +5660,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5325,7 +5672,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5373,7 +5720,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5385,7 +5732,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5439,7 +5786,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5451,7 +5798,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5506,7 +5853,7 @@ var File_constat_desk_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/desk/v1/form.proto\x1a\x1aconstat/desk/v1/plan.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n" +
+	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/desk/v1/form.proto\x1a\x1aconstat/desk/v1/plan.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -5524,7 +5871,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	" \x01(\tR\vrequesterId\x12\x17\n" +
 	"\aat_risk\x18\v \x01(\bR\x06atRisk\x12\x12\n" +
 	"\x04best\x18\f \x01(\bR\x04best\x12\x12\n" +
-	"\x04site\x18\r \x01(\tR\x04site\"C\n" +
+	"\x04site\x18\r \x01(\tR\x04site\x12\x14\n" +
+	"\x05order\x18\x0e \x01(\tR\x05order\"C\n" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
@@ -5895,7 +6243,23 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"endpointId\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\"P\n" +
 	"\x17SetEndpointSiteResponse\x125\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint2\xbc\x1b\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint\"n\n" +
+	"\x04View\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x16\n" +
+	"\x06shared\x18\x04 \x01(\bR\x06shared\x12\x14\n" +
+	"\x05owner\x18\x05 \x01(\tR\x05owner\"\x12\n" +
+	"\x10ListViewsRequest\"@\n" +
+	"\x11ListViewsResponse\x12+\n" +
+	"\x05views\x18\x01 \x03(\v2\x15.constat.desk.v1.ViewR\x05views\";\n" +
+	"\x0ePutViewRequest\x12)\n" +
+	"\x04view\x18\x01 \x01(\v2\x15.constat.desk.v1.ViewR\x04view\"<\n" +
+	"\x0fPutViewResponse\x12)\n" +
+	"\x04view\x18\x01 \x01(\v2\x15.constat.desk.v1.ViewR\x04view\"#\n" +
+	"\x11DeleteViewRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
+	"\x12DeleteViewResponse2\xb5\x1d\n" +
 	"\vDeskService\x12X\n" +
 	"\vListTickets\x12#.constat.desk.v1.ListTicketsRequest\x1a$.constat.desk.v1.ListTicketsResponse\x12R\n" +
 	"\tGetTicket\x12!.constat.desk.v1.GetTicketRequest\x1a\".constat.desk.v1.GetTicketResponse\x12[\n" +
@@ -5915,7 +6279,11 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\bDiagnose\x12 .constat.desk.v1.DiagnoseRequest\x1a!.constat.desk.v1.DiagnoseResponse0\x01\x12^\n" +
 	"\rRequestRemedy\x12%.constat.desk.v1.RequestRemedyRequest\x1a&.constat.desk.v1.RequestRemedyResponse\x12a\n" +
 	"\x0eRevokeEndpoint\x12&.constat.desk.v1.RevokeEndpointRequest\x1a'.constat.desk.v1.RevokeEndpointResponse\x12d\n" +
-	"\x0fSetEndpointSite\x12'.constat.desk.v1.SetEndpointSiteRequest\x1a(.constat.desk.v1.SetEndpointSiteResponse\x12X\n" +
+	"\x0fSetEndpointSite\x12'.constat.desk.v1.SetEndpointSiteRequest\x1a(.constat.desk.v1.SetEndpointSiteResponse\x12R\n" +
+	"\tListViews\x12!.constat.desk.v1.ListViewsRequest\x1a\".constat.desk.v1.ListViewsResponse\x12L\n" +
+	"\aPutView\x12\x1f.constat.desk.v1.PutViewRequest\x1a .constat.desk.v1.PutViewResponse\x12U\n" +
+	"\n" +
+	"DeleteView\x12\".constat.desk.v1.DeleteViewRequest\x1a#.constat.desk.v1.DeleteViewResponse\x12X\n" +
 	"\vListSimilar\x12#.constat.desk.v1.ListSimilarRequest\x1a$.constat.desk.v1.ListSimilarResponse\x12d\n" +
 	"\x0fListTechnicians\x12'.constat.desk.v1.ListTechniciansRequest\x1a(.constat.desk.v1.ListTechniciansResponse\x12^\n" +
 	"\rSetTechnician\x12%.constat.desk.v1.SetTechnicianRequest\x1a&.constat.desk.v1.SetTechnicianResponse\x12g\n" +
@@ -5949,7 +6317,7 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
@@ -6037,178 +6405,194 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*RollBackKnowledgeResponse)(nil),             // 83: constat.desk.v1.RollBackKnowledgeResponse
 	(*SetEndpointSiteRequest)(nil),                // 84: constat.desk.v1.SetEndpointSiteRequest
 	(*SetEndpointSiteResponse)(nil),               // 85: constat.desk.v1.SetEndpointSiteResponse
-	(*Endpoint_Twin)(nil),                         // 86: constat.desk.v1.Endpoint.Twin
-	(*PreviewTechnicianResponse_Load)(nil),        // 87: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 88: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 89: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*v1.Ticket)(nil),                             // 90: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 91: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 92: constat.v1.TicketLink
-	(*ChecklistItem)(nil),                         // 93: constat.desk.v1.ChecklistItem
-	(*Maintenance)(nil),                           // 94: constat.desk.v1.Maintenance
-	(*v1.TicketDraft)(nil),                        // 95: constat.v1.TicketDraft
-	(*FilledForm)(nil),                            // 96: constat.desk.v1.FilledForm
-	(*timestamppb.Timestamp)(nil),                 // 97: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 98: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 99: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 100: constat.v1.Diagnosis
-	(*v1.Progress)(nil),                           // 101: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 102: constat.v1.Skill
-	(*Article)(nil),                               // 103: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 104: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 105: constat.v1.Procedure
+	(*View)(nil),                                  // 86: constat.desk.v1.View
+	(*ListViewsRequest)(nil),                      // 87: constat.desk.v1.ListViewsRequest
+	(*ListViewsResponse)(nil),                     // 88: constat.desk.v1.ListViewsResponse
+	(*PutViewRequest)(nil),                        // 89: constat.desk.v1.PutViewRequest
+	(*PutViewResponse)(nil),                       // 90: constat.desk.v1.PutViewResponse
+	(*DeleteViewRequest)(nil),                     // 91: constat.desk.v1.DeleteViewRequest
+	(*DeleteViewResponse)(nil),                    // 92: constat.desk.v1.DeleteViewResponse
+	(*Endpoint_Twin)(nil),                         // 93: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 94: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 95: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 96: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*v1.Ticket)(nil),                             // 97: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 98: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 99: constat.v1.TicketLink
+	(*ChecklistItem)(nil),                         // 100: constat.desk.v1.ChecklistItem
+	(*Maintenance)(nil),                           // 101: constat.desk.v1.Maintenance
+	(*v1.TicketDraft)(nil),                        // 102: constat.v1.TicketDraft
+	(*FilledForm)(nil),                            // 103: constat.desk.v1.FilledForm
+	(*timestamppb.Timestamp)(nil),                 // 104: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 105: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 106: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 107: constat.v1.Diagnosis
+	(*v1.Progress)(nil),                           // 108: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 109: constat.v1.Skill
+	(*Article)(nil),                               // 110: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 111: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 112: constat.v1.Procedure
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	90,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	90,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	91,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	92,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	93,  // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
-	94,  // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
-	95,  // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	96,  // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
-	90,  // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	97,  // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	90,  // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	97,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	97,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	98,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	99,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	100, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
+	101, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
+	102, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	103, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
+	97,  // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	104, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	97,  // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 11: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	91,  // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	90,  // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	98,  // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	97,  // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 14: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
 	6,   // 15: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
 	15,  // 16: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
 	15,  // 17: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	92,  // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	90,  // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	97,  // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	97,  // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	97,  // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	86,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	99,  // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	97,  // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	104, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	104, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	104, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	93,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
 	25,  // 24: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
 	25,  // 25: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	98,  // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	99,  // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	100, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	98,  // 29: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	97,  // 30: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	101, // 31: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	100, // 32: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	102, // 33: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	105, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	106, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	107, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	105, // 29: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	104, // 30: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	108, // 31: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	107, // 32: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	109, // 33: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
 	37,  // 34: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	97,  // 35: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	97,  // 36: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	97,  // 37: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	104, // 35: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	104, // 36: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	104, // 37: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	36,  // 38: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
 	36,  // 39: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
 	36,  // 40: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
 	36,  // 41: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	87,  // 42: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	88,  // 43: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	94,  // 42: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	95,  // 43: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
 	50,  // 44: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	90,  // 45: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	97,  // 46: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	103, // 47: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	103, // 48: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	103, // 49: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	104, // 50: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	103, // 51: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	103, // 52: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	105, // 53: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	97,  // 45: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	104, // 46: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	110, // 47: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	110, // 48: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	110, // 49: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	111, // 50: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	110, // 51: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	110, // 52: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	112, // 53: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
 	62,  // 54: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
 	61,  // 55: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
 	61,  // 56: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	104, // 57: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	97,  // 58: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	111, // 57: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	104, // 58: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
 	69,  // 59: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
 	69,  // 60: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
 	70,  // 61: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
 	70,  // 62: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	71,  // 63: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	89,  // 64: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	96,  // 64: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
 	71,  // 65: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
 	70,  // 66: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	70,  // 67: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	70,  // 68: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	25,  // 69: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	97,  // 70: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	0,   // 71: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 72: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 73: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 74: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 75: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 76: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 77: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 78: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 79: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 80: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 81: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 82: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 83: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 84: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 85: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 86: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 87: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 88: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	48,  // 89: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 90: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 91: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 92: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 93: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 94: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 95: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 96: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 97: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 98: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 99: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 100: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 101: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 102: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 103: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 104: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	78,  // 105: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 106: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 107: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 108: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 109: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 110: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 111: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 112: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 113: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 114: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 115: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 116: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 117: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 118: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 119: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 120: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 121: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 122: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 123: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 124: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 125: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	49,  // 126: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 127: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 128: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 129: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 130: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 131: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 132: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 133: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 134: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 135: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 136: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 137: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 138: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 139: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 140: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 141: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	79,  // 142: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 143: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 144: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	108, // [108:145] is the sub-list for method output_type
-	71,  // [71:108] is the sub-list for method input_type
-	71,  // [71:71] is the sub-list for extension type_name
-	71,  // [71:71] is the sub-list for extension extendee
-	0,   // [0:71] is the sub-list for field type_name
+	86,  // 70: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	86,  // 71: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	86,  // 72: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	104, // 73: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	0,   // 74: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 75: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 76: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 77: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 78: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 79: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 80: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 81: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 82: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 83: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 84: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 85: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 86: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 87: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 88: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 89: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 90: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 91: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	87,  // 92: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	89,  // 93: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	91,  // 94: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	48,  // 95: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 96: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 97: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 98: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 99: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 100: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 101: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 102: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 103: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 104: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 105: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 106: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 107: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 108: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 109: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 110: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	78,  // 111: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 112: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 113: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 114: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 115: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 116: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 117: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 118: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 119: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 120: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 121: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 122: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 123: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 124: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 125: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 126: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 127: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 128: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 129: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 130: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 131: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	88,  // 132: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	90,  // 133: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	92,  // 134: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	49,  // 135: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 136: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 137: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 138: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 139: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 140: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 141: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 142: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 143: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 144: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 145: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 146: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 147: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 148: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 149: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 150: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	79,  // 151: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 152: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 153: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	114, // [114:154] is the sub-list for method output_type
+	74,  // [74:114] is the sub-list for method input_type
+	74,  // [74:74] is the sub-list for extension type_name
+	74,  // [74:74] is the sub-list for extension extendee
+	0,   // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -6227,14 +6611,14 @@ func file_constat_desk_v1_desk_proto_init() {
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
 	file_constat_desk_v1_desk_proto_msgTypes[74].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[86].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[93].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   97,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,9 @@ const (
 	DeskService_RequestRemedy_FullMethodName     = "/constat.desk.v1.DeskService/RequestRemedy"
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.desk.v1.DeskService/RevokeEndpoint"
 	DeskService_SetEndpointSite_FullMethodName   = "/constat.desk.v1.DeskService/SetEndpointSite"
+	DeskService_ListViews_FullMethodName         = "/constat.desk.v1.DeskService/ListViews"
+	DeskService_PutView_FullMethodName           = "/constat.desk.v1.DeskService/PutView"
+	DeskService_DeleteView_FullMethodName        = "/constat.desk.v1.DeskService/DeleteView"
 	DeskService_ListSimilar_FullMethodName       = "/constat.desk.v1.DeskService/ListSimilar"
 	DeskService_ListTechnicians_FullMethodName   = "/constat.desk.v1.DeskService/ListTechnicians"
 	DeskService_SetTechnician_FullMethodName     = "/constat.desk.v1.DeskService/SetTechnician"
@@ -97,6 +100,13 @@ type DeskServiceClient interface {
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
 	// SetEndpointSite says at which site an endpoint is; it takes a lead.
 	SetEndpointSite(ctx context.Context, in *SetEndpointSiteRequest, opts ...grpc.CallOption) (*SetEndpointSiteResponse, error)
+	// ListViews gives the lists of tickets that the caller keeps and those that the
+	// team shares, by name.
+	ListViews(ctx context.Context, in *ListViewsRequest, opts ...grpc.CallOption) (*ListViewsResponse, error)
+	// PutView keeps one, in place of the caller's one of the same id.
+	PutView(ctx context.Context, in *PutViewRequest, opts ...grpc.CallOption) (*PutViewResponse, error)
+	// DeleteView forgets one of the caller's; a lead may forget a shared one.
+	DeleteView(ctx context.Context, in *DeleteViewRequest, opts ...grpc.CallOption) (*DeleteViewResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
 	ListSimilar(ctx context.Context, in *ListSimilarRequest, opts ...grpc.CallOption) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
@@ -325,6 +335,36 @@ func (c *deskServiceClient) SetEndpointSite(ctx context.Context, in *SetEndpoint
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetEndpointSiteResponse)
 	err := c.cc.Invoke(ctx, DeskService_SetEndpointSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) ListViews(ctx context.Context, in *ListViewsRequest, opts ...grpc.CallOption) (*ListViewsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListViewsResponse)
+	err := c.cc.Invoke(ctx, DeskService_ListViews_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) PutView(ctx context.Context, in *PutViewRequest, opts ...grpc.CallOption) (*PutViewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutViewResponse)
+	err := c.cc.Invoke(ctx, DeskService_PutView_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) DeleteView(ctx context.Context, in *DeleteViewRequest, opts ...grpc.CallOption) (*DeleteViewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteViewResponse)
+	err := c.cc.Invoke(ctx, DeskService_DeleteView_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -560,6 +600,13 @@ type DeskServiceServer interface {
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
 	// SetEndpointSite says at which site an endpoint is; it takes a lead.
 	SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error)
+	// ListViews gives the lists of tickets that the caller keeps and those that the
+	// team shares, by name.
+	ListViews(context.Context, *ListViewsRequest) (*ListViewsResponse, error)
+	// PutView keeps one, in place of the caller's one of the same id.
+	PutView(context.Context, *PutViewRequest) (*PutViewResponse, error)
+	// DeleteView forgets one of the caller's; a lead may forget a shared one.
+	DeleteView(context.Context, *DeleteViewRequest) (*DeleteViewResponse, error)
 	// ListSimilar gives solved tickets of the same fault, the most alike first.
 	ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error)
 	// ListTechnicians is the team: who knows what, is away, and has how many.
@@ -658,6 +705,15 @@ func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEnd
 }
 func (UnimplementedDeskServiceServer) SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetEndpointSite not implemented")
+}
+func (UnimplementedDeskServiceServer) ListViews(context.Context, *ListViewsRequest) (*ListViewsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListViews not implemented")
+}
+func (UnimplementedDeskServiceServer) PutView(context.Context, *PutViewRequest) (*PutViewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutView not implemented")
+}
+func (UnimplementedDeskServiceServer) DeleteView(context.Context, *DeleteViewRequest) (*DeleteViewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteView not implemented")
 }
 func (UnimplementedDeskServiceServer) ListSimilar(context.Context, *ListSimilarRequest) (*ListSimilarResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSimilar not implemented")
@@ -1050,6 +1106,60 @@ func _DeskService_SetEndpointSite_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DeskServiceServer).SetEndpointSite(ctx, req.(*SetEndpointSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_ListViews_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListViewsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).ListViews(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_ListViews_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).ListViews(ctx, req.(*ListViewsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_PutView_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutViewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).PutView(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_PutView_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).PutView(ctx, req.(*PutViewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_DeleteView_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteViewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).DeleteView(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_DeleteView_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).DeleteView(ctx, req.(*DeleteViewRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1470,6 +1580,18 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetEndpointSite",
 			Handler:    _DeskService_SetEndpointSite_Handler,
+		},
+		{
+			MethodName: "ListViews",
+			Handler:    _DeskService_ListViews_Handler,
+		},
+		{
+			MethodName: "PutView",
+			Handler:    _DeskService_PutView_Handler,
+		},
+		{
+			MethodName: "DeleteView",
+			Handler:    _DeskService_DeleteView_Handler,
 		},
 		{
 			MethodName: "ListSimilar",
