@@ -300,3 +300,12 @@ func diskUse(name string, before, after diskStat, sample time.Duration) *constat
 	}
 	return d
 }
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

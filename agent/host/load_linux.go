@@ -123,15 +123,6 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	return l, o
 }
 
-func sortedNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // counters reads what load is computed from, but for the processes.
 func (r *reader) counters() reading {
 	now := reading{at: time.Now(), disks: map[string]diskStat{}}

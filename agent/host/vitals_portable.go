@@ -46,11 +46,6 @@ func (s *Sampler) Signs(context.Context) Signs { return Signs{} }
 // Metered is not known on this system.
 func Metered(context.Context, Config) bool { return false }
 
-// ProgramCrashes are not read on this system.
-func ProgramCrashes(context.Context, Config) ([]*constatv1.Crash, error) {
-	return nil, errors.ErrUnsupported
-}
-
 // Plugs tells of USB devices that come and go; not on this system.
 func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.ErrUnsupported }
 

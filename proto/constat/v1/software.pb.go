@@ -91,7 +91,7 @@ type Program struct {
 	Name      *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
 	Version   *string                `protobuf:"bytes,2,opt,name=version,proto3,oneof" json:"version,omitempty"`
 	Publisher *string                `protobuf:"bytes,3,opt,name=publisher,proto3,oneof" json:"publisher,omitempty"`
-	// dpkg | rpm | flatpak | snap | msi | appx | clickToRun | app | pkg | brew.
+	// dpkg | rpm | flatpak | snap | msi | exe | appx | clickToRun | app | pkg | brew.
 	Source      *string                `protobuf:"bytes,4,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	InstalledAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=installed_at,json=installedAt,proto3,oneof" json:"installed_at,omitempty"`
 	// Newer version the configured sources offer.

@@ -1,0 +1,517 @@
+package host
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// The buffers and texts here are composed from Windows' documentation, not
+// recorded.
+
+// composer lays out a buffer as Windows' functions fill it: structures, and behind
+// them the texts that their pointers mean.
+type composer struct {
+	fixed, texts []byte
+	base         uint64
+	pointers     map[int]int // place in fixed: offset in texts
+}
+
+func compose(size int) *composer {
+	return &composer{fixed: make([]byte, size), base: 0x7ff6_1000_0000, pointers: map[int]int{}}
+}
+
+func (c *composer) u16(at int, v uint16) { binary.LittleEndian.PutUint16(c.fixed[at:], v) }
+func (c *composer) u32(at int, v uint32) { binary.LittleEndian.PutUint32(c.fixed[at:], v) }
+func (c *composer) text(at int, s string) {
+	c.pointers[at] = len(c.texts)
+	c.texts = append(c.texts, inUTF16(s+"\x00")...)
+}
+
+func (c *composer) block() winBuffer {
+	for at, offset := range c.pointers {
+		binary.LittleEndian.PutUint64(c.fixed[at:], c.base+uint64(len(c.fixed)+offset))
+	}
+	return winBuffer{slices.Concat(c.fixed, c.texts), c.base}
+}
+
+func inUTF16(s string) []byte {
+	var raw []byte
+	for _, unit := range utf16.Encode([]rune(s)) {
+		raw = binary.LittleEndian.AppendUint16(raw, unit)
+	}
+	return raw
+}
+
+func composedServices() (winBuffer, uint32) {
+	c := compose(3 * scmRowSize)
+	for i, s := range []struct {
+		name, shown           string
+		state, exit, specific uint32
+	}{{"Spooler", "Print Spooler", 1, 1067, 0}, {"WlanSvc", "WLAN AutoConfig", 4, 0, 0}, {"Maker", "A maker's service", 1, scmSpecific, 3}} {
+		at := i * scmRowSize
+		c.text(at, s.name)
+		c.text(at+scmShown, s.shown)
+		c.u32(at+scmState, s.state)
+		c.u32(at+scmExit, s.exit)
+		c.u32(at+scmSpecificExit, s.specific)
+	}
+	return c.block(), 3
+}
+
+func TestServicesOfWindows(t *testing.T) {
+	b, n := composedServices()
+	all := decodeServices(b, n)
+	if len(all) != 3 {
+		t.Fatalf("%d services, want 3", len(all))
+	}
+	c := compose(64)
+	c.u32(4, 2)
+	c.text(16, `C:\Windows\System32\spoolsv.exe`)
+	for i := range all {
+		all[i].start, all[i].program = decodeServiceConfig(c.block())
+	}
+	picked := notableServices(all)
+	if len(picked) != 3 { // the last one because it failed
+		t.Fatalf("%v", picked)
+	}
+	spooler := picked[1].facts()
+	if spooler.GetName() != "Spooler" || spooler.GetState() != "failed" || spooler.GetExitCode() != 1067 || spooler.GetStartType() != "automatic" || spooler.GetProgram() != "spoolsv.exe" {
+		t.Error(spooler)
+	}
+	if maker := picked[0].facts(); maker.GetExitCode() != 3 || maker.GetState() != "failed" {
+		t.Error(maker)
+	}
+	if wlan := picked[2].facts(); wlan.GetState() != "running" || wlan.Result != nil || wlan.ExitCode != nil {
+		t.Error(wlan)
+	}
+	// One that was never started since the machine was is at rest, whatever starts it.
+	if s := (scmService{name: "x", state: 1, start: 2, exit: scmNeverStarted}); s.failed() || s.facts().GetState() != "stopped" || s.facts().Result != nil {
+		t.Error(s.facts())
+	}
+	// So is one that nothing starts by itself.
+	if s := (scmService{name: "x", state: 1, start: 3, exit: 5}); s.facts().GetState() != "stopped" {
+		t.Error(s.facts())
+	}
+	// How it starts was not told.
+	if s := (scmService{name: "x", state: 1, start: -1, exit: 5}); s.facts().StartType != nil || s.facts().GetState() != "stopped" {
+		t.Error(s.facts())
+	}
+}
+
+func TestProgramOfACommand(t *testing.T) {
+	for command, want := range map[string]string{
+		`"C:\Program Files\A B\a.exe" -k x`: "a.exe", `C:\Program Files\A B\a.EXE -k`: "a.EXE", `\SystemRoot\x.sys`: "x.sys", `svchost -k`: "svchost", "": "", `"`: "",
+	} {
+		if got := commandProgram(command); got != want {
+			t.Errorf("%s: %q, want %q", command, got, want)
+		}
+	}
+}
+
+func composedQueues() (winBuffer, uint32) {
+	c := compose(4 * printerRowSize)
+	for i, q := range []struct {
+		name, port, driver string
+		attributes, status uint32
+	}{
+		{"Office", "IP_192.0.2.9", "HP Universal Printing PCL 6", attributeShared, 0x1 | 0x10},
+		{"Lost", "WSD-1f", "IPP class", attributeWorkOffline, 0x400},
+		{"Paper", "USB001", "Brother", 0, 0x8 | 0x400000},
+		{"PDF", "PORTPROMPT:", "Microsoft Print To PDF", 0, 0},
+	} {
+		at := i * printerRowSize
+		c.text(at+8, q.name)
+		c.text(at+24, q.port)
+		c.text(at+32, q.driver)
+		c.u32(at+104, q.attributes)
+		c.u32(at+124, q.status)
+	}
+	return c.block(), 4
+}
+
+func TestQueuesOfWindows(t *testing.T) {
+	b, n := composedQueues()
+	queues := decodeQueues(b, n)
+	if len(queues) != 4 {
+		t.Fatal(queues)
+	}
+	ports := winPorts{
+		tcp: map[string]registryKey{"ip_192.0.2.9": {values: map[string]any{"hostname": "192.0.2.9", "portnumber": uint64(9101), "protocol": uint64(1), "snmp community": "secret"}}},
+		wsd: map[string]string{"wsd-1f": "http://192.0.2.10:3911/"},
+		usb: map[string]usbPort{"USB001": {instance: `USB\VID_04F9&PID_0001\E7812`}},
+	}
+	office, lost, paper, pdf := queues[0], queues[1], queues[2], queues[3]
+	if office.GetState() != "stopped" || !slices.Equal(office.StateReasons, []string{"media-empty-error", "paused"}) || !office.GetShared() || office.GetOffline() {
+		t.Error(office.Queue)
+	}
+	if d := ports.device(office); d.shown != "socket://192.0.2.9:9101" || d.address != "192.0.2.9:9101" || d.connection != "socket" {
+		t.Errorf("%+v", d)
+	}
+	if !lost.GetOffline() || lost.GetState() != "processing" {
+		t.Error(lost.Queue)
+	}
+	if d := ports.device(lost); d.address != "192.0.2.10:3911" || d.connection != "other" {
+		t.Errorf("%+v", d)
+	}
+	if d := ports.device(paper); d.connection != "usb" || d.id != "E7812" || !slices.Equal(paper.StateReasons, []string{"door-open-error", "media-jam-error"}) {
+		t.Errorf("%+v %v", d, paper.StateReasons)
+	}
+	if d := ports.device(pdf); d.connection != "file" || d.physical == nil || *d.physical || len(pdf.StateReasons) != 0 || pdf.GetState() != "idle" {
+		t.Errorf("%+v", d)
+	}
+	shared := winQueue{Queue: &constatv1.Queue{Name: set(`\\server\Floor 2`)}}
+	if d := ports.device(shared); d.connection != "smb" || d.shown != "smb://server" {
+		t.Errorf("%+v", d)
+	}
+	if d := tcpPort(registryKey{values: map[string]any{"ipaddress": "2001:db8::9", "protocol": uint64(2)}}); d.shown != "lpd://[2001:db8::9]:515" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func composedJobs() (winBuffer, uint32) {
+	c := compose(3 * jobRowSize)
+	for i, j := range []struct{ status, ms, pages, bytes uint32 }{{jobPrinting, 90_000, 2, 5000}, {jobPrinting | jobError, 0, 0, 0}, {jobPrinted, 0, 3, 1}} {
+		at := i * jobRowSize
+		c.u32(at, uint32(i+7))
+		c.text(at+24, "ann")
+		c.text(at+32, "A title")
+		c.u32(at+104, j.status)
+		c.u32(at+128, j.bytes)
+		for k, v := range []uint16{2026, 3, 1, 9, 10, 11, 12, 0} {
+			c.u16(at+132+2*k, v)
+		}
+		c.u32(at+148, j.ms)
+		c.u32(at+152, j.pages)
+	}
+	return c.block(), 3
+}
+
+func TestJobsOfWindows(t *testing.T) {
+	b, n := composedJobs()
+	q := &constatv1.Queue{}
+	addWinJobs(q, decodeJobs(b, n), time.Date(2026, 3, 9, 10, 12, 12, 0, time.UTC))
+	if q.GetPendingJobs() != 2 || q.GetOldestJobSeconds() != 60 || len(q.Jobs) != 3 {
+		t.Fatal(q)
+	}
+	done, stuck, prints := q.Jobs[0], q.Jobs[1], q.Jobs[2]
+	if done.GetId() != 9 || done.GetState() != "completed" || done.GetSizeKbytes() != 1 {
+		t.Error(done)
+	}
+	if stuck.GetState() != "processingStopped" || stuck.SizeKbytes != nil {
+		t.Error(stuck)
+	}
+	if prints.GetState() != "processing" || prints.GetProcessingSeconds() != 90 || prints.GetImpressionsCompleted() != 2 {
+		t.Error(prints)
+	}
+	if text := q.String(); strings.Contains(text, "ann") || strings.Contains(text, "title") {
+		t.Error(text)
+	}
+}
+
+func TestPortsOfWindows(t *testing.T) {
+	if got := interfaceInstance(`##?#USB#VID_03F0&PID_0C17#CN1234#{28d78fad-5a12-11d1-ae5b-0000f803a8c2}`); got != `USB\VID_03F0&PID_0C17\CN1234` || serialOf(got) != "CN1234" {
+		t.Error(got)
+	}
+	if serialOf(`USB\VID_03F0&PID_0C17\6&1a2b&0&3`) != "" {
+		t.Error("Windows' own number is taken for a serial")
+	}
+	if got := chosenDefault("Floor 2, left,winspool,Ne00:"); got != "Floor 2, left" {
+		t.Error(got)
+	}
+	c := compose(portRowSize)
+	c.text(0, "IP_1")
+	c.text(8, "TCPMON.DLL")
+	if ports := decodePorts(c.block(), 1); ports["IP_1"] != "TCPMON.DLL" {
+		t.Error(ports)
+	}
+	c = compose(2 * driverRowSize)
+	c.text(0, "A")
+	c.text(8, "B")
+	if names := decodeDriverNames(c.block(), 2); !slices.Equal(names, []string{"A", "B"}) {
+		t.Error(names)
+	}
+}
+
+// xmlEvent composes an event as EvtRender writes it.
+func xmlEvent(provider string, id string, fields ...string) string {
+	var b strings.Builder
+	b.WriteString(`<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='` + provider + `' Guid='{a0}' EventSourceName='x'/><EventID Qualifiers='16384'>` +
+		id + `</EventID><TimeCreated SystemTime='2026-03-09T10:11:12.1234567Z'/><Channel>System</Channel></System><EventData>`)
+	for _, f := range fields {
+		name, value, named := strings.Cut(f, "=")
+		switch {
+		case named:
+			b.WriteString(`<Data Name='` + name + `'>` + value + `</Data>`)
+		case f == "":
+			b.WriteString(`<Data/>`)
+		default:
+			b.WriteString(`<Data>` + f + `</Data>`)
+		}
+	}
+	return b.String() + `</EventData></Event>`
+}
+
+func logged(t *testing.T, text string) loggedEvent {
+	t.Helper()
+	e, ok := parseLoggedEvent(text)
+	if !ok {
+		t.Fatalf("no event: %s", text)
+	}
+	return e
+}
+
+func TestEventsOfPrograms(t *testing.T) {
+	old := logged(t, xmlEvent("Application Error", "1000", "winword.exe", "16.0.1.2", "5f", "addin.dll", "1.2.0.0", "60", "c0000005", "0001", "1a4", "01d9", `C:\P\winword.exe`))
+	if c := programCrash(old); c.GetProgram() != "WINWORD.EXE" || c.GetModule() != "addin.dll" || c.GetModuleVersion() != "1.2.0.0" || c.GetCode() != "0xc0000005" || c.GetKind() != "crash" {
+		t.Error(c)
+	}
+	named := logged(t, xmlEvent("Application Error", "1000", "AppName=a&amp;b.exe", "AppVersion=0.0.0.0", "ModuleName=unknown", "ModuleVersion=0.0.0.0", "ExceptionCode=c0000409"))
+	if c := programCrash(named); c.GetProgram() != "a&b.exe" || c.Version != nil || c.Module != nil || c.GetCode() != "0xc0000409" {
+		t.Error(c)
+	}
+	hang := logged(t, xmlEvent("Application Hang", "1002", "OUTLOOK.EXE", "16.0.1.2", "1a", ""))
+	if c := programCrash(hang); c.GetProgram() != "OUTLOOK.EXE" || c.GetKind() != "hang" || c.GetAt().AsTime().Year() != 2026 {
+		t.Error(c)
+	}
+}
+
+func TestEventsOfTheMachine(t *testing.T) {
+	var l crashLog
+	l.windowsEvents([]loggedEvent{
+		logged(t, xmlEvent("Microsoft-Windows-Kernel-Power", "41", "BugcheckCode=159", "PowerButtonTimestamp=0")),
+		logged(t, xmlEvent("Microsoft-Windows-WER-SystemErrorReporting", "1001", "0x0000009f (0x3, 0x1, 0x2, 0x4)", `C:\Windows\MEMORY.DMP`)),
+		logged(t, xmlEvent("EventLog", "6008", "10:00:00", "09.03.2026")),
+	})
+	if len(l.system) != 1 || l.system[0].GetKind() != "bugcheck" || l.system[0].GetCode() != "0x0000009f" {
+		t.Errorf("a stop error, told three times: %v", l.system)
+	}
+	l = crashLog{}
+	l.windowsEvents([]loggedEvent{
+		logged(t, xmlEvent("Microsoft-Windows-Kernel-Power", "41", "BugcheckCode=0")), logged(t, xmlEvent("EventLog", "6008", "10:00:00", "09.03.2026")),
+		logged(t, xmlEvent("Display", "4101", "nvlddmkm", "")),
+		logged(t, xmlEvent("SideBySide", "33", "Microsoft.VC90.CRT,version", "", `C:\p\tool.exe`)),
+		logged(t, xmlEvent("Microsoft-Windows-AppLocker", "8004", `FilePath=%OSDRIVE%\USERS\ANN\X.EXE`)),
+	})
+	if len(l.system) != 2 || l.system[0].GetKind() != "gpuReset" || l.system[0].GetModule() != "nvlddmkm" || l.system[1].GetKind() != "powerLoss" {
+		t.Error(l.system)
+	}
+	if len(l.failures) != 1 || l.failures[0].GetProgram() != "tool.exe" || l.failures[0].GetDetail() != "Microsoft.VC90.CRT" {
+		t.Error(l.failures)
+	}
+	if len(l.refusals) != 1 || l.refusals[0].GetProgram() != "X.EXE" || l.refusals[0].GetBy() != "applocker" {
+		t.Error(l.refusals)
+	}
+}
+
+func TestEventQuery(t *testing.T) {
+	got := eventQuery([]eventRow{{"System", "A", []int{1, 2}}, {"System", "B", []int{3}}}, time.Minute)
+	const want = "*[System[((Provider[@Name='A'] and (EventID=1 or EventID=2)) or (Provider[@Name='B'] and (EventID=3))) and TimeCreated[timediff(@SystemTime) <= 60000]]]"
+	if got != want {
+		t.Error(got)
+	}
+	restarts := scmRestarts([]loggedEvent{
+		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "1", "60000", "1", "Restart the service")),
+		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "2", "0", "0", "Nothing")),
+		logged(t, xmlEvent(scmProvider, "7034", "Print Spooler", "3")),
+	}, time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC))
+	if restarts["Print Spooler"] != 1 {
+		t.Error(restarts)
+	}
+}
+
+func report(lines ...string) []byte {
+	return append([]byte{0xff, 0xfe}, inUTF16(strings.Join(lines, "\r\n"))...)
+}
+
+func TestReportsOfWER(t *testing.T) {
+	crash := report("Version=1", "EventType=APPCRASH", "EventTime=134175570720000000", "Sig[0].Name=Nom de l’application", "Sig[0].Value=excel.exe", "Sig[1].Value=16.0.1", "Sig[3].Value=ntdll.dll",
+		"Sig[4].Value=10.0.1", "Sig[6].Value=c0000374", "Sig[7].Value=00000001", `AppPath=C:\Users\ann\excel.exe`)
+	if c := parseWER(crash); c.GetProgram() != "EXCEL.EXE" || c.GetModule() != "ntdll.dll" || c.GetCode() != "0xc0000374" || c.GetAt().AsTime().Year() != 2026 || strings.Contains(c.String(), "ann") {
+		t.Error(c)
+	}
+	bex := report("EventType=BEX64", "EventTime=134175570720000000", "Sig[0].Value=a.exe", "Sig[3].Value=m.dll", "Sig[6].Value=00000001", "Sig[7].Value=c0000409")
+	if c := parseWER(bex); c.GetCode() != "0xc0000409" {
+		t.Error(c)
+	}
+	if c := parseWER(report("EventType=AppHangB1", "EventTime=134175570720000000", "Sig[0].Value=a.exe")); c.GetKind() != "hang" {
+		t.Error(c)
+	}
+	for _, other := range [][]byte{report("EventType=WindowsUpdateFailure3", "EventTime=134175570720000000", "Sig[0].Value=a.exe"), report("EventType=APPCRASH", "Sig[0].Value=a.exe"), nil, {0xff}} {
+		if c := parseWER(other); c != nil {
+			t.Error(c)
+		}
+	}
+}
+
+func key(name string, values ...any) registryKey {
+	k := registryKey{name: name, values: map[string]any{}}
+	for i := 0; i+1 < len(values); i += 2 {
+		if n, isInt := values[i+1].(int); isInt {
+			values[i+1] = uint64(n)
+		}
+		k.values[strings.ToLower(values[i].(string))] = values[i+1]
+	}
+	return k
+}
+
+func TestInstalledPrograms(t *testing.T) {
+	msi := installedProgram(key("{A}", "DisplayName", "Tool", "DisplayVersion", "1.2", "Publisher", "Maker", "WindowsInstaller", 1, "InstallDate", "20260301"))
+	if msi.GetName() != "Tool" || msi.GetVersion() != "1.2" || msi.GetSource() != "msi" || msi.GetInstalledAt().AsTime().Day() != 1 {
+		t.Error(msi)
+	}
+	if p := installedProgram(key("O365", "DisplayName", "Microsoft 365 Apps", "UninstallString", `"C:\Program Files\Common Files\Microsoft Shared\ClickToRun\OfficeClickToRun.exe" scenario=install`)); p.GetSource() != "clickToRun" {
+		t.Error(p)
+	}
+	if p := installedProgram(key("x", "DisplayName", "Setup made", "InstallDate", "1 March")); p.GetSource() != "exe" || p.InstalledAt != nil || p.Version != nil {
+		t.Error(p)
+	}
+	for _, hidden := range []registryKey{
+		key("a"), key("b", "DisplayName", "Part", "SystemComponent", 1), key("c", "DisplayName", "KB1", "ParentKeyName", "Office"), key("d", "DisplayName", "KB2", "ReleaseType", "Hotfix"),
+		{name: "e", values: map[string]any{"displayname": []byte{1}}},
+	} {
+		if p := installedProgram(hidden); p != nil {
+			t.Error(p)
+		}
+	}
+	if p := packagedProgram("Microsoft.WindowsCalculator_11.2401.0.0_x64__8wekyb3d8bbwe"); p.GetName() != "Microsoft.WindowsCalculator" || p.GetVersion() != "11.2401.0.0" {
+		t.Error(p)
+	}
+	for _, name := range []string{"", "x", "A_1_x64_fr-fr_p", "____"} {
+		if p := packagedProgram(name); p != nil {
+			t.Error(p)
+		}
+	}
+}
+
+func TestWinget(t *testing.T) {
+	table := "\r   - \r   \\ \rNom                        ID                    Version     Disponible  Source\r\n" +
+		"-----------------------------------------------------------------------------\r\n" +
+		"Mozilla Firefox (x64 fr)   Mozilla.Firefox.fr    140.0       151.0.1     winget\r\n" +
+		"Microsoft Visual C++ 2015… Microsoft.VCRedist    14.38.33130 14.40.1     winget\r\n" +
+		"Teams                      Microsoft.Teams       < 1.2       2.0         winget\r\n" +
+		"3 mises à niveau disponibles.\r\n"
+	offers := parseWinget(table)
+	if len(offers) != 2 || offers[0] != (wingetOffer{"Mozilla Firefox (x64 fr)", "140.0", "151.0.1"}) {
+		t.Fatal(offers)
+	}
+	programs := []*constatv1.Program{{Name: set("Mozilla Firefox (x64 fr)"), Version: set("140.0")}, {Name: set("Microsoft Visual C++ 2015-2022 (x64)"), Version: set("14.38.33130")}, {Name: set("Teams"), Version: set("1.2")}}
+	offerWinget(programs, offers)
+	if programs[0].GetAvailableVersion() != "151.0.1" || programs[1].GetAvailableVersion() != "14.40.1" || programs[2].AvailableVersion != nil {
+		t.Error(programs)
+	}
+}
+
+func disabled(module, name string) []byte {
+	first, second := inUTF16(module+"\x00"), inUTF16(name+"\x00")
+	raw := binary.LittleEndian.AppendUint32(nil, 1)
+	raw = binary.LittleEndian.AppendUint32(raw, uint32(len(first)))
+	raw = binary.LittleEndian.AppendUint32(raw, uint32(len(second)))
+	return slices.Concat(raw, first, second)
+}
+
+func TestAddInsOfOffice(t *testing.T) {
+	all := []addIn{
+		officeAddIn("OUTLOOK.EXE", key("Maker.Connect", "FriendlyName", "Maker", "LoadBehavior", 3), "maker.dll"),
+		officeAddIn("OUTLOOK.EXE", key("Maker.Connect", "FriendlyName", "Maker", "LoadBehavior", 3), "maker.dll"),
+		officeAddIn("WINWORD.EXE", key("Other", "LoadBehavior", 2), ""),
+	}
+	module, name, ok := disabledItem(disabled(`c:\program files\maker\maker.dll`, "Maker"))
+	if !ok || module != "maker.dll" || name != "Maker" {
+		t.Fatal(module, name, ok)
+	}
+	all = disable(all, "OUTLOOK.EXE", module, name)
+	all = disable(all, "EXCEL.EXE", "gone.dll", "Gone")
+	list := sortAddIns(slices.Clone(all))
+	if len(list) != 3 {
+		t.Fatal(list)
+	}
+	if a := list[1]; a.GetName() != "Maker" || a.Enabled == nil || a.GetEnabled() || !a.GetDisabledByCrash() {
+		t.Error(a)
+	}
+	if a := list[2]; a.GetName() != "Other" || a.Enabled == nil || a.GetEnabled() || a.DisabledByCrash != nil {
+		t.Error(a)
+	}
+	l := crashLog{programs: []*constatv1.Crash{{Program: set("OUTLOOK.EXE"), Module: set("MAKER.DLL")}, {Program: set("OUTLOOK.EXE"), Module: set("ntdll.dll")}}}
+	l.addIns(all)
+	if l.programs[0].GetAddIn() != "Maker" || l.programs[1].AddIn != nil {
+		t.Error(l.programs)
+	}
+	for _, id := range []string{"http://officecdn.microsoft.com/pr/492350f6-3a01-4f97-b9c0-c7c6ddf67d60", "https://officecdn.microsoft.com/pr/492350F6-3A01-4F97-B9C0-C7C6DDF67D60/"} {
+		if got := officeChannel(key("Configuration", "CDNBaseUrl", id)); got == nil || *got != "Current" {
+			t.Error(got)
+		}
+	}
+}
+
+func TestUpdatesOfWindows(t *testing.T) {
+	at := func(e loggedEvent, hour int) loggedEvent {
+		e.at = time.Date(2026, 3, 9, hour, 0, 0, 0, time.UTC)
+		return e
+	}
+	failure := logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80070070", "updateTitle=2026-03 Cumulative Update", "updateGuid={1}"))
+	u := &constatv1.Updates{}
+	updateEvents(u, []loggedEvent{ // newest first, as the log gives them
+		at(logged(t, xmlEvent(updateProvider, "26", "updateCount=2")), 12),
+		at(failure, 11), at(failure, 10),
+		at(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Other", "updateGuid={2}")), 9),
+		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=-2145124329", "updateTitle=Other", "updateGuid={2}")), 8),
+	})
+	if len(u.Failures) != 1 || u.Failures[0].GetAttempts() != 2 || u.Failures[0].GetCode() != "0x80070070" || u.GetPending() != 2 || u.GetLastSuccessAt().AsTime().Hour() != 9 || u.GetLastCheckAt().AsTime().Hour() != 12 {
+		t.Error(u)
+	}
+	if got := hresult("-2145124329"); got == nil || *got != "0x80240017" {
+		t.Error(got)
+	}
+	files := replacedFiles([]string{`\??\C:\x\new.tmp`, `!\??\C:\x\old.dll`, `\??\C:\x\gone.tmp`, ""})
+	if !slices.Equal(files, []string{"old.dll"}) {
+		t.Error(files)
+	}
+}
+
+// Whatever a machine holds, the readers of its buffers and texts come back.
+func FuzzBuffersOfWindows(f *testing.F) {
+	for _, composed := range []func() (winBuffer, uint32){composedServices, composedQueues, composedJobs} {
+		b, n := composed()
+		f.Add(b.data, b.base, n)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, base uint64, n uint32) {
+		b := winBuffer{data, base}
+		decodeServices(b, n)
+		decodeServiceConfig(b)
+		for _, q := range decodeQueues(b, n) {
+			winPorts{}.device(q)
+		}
+		addWinJobs(&constatv1.Queue{}, decodeJobs(b, n), time.Now())
+		decodePorts(b, n)
+		decodeDriverNames(b, n)
+		disabledItem(data)
+		parseWER(data)
+	})
+}
+
+func FuzzTextsOfWindows(f *testing.F) {
+	f.Add(xmlEvent("Application Error", "1000", "AppName=a.exe", "", "x"))
+	f.Add("Name Id Version Available Source\n----\nA B.C 1 2 winget\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if e, ok := parseLoggedEvent(text); ok {
+			var l crashLog
+			l.windowsEvents([]loggedEvent{e, e})
+			u := &constatv1.Updates{}
+			updateEvents(u, []loggedEvent{e})
+		}
+		parseWinget(text)
+		packagedProgram(text)
+		commandProgram(text)
+		interfaceInstance(text)
+		chosenDefault(text)
+		hresult(text)
+		winPorts{wsd: map[string]string{"x": text}}.device(winQueue{Queue: &constatv1.Queue{}, port: "x"})
+		winPorts{}.device(winQueue{Queue: &constatv1.Queue{Name: &text}, port: text})
+	})
+}
