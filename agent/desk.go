@@ -66,6 +66,8 @@ type counter struct {
 	found     []*constatv1.Finding
 	foundMore bool
 	remedies  *remedy.Bench // nil until bench makes it
+
+	people people
 }
 
 // kept is a diagnosis that its user may attach to a ticket.
@@ -113,6 +115,7 @@ func (c *counter) GetStatus(context.Context, *constatv1.GetStatusRequest) (*cons
 		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now())}, nil
 	}
 	st := link.Status()
+	st.Phone = link.Policy().GetPhone()
 	st.Found = c.findings(time.Now())
 	return st, nil
 }
@@ -134,6 +137,7 @@ func (c *counter) RunDiagnosis(r *constatv1.RunDiagnosisRequest, stream grpc.Ser
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
 	language := (&options{language: r.Language}).lang()
+	defer c.people.works(user)()
 	d, s := c.run(stream.Context(), p, language, "user", func(p *constatv1.Progress) {
 		_ = stream.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Progress{Progress: p}})
 	})
@@ -196,10 +200,16 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 	switch {
 	case c.link.Load() == nil:
 		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so there is nobody to send a ticket to: ask your administrator for an enrolment token and run \"constat-agent enroll\"")
-	case !slices.Contains(complaints(), r.Complaint):
+	case r.GetReplyTo() == "" && !slices.Contains(complaints(), r.Complaint):
 		return nil, status.Errorf(codes.InvalidArgument, "there is no complaint %q; choose one of %s", r.Complaint, strings.Join(complaints(), ", "))
 	case len(r.Text) > maxText || !utf8.ValidString(r.Text):
 		return nil, status.Errorf(codes.InvalidArgument, "the text must be UTF-8 of at most %d bytes", maxText)
+	}
+	if r.GetReplyTo() != "" {
+		return c.reply(ctx, user, r)
+	}
+	if err := checkPictures(r.GetPictures()); err != nil {
+		return nil, err
 	}
 	now := timestamppb.Now()
 	draft := &constatv1.TicketDraft{
@@ -210,6 +220,7 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 		OccurredAt: now,
 		Language:   (&options{language: r.Language}).lang(),
 		Channel:    "agent",
+		Pictures:   r.GetPictures(),
 	}
 	if r.DiagnosisId != "" {
 		k, ok := c.find(user, r.DiagnosisId)
@@ -225,8 +236,7 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 			return nil, spoolError(err)
 		}
 	}
-	wait := min(max(time.Duration(r.WaitSeconds)*time.Second, 0), maxWait)
-	number, err := c.submit(ctx, draft, wait)
+	number, err := c.submit(ctx, draft.Id, &constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: draft}}, waitOf(r))
 	if err != nil {
 		return nil, spoolError(err)
 	}
@@ -247,12 +257,17 @@ func spoolError(err error) error {
 	return status.Error(codes.Unavailable, fmt.Sprintf("the ticket could not be kept on this machine: %v; nothing was sent", err))
 }
 
-// submit spools a ticket and waits for the collector to number it; 0: not yet.
-func (c *counter) submit(ctx context.Context, draft *constatv1.TicketDraft, wait time.Duration) (int32, error) {
+func waitOf(r *constatv1.SubmitTicketRequest) time.Duration {
+	return min(max(time.Duration(r.GetWaitSeconds())*time.Second, 0), maxWait)
+}
+
+// submit spools a ticket or a reply and waits for the collector to number it; 0:
+// not yet.
+func (c *counter) submit(ctx context.Context, id string, report *constatv1.Report, wait time.Duration) (int32, error) {
 	link := c.link.Load()
-	receipt, cancel := link.Expect(draft.Id)
+	receipt, cancel := link.Expect(id)
 	defer cancel()
-	if err := link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Ticket{Ticket: draft}}); err != nil {
+	if err := link.Spool().Put(report); err != nil {
 		return 0, err
 	}
 	timer := time.NewTimer(wait)

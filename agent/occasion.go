@@ -255,7 +255,7 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 	if d.GetVerdict() == "healthy" || why == "schedule" && d.GetVerdict() != "fault" {
 		return
 	}
-	found := &constatv1.Finding{At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject}
+	found := &constatv1.Finding{At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject, Procedure: o.Procedure}
 	if causes := d.GetRootCauses(); len(causes) > 0 {
 		found.Fault, found.Title, found.Certainty = causes[0].GetFault(), causes[0].GetTitle(), causes[0].GetCertainty()
 	}
@@ -264,6 +264,7 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 	c.found = c.found[max(0, len(c.found)-keptFindings):]
 	c.foundMore = true
 	c.mu.Unlock()
+	c.people.wake()
 	if c.link.Load() == nil {
 		return
 	}

@@ -111,6 +111,7 @@ func (c *counter) tend(ctx context.Context, log *slog.Logger) error {
 
 // tell writes into the log how a remedy went, and sends it to the collector.
 func (c *counter) tell(result *constatv1.RemedyResult, log *slog.Logger) {
+	defer c.people.wake()
 	log.Info("remedy", "verb", result.GetVerb(), "component", result.GetComponent(), "outcome", result.GetOutcome(),
 		"reason", result.GetReason(), "requestedBy", result.GetRequestedBy(), "consentedBy", result.GetConsentedBy(), "ticket", result.GetTicket())
 	c.hand([]*constatv1.RemedyResult{result}, log)
@@ -144,6 +145,7 @@ func (c *counter) asked(_ context.Context, request *constatv1.RemedyRequest) err
 		return err
 	}
 	request.Component = subject(request.GetVerb(), request.GetComponent())
+	defer c.people.wake()
 	return b.Ask(request)
 }
 

@@ -70,6 +70,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	seen.config.Announced = host.OpenAnnouncements(seen.dir) // by the name it has after the cut
 	seen.memory = history.Keep(seen.dir)
 	c := &counter{observer: seen, ownProbes: s.Probes != nil, joined: make(chan struct{}), tried: make(chan struct{})}
+	c.people.open(seen.dir)
 	if err := c.open(log, s.Proxy); err != nil && !errors.Is(err, uplink.ErrNotEnrolled) {
 		return err
 	}
@@ -111,7 +112,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		}
 		c.adopt(link.Policy())
 		err := link.Run(ctx, uplink.Handlers{
-			Diagnose: c.commanded, Remedy: c.asked, Policy: c.adopt, Knowledge: usable, CatalogVersion: catalogVersion,
+			Diagnose: c.commanded, Remedy: c.asked, Policy: c.adopt, Knowledge: usable, Answered: c.people.answered, CatalogVersion: catalogVersion,
 		})
 		if errors.Is(err, uplink.ErrRevoked) {
 			// The machine's own users are still served.

@@ -73,7 +73,7 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 	}
 	for _, d := range all.GetDrawings() {
 		if step.GetDrawing() != "" && d.GetName() == step.GetDrawing() {
-			answer.Drawing = d.GetTitle()
+			answer.Drawing, answer.DrawingSvg = d.GetTitle(), d.GetSvg()
 		}
 	}
 	for _, cause := range now.diagnosis.GetRootCauses() {

@@ -41,6 +41,7 @@ type settings struct {
 	SyslogTLS      string   `yaml:"syslogTls" doc:"address for the same over TLS, with the console's certificate, like :6514; empty: none is taken"`
 	QuietHours     string   `yaml:"quietHours" doc:"when agents begin nothing that nobody asked for, in their own time, like 22:00-06:00; empty: never"`
 	LooksPerDay    int      `yaml:"looksPerDay" doc:"how often a day an agent may look for a cause without being asked; 0: its own limit, 12"`
+	Phone          string   `yaml:"phone" doc:"telephone number of the help desk, for people whose ticket has to wait for the network"`
 	LooksOff       []string `yaml:"looksOff" doc:"events after which agents look for nothing, such as linkFlaps or daily"`
 }
 
@@ -82,8 +83,8 @@ var quietHours = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0
 // policy is what agents are told. Its revision is another one whenever it says
 // something else, also nothing any more.
 func (s *settings) policy() *constatv1.Policy {
-	p := &constatv1.Policy{Triggers: &constatv1.TriggerPolicy{Quiet: s.QuietHours, PerDay: int32(s.LooksPerDay), Off: s.LooksOff}}
-	p.Revision = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(s.QuietHours, s.LooksPerDay, s.LooksOff))))[:16]
+	p := &constatv1.Policy{Phone: s.Phone, Triggers: &constatv1.TriggerPolicy{Quiet: s.QuietHours, PerDay: int32(s.LooksPerDay), Off: s.LooksOff}}
+	p.Revision = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(s.QuietHours, s.LooksPerDay, s.LooksOff, s.Phone))))[:16]
 	return p
 }
 

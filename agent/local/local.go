@@ -20,8 +20,8 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// maxMessage bounds what a local program can send: text, nothing large.
-const maxMessage = 256 << 10
+// maxMessage bounds what a local program can send: text, and a ticket's pictures.
+const maxMessage = 10 << 20
 
 // ErrNotRunning says that no agent listens.
 var ErrNotRunning = errors.New("the agent is not running on this machine: start it with \"constat-agent service start\" or \"constat-agent run\"")

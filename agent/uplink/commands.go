@@ -148,6 +148,12 @@ func (l *Link) carryOut(ctx context.Context, c *constatv1.Command, h Handlers) *
 		return &constatv1.CommandResult{Status: "expired",
 			Reason: "the command reached this agent after " + e.AsTime().Format(time.RFC3339) + ", when it had expired"}
 	}
+	if asked, known := askedOf(c, l.now()); known {
+		l.trace.note(asked)
+		if err := l.trace.save(); err != nil {
+			l.log.Warn("cannot keep the trace of what was asked for", "error", err)
+		}
+	}
 	if r := c.GetRemedy(); r != nil && h.Remedy != nil {
 		return l.ask(ctx, c, h)
 	}

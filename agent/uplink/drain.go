@@ -161,10 +161,13 @@ func (u *upload) pick() ([]parcel, error) {
 }
 
 func urgency(kind string) int {
-	if kind == kindTicket {
+	switch kind {
+	case kindTicket:
 		return 0
+	case kindReply: // to a ticket that may be in the same batch
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // trim leaves out payloads that the collector has, or gets earlier in the same
@@ -210,6 +213,9 @@ func (u *upload) send(ctx context.Context, parcels []parcel) (settled int, err e
 			u.held[p.file.id] = u.link.now().Add(holdBack)
 		}
 	}
+	if err := u.link.trace.save(); err != nil {
+		u.link.log.Warn("cannot keep the trace of what was sent", "error", err)
+	}
 	if err := u.sent.save(); err != nil {
 		// Only a few payloads more next time.
 		u.link.log.Warn("cannot keep which payloads were sent", "error", err)
@@ -225,6 +231,7 @@ func (u *upload) settle(p parcel, r *constatv1.Receipt) bool {
 		for _, g := range p.report.GetSnapshot().GetManifest().GetGroups() {
 			u.sent.add(g.GetGroup(), g.GetPayloadHash())
 		}
+		u.link.trace.note(sentOf(p.report, r, u.link.now()))
 		err = u.link.spool.remove(p.file)
 	case statusMissing:
 		if p.trimmed {

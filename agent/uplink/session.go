@@ -179,6 +179,9 @@ func (s *session) run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer end(nil)
+	s.link.setClient(s.client)
+	defer s.link.setClient(nil)
+	s.answered()
 	parts.Go(func() { end(s.receive(stream)) })
 	parts.Go(func() { s.link.drain(ctx, s.client) })
 
@@ -293,9 +296,17 @@ func (s *session) receive(stream constatv1.AgentService_ConnectClient) error {
 			s.link.takePolicy(m.Policy, s.handlers.Policy)
 		case *constatv1.ConnectResponse_Knowledge:
 			s.link.takeKnowledge(m.Knowledge, s.handlers.Knowledge)
+		case *constatv1.ConnectResponse_Answered:
+			s.answered()
 		case *constatv1.ConnectResponse_Revoked:
 			return fmt.Errorf("%w (%s)", ErrRevoked, m.Revoked.GetReason())
 		}
+	}
+}
+
+func (s *session) answered() {
+	if s.handlers.Answered != nil {
+		s.handlers.Answered()
 	}
 }
 

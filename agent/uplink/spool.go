@@ -42,7 +42,7 @@ type Spool struct {
 
 // SpoolLimits bound what waits. Beyond them the oldest snapshots go first, then
 // the oldest walks through procedures, then the oldest diagnoses that belong to no
-// ticket. Tickets, their diagnoses and what came of remedies are never dropped,
+// ticket. Tickets, their diagnoses, replies and what came of remedies are never dropped,
 // even if they alone exceed the limits.
 type SpoolLimits struct {
 	// Bytes is 64 MiB when zero.
@@ -209,10 +209,29 @@ func (s *Spool) makeRoom(waiting []spooled, kind string, size int64) error {
 			break
 		}
 	}
-	if kind == kindTicket || kind == kindAttached || kind == kindRemedy || files <= s.limits.Files && bytes <= s.limits.Bytes {
+	if kind == kindTicket || kind == kindReply || kind == kindAttached || kind == kindRemedy || files <= s.limits.Files && bytes <= s.limits.Bytes {
 		return nil
 	}
 	return ErrSpoolFull
+}
+
+// Said gives the tickets and replies that are not yet with the collector, oldest
+// first.
+func (s *Spool) Said() ([]*constatv1.Report, error) {
+	waiting, err := s.list()
+	if err != nil {
+		return nil, err
+	}
+	var said []*constatv1.Report
+	for _, e := range waiting {
+		if e.kind != kindTicket && e.kind != kindReply {
+			continue
+		}
+		if r, err := s.read(e); err == nil { // else it was sent meanwhile, or is told and set aside
+			said = append(said, r)
+		}
+	}
+	return said, nil
 }
 
 // Waiting counts the reports that are not yet with the collector.
@@ -336,6 +355,8 @@ func identify(r *constatv1.Report) (kind, id string) {
 	switch c := r.GetContent().(type) {
 	case *constatv1.Report_Ticket:
 		return kindTicket, c.Ticket.GetId()
+	case *constatv1.Report_Reply:
+		return kindReply, c.Reply.GetId()
 	case *constatv1.Report_Run:
 		return kindRun, c.Run.GetId()
 	case *constatv1.Report_Diagnosis:
@@ -351,6 +372,7 @@ func identify(r *constatv1.Report) (kind, id string) {
 // Kinds of files. An attached diagnosis is one that belongs to a ticket.
 const (
 	kindTicket    = "ticket"
+	kindReply     = "reply"
 	kindRun       = "run"
 	kindAttached  = "attached"
 	kindDiagnosis = "diagnosis"
@@ -377,7 +399,7 @@ func parseName(name string) (spooled, bool) {
 	}
 	order, err := strconv.ParseUint(parts[0], 16, 64)
 	e := spooled{order: order, kind: parts[1], id: parts[2]}
-	known := slices.Contains([]string{kindTicket, kindAttached, kindDiagnosis, kindSnapshot, kindRun, kindRemedy}, e.kind)
+	known := slices.Contains([]string{kindTicket, kindReply, kindAttached, kindDiagnosis, kindSnapshot, kindRun, kindRemedy}, e.kind)
 	return e, err == nil && known && isUUID(e.id) && e.name() == name
 }
 

@@ -101,6 +101,9 @@ type Handlers struct {
 	// Knowledge says whether what the team wrote can be used, before it is kept;
 	// may be nil.
 	Knowledge func(*constatv1.Knowledge) error
+	// Answered is told when the collector is there again, and when a technician
+	// did something in a ticket of this machine; may be nil.
+	Answered func()
 	// CatalogVersion is that of the catalog in force.
 	CatalogVersion string
 }
@@ -114,10 +117,12 @@ type Link struct {
 	spool    *Spool
 	commands commands
 	receipts receipts
+	trace    *trace
 
 	mu        sync.Mutex
 	enrolled  *enrolment
 	policy    *constatv1.Policy
+	client    constatv1.AgentServiceClient // of the connection that stands
 	collector string
 	connected bool
 	contact   time.Time
@@ -141,7 +146,7 @@ func Open(dir string, options ...Option) (*Link, error) {
 		// The collector sends it again: an unreadable one is none.
 		s.log.Warn("the kept policy cannot be read", "error", err)
 	}
-	return &Link{settings: s, dir: dir, instance: uuid.NewString(), spool: spool, enrolled: e, policy: policy, commands: newCommands()}, nil
+	return &Link{settings: s, dir: dir, instance: uuid.NewString(), spool: spool, enrolled: e, policy: policy, commands: newCommands(), trace: openTrace(dir)}, nil
 }
 
 // EndpointID is this machine's identity at its collector.
@@ -174,6 +179,31 @@ func (l *Link) Policy() *constatv1.Policy {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.policy
+}
+
+// ErrNotConnected says that the collector can't be asked just now.
+var ErrNotConnected = errors.New("there is no connection to the collector")
+
+// Tickets asks the collector what a person of this machine, by the name of their
+// account, asked for here.
+func (l *Link) Tickets(ctx context.Context, account string) (*constatv1.ListPersonTicketsResponse, error) {
+	l.mu.Lock()
+	client := l.client
+	l.mu.Unlock()
+	if client == nil {
+		return nil, ErrNotConnected
+	}
+	answer, err := client.ListPersonTickets(ctx, &constatv1.ListPersonTicketsRequest{Account: account})
+	if err != nil {
+		return nil, fmt.Errorf("asking for tickets: %w", err)
+	}
+	return answer, nil
+}
+
+func (l *Link) setClient(c constatv1.AgentServiceClient) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.client = c
 }
 
 // Status is how the link stands.

@@ -64,6 +64,9 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *deskv1.UpdateTicketReques
 	if changed {
 		d.hint(ticketSubject(r.GetNumber()))
 	}
+	if changed && r.Status != nil {
+		d.hintAnswer(ticket.GetEndpointId())
+	}
 	return ticket, nil
 }
 
@@ -225,7 +228,7 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 	if err := checkMinutes(a, r.GetMinutes()); err != nil {
 		return nil, err
 	}
-	files, err := d.readFiles(r.GetFiles())
+	files, err := readFiles(r.GetFiles())
 	if err != nil {
 		return nil, err
 	}
@@ -243,12 +246,13 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 	}
 	var entry *constatv1.TicketEntry
 	var number int32
+	var machine string
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		ticket, err := lockTarget(ctx, q, r.GetNumber())
 		if err != nil {
 			return err
 		}
-		number = ticket.Number
+		number, machine = ticket.Number, ticket.EndpointID
 		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
 			entry := &constatv1.TicketEntry{
 				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text, Minutes: r.GetMinutes(),
@@ -265,22 +269,8 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 			if err := q.DropSentDraft(ctx, a.ID, number, id); err != nil {
 				return err
 			}
-			if err := writeEntry(ctx, q, number, d.now(), entry); err != nil {
+			if err := d.say(ctx, q, a, ticket, entry, files); err != nil {
 				return err
-			}
-			if err := keepFiles(ctx, q, number, id, files); err != nil {
-				return err
-			}
-			if err := touched(ctx, q, a, number); err != nil {
-				return err
-			}
-			if err := d.react(ctx, q, a, ticket, entry, files); err != nil {
-				return err
-			}
-			if text != "" || len(files) > 0 {
-				if err := d.tellEntry(ctx, q, a, ticket, entry); err != nil {
-					return err
-				}
 			}
 		} else if err != nil {
 			return err
@@ -298,7 +288,30 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 		return nil, err
 	}
 	d.hint(ticketSubject(number))
+	if entry.GetKind() == "message" && entryRole(a) != "requester" {
+		d.hintAnswer(machine)
+	}
 	return entry, nil
+}
+
+// say writes a new entry into a ticket, with all that comes of it.
+func (d *Desk) say(ctx context.Context, q *query.Queries, a Actor, ticket query.Ticket, entry *constatv1.TicketEntry, files []file) error {
+	if err := writeEntry(ctx, q, ticket.Number, d.now(), entry); err != nil {
+		return err
+	}
+	if err := keepFiles(ctx, q, ticket.Number, entry.GetId(), files); err != nil {
+		return err
+	}
+	if err := touched(ctx, q, a, ticket.Number); err != nil {
+		return err
+	}
+	if err := d.react(ctx, q, a, ticket, entry, files); err != nil {
+		return err
+	}
+	if entry.GetText() == "" && len(files) == 0 {
+		return nil
+	}
+	return d.tellEntry(ctx, q, a, ticket, entry)
 }
 
 // react is what a new entry does to its ticket.

@@ -33,7 +33,9 @@ type file struct {
 }
 
 // CheckFiles refuses files that are too large or too many.
-func (d *Desk) CheckFiles(sent []*deskv1.NewFile) error {
+func (d *Desk) CheckFiles(sent []*deskv1.NewFile) error { return checkFiles(sent) }
+
+func checkFiles(sent []*deskv1.NewFile) error {
 	if len(sent) > MaxFiles {
 		return problem(ErrInvalid, "%d files are too many at once: send %d, then the others", len(sent), MaxFiles)
 	}
@@ -52,8 +54,8 @@ func (d *Desk) CheckFiles(sent []*deskv1.NewFile) error {
 
 // readFiles checks files, cleans their names and makes small pictures of those
 // that are pictures.
-func (d *Desk) readFiles(sent []*deskv1.NewFile) ([]file, error) {
-	if err := d.CheckFiles(sent); err != nil {
+func readFiles(sent []*deskv1.NewFile) ([]file, error) {
+	if err := checkFiles(sent); err != nil {
 		return nil, err
 	}
 	var files []file

@@ -57,12 +57,14 @@ func (d *Desk) Ingest(ctx context.Context, endpointID string, reports []*constat
 	return receipts, nil
 }
 
-// parcel is one report after inspection: one of four contents, or a refusal.
+// parcel is one report after inspection: one content, or a refusal.
 type parcel struct {
 	manifest  *constatv1.Manifest
 	payloads  []*constatv1.Payload
 	diagnosis *constatv1.Diagnosis
 	ticket    *constatv1.TicketDraft
+	pictures  []file
+	reply     *constatv1.TicketReply
 	run       *constatv1.ProcedureRun
 	remedy    *constatv1.RemedyResult
 	refused   *constatv1.Receipt
@@ -89,6 +91,10 @@ func inspect(endpointID string, report *constatv1.Report) parcel {
 		if p.ticket, err = checkDraft(content.Ticket); err == nil && p.ticket.Channel != "tray" {
 			p.ticket.Channel = "agent"
 		}
+		p.pictures = readPictures(content.Ticket.GetPictures())
+	case *constatv1.Report_Reply:
+		id = content.Reply.GetId()
+		p.reply, err = checkReply(content.Reply)
 	case *constatv1.Report_Run:
 		id = content.Run.GetId()
 		p.run, err = checkRun(content.Run)
@@ -133,12 +139,14 @@ func (in *intake) take(ctx context.Context, p parcel) (*constatv1.Receipt, error
 		return in.takeRun(ctx, p.run)
 	case p.remedy != nil:
 		return in.takeRemedy(ctx, p.remedy)
+	case p.reply != nil:
+		return in.takeReply(ctx, p.reply)
 	default:
-		return in.takeTicket(ctx, p.ticket)
+		return in.takeTicket(ctx, p.ticket, p.pictures)
 	}
 }
 
-func (in *intake) takeTicket(ctx context.Context, draft *constatv1.TicketDraft) (*constatv1.Receipt, error) {
+func (in *intake) takeTicket(ctx context.Context, draft *constatv1.TicketDraft, pictures []file) (*constatv1.Receipt, error) {
 	agent := Actor{Name: draft.GetRequester().GetName(), Role: "agent"}
 	t, fresh, err := in.desk.open(ctx, in.q, agent, draft, in.endpoint, true)
 	if errors.Is(err, ErrInvalid) {
@@ -148,6 +156,9 @@ func (in *intake) takeTicket(ctx context.Context, draft *constatv1.TicketDraft) 
 		return nil, err
 	}
 	if fresh {
+		if err := keepFiles(ctx, in.q, t.Number, draft.GetId(), pictures); err != nil {
+			return nil, err
+		}
 		in.hints = append(in.hints, ticketSubject(t.Number))
 	}
 	return &constatv1.Receipt{Id: draft.GetId(), Status: "stored", TicketNumber: t.Number}, nil

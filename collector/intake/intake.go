@@ -204,6 +204,19 @@ func (in *Intake) Renew(ctx context.Context, r *constatv1.RenewRequest) (*consta
 	}, nil
 }
 
+// ListPersonTickets gives what a person asked at the caller's endpoint.
+func (in *Intake) ListPersonTickets(ctx context.Context, r *constatv1.ListPersonTicketsRequest) (*constatv1.ListPersonTicketsResponse, error) {
+	peer, err := admitted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := in.desk.PersonTickets(ctx, peer.EndpointID, r.GetAccount())
+	if err != nil {
+		return nil, in.failed("list a person's tickets", err)
+	}
+	return answer, nil
+}
+
 // Upload stores a batch of reports and answers after the commit.
 func (in *Intake) Upload(ctx context.Context, r *constatv1.UploadRequest) (*constatv1.UploadResponse, error) {
 	peer, err := admitted(ctx)

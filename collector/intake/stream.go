@@ -90,6 +90,14 @@ func (s *stream) serve(ctx context.Context, hello *constatv1.Hello) error {
 			end(in.failed("give the team's knowledge", err))
 		}
 	})
+	knowing.Go(func() {
+		err := in.desk.Answered(ctx, id, func() error {
+			return s.send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Answered{Answered: true}})
+		})
+		if err != nil && ctx.Err() == nil {
+			end(in.failed("tell of an answer", err))
+		}
+	})
 	err := in.desk.Commands(ctx, id, func(c *constatv1.Command) error {
 		return s.send(&constatv1.ConnectResponse{Message: &constatv1.ConnectResponse_Command{Command: c}})
 	})

@@ -212,3 +212,26 @@ ORDER BY number DESC LIMIT 50;
 -- name: RaiseNumber :exec
 -- Goes on behind a number that was given otherwise.
 UPDATE sequences SET value = sqlc.arg(value) WHERE name = sqlc.arg(name) AND value < sqlc.arg(value);
+
+-- name: TicketsAskedAt :many
+-- The newest of what a person asked at an endpoint.
+SELECT * FROM tickets
+WHERE endpoint_id = sqlc.arg(endpoint_id) AND requester_id = sqlc.arg(requester_id)
+ORDER BY updated_at DESC, number DESC LIMIT sqlc.arg(among);
+
+-- name: KnownTroubles :many
+-- What others at a place have and somebody works on: what a lead called major, and
+-- what several machines have, one that was merged into an unsolved ticket included.
+SELECT t.root_cause, t.component, CAST(min(t.created_at) AS bigint) AS since, CAST(max(t.major) AS bigint) AS major
+FROM tickets t
+LEFT JOIN tickets m ON m.number = t.merged_into
+WHERE COALESCE(m.status, t.status) IN ('new', 'open', 'pending') AND t.root_cause <> '' AND t.type = 'incident'
+  AND t.site = sqlc.arg(site) AND t.endpoint_id <> sqlc.arg(endpoint_id) AND t.created_at > sqlc.arg(since)
+GROUP BY t.root_cause, t.component
+HAVING max(t.major) = 1 OR count(DISTINCT t.endpoint_id) >= CAST(sqlc.arg(several) AS bigint)
+ORDER BY since DESC LIMIT 10;
+
+-- name: MessagesOf :many
+-- The newest messages of a ticket.
+SELECT id, at, actor, actor_role, text FROM ticket_entries
+WHERE number = sqlc.arg(number) AND kind = 'message' ORDER BY position DESC LIMIT sqlc.arg(among);

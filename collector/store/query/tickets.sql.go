@@ -453,6 +453,66 @@ func (q *Queries) Entry(ctx context.Context, number int32, iD string) (TicketEnt
 	return i, err
 }
 
+const knownTroubles = `-- name: KnownTroubles :many
+SELECT t.root_cause, t.component, CAST(min(t.created_at) AS bigint) AS since, CAST(max(t.major) AS bigint) AS major
+FROM tickets t
+LEFT JOIN tickets m ON m.number = t.merged_into
+WHERE COALESCE(m.status, t.status) IN ('new', 'open', 'pending') AND t.root_cause <> '' AND t.type = 'incident'
+  AND t.site = $1 AND t.endpoint_id <> $2 AND t.created_at > $3
+GROUP BY t.root_cause, t.component
+HAVING max(t.major) = 1 OR count(DISTINCT t.endpoint_id) >= CAST($4 AS bigint)
+ORDER BY since DESC LIMIT 10
+`
+
+type KnownTroublesParams struct {
+	Site       string
+	EndpointID string
+	Since      int64
+	Several    int64
+}
+
+type KnownTroublesRow struct {
+	RootCause string
+	Component string
+	Since     int64
+	Major     int64
+}
+
+// What others at a place have and somebody works on: what a lead called major, and
+// what several machines have, one that was merged into an unsolved ticket included.
+func (q *Queries) KnownTroubles(ctx context.Context, arg KnownTroublesParams) ([]KnownTroublesRow, error) {
+	rows, err := q.db.QueryContext(ctx, knownTroubles,
+		arg.Site,
+		arg.EndpointID,
+		arg.Since,
+		arg.Several,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KnownTroublesRow
+	for rows.Next() {
+		var i KnownTroublesRow
+		if err := rows.Scan(
+			&i.RootCause,
+			&i.Component,
+			&i.Since,
+			&i.Major,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const linkUp = `-- name: LinkUp :many
 SELECT other FROM ticket_links WHERE number = $1 AND kind = $2
 `
@@ -597,6 +657,49 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.AskedHeldMs,
 	)
 	return i, err
+}
+
+const messagesOf = `-- name: MessagesOf :many
+SELECT id, at, actor, actor_role, text FROM ticket_entries
+WHERE number = $1 AND kind = 'message' ORDER BY position DESC LIMIT $2
+`
+
+type MessagesOfRow struct {
+	ID        string
+	At        int64
+	Actor     string
+	ActorRole string
+	Text      string
+}
+
+// The newest messages of a ticket.
+func (q *Queries) MessagesOf(ctx context.Context, number int32, among int32) ([]MessagesOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, messagesOf, number, among)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MessagesOfRow
+	for rows.Next() {
+		var i MessagesOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Actor,
+			&i.ActorRole,
+			&i.Text,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const moveAttachments = `-- name: MoveAttachments :exec
@@ -1301,6 +1404,94 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 	var words string
 	err := row.Scan(&words)
 	return words, err
+}
+
+const ticketsAskedAt = `-- name: TicketsAskedAt :many
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets
+WHERE endpoint_id = $1 AND requester_id = $2
+ORDER BY updated_at DESC, number DESC LIMIT $3
+`
+
+// The newest of what a person asked at an endpoint.
+func (q *Queries) TicketsAskedAt(ctx context.Context, endpointID string, requesterID string, among int32) ([]Ticket, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsAskedAt, endpointID, requesterID, among)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Ticket
+	for rows.Next() {
+		var i Ticket
+		if err := rows.Scan(
+			&i.Number,
+			&i.ID,
+			&i.Title,
+			&i.TitleDerived,
+			&i.Status,
+			&i.RequesterID,
+			&i.Assignee,
+			&i.Queue,
+			&i.Category,
+			&i.Channel,
+			&i.Impact,
+			&i.Urgency,
+			&i.ImpactSet,
+			&i.UrgencySet,
+			&i.Priority,
+			&i.PriorityReason,
+			&i.AssignmentReason,
+			&i.EndpointID,
+			&i.DiagnosisID,
+			&i.DiagnosedAt,
+			&i.RootCause,
+			&i.Certainty,
+			&i.Language,
+			&i.OccurredAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FirstResponseAt,
+			&i.FirstSolvedAt,
+			&i.LastSolvedAt,
+			&i.MergedInto,
+			&i.Version,
+			&i.Entries,
+			&i.AssignedBy,
+			&i.FirstDueAt,
+			&i.NextDueAt,
+			&i.SolutionDueAt,
+			&i.AskedAt,
+			&i.FrozenAt,
+			&i.FrozenMs,
+			&i.DueAt,
+			&i.ClockAt,
+			&i.Component,
+			&i.Brand,
+			&i.Resolution,
+			&i.Sharing,
+			&i.Type,
+			&i.Major,
+			&i.Tags,
+			&i.Followers,
+			&i.WantedAt,
+			&i.Minutes,
+			&i.Site,
+			&i.MaintenanceID,
+			&i.HeldUntil,
+			&i.HeldAt,
+			&i.HeldMs,
+			&i.AskedHeldMs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many

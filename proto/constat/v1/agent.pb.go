@@ -430,6 +430,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Policy
 	//	*ConnectResponse_Revoked
 	//	*ConnectResponse_Knowledge
+	//	*ConnectResponse_Answered
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -517,6 +518,15 @@ func (x *ConnectResponse) GetKnowledge() *SignedKnowledge {
 	return nil
 }
 
+func (x *ConnectResponse) GetAnswered() bool {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_Answered); ok {
+			return x.Answered
+		}
+	}
+	return false
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -541,6 +551,12 @@ type ConnectResponse_Knowledge struct {
 	Knowledge *SignedKnowledge `protobuf:"bytes,9,opt,name=knowledge,proto3,oneof"`
 }
 
+type ConnectResponse_Answered struct {
+	// A hint: a technician said or did something in a ticket of this endpoint.
+	// ListPersonTickets tells what.
+	Answered bool `protobuf:"varint,10,opt,name=answered,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Command) isConnectResponse_Message() {}
@@ -550,6 +566,110 @@ func (*ConnectResponse_Policy) isConnectResponse_Message() {}
 func (*ConnectResponse_Revoked) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Knowledge) isConnectResponse_Message() {}
+
+func (*ConnectResponse_Answered) isConnectResponse_Message() {}
+
+// ListPersonTicketsRequest names a person of the endpoint.
+type ListPersonTicketsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the account, as Person.name in their TicketDraft.
+	Account       string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPersonTicketsRequest) Reset() {
+	*x = ListPersonTicketsRequest{}
+	mi := &file_constat_v1_agent_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPersonTicketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPersonTicketsRequest) ProtoMessage() {}
+
+func (x *ListPersonTicketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_agent_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPersonTicketsRequest.ProtoReflect.Descriptor instead.
+func (*ListPersonTicketsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListPersonTicketsRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+// ListPersonTicketsResponse is what that person may read.
+type ListPersonTicketsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of this endpoint, the newest change first, 20 at most.
+	Tickets []*PersonTicket `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	// What is wrong for others at this place and is being worked on, newest first;
+	// at: since when; subject: the component.
+	Known         []*Finding `protobuf:"bytes,2,rep,name=known,proto3" json:"known,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPersonTicketsResponse) Reset() {
+	*x = ListPersonTicketsResponse{}
+	mi := &file_constat_v1_agent_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPersonTicketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPersonTicketsResponse) ProtoMessage() {}
+
+func (x *ListPersonTicketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_agent_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPersonTicketsResponse.ProtoReflect.Descriptor instead.
+func (*ListPersonTicketsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListPersonTicketsResponse) GetTickets() []*PersonTicket {
+	if x != nil {
+		return x.Tickets
+	}
+	return nil
+}
+
+func (x *ListPersonTicketsResponse) GetKnown() []*Finding {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
 
 // Hello opens the stream.
 type Hello struct {
@@ -578,7 +698,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_constat_v1_agent_proto_msgTypes[6]
+	mi := &file_constat_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +710,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[6]
+	mi := &file_constat_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +723,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hello) GetAgentVersion() string {
@@ -688,7 +808,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_constat_v1_agent_proto_msgTypes[7]
+	mi := &file_constat_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +820,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[7]
+	mi := &file_constat_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +833,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Welcome) GetNow() *timestamppb.Timestamp {
@@ -740,7 +860,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_constat_v1_agent_proto_msgTypes[8]
+	mi := &file_constat_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -752,7 +872,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[8]
+	mi := &file_constat_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -765,7 +885,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Heartbeat) GetSpooled() int32 {
@@ -796,7 +916,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_constat_v1_agent_proto_msgTypes[9]
+	mi := &file_constat_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +928,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[9]
+	mi := &file_constat_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +941,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Command) GetId() string {
@@ -899,7 +1019,7 @@ type DiagnoseCommand struct {
 
 func (x *DiagnoseCommand) Reset() {
 	*x = DiagnoseCommand{}
-	mi := &file_constat_v1_agent_proto_msgTypes[10]
+	mi := &file_constat_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1031,7 @@ func (x *DiagnoseCommand) String() string {
 func (*DiagnoseCommand) ProtoMessage() {}
 
 func (x *DiagnoseCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[10]
+	mi := &file_constat_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1044,7 @@ func (x *DiagnoseCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseCommand.ProtoReflect.Descriptor instead.
 func (*DiagnoseCommand) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DiagnoseCommand) GetProcedure() string {
@@ -958,7 +1078,7 @@ type RemedyCommand struct {
 
 func (x *RemedyCommand) Reset() {
 	*x = RemedyCommand{}
-	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	mi := &file_constat_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1090,7 @@ func (x *RemedyCommand) String() string {
 func (*RemedyCommand) ProtoMessage() {}
 
 func (x *RemedyCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[11]
+	mi := &file_constat_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1103,7 @@ func (x *RemedyCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemedyCommand.ProtoReflect.Descriptor instead.
 func (*RemedyCommand) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RemedyCommand) GetVerb() string {
@@ -1032,7 +1152,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_constat_v1_agent_proto_msgTypes[12]
+	mi := &file_constat_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1044,7 +1164,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[12]
+	mi := &file_constat_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1057,7 +1177,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Progress) GetCommandId() string {
@@ -1117,7 +1237,7 @@ type CommandResult struct {
 
 func (x *CommandResult) Reset() {
 	*x = CommandResult{}
-	mi := &file_constat_v1_agent_proto_msgTypes[13]
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1249,7 @@ func (x *CommandResult) String() string {
 func (*CommandResult) ProtoMessage() {}
 
 func (x *CommandResult) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[13]
+	mi := &file_constat_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1262,7 @@ func (x *CommandResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResult.ProtoReflect.Descriptor instead.
 func (*CommandResult) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CommandResult) GetCommandId() string {
@@ -1182,13 +1302,15 @@ type Policy struct {
 	Probes                  *ProbePolicy   `protobuf:"bytes,3,opt,name=probes,proto3" json:"probes,omitempty"`
 	SnapshotIntervalSeconds int32          `protobuf:"varint,4,opt,name=snapshot_interval_seconds,json=snapshotIntervalSeconds,proto3" json:"snapshot_interval_seconds,omitempty"`
 	Triggers                *TriggerPolicy `protobuf:"bytes,5,opt,name=triggers,proto3" json:"triggers,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Telephone number of the help desk, as people are to read it; empty: none.
+	Phone         string `protobuf:"bytes,6,opt,name=phone,proto3" json:"phone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[14]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1322,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[14]
+	mi := &file_constat_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1335,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Policy) GetRevision() string {
@@ -1251,6 +1373,13 @@ func (x *Policy) GetTriggers() *TriggerPolicy {
 	return nil
 }
 
+func (x *Policy) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
 // TriggerPolicy bounds what the agent looks into without being asked. Unset: all
 // of it, with the agent's own limits.
 type TriggerPolicy struct {
@@ -1268,7 +1397,7 @@ type TriggerPolicy struct {
 
 func (x *TriggerPolicy) Reset() {
 	*x = TriggerPolicy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1409,7 @@ func (x *TriggerPolicy) String() string {
 func (*TriggerPolicy) ProtoMessage() {}
 
 func (x *TriggerPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[15]
+	mi := &file_constat_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1422,7 @@ func (x *TriggerPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TriggerPolicy.ProtoReflect.Descriptor instead.
 func (*TriggerPolicy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TriggerPolicy) GetOff() []string {
@@ -1332,7 +1461,7 @@ type ProbePolicy struct {
 
 func (x *ProbePolicy) Reset() {
 	*x = ProbePolicy{}
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1473,7 @@ func (x *ProbePolicy) String() string {
 func (*ProbePolicy) ProtoMessage() {}
 
 func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[16]
+	mi := &file_constat_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1486,7 @@ func (x *ProbePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbePolicy.ProtoReflect.Descriptor instead.
 func (*ProbePolicy) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProbePolicy) GetNames() []*ProbeName {
@@ -1406,7 +1535,7 @@ type ProbeName struct {
 
 func (x *ProbeName) Reset() {
 	*x = ProbeName{}
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1418,7 +1547,7 @@ func (x *ProbeName) String() string {
 func (*ProbeName) ProtoMessage() {}
 
 func (x *ProbeName) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[17]
+	mi := &file_constat_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1431,7 +1560,7 @@ func (x *ProbeName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeName.ProtoReflect.Descriptor instead.
 func (*ProbeName) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProbeName) GetHost() string {
@@ -1460,7 +1589,7 @@ type ProbeHttp struct {
 
 func (x *ProbeHttp) Reset() {
 	*x = ProbeHttp{}
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1601,7 @@ func (x *ProbeHttp) String() string {
 func (*ProbeHttp) ProtoMessage() {}
 
 func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[18]
+	mi := &file_constat_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1614,7 @@ func (x *ProbeHttp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeHttp.ProtoReflect.Descriptor instead.
 func (*ProbeHttp) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ProbeHttp) GetUrl() string {
@@ -1520,7 +1649,7 @@ type ProbeTls struct {
 
 func (x *ProbeTls) Reset() {
 	*x = ProbeTls{}
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1661,7 @@ func (x *ProbeTls) String() string {
 func (*ProbeTls) ProtoMessage() {}
 
 func (x *ProbeTls) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[19]
+	mi := &file_constat_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1674,7 @@ func (x *ProbeTls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeTls.ProtoReflect.Descriptor instead.
 func (*ProbeTls) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ProbeTls) GetAddress() string {
@@ -1577,7 +1706,7 @@ type ProbeService struct {
 
 func (x *ProbeService) Reset() {
 	*x = ProbeService{}
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1718,7 @@ func (x *ProbeService) String() string {
 func (*ProbeService) ProtoMessage() {}
 
 func (x *ProbeService) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[20]
+	mi := &file_constat_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1731,7 @@ func (x *ProbeService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeService.ProtoReflect.Descriptor instead.
 func (*ProbeService) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ProbeService) GetName() string {
@@ -1650,7 +1779,7 @@ type Revoked struct {
 
 func (x *Revoked) Reset() {
 	*x = Revoked{}
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1791,7 @@ func (x *Revoked) String() string {
 func (*Revoked) ProtoMessage() {}
 
 func (x *Revoked) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[21]
+	mi := &file_constat_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1804,7 @@ func (x *Revoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoked.ProtoReflect.Descriptor instead.
 func (*Revoked) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Revoked) GetReason() string {
@@ -1695,7 +1824,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1836,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[22]
+	mi := &file_constat_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1849,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UploadRequest) GetReports() []*Report {
@@ -1740,6 +1869,7 @@ type Report struct {
 	//	*Report_Ticket
 	//	*Report_Remedy
 	//	*Report_Run
+	//	*Report_Reply
 	Content       isReport_Content `protobuf_oneof:"content"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1747,7 +1877,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1889,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[23]
+	mi := &file_constat_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1902,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Report) GetContent() isReport_Content {
@@ -1827,6 +1957,15 @@ func (x *Report) GetRun() *ProcedureRun {
 	return nil
 }
 
+func (x *Report) GetReply() *TicketReply {
+	if x != nil {
+		if x, ok := x.Content.(*Report_Reply); ok {
+			return x.Reply
+		}
+	}
+	return nil
+}
+
 type isReport_Content interface {
 	isReport_Content()
 }
@@ -1851,6 +1990,10 @@ type Report_Run struct {
 	Run *ProcedureRun `protobuf:"bytes,9,opt,name=run,proto3,oneof"`
 }
 
+type Report_Reply struct {
+	Reply *TicketReply `protobuf:"bytes,10,opt,name=reply,proto3,oneof"`
+}
+
 func (*Report_Snapshot) isReport_Content() {}
 
 func (*Report_Diagnosis) isReport_Content() {}
@@ -1860,6 +2003,8 @@ func (*Report_Ticket) isReport_Content() {}
 func (*Report_Remedy) isReport_Content() {}
 
 func (*Report_Run) isReport_Content() {}
+
+func (*Report_Reply) isReport_Content() {}
 
 // SnapshotReport is a manifest with the payloads the agent believes the
 // collector does not have.
@@ -1873,7 +2018,7 @@ type SnapshotReport struct {
 
 func (x *SnapshotReport) Reset() {
 	*x = SnapshotReport{}
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +2030,7 @@ func (x *SnapshotReport) String() string {
 func (*SnapshotReport) ProtoMessage() {}
 
 func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[24]
+	mi := &file_constat_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +2043,7 @@ func (x *SnapshotReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotReport.ProtoReflect.Descriptor instead.
 func (*SnapshotReport) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SnapshotReport) GetManifest() *Manifest {
@@ -1925,7 +2070,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_constat_v1_agent_proto_msgTypes[25]
+	mi := &file_constat_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2082,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[25]
+	mi := &file_constat_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2095,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UploadResponse) GetReceipts() []*Receipt {
@@ -1963,7 +2108,7 @@ func (x *UploadResponse) GetReceipts() []*Receipt {
 // Receipt is given after the commit.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of the manifest, the diagnosis, the ticket or the remedy.
+	// Id of the manifest, the diagnosis, the ticket, the reply or the remedy.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// stored | missing (payloads: send the report again with them) | refused
 	// (never send it again).
@@ -1979,7 +2124,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_constat_v1_agent_proto_msgTypes[26]
+	mi := &file_constat_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2136,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_agent_proto_msgTypes[26]
+	mi := &file_constat_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2149,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_constat_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_constat_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Receipt) GetId() string {
@@ -2074,14 +2219,21 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\theartbeat\x18\x02 \x01(\v2\x15.constat.v1.HeartbeatH\x00R\theartbeat\x122\n" +
 	"\bprogress\x18\x03 \x01(\v2\x14.constat.v1.ProgressH\x00R\bprogress\x123\n" +
 	"\x06result\x18\x04 \x01(\v2\x19.constat.v1.CommandResultH\x00R\x06resultB\t\n" +
-	"\amessage\"\x9a\x02\n" +
+	"\amessage\"\xb8\x02\n" +
 	"\x0fConnectResponse\x12/\n" +
 	"\awelcome\x18\x01 \x01(\v2\x13.constat.v1.WelcomeH\x00R\awelcome\x12/\n" +
 	"\acommand\x18\x02 \x01(\v2\x13.constat.v1.CommandH\x00R\acommand\x12,\n" +
 	"\x06policy\x18\x03 \x01(\v2\x12.constat.v1.PolicyH\x00R\x06policy\x12/\n" +
 	"\arevoked\x18\x04 \x01(\v2\x13.constat.v1.RevokedH\x00R\arevoked\x12;\n" +
-	"\tknowledge\x18\t \x01(\v2\x1b.constat.v1.SignedKnowledgeH\x00R\tknowledgeB\t\n" +
-	"\amessage\"\xef\x02\n" +
+	"\tknowledge\x18\t \x01(\v2\x1b.constat.v1.SignedKnowledgeH\x00R\tknowledge\x12\x1c\n" +
+	"\banswered\x18\n" +
+	" \x01(\bH\x00R\bansweredB\t\n" +
+	"\amessage\"4\n" +
+	"\x18ListPersonTicketsRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\"z\n" +
+	"\x19ListPersonTicketsResponse\x122\n" +
+	"\atickets\x18\x01 \x03(\v2\x18.constat.v1.PersonTicketR\atickets\x12)\n" +
+	"\x05known\x18\x02 \x03(\v2\x13.constat.v1.FindingR\x05known\"\xef\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1b\n" +
 	"\tos_family\x18\x02 \x01(\tR\bosFamily\x12\x1a\n" +
@@ -2128,7 +2280,7 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12!\n" +
 	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xe8\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xfe\x01\n" +
 	"\x06Policy\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12\x1e\n" +
 	"\n" +
@@ -2136,7 +2288,8 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"collectors\x12/\n" +
 	"\x06probes\x18\x03 \x01(\v2\x17.constat.v1.ProbePolicyR\x06probes\x12:\n" +
 	"\x19snapshot_interval_seconds\x18\x04 \x01(\x05R\x17snapshotIntervalSeconds\x125\n" +
-	"\btriggers\x18\x05 \x01(\v2\x19.constat.v1.TriggerPolicyR\btriggers\"P\n" +
+	"\btriggers\x18\x05 \x01(\v2\x19.constat.v1.TriggerPolicyR\btriggers\x12\x14\n" +
+	"\x05phone\x18\x06 \x01(\tR\x05phone\"P\n" +
 	"\rTriggerPolicy\x12\x10\n" +
 	"\x03off\x18\x01 \x03(\tR\x03off\x12\x17\n" +
 	"\aper_day\x18\x02 \x01(\x05R\x06perDay\x12\x14\n" +
@@ -2166,13 +2319,15 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\aRevoked\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"=\n" +
 	"\rUploadRequest\x12,\n" +
-	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\x99\x02\n" +
+	"\areports\x18\x01 \x03(\v2\x12.constat.v1.ReportR\areports\"\xca\x02\n" +
 	"\x06Report\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.constat.v1.SnapshotReportH\x00R\bsnapshot\x125\n" +
 	"\tdiagnosis\x18\x02 \x01(\v2\x15.constat.v1.DiagnosisH\x00R\tdiagnosis\x121\n" +
 	"\x06ticket\x18\x03 \x01(\v2\x17.constat.v1.TicketDraftH\x00R\x06ticket\x122\n" +
 	"\x06remedy\x18\b \x01(\v2\x18.constat.v1.RemedyResultH\x00R\x06remedy\x12,\n" +
-	"\x03run\x18\t \x01(\v2\x18.constat.v1.ProcedureRunH\x00R\x03runB\t\n" +
+	"\x03run\x18\t \x01(\v2\x18.constat.v1.ProcedureRunH\x00R\x03run\x12/\n" +
+	"\x05reply\x18\n" +
+	" \x01(\v2\x17.constat.v1.TicketReplyH\x00R\x05replyB\t\n" +
 	"\acontent\"s\n" +
 	"\x0eSnapshotReport\x120\n" +
 	"\bmanifest\x18\x01 \x01(\v2\x14.constat.v1.ManifestR\bmanifest\x12/\n" +
@@ -2184,12 +2339,13 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12%\n" +
 	"\x0emissing_hashes\x18\x04 \x03(\fR\rmissingHashes\x12#\n" +
-	"\rticket_number\x18\x05 \x01(\x05R\fticketNumber2\x96\x02\n" +
+	"\rticket_number\x18\x05 \x01(\x05R\fticketNumber2\xf8\x02\n" +
 	"\fAgentService\x12?\n" +
 	"\x06Enroll\x12\x19.constat.v1.EnrollRequest\x1a\x1a.constat.v1.EnrollResponse\x12<\n" +
 	"\x05Renew\x12\x18.constat.v1.RenewRequest\x1a\x19.constat.v1.RenewResponse\x12F\n" +
 	"\aConnect\x12\x1a.constat.v1.ConnectRequest\x1a\x1b.constat.v1.ConnectResponse(\x010\x01\x12?\n" +
-	"\x06Upload\x12\x19.constat.v1.UploadRequest\x1a\x1a.constat.v1.UploadResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x06Upload\x12\x19.constat.v1.UploadRequest\x1a\x1a.constat.v1.UploadResponse\x12`\n" +
+	"\x11ListPersonTickets\x12$.constat.v1.ListPersonTicketsRequest\x1a%.constat.v1.ListPersonTicketsResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_agent_proto_rawDescOnce sync.Once
@@ -2203,90 +2359,100 @@ func file_constat_v1_agent_proto_rawDescGZIP() []byte {
 	return file_constat_v1_agent_proto_rawDescData
 }
 
-var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_constat_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_constat_v1_agent_proto_goTypes = []any{
-	(*EnrollRequest)(nil),         // 0: constat.v1.EnrollRequest
-	(*EnrollResponse)(nil),        // 1: constat.v1.EnrollResponse
-	(*RenewRequest)(nil),          // 2: constat.v1.RenewRequest
-	(*RenewResponse)(nil),         // 3: constat.v1.RenewResponse
-	(*ConnectRequest)(nil),        // 4: constat.v1.ConnectRequest
-	(*ConnectResponse)(nil),       // 5: constat.v1.ConnectResponse
-	(*Hello)(nil),                 // 6: constat.v1.Hello
-	(*Welcome)(nil),               // 7: constat.v1.Welcome
-	(*Heartbeat)(nil),             // 8: constat.v1.Heartbeat
-	(*Command)(nil),               // 9: constat.v1.Command
-	(*DiagnoseCommand)(nil),       // 10: constat.v1.DiagnoseCommand
-	(*RemedyCommand)(nil),         // 11: constat.v1.RemedyCommand
-	(*Progress)(nil),              // 12: constat.v1.Progress
-	(*CommandResult)(nil),         // 13: constat.v1.CommandResult
-	(*Policy)(nil),                // 14: constat.v1.Policy
-	(*TriggerPolicy)(nil),         // 15: constat.v1.TriggerPolicy
-	(*ProbePolicy)(nil),           // 16: constat.v1.ProbePolicy
-	(*ProbeName)(nil),             // 17: constat.v1.ProbeName
-	(*ProbeHttp)(nil),             // 18: constat.v1.ProbeHttp
-	(*ProbeTls)(nil),              // 19: constat.v1.ProbeTls
-	(*ProbeService)(nil),          // 20: constat.v1.ProbeService
-	(*Revoked)(nil),               // 21: constat.v1.Revoked
-	(*UploadRequest)(nil),         // 22: constat.v1.UploadRequest
-	(*Report)(nil),                // 23: constat.v1.Report
-	(*SnapshotReport)(nil),        // 24: constat.v1.SnapshotReport
-	(*UploadResponse)(nil),        // 25: constat.v1.UploadResponse
-	(*Receipt)(nil),               // 26: constat.v1.Receipt
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*SignedKnowledge)(nil),       // 28: constat.v1.SignedKnowledge
-	(*Diagnosis)(nil),             // 29: constat.v1.Diagnosis
-	(*TicketDraft)(nil),           // 30: constat.v1.TicketDraft
-	(*RemedyResult)(nil),          // 31: constat.v1.RemedyResult
-	(*ProcedureRun)(nil),          // 32: constat.v1.ProcedureRun
-	(*Manifest)(nil),              // 33: constat.v1.Manifest
-	(*Payload)(nil),               // 34: constat.v1.Payload
+	(*EnrollRequest)(nil),             // 0: constat.v1.EnrollRequest
+	(*EnrollResponse)(nil),            // 1: constat.v1.EnrollResponse
+	(*RenewRequest)(nil),              // 2: constat.v1.RenewRequest
+	(*RenewResponse)(nil),             // 3: constat.v1.RenewResponse
+	(*ConnectRequest)(nil),            // 4: constat.v1.ConnectRequest
+	(*ConnectResponse)(nil),           // 5: constat.v1.ConnectResponse
+	(*ListPersonTicketsRequest)(nil),  // 6: constat.v1.ListPersonTicketsRequest
+	(*ListPersonTicketsResponse)(nil), // 7: constat.v1.ListPersonTicketsResponse
+	(*Hello)(nil),                     // 8: constat.v1.Hello
+	(*Welcome)(nil),                   // 9: constat.v1.Welcome
+	(*Heartbeat)(nil),                 // 10: constat.v1.Heartbeat
+	(*Command)(nil),                   // 11: constat.v1.Command
+	(*DiagnoseCommand)(nil),           // 12: constat.v1.DiagnoseCommand
+	(*RemedyCommand)(nil),             // 13: constat.v1.RemedyCommand
+	(*Progress)(nil),                  // 14: constat.v1.Progress
+	(*CommandResult)(nil),             // 15: constat.v1.CommandResult
+	(*Policy)(nil),                    // 16: constat.v1.Policy
+	(*TriggerPolicy)(nil),             // 17: constat.v1.TriggerPolicy
+	(*ProbePolicy)(nil),               // 18: constat.v1.ProbePolicy
+	(*ProbeName)(nil),                 // 19: constat.v1.ProbeName
+	(*ProbeHttp)(nil),                 // 20: constat.v1.ProbeHttp
+	(*ProbeTls)(nil),                  // 21: constat.v1.ProbeTls
+	(*ProbeService)(nil),              // 22: constat.v1.ProbeService
+	(*Revoked)(nil),                   // 23: constat.v1.Revoked
+	(*UploadRequest)(nil),             // 24: constat.v1.UploadRequest
+	(*Report)(nil),                    // 25: constat.v1.Report
+	(*SnapshotReport)(nil),            // 26: constat.v1.SnapshotReport
+	(*UploadResponse)(nil),            // 27: constat.v1.UploadResponse
+	(*Receipt)(nil),                   // 28: constat.v1.Receipt
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(*SignedKnowledge)(nil),           // 30: constat.v1.SignedKnowledge
+	(*PersonTicket)(nil),              // 31: constat.v1.PersonTicket
+	(*Finding)(nil),                   // 32: constat.v1.Finding
+	(*Diagnosis)(nil),                 // 33: constat.v1.Diagnosis
+	(*TicketDraft)(nil),               // 34: constat.v1.TicketDraft
+	(*RemedyResult)(nil),              // 35: constat.v1.RemedyResult
+	(*ProcedureRun)(nil),              // 36: constat.v1.ProcedureRun
+	(*TicketReply)(nil),               // 37: constat.v1.TicketReply
+	(*Manifest)(nil),                  // 38: constat.v1.Manifest
+	(*Payload)(nil),                   // 39: constat.v1.Payload
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
-	27, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
-	27, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
-	27, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
-	6,  // 3: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
-	8,  // 4: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
-	12, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
-	13, // 6: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
-	7,  // 7: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
-	9,  // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
-	14, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
-	21, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
-	28, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
-	27, // 12: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	27, // 13: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	27, // 14: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 15: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
-	11, // 16: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
-	16, // 17: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	15, // 18: constat.v1.Policy.triggers:type_name -> constat.v1.TriggerPolicy
-	17, // 19: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	18, // 20: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	19, // 21: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	20, // 22: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	23, // 23: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	24, // 24: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	29, // 25: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	30, // 26: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	31, // 27: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
-	32, // 28: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
-	33, // 29: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	34, // 30: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	26, // 31: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 32: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 33: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 34: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	22, // 35: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	1,  // 36: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 37: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 38: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	25, // 39: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	36, // [36:40] is the sub-list for method output_type
-	32, // [32:36] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	29, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
+	29, // 1: constat.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
+	29, // 2: constat.v1.RenewResponse.not_after:type_name -> google.protobuf.Timestamp
+	8,  // 3: constat.v1.ConnectRequest.hello:type_name -> constat.v1.Hello
+	10, // 4: constat.v1.ConnectRequest.heartbeat:type_name -> constat.v1.Heartbeat
+	14, // 5: constat.v1.ConnectRequest.progress:type_name -> constat.v1.Progress
+	15, // 6: constat.v1.ConnectRequest.result:type_name -> constat.v1.CommandResult
+	9,  // 7: constat.v1.ConnectResponse.welcome:type_name -> constat.v1.Welcome
+	11, // 8: constat.v1.ConnectResponse.command:type_name -> constat.v1.Command
+	16, // 9: constat.v1.ConnectResponse.policy:type_name -> constat.v1.Policy
+	23, // 10: constat.v1.ConnectResponse.revoked:type_name -> constat.v1.Revoked
+	30, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
+	31, // 12: constat.v1.ListPersonTicketsResponse.tickets:type_name -> constat.v1.PersonTicket
+	32, // 13: constat.v1.ListPersonTicketsResponse.known:type_name -> constat.v1.Finding
+	29, // 14: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	29, // 15: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	29, // 16: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 17: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
+	13, // 18: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
+	18, // 19: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	17, // 20: constat.v1.Policy.triggers:type_name -> constat.v1.TriggerPolicy
+	19, // 21: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	20, // 22: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	21, // 23: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	22, // 24: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	25, // 25: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	26, // 26: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	33, // 27: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	34, // 28: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	35, // 29: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
+	36, // 30: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
+	37, // 31: constat.v1.Report.reply:type_name -> constat.v1.TicketReply
+	38, // 32: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	39, // 33: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	28, // 34: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 35: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 36: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 37: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	24, // 38: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	6,  // 39: constat.v1.AgentService.ListPersonTickets:input_type -> constat.v1.ListPersonTicketsRequest
+	1,  // 40: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 41: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 42: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	27, // 43: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	7,  // 44: constat.v1.AgentService.ListPersonTickets:output_type -> constat.v1.ListPersonTicketsResponse
+	40, // [40:45] is the sub-list for method output_type
+	35, // [35:40] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }
@@ -2311,17 +2477,19 @@ func file_constat_v1_agent_proto_init() {
 		(*ConnectResponse_Policy)(nil),
 		(*ConnectResponse_Revoked)(nil),
 		(*ConnectResponse_Knowledge)(nil),
+		(*ConnectResponse_Answered)(nil),
 	}
-	file_constat_v1_agent_proto_msgTypes[9].OneofWrappers = []any{
+	file_constat_v1_agent_proto_msgTypes[11].OneofWrappers = []any{
 		(*Command_Diagnose)(nil),
 		(*Command_Remedy)(nil),
 	}
-	file_constat_v1_agent_proto_msgTypes[23].OneofWrappers = []any{
+	file_constat_v1_agent_proto_msgTypes[25].OneofWrappers = []any{
 		(*Report_Snapshot)(nil),
 		(*Report_Diagnosis)(nil),
 		(*Report_Ticket)(nil),
 		(*Report_Remedy)(nil),
 		(*Report_Run)(nil),
+		(*Report_Reply)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2329,7 +2497,7 @@ func file_constat_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_agent_proto_rawDesc), len(file_constat_v1_agent_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,10 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AgentService_Enroll_FullMethodName  = "/constat.v1.AgentService/Enroll"
-	AgentService_Renew_FullMethodName   = "/constat.v1.AgentService/Renew"
-	AgentService_Connect_FullMethodName = "/constat.v1.AgentService/Connect"
-	AgentService_Upload_FullMethodName  = "/constat.v1.AgentService/Upload"
+	AgentService_Enroll_FullMethodName            = "/constat.v1.AgentService/Enroll"
+	AgentService_Renew_FullMethodName             = "/constat.v1.AgentService/Renew"
+	AgentService_Connect_FullMethodName           = "/constat.v1.AgentService/Connect"
+	AgentService_Upload_FullMethodName            = "/constat.v1.AgentService/Upload"
+	AgentService_ListPersonTickets_FullMethodName = "/constat.v1.AgentService/ListPersonTickets"
 )
 
 // AgentServiceClient is the client API for AgentService service.
@@ -44,6 +45,9 @@ type AgentServiceClient interface {
 	// Upload takes reports in batches; each is acknowledged after it is
 	// committed. Repeating one is harmless.
 	Upload(ctx context.Context, in *UploadRequest, opts ...grpc.CallOption) (*UploadResponse, error)
+	// ListPersonTickets gives what one person asked for at this endpoint, and
+	// nobody else's tickets.
+	ListPersonTickets(ctx context.Context, in *ListPersonTicketsRequest, opts ...grpc.CallOption) (*ListPersonTicketsResponse, error)
 }
 
 type agentServiceClient struct {
@@ -97,6 +101,16 @@ func (c *agentServiceClient) Upload(ctx context.Context, in *UploadRequest, opts
 	return out, nil
 }
 
+func (c *agentServiceClient) ListPersonTickets(ctx context.Context, in *ListPersonTicketsRequest, opts ...grpc.CallOption) (*ListPersonTicketsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPersonTicketsResponse)
+	err := c.cc.Invoke(ctx, AgentService_ListPersonTickets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgentServiceServer is the server API for AgentService service.
 // All implementations must embed UnimplementedAgentServiceServer
 // for forward compatibility.
@@ -116,6 +130,9 @@ type AgentServiceServer interface {
 	// Upload takes reports in batches; each is acknowledged after it is
 	// committed. Repeating one is harmless.
 	Upload(context.Context, *UploadRequest) (*UploadResponse, error)
+	// ListPersonTickets gives what one person asked for at this endpoint, and
+	// nobody else's tickets.
+	ListPersonTickets(context.Context, *ListPersonTicketsRequest) (*ListPersonTicketsResponse, error)
 	mustEmbedUnimplementedAgentServiceServer()
 }
 
@@ -137,6 +154,9 @@ func (UnimplementedAgentServiceServer) Connect(grpc.BidiStreamingServer[ConnectR
 }
 func (UnimplementedAgentServiceServer) Upload(context.Context, *UploadRequest) (*UploadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Upload not implemented")
+}
+func (UnimplementedAgentServiceServer) ListPersonTickets(context.Context, *ListPersonTicketsRequest) (*ListPersonTicketsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPersonTickets not implemented")
 }
 func (UnimplementedAgentServiceServer) mustEmbedUnimplementedAgentServiceServer() {}
 func (UnimplementedAgentServiceServer) testEmbeddedByValue()                      {}
@@ -220,6 +240,24 @@ func _AgentService_Upload_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgentService_ListPersonTickets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPersonTicketsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgentServiceServer).ListPersonTickets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgentService_ListPersonTickets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgentServiceServer).ListPersonTickets(ctx, req.(*ListPersonTicketsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgentService_ServiceDesc is the grpc.ServiceDesc for AgentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -238,6 +276,10 @@ var AgentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Upload",
 			Handler:    _AgentService_Upload_Handler,
+		},
+		{
+			MethodName: "ListPersonTickets",
+			Handler:    _AgentService_ListPersonTickets_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

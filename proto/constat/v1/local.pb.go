@@ -76,7 +76,9 @@ type GetStatusResponse struct {
 	CertificateExpiresAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=certificate_expires_at,json=certificateExpiresAt,proto3" json:"certificate_expires_at,omitempty"`
 	// What the agent looked into by itself within a day and did not find in order,
 	// newest first.
-	Found         []*Finding `protobuf:"bytes,10,rep,name=found,proto3" json:"found,omitempty"`
+	Found []*Finding `protobuf:"bytes,10,rep,name=found,proto3" json:"found,omitempty"`
+	// Policy.phone.
+	Phone         string `protobuf:"bytes,11,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,91 +183,9 @@ func (x *GetStatusResponse) GetFound() []*Finding {
 	return nil
 }
 
-// Finding is what the agent found without being asked: the first root cause, or
-// that something is wrong and none can be named; then fault, title and certainty
-// are empty.
-type Finding struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
-	// As Diagnosis.event and event_subject.
-	Event   string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
-	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	Fault   string `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
-	Title   string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
-	// confirmed | probable | possible.
-	Certainty     string `protobuf:"bytes,6,opt,name=certainty,proto3" json:"certainty,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Finding) Reset() {
-	*x = Finding{}
-	mi := &file_constat_v1_local_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Finding) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Finding) ProtoMessage() {}
-
-func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[2]
+func (x *GetStatusResponse) GetPhone() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
-func (*Finding) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Finding) GetAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.At
-	}
-	return nil
-}
-
-func (x *Finding) GetEvent() string {
-	if x != nil {
-		return x.Event
-	}
-	return ""
-}
-
-func (x *Finding) GetSubject() string {
-	if x != nil {
-		return x.Subject
-	}
-	return ""
-}
-
-func (x *Finding) GetFault() string {
-	if x != nil {
-		return x.Fault
-	}
-	return ""
-}
-
-func (x *Finding) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *Finding) GetCertainty() string {
-	if x != nil {
-		return x.Certainty
+		return x.Phone
 	}
 	return ""
 }
@@ -281,7 +201,7 @@ type RunDiagnosisRequest struct {
 
 func (x *RunDiagnosisRequest) Reset() {
 	*x = RunDiagnosisRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[3]
+	mi := &file_constat_v1_local_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +213,7 @@ func (x *RunDiagnosisRequest) String() string {
 func (*RunDiagnosisRequest) ProtoMessage() {}
 
 func (x *RunDiagnosisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[3]
+	mi := &file_constat_v1_local_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +226,7 @@ func (x *RunDiagnosisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDiagnosisRequest.ProtoReflect.Descriptor instead.
 func (*RunDiagnosisRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{3}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RunDiagnosisRequest) GetProcedure() string {
@@ -339,7 +259,7 @@ type RunDiagnosisResponse struct {
 
 func (x *RunDiagnosisResponse) Reset() {
 	*x = RunDiagnosisResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[4]
+	mi := &file_constat_v1_local_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +271,7 @@ func (x *RunDiagnosisResponse) String() string {
 func (*RunDiagnosisResponse) ProtoMessage() {}
 
 func (x *RunDiagnosisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[4]
+	mi := &file_constat_v1_local_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +284,7 @@ func (x *RunDiagnosisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDiagnosisResponse.ProtoReflect.Descriptor instead.
 func (*RunDiagnosisResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{4}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RunDiagnosisResponse) GetEvent() isRunDiagnosisResponse_Event {
@@ -427,7 +347,7 @@ type PreviewTicketRequest struct {
 
 func (x *PreviewTicketRequest) Reset() {
 	*x = PreviewTicketRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +359,7 @@ func (x *PreviewTicketRequest) String() string {
 func (*PreviewTicketRequest) ProtoMessage() {}
 
 func (x *PreviewTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[5]
+	mi := &file_constat_v1_local_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +372,7 @@ func (x *PreviewTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTicketRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PreviewTicketRequest) GetDiagnosisId() string {
@@ -479,7 +399,7 @@ type PreviewTicketResponse struct {
 
 func (x *PreviewTicketResponse) Reset() {
 	*x = PreviewTicketResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +411,7 @@ func (x *PreviewTicketResponse) String() string {
 func (*PreviewTicketResponse) ProtoMessage() {}
 
 func (x *PreviewTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[6]
+	mi := &file_constat_v1_local_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +424,7 @@ func (x *PreviewTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTicketResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PreviewTicketResponse) GetSections() []*PreviewTicketResponse_Section {
@@ -527,14 +447,19 @@ type SubmitTicketRequest struct {
 	WaitSeconds int32 `protobuf:"varint,5,opt,name=wait_seconds,json=waitSeconds,proto3" json:"wait_seconds,omitempty"`
 	// Groups of the snapshot that the person does not want to send: they stay here,
 	// with what the diagnosis quotes of them.
-	LeaveOut      []string `protobuf:"bytes,6,rep,name=leave_out,json=leaveOut,proto3" json:"leave_out,omitempty"`
+	LeaveOut []string `protobuf:"bytes,6,rep,name=leave_out,json=leaveOut,proto3" json:"leave_out,omitempty"`
+	// Pictures that the person chose to send, PNG or JPEG: three of 3 MB at most.
+	Pictures [][]byte `protobuf:"bytes,7,rep,name=pictures,proto3" json:"pictures,omitempty"`
+	// Ticket.id of a ticket of theirs that this is said in; then only text and
+	// wait_seconds count. Empty: it is a new one.
+	ReplyTo       string `protobuf:"bytes,8,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitTicketRequest) Reset() {
 	*x = SubmitTicketRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +471,7 @@ func (x *SubmitTicketRequest) String() string {
 func (*SubmitTicketRequest) ProtoMessage() {}
 
 func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[7]
+	mi := &file_constat_v1_local_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +484,7 @@ func (x *SubmitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SubmitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SubmitTicketRequest) GetComplaint() string {
@@ -604,10 +529,24 @@ func (x *SubmitTicketRequest) GetLeaveOut() []string {
 	return nil
 }
 
+func (x *SubmitTicketRequest) GetPictures() [][]byte {
+	if x != nil {
+		return x.Pictures
+	}
+	return nil
+}
+
+func (x *SubmitTicketRequest) GetReplyTo() string {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return ""
+}
+
 // SubmitTicketResponse says that nothing will be lost.
 type SubmitTicketResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// UUIDv7 of the ticket.
+	// UUIDv7 of the ticket, or of the reply.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// 0: not known yet, the ticket waits on this machine.
 	Number        int32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
@@ -617,7 +556,7 @@ type SubmitTicketResponse struct {
 
 func (x *SubmitTicketResponse) Reset() {
 	*x = SubmitTicketResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +568,7 @@ func (x *SubmitTicketResponse) String() string {
 func (*SubmitTicketResponse) ProtoMessage() {}
 
 func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[8]
+	mi := &file_constat_v1_local_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +581,7 @@ func (x *SubmitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SubmitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SubmitTicketResponse) GetId() string {
@@ -671,7 +610,7 @@ type ListRemediesRequest struct {
 
 func (x *ListRemediesRequest) Reset() {
 	*x = ListRemediesRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +622,7 @@ func (x *ListRemediesRequest) String() string {
 func (*ListRemediesRequest) ProtoMessage() {}
 
 func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[9]
+	mi := &file_constat_v1_local_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +635,7 @@ func (x *ListRemediesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesRequest.ProtoReflect.Descriptor instead.
 func (*ListRemediesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListRemediesRequest) GetLanguage() string {
@@ -726,7 +665,7 @@ type ListRemediesResponse struct {
 
 func (x *ListRemediesResponse) Reset() {
 	*x = ListRemediesResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +677,7 @@ func (x *ListRemediesResponse) String() string {
 func (*ListRemediesResponse) ProtoMessage() {}
 
 func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[10]
+	mi := &file_constat_v1_local_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +690,7 @@ func (x *ListRemediesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRemediesResponse.ProtoReflect.Descriptor instead.
 func (*ListRemediesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListRemediesResponse) GetOffers() []*RemedyOffer {
@@ -779,7 +718,7 @@ type ConsentRemedyRequest struct {
 
 func (x *ConsentRemedyRequest) Reset() {
 	*x = ConsentRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +730,7 @@ func (x *ConsentRemedyRequest) String() string {
 func (*ConsentRemedyRequest) ProtoMessage() {}
 
 func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[11]
+	mi := &file_constat_v1_local_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +743,7 @@ func (x *ConsentRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyRequest.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConsentRemedyRequest) GetId() string {
@@ -824,7 +763,7 @@ type ConsentRemedyResponse struct {
 
 func (x *ConsentRemedyResponse) Reset() {
 	*x = ConsentRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +775,7 @@ func (x *ConsentRemedyResponse) String() string {
 func (*ConsentRemedyResponse) ProtoMessage() {}
 
 func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[12]
+	mi := &file_constat_v1_local_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +788,7 @@ func (x *ConsentRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsentRemedyResponse.ProtoReflect.Descriptor instead.
 func (*ConsentRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConsentRemedyResponse) GetResult() *RemedyResult {
@@ -870,7 +809,7 @@ type DeclineRemedyRequest struct {
 
 func (x *DeclineRemedyRequest) Reset() {
 	*x = DeclineRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +821,7 @@ func (x *DeclineRemedyRequest) String() string {
 func (*DeclineRemedyRequest) ProtoMessage() {}
 
 func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[13]
+	mi := &file_constat_v1_local_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +834,7 @@ func (x *DeclineRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyRequest.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeclineRemedyRequest) GetId() string {
@@ -915,7 +854,7 @@ type DeclineRemedyResponse struct {
 
 func (x *DeclineRemedyResponse) Reset() {
 	*x = DeclineRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +866,7 @@ func (x *DeclineRemedyResponse) String() string {
 func (*DeclineRemedyResponse) ProtoMessage() {}
 
 func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[14]
+	mi := &file_constat_v1_local_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +879,7 @@ func (x *DeclineRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineRemedyResponse.ProtoReflect.Descriptor instead.
 func (*DeclineRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeclineRemedyResponse) GetResult() *RemedyResult {
@@ -963,7 +902,7 @@ type RunRemedyRequest struct {
 
 func (x *RunRemedyRequest) Reset() {
 	*x = RunRemedyRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +914,7 @@ func (x *RunRemedyRequest) String() string {
 func (*RunRemedyRequest) ProtoMessage() {}
 
 func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[15]
+	mi := &file_constat_v1_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +927,7 @@ func (x *RunRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RunRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RunRemedyRequest) GetVerb() string {
@@ -1022,7 +961,7 @@ type RunRemedyResponse struct {
 
 func (x *RunRemedyResponse) Reset() {
 	*x = RunRemedyResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +973,7 @@ func (x *RunRemedyResponse) String() string {
 func (*RunRemedyResponse) ProtoMessage() {}
 
 func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[16]
+	mi := &file_constat_v1_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +986,7 @@ func (x *RunRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RunRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RunRemedyResponse) GetResult() *RemedyResult {
@@ -1076,7 +1015,7 @@ type WalkRequest struct {
 
 func (x *WalkRequest) Reset() {
 	*x = WalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1027,7 @@ func (x *WalkRequest) String() string {
 func (*WalkRequest) ProtoMessage() {}
 
 func (x *WalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[17]
+	mi := &file_constat_v1_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1040,7 @@ func (x *WalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkRequest.ProtoReflect.Descriptor instead.
 func (*WalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WalkRequest) GetProcedure() string {
@@ -1164,14 +1103,16 @@ type WalkResponse struct {
 	// unset: this agent has no such verb.
 	Consent *WalkResponse_Consent `protobuf:"bytes,10,opt,name=consent,proto3" json:"consent,omitempty"`
 	// What the drawing of the step shows.
-	Drawing       *Procedure_Text `protobuf:"bytes,11,opt,name=drawing,proto3" json:"drawing,omitempty"`
+	Drawing *Procedure_Text `protobuf:"bytes,11,opt,name=drawing,proto3" json:"drawing,omitempty"`
+	// The drawing, SVG of lines and plain shapes.
+	DrawingSvg    []byte `protobuf:"bytes,12,opt,name=drawing_svg,json=drawingSvg,proto3" json:"drawing_svg,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WalkResponse) Reset() {
 	*x = WalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[18]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1124,7 @@ func (x *WalkResponse) String() string {
 func (*WalkResponse) ProtoMessage() {}
 
 func (x *WalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[18]
+	mi := &file_constat_v1_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1137,7 @@ func (x *WalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkResponse.ProtoReflect.Descriptor instead.
 func (*WalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{18}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WalkResponse) GetProcedure() *Procedure {
@@ -1276,6 +1217,13 @@ func (x *WalkResponse) GetDrawing() *Procedure_Text {
 	return nil
 }
 
+func (x *WalkResponse) GetDrawingSvg() []byte {
+	if x != nil {
+		return x.DrawingSvg
+	}
+	return nil
+}
+
 // EndWalkRequest is the whole walk.
 type EndWalkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1286,7 +1234,7 @@ type EndWalkRequest struct {
 
 func (x *EndWalkRequest) Reset() {
 	*x = EndWalkRequest{}
-	mi := &file_constat_v1_local_proto_msgTypes[19]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1246,7 @@ func (x *EndWalkRequest) String() string {
 func (*EndWalkRequest) ProtoMessage() {}
 
 func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[19]
+	mi := &file_constat_v1_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1259,7 @@ func (x *EndWalkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkRequest.ProtoReflect.Descriptor instead.
 func (*EndWalkRequest) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{19}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EndWalkRequest) GetRun() *ProcedureRun {
@@ -1331,7 +1279,7 @@ type EndWalkResponse struct {
 
 func (x *EndWalkResponse) Reset() {
 	*x = EndWalkResponse{}
-	mi := &file_constat_v1_local_proto_msgTypes[20]
+	mi := &file_constat_v1_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1291,7 @@ func (x *EndWalkResponse) String() string {
 func (*EndWalkResponse) ProtoMessage() {}
 
 func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[20]
+	mi := &file_constat_v1_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1304,7 @@ func (x *EndWalkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndWalkResponse.ProtoReflect.Descriptor instead.
 func (*EndWalkResponse) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{20}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *EndWalkResponse) GetKept() bool {
@@ -1364,6 +1312,258 @@ func (x *EndWalkResponse) GetKept() bool {
 		return x.Kept
 	}
 	return false
+}
+
+// ListTicketsRequest names the language of the words.
+type ListTicketsRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The person looks at them: what is in them is news no more.
+	Read bool `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
+	// Whether sent is wanted, and not the tickets.
+	Sent          bool `protobuf:"varint,3,opt,name=sent,proto3" json:"sent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTicketsRequest) Reset() {
+	*x = ListTicketsRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTicketsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTicketsRequest) ProtoMessage() {}
+
+func (x *ListTicketsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTicketsRequest.ProtoReflect.Descriptor instead.
+func (*ListTicketsRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListTicketsRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *ListTicketsRequest) GetRead() bool {
+	if x != nil {
+		return x.Read
+	}
+	return false
+}
+
+func (x *ListTicketsRequest) GetSent() bool {
+	if x != nil {
+		return x.Sent
+	}
+	return false
+}
+
+// ListTicketsResponse is what is known of them.
+type ListTicketsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Tickets []*PersonTicket        `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
+	// As ListPersonTicketsResponse.known, with titles.
+	Known []*Finding `protobuf:"bytes,2,rep,name=known,proto3" json:"known,omitempty"`
+	// The collector answered; else this is what it said last, and what waits here.
+	Reached bool `protobuf:"varint,3,opt,name=reached,proto3" json:"reached,omitempty"`
+	// What left this machine, newest first.
+	Sent          []*ListTicketsResponse_Sent `protobuf:"bytes,4,rep,name=sent,proto3" json:"sent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTicketsResponse) Reset() {
+	*x = ListTicketsResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTicketsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTicketsResponse) ProtoMessage() {}
+
+func (x *ListTicketsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTicketsResponse.ProtoReflect.Descriptor instead.
+func (*ListTicketsResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListTicketsResponse) GetTickets() []*PersonTicket {
+	if x != nil {
+		return x.Tickets
+	}
+	return nil
+}
+
+func (x *ListTicketsResponse) GetKnown() []*Finding {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
+func (x *ListTicketsResponse) GetReached() bool {
+	if x != nil {
+		return x.Reached
+	}
+	return false
+}
+
+func (x *ListTicketsResponse) GetSent() []*ListTicketsResponse_Sent {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+// WatchRequest names the language of the words.
+type WatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_constat_v1_local_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WatchRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+// WatchResponse is how things stand, and maybe something to be told, once.
+type WatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// fine | working | found | answered | asked.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Empty: nothing is to be told.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Text  string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The view of the page that leads on.
+	View          string `protobuf:"bytes,4,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_constat_v1_local_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchResponse) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *WatchResponse) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *WatchResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *WatchResponse) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
 }
 
 // Cause is what the catalog says of a fault, in the language asked for.
@@ -1379,7 +1579,7 @@ type RunDiagnosisResponse_Cause struct {
 
 func (x *RunDiagnosisResponse_Cause) Reset() {
 	*x = RunDiagnosisResponse_Cause{}
-	mi := &file_constat_v1_local_proto_msgTypes[22]
+	mi := &file_constat_v1_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1591,7 @@ func (x *RunDiagnosisResponse_Cause) String() string {
 func (*RunDiagnosisResponse_Cause) ProtoMessage() {}
 
 func (x *RunDiagnosisResponse_Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[22]
+	mi := &file_constat_v1_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1604,7 @@ func (x *RunDiagnosisResponse_Cause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDiagnosisResponse_Cause.ProtoReflect.Descriptor instead.
 func (*RunDiagnosisResponse_Cause) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{4, 1}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{3, 1}
 }
 
 func (x *RunDiagnosisResponse_Cause) GetExplanation() string {
@@ -1434,7 +1634,7 @@ type PreviewTicketResponse_Section struct {
 
 func (x *PreviewTicketResponse_Section) Reset() {
 	*x = PreviewTicketResponse_Section{}
-	mi := &file_constat_v1_local_proto_msgTypes[23]
+	mi := &file_constat_v1_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1646,7 @@ func (x *PreviewTicketResponse_Section) String() string {
 func (*PreviewTicketResponse_Section) ProtoMessage() {}
 
 func (x *PreviewTicketResponse_Section) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[23]
+	mi := &file_constat_v1_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1659,7 @@ func (x *PreviewTicketResponse_Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTicketResponse_Section.ProtoReflect.Descriptor instead.
 func (*PreviewTicketResponse_Section) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{6, 0}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{5, 0}
 }
 
 func (x *PreviewTicketResponse_Section) GetGroup() string {
@@ -1493,7 +1693,7 @@ type PreviewTicketResponse_Fact struct {
 
 func (x *PreviewTicketResponse_Fact) Reset() {
 	*x = PreviewTicketResponse_Fact{}
-	mi := &file_constat_v1_local_proto_msgTypes[24]
+	mi := &file_constat_v1_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1705,7 @@ func (x *PreviewTicketResponse_Fact) String() string {
 func (*PreviewTicketResponse_Fact) ProtoMessage() {}
 
 func (x *PreviewTicketResponse_Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[24]
+	mi := &file_constat_v1_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1718,7 @@ func (x *PreviewTicketResponse_Fact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTicketResponse_Fact.ProtoReflect.Descriptor instead.
 func (*PreviewTicketResponse_Fact) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{6, 1}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{5, 1}
 }
 
 func (x *PreviewTicketResponse_Fact) GetName() string {
@@ -1545,7 +1745,7 @@ type WalkResponse_Consent struct {
 
 func (x *WalkResponse_Consent) Reset() {
 	*x = WalkResponse_Consent{}
-	mi := &file_constat_v1_local_proto_msgTypes[25]
+	mi := &file_constat_v1_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1757,7 @@ func (x *WalkResponse_Consent) String() string {
 func (*WalkResponse_Consent) ProtoMessage() {}
 
 func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[25]
+	mi := &file_constat_v1_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1770,7 @@ func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalkResponse_Consent.ProtoReflect.Descriptor instead.
 func (*WalkResponse_Consent) Descriptor() ([]byte, []int) {
-	return file_constat_v1_local_proto_rawDescGZIP(), []int{18, 0}
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{17, 0}
 }
 
 func (x *WalkResponse_Consent) GetEn() string {
@@ -1587,13 +1787,85 @@ func (x *WalkResponse_Consent) GetFr() string {
 	return ""
 }
 
+type ListTicketsResponse_Sent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// facts | diagnosis | ticket | reply | remedy | walk | asked (a technician
+	// asked for something; nothing was sent by it).
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What it was in words.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Who asked for it; empty: a person at this machine, or nobody.
+	By            string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTicketsResponse_Sent) Reset() {
+	*x = ListTicketsResponse_Sent{}
+	mi := &file_constat_v1_local_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTicketsResponse_Sent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTicketsResponse_Sent) ProtoMessage() {}
+
+func (x *ListTicketsResponse_Sent) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTicketsResponse_Sent.ProtoReflect.Descriptor instead.
+func (*ListTicketsResponse_Sent) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{21, 0}
+}
+
+func (x *ListTicketsResponse_Sent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ListTicketsResponse_Sent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ListTicketsResponse_Sent) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListTicketsResponse_Sent) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 var File_constat_v1_local_proto protoreflect.FileDescriptor
 
 const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xa6\x03\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
+	"\x10GetStatusRequest\"\xbc\x03\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
 	"\benrolled\x18\x02 \x01(\bR\benrolled\x12\x1f\n" +
@@ -1606,14 +1878,8 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\aproblem\x18\b \x01(\tR\aproblem\x12P\n" +
 	"\x16certificate_expires_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12)\n" +
 	"\x05found\x18\n" +
-	" \x03(\v2\x13.constat.v1.FindingR\x05found\"\xaf\x01\n" +
-	"\aFinding\x12*\n" +
-	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
-	"\x05event\x18\x02 \x01(\tR\x05event\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\x12\x14\n" +
-	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x14\n" +
-	"\x05title\x18\x05 \x01(\tR\x05title\x12\x1c\n" +
-	"\tcertainty\x18\x06 \x01(\tR\tcertainty\"O\n" +
+	" \x03(\v2\x13.constat.v1.FindingR\x05found\x12\x14\n" +
+	"\x05phone\x18\v \x01(\tR\x05phone\"O\n" +
 	"\x13RunDiagnosisRequest\x12\x1c\n" +
 	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xf4\x02\n" +
@@ -1639,14 +1905,16 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x05facts\x18\x03 \x03(\v2&.constat.v1.PreviewTicketResponse.FactR\x05facts\x1a0\n" +
 	"\x04Fact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xc6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xfd\x01\n" +
 	"\x13SubmitTicketRequest\x12\x1c\n" +
 	"\tcomplaint\x18\x01 \x01(\tR\tcomplaint\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12!\n" +
 	"\fdiagnosis_id\x18\x03 \x01(\tR\vdiagnosisId\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12!\n" +
 	"\fwait_seconds\x18\x05 \x01(\x05R\vwaitSeconds\x12\x1b\n" +
-	"\tleave_out\x18\x06 \x03(\tR\bleaveOut\">\n" +
+	"\tleave_out\x18\x06 \x03(\tR\bleaveOut\x12\x1a\n" +
+	"\bpictures\x18\a \x03(\fR\bpictures\x12\x19\n" +
+	"\breply_to\x18\b \x01(\tR\areplyTo\">\n" +
 	"\x14SubmitTicketResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\"E\n" +
@@ -1675,7 +1943,7 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\fdiagnosis_id\x18\x02 \x01(\tR\vdiagnosisId\x128\n" +
 	"\x05taken\x18\x03 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\x12.\n" +
 	"\x13before_diagnosis_id\x18\x04 \x01(\tR\x11beforeDiagnosisId\x12\x12\n" +
-	"\x04step\x18\x05 \x01(\tR\x04step\"\xf3\x03\n" +
+	"\x04step\x18\x05 \x01(\tR\x04step\"\x94\x04\n" +
 	"\fWalkResponse\x123\n" +
 	"\tprocedure\x18\x01 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x126\n" +
 	"\x04more\x18\x02 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x04more\x12.\n" +
@@ -1688,14 +1956,37 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x12knowledge_revision\x18\t \x01(\x03R\x11knowledgeRevision\x12:\n" +
 	"\aconsent\x18\n" +
 	" \x01(\v2 .constat.v1.WalkResponse.ConsentR\aconsent\x124\n" +
-	"\adrawing\x18\v \x01(\v2\x1a.constat.v1.Procedure.TextR\adrawing\x1a)\n" +
+	"\adrawing\x18\v \x01(\v2\x1a.constat.v1.Procedure.TextR\adrawing\x12\x1f\n" +
+	"\vdrawing_svg\x18\f \x01(\fR\n" +
+	"drawingSvg\x1a)\n" +
 	"\aConsent\x12\x0e\n" +
 	"\x02en\x18\x01 \x01(\tR\x02en\x12\x0e\n" +
 	"\x02fr\x18\x02 \x01(\tR\x02fr\"<\n" +
 	"\x0eEndWalkRequest\x12*\n" +
 	"\x03run\x18\x01 \x01(\v2\x18.constat.v1.ProcedureRunR\x03run\"%\n" +
 	"\x0fEndWalkResponse\x12\x12\n" +
-	"\x04kept\x18\x01 \x01(\bR\x04kept2\x9e\x06\n" +
+	"\x04kept\x18\x01 \x01(\bR\x04kept\"X\n" +
+	"\x12ListTicketsRequest\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x12\n" +
+	"\x04read\x18\x02 \x01(\bR\x04read\x12\x12\n" +
+	"\x04sent\x18\x03 \x01(\bR\x04sent\"\xb4\x02\n" +
+	"\x13ListTicketsResponse\x122\n" +
+	"\atickets\x18\x01 \x03(\v2\x18.constat.v1.PersonTicketR\atickets\x12)\n" +
+	"\x05known\x18\x02 \x03(\v2\x13.constat.v1.FindingR\x05known\x12\x18\n" +
+	"\areached\x18\x03 \x01(\bR\areached\x128\n" +
+	"\x04sent\x18\x04 \x03(\v2$.constat.v1.ListTicketsResponse.SentR\x04sent\x1aj\n" +
+	"\x04Sent\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\"*\n" +
+	"\fWatchRequest\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\"c\n" +
+	"\rWatchResponse\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04view\x18\x04 \x01(\tR\x04view2\xae\a\n" +
 	"\fLocalService\x12H\n" +
 	"\tGetStatus\x12\x1c.constat.v1.GetStatusRequest\x1a\x1d.constat.v1.GetStatusResponse\x12S\n" +
 	"\fRunDiagnosis\x12\x1f.constat.v1.RunDiagnosisRequest\x1a .constat.v1.RunDiagnosisResponse0\x01\x12T\n" +
@@ -1706,7 +1997,9 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\rDeclineRemedy\x12 .constat.v1.DeclineRemedyRequest\x1a!.constat.v1.DeclineRemedyResponse\x12H\n" +
 	"\tRunRemedy\x12\x1c.constat.v1.RunRemedyRequest\x1a\x1d.constat.v1.RunRemedyResponse\x129\n" +
 	"\x04Walk\x12\x17.constat.v1.WalkRequest\x1a\x18.constat.v1.WalkResponse\x12B\n" +
-	"\aEndWalk\x12\x1a.constat.v1.EndWalkRequest\x1a\x1b.constat.v1.EndWalkResponseB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\aEndWalk\x12\x1a.constat.v1.EndWalkRequest\x1a\x1b.constat.v1.EndWalkResponse\x12N\n" +
+	"\vListTickets\x12\x1e.constat.v1.ListTicketsRequest\x1a\x1f.constat.v1.ListTicketsResponse\x12>\n" +
+	"\x05Watch\x12\x18.constat.v1.WatchRequest\x1a\x19.constat.v1.WatchResponse0\x01B$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_local_proto_rawDescOnce sync.Once
@@ -1720,93 +2013,106 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_constat_v1_local_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),              // 0: constat.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),             // 1: constat.v1.GetStatusResponse
-	(*Finding)(nil),                       // 2: constat.v1.Finding
-	(*RunDiagnosisRequest)(nil),           // 3: constat.v1.RunDiagnosisRequest
-	(*RunDiagnosisResponse)(nil),          // 4: constat.v1.RunDiagnosisResponse
-	(*PreviewTicketRequest)(nil),          // 5: constat.v1.PreviewTicketRequest
-	(*PreviewTicketResponse)(nil),         // 6: constat.v1.PreviewTicketResponse
-	(*SubmitTicketRequest)(nil),           // 7: constat.v1.SubmitTicketRequest
-	(*SubmitTicketResponse)(nil),          // 8: constat.v1.SubmitTicketResponse
-	(*ListRemediesRequest)(nil),           // 9: constat.v1.ListRemediesRequest
-	(*ListRemediesResponse)(nil),          // 10: constat.v1.ListRemediesResponse
-	(*ConsentRemedyRequest)(nil),          // 11: constat.v1.ConsentRemedyRequest
-	(*ConsentRemedyResponse)(nil),         // 12: constat.v1.ConsentRemedyResponse
-	(*DeclineRemedyRequest)(nil),          // 13: constat.v1.DeclineRemedyRequest
-	(*DeclineRemedyResponse)(nil),         // 14: constat.v1.DeclineRemedyResponse
-	(*RunRemedyRequest)(nil),              // 15: constat.v1.RunRemedyRequest
-	(*RunRemedyResponse)(nil),             // 16: constat.v1.RunRemedyResponse
-	(*WalkRequest)(nil),                   // 17: constat.v1.WalkRequest
-	(*WalkResponse)(nil),                  // 18: constat.v1.WalkResponse
-	(*EndWalkRequest)(nil),                // 19: constat.v1.EndWalkRequest
-	(*EndWalkResponse)(nil),               // 20: constat.v1.EndWalkResponse
-	nil,                                   // 21: constat.v1.RunDiagnosisResponse.CausesEntry
-	(*RunDiagnosisResponse_Cause)(nil),    // 22: constat.v1.RunDiagnosisResponse.Cause
-	(*PreviewTicketResponse_Section)(nil), // 23: constat.v1.PreviewTicketResponse.Section
-	(*PreviewTicketResponse_Fact)(nil),    // 24: constat.v1.PreviewTicketResponse.Fact
-	(*WalkResponse_Consent)(nil),          // 25: constat.v1.WalkResponse.Consent
-	(*timestamppb.Timestamp)(nil),         // 26: google.protobuf.Timestamp
-	(*Progress)(nil),                      // 27: constat.v1.Progress
-	(*Diagnosis)(nil),                     // 28: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),                   // 29: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),                  // 30: constat.v1.RemedyResult
-	(*ProcedureRun_StepTaken)(nil),        // 31: constat.v1.ProcedureRun.StepTaken
-	(*Procedure)(nil),                     // 32: constat.v1.Procedure
-	(*Procedure_Step)(nil),                // 33: constat.v1.Procedure.Step
-	(*Procedure_Text)(nil),                // 34: constat.v1.Procedure.Text
-	(*ProcedureRun)(nil),                  // 35: constat.v1.ProcedureRun
+	(*RunDiagnosisRequest)(nil),           // 2: constat.v1.RunDiagnosisRequest
+	(*RunDiagnosisResponse)(nil),          // 3: constat.v1.RunDiagnosisResponse
+	(*PreviewTicketRequest)(nil),          // 4: constat.v1.PreviewTicketRequest
+	(*PreviewTicketResponse)(nil),         // 5: constat.v1.PreviewTicketResponse
+	(*SubmitTicketRequest)(nil),           // 6: constat.v1.SubmitTicketRequest
+	(*SubmitTicketResponse)(nil),          // 7: constat.v1.SubmitTicketResponse
+	(*ListRemediesRequest)(nil),           // 8: constat.v1.ListRemediesRequest
+	(*ListRemediesResponse)(nil),          // 9: constat.v1.ListRemediesResponse
+	(*ConsentRemedyRequest)(nil),          // 10: constat.v1.ConsentRemedyRequest
+	(*ConsentRemedyResponse)(nil),         // 11: constat.v1.ConsentRemedyResponse
+	(*DeclineRemedyRequest)(nil),          // 12: constat.v1.DeclineRemedyRequest
+	(*DeclineRemedyResponse)(nil),         // 13: constat.v1.DeclineRemedyResponse
+	(*RunRemedyRequest)(nil),              // 14: constat.v1.RunRemedyRequest
+	(*RunRemedyResponse)(nil),             // 15: constat.v1.RunRemedyResponse
+	(*WalkRequest)(nil),                   // 16: constat.v1.WalkRequest
+	(*WalkResponse)(nil),                  // 17: constat.v1.WalkResponse
+	(*EndWalkRequest)(nil),                // 18: constat.v1.EndWalkRequest
+	(*EndWalkResponse)(nil),               // 19: constat.v1.EndWalkResponse
+	(*ListTicketsRequest)(nil),            // 20: constat.v1.ListTicketsRequest
+	(*ListTicketsResponse)(nil),           // 21: constat.v1.ListTicketsResponse
+	(*WatchRequest)(nil),                  // 22: constat.v1.WatchRequest
+	(*WatchResponse)(nil),                 // 23: constat.v1.WatchResponse
+	nil,                                   // 24: constat.v1.RunDiagnosisResponse.CausesEntry
+	(*RunDiagnosisResponse_Cause)(nil),    // 25: constat.v1.RunDiagnosisResponse.Cause
+	(*PreviewTicketResponse_Section)(nil), // 26: constat.v1.PreviewTicketResponse.Section
+	(*PreviewTicketResponse_Fact)(nil),    // 27: constat.v1.PreviewTicketResponse.Fact
+	(*WalkResponse_Consent)(nil),          // 28: constat.v1.WalkResponse.Consent
+	(*ListTicketsResponse_Sent)(nil),      // 29: constat.v1.ListTicketsResponse.Sent
+	(*timestamppb.Timestamp)(nil),         // 30: google.protobuf.Timestamp
+	(*Finding)(nil),                       // 31: constat.v1.Finding
+	(*Progress)(nil),                      // 32: constat.v1.Progress
+	(*Diagnosis)(nil),                     // 33: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),                   // 34: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),                  // 35: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil),        // 36: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),                     // 37: constat.v1.Procedure
+	(*Procedure_Step)(nil),                // 38: constat.v1.Procedure.Step
+	(*Procedure_Text)(nil),                // 39: constat.v1.Procedure.Text
+	(*ProcedureRun)(nil),                  // 40: constat.v1.ProcedureRun
+	(*PersonTicket)(nil),                  // 41: constat.v1.PersonTicket
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	26, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	26, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
-	26, // 3: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
-	27, // 4: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	28, // 5: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	21, // 6: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
-	23, // 7: constat.v1.PreviewTicketResponse.sections:type_name -> constat.v1.PreviewTicketResponse.Section
-	29, // 8: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	30, // 9: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
-	30, // 10: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	30, // 11: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	30, // 12: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	31, // 13: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	32, // 14: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	31, // 15: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	33, // 16: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	25, // 17: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
-	34, // 18: constat.v1.WalkResponse.drawing:type_name -> constat.v1.Procedure.Text
-	35, // 19: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	22, // 20: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
-	24, // 21: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
-	0,  // 22: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	3,  // 23: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	5,  // 24: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
-	7,  // 25: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	9,  // 26: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	11, // 27: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	13, // 28: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	15, // 29: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	17, // 30: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	19, // 31: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	1,  // 32: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	4,  // 33: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	6,  // 34: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
-	8,  // 35: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	10, // 36: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	12, // 37: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	14, // 38: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	16, // 39: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	18, // 40: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	20, // 41: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	32, // [32:42] is the sub-list for method output_type
-	22, // [22:32] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	30, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	30, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	31, // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
+	32, // 3: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	33, // 4: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	24, // 5: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
+	26, // 6: constat.v1.PreviewTicketResponse.sections:type_name -> constat.v1.PreviewTicketResponse.Section
+	34, // 7: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	35, // 8: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
+	35, // 9: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	35, // 10: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	35, // 11: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	36, // 12: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	37, // 13: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	36, // 14: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	38, // 15: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	28, // 16: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
+	39, // 17: constat.v1.WalkResponse.drawing:type_name -> constat.v1.Procedure.Text
+	40, // 18: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	41, // 19: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.PersonTicket
+	31, // 20: constat.v1.ListTicketsResponse.known:type_name -> constat.v1.Finding
+	29, // 21: constat.v1.ListTicketsResponse.sent:type_name -> constat.v1.ListTicketsResponse.Sent
+	25, // 22: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
+	27, // 23: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
+	30, // 24: constat.v1.ListTicketsResponse.Sent.at:type_name -> google.protobuf.Timestamp
+	0,  // 25: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	2,  // 26: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	4,  // 27: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
+	6,  // 28: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	8,  // 29: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	10, // 30: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	12, // 31: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	14, // 32: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	16, // 33: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	18, // 34: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	20, // 35: constat.v1.LocalService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	22, // 36: constat.v1.LocalService.Watch:input_type -> constat.v1.WatchRequest
+	1,  // 37: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	3,  // 38: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	5,  // 39: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
+	7,  // 40: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	9,  // 41: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	11, // 42: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	13, // 43: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	15, // 44: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	17, // 45: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	19, // 46: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	21, // 47: constat.v1.LocalService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	23, // 48: constat.v1.LocalService.Watch:output_type -> constat.v1.WatchResponse
+	37, // [37:49] is the sub-list for method output_type
+	25, // [25:37] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -1818,7 +2124,8 @@ func file_constat_v1_local_proto_init() {
 	file_constat_v1_diagnosis_proto_init()
 	file_constat_v1_procedure_proto_init()
 	file_constat_v1_remedy_proto_init()
-	file_constat_v1_local_proto_msgTypes[4].OneofWrappers = []any{
+	file_constat_v1_ticket_proto_init()
+	file_constat_v1_local_proto_msgTypes[3].OneofWrappers = []any{
 		(*RunDiagnosisResponse_Progress)(nil),
 		(*RunDiagnosisResponse_Diagnosis)(nil),
 	}
@@ -1828,7 +2135,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,8 @@ const (
 	LocalService_RunRemedy_FullMethodName     = "/constat.v1.LocalService/RunRemedy"
 	LocalService_Walk_FullMethodName          = "/constat.v1.LocalService/Walk"
 	LocalService_EndWalk_FullMethodName       = "/constat.v1.LocalService/EndWalk"
+	LocalService_ListTickets_FullMethodName   = "/constat.v1.LocalService/ListTickets"
+	LocalService_Watch_FullMethodName         = "/constat.v1.LocalService/Watch"
 )
 
 // LocalServiceClient is the client API for LocalService service.
@@ -63,6 +65,12 @@ type LocalServiceClient interface {
 	Walk(ctx context.Context, in *WalkRequest, opts ...grpc.CallOption) (*WalkResponse, error)
 	// EndWalk keeps what came of a walk, for the collector.
 	EndWalk(ctx context.Context, in *EndWalkRequest, opts ...grpc.CallOption) (*EndWalkResponse, error)
+	// ListTickets gives the tickets of who asks, those that wait here included, and
+	// what left this machine.
+	ListTickets(ctx context.Context, in *ListTicketsRequest, opts ...grpc.CallOption) (*ListTicketsResponse, error)
+	// Watch tells how things stand for who asks: at once, then whenever it is
+	// another way.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type localServiceClient struct {
@@ -182,6 +190,35 @@ func (c *localServiceClient) EndWalk(ctx context.Context, in *EndWalkRequest, op
 	return out, nil
 }
 
+func (c *localServiceClient) ListTickets(ctx context.Context, in *ListTicketsRequest, opts ...grpc.CallOption) (*ListTicketsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTicketsResponse)
+	err := c.cc.Invoke(ctx, LocalService_ListTickets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LocalService_ServiceDesc.Streams[1], LocalService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LocalService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // LocalServiceServer is the server API for LocalService service.
 // All implementations must embed UnimplementedLocalServiceServer
 // for forward compatibility.
@@ -214,6 +251,12 @@ type LocalServiceServer interface {
 	Walk(context.Context, *WalkRequest) (*WalkResponse, error)
 	// EndWalk keeps what came of a walk, for the collector.
 	EndWalk(context.Context, *EndWalkRequest) (*EndWalkResponse, error)
+	// ListTickets gives the tickets of who asks, those that wait here included, and
+	// what left this machine.
+	ListTickets(context.Context, *ListTicketsRequest) (*ListTicketsResponse, error)
+	// Watch tells how things stand for who asks: at once, then whenever it is
+	// another way.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedLocalServiceServer()
 }
 
@@ -253,6 +296,12 @@ func (UnimplementedLocalServiceServer) Walk(context.Context, *WalkRequest) (*Wal
 }
 func (UnimplementedLocalServiceServer) EndWalk(context.Context, *EndWalkRequest) (*EndWalkResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndWalk not implemented")
+}
+func (UnimplementedLocalServiceServer) ListTickets(context.Context, *ListTicketsRequest) (*ListTicketsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTickets not implemented")
+}
+func (UnimplementedLocalServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedLocalServiceServer) mustEmbedUnimplementedLocalServiceServer() {}
 func (UnimplementedLocalServiceServer) testEmbeddedByValue()                      {}
@@ -448,6 +497,35 @@ func _LocalService_EndWalk_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_ListTickets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTicketsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).ListTickets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_ListTickets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).ListTickets(ctx, req.(*ListTicketsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LocalServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LocalService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // LocalService_ServiceDesc is the grpc.ServiceDesc for LocalService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -491,11 +569,20 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "EndWalk",
 			Handler:    _LocalService_EndWalk_Handler,
 		},
+		{
+			MethodName: "ListTickets",
+			Handler:    _LocalService_ListTickets_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "RunDiagnosis",
 			Handler:       _LocalService_RunDiagnosis_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _LocalService_Watch_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1262,10 +1262,12 @@ type TicketDraft struct {
 	Channel string `protobuf:"bytes,8,opt,name=channel,proto3" json:"channel,omitempty"`
 	// Title, type, queue and tags are a technician's to give; from others they are
 	// not looked at. Empty: as Ticket has them by itself.
-	Title         string   `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
-	Type          string   `protobuf:"bytes,10,opt,name=type,proto3" json:"type,omitempty"`
-	Queue         string   `protobuf:"bytes,11,opt,name=queue,proto3" json:"queue,omitempty"`
-	Tags          []string `protobuf:"bytes,12,rep,name=tags,proto3" json:"tags,omitempty"`
+	Title string   `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
+	Type  string   `protobuf:"bytes,10,opt,name=type,proto3" json:"type,omitempty"`
+	Queue string   `protobuf:"bytes,11,opt,name=queue,proto3" json:"queue,omitempty"`
+	Tags  []string `protobuf:"bytes,12,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Pictures that the person chose to send, PNG or JPEG; of agents only.
+	Pictures      [][]byte `protobuf:"bytes,13,rep,name=pictures,proto3" json:"pictures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1382,6 +1384,250 @@ func (x *TicketDraft) GetTags() []string {
 		return x.Tags
 	}
 	return nil
+}
+
+func (x *TicketDraft) GetPictures() [][]byte {
+	if x != nil {
+		return x.Pictures
+	}
+	return nil
+}
+
+// TicketReply is what a person at an endpoint says in a ticket of theirs.
+type TicketReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUIDv7: the entry's id for ever.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Ticket.id.
+	TicketId string `protobuf:"bytes,2,opt,name=ticket_id,json=ticketId,proto3" json:"ticket_id,omitempty"`
+	// Account name of the person, as in the ticket's draft.
+	Requester *Person `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
+	Text      string  `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// When it was written, by the endpoint's clock.
+	WrittenAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=written_at,json=writtenAt,proto3" json:"written_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TicketReply) Reset() {
+	*x = TicketReply{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TicketReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TicketReply) ProtoMessage() {}
+
+func (x *TicketReply) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TicketReply.ProtoReflect.Descriptor instead.
+func (*TicketReply) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TicketReply) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TicketReply) GetTicketId() string {
+	if x != nil {
+		return x.TicketId
+	}
+	return ""
+}
+
+func (x *TicketReply) GetRequester() *Person {
+	if x != nil {
+		return x.Requester
+	}
+	return nil
+}
+
+func (x *TicketReply) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *TicketReply) GetWrittenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WrittenAt
+	}
+	return nil
+}
+
+// PersonTicket is a ticket as who asked reads it.
+type PersonTicket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without what is the desk's own. number is 0 while it waits on the endpoint;
+	// due_at: by when it is answered, as the service levels promise; unset: nothing
+	// is promised, or it is the person's turn.
+	Ticket *Ticket `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	// The newest 50, oldest first: id, time, kind, actor, role, text and files.
+	// Of kind waiting: it waits on the endpoint.
+	Messages      []*TicketEntry `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonTicket) Reset() {
+	*x = PersonTicket{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonTicket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonTicket) ProtoMessage() {}
+
+func (x *PersonTicket) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonTicket.ProtoReflect.Descriptor instead.
+func (*PersonTicket) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PersonTicket) GetTicket() *Ticket {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *PersonTicket) GetMessages() []*TicketEntry {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// Finding is what the agent found without being asked: the first root cause, or
+// that something is wrong and none can be named; then fault, title and certainty
+// are empty.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// As Diagnosis.event and event_subject.
+	Event   string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	Fault   string `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	Title   string `protobuf:"bytes,5,opt,name=title,proto3" json:"title,omitempty"`
+	// confirmed | probable | possible.
+	Certainty string `protobuf:"bytes,6,opt,name=certainty,proto3" json:"certainty,omitempty"`
+	// The procedure that found it.
+	Procedure     string `protobuf:"bytes,7,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Finding) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Finding) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Finding) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Finding) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *Finding) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Finding) GetCertainty() string {
+	if x != nil {
+		return x.Certainty
+	}
+	return ""
+}
+
+func (x *Finding) GetProcedure() string {
+	if x != nil {
+		return x.Procedure
+	}
+	return ""
 }
 
 var File_constat_v1_ticket_proto protoreflect.FileDescriptor
@@ -1514,7 +1760,7 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\vFieldChange\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\tR\x05after\"\xeb\x02\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\x87\x03\n" +
 	"\vTicketDraft\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tcomplaint\x18\x02 \x01(\tR\tcomplaint\x12\x12\n" +
@@ -1529,7 +1775,26 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x04type\x18\n" +
 	" \x01(\tR\x04type\x12\x14\n" +
 	"\x05queue\x18\v \x01(\tR\x05queue\x12\x12\n" +
-	"\x04tags\x18\f \x03(\tR\x04tagsB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\x04tags\x18\f \x03(\tR\x04tags\x12\x1a\n" +
+	"\bpictures\x18\r \x03(\fR\bpictures\"\xbb\x01\n" +
+	"\vTicketReply\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\tticket_id\x18\x02 \x01(\tR\bticketId\x120\n" +
+	"\trequester\x18\x03 \x01(\v2\x12.constat.v1.PersonR\trequester\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x129\n" +
+	"\n" +
+	"written_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\twrittenAt\"o\n" +
+	"\fPersonTicket\x12*\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\bmessages\"\xcd\x01\n" +
+	"\aFinding\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05event\x18\x02 \x01(\tR\x05event\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x14\n" +
+	"\x05title\x18\x05 \x01(\tR\x05title\x12\x1c\n" +
+	"\tcertainty\x18\x06 \x01(\tR\tcertainty\x12\x1c\n" +
+	"\tprocedure\x18\a \x01(\tR\tprocedureB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_ticket_proto_rawDescOnce sync.Once
@@ -1543,7 +1808,7 @@ func file_constat_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_constat_v1_ticket_proto_rawDescData
 }
 
-var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Ticket)(nil),                // 0: constat.v1.Ticket
 	(*Person)(nil),                // 1: constat.v1.Person
@@ -1557,41 +1822,49 @@ var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Skill)(nil),                 // 9: constat.v1.Skill
 	(*FieldChange)(nil),           // 10: constat.v1.FieldChange
 	(*TicketDraft)(nil),           // 11: constat.v1.TicketDraft
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 13: constat.v1.Diagnosis
-	(*RemedyResult)(nil),          // 14: constat.v1.RemedyResult
+	(*TicketReply)(nil),           // 12: constat.v1.TicketReply
+	(*PersonTicket)(nil),          // 13: constat.v1.PersonTicket
+	(*Finding)(nil),               // 14: constat.v1.Finding
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 16: constat.v1.Diagnosis
+	(*RemedyResult)(nil),          // 17: constat.v1.RemedyResult
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
-	12, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
-	12, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
-	12, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
-	12, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
-	12, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
-	12, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
-	12, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
-	12, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
-	12, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
-	12, // 10: constat.v1.Ticket.wanted_by:type_name -> google.protobuf.Timestamp
-	12, // 11: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
-	13, // 12: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
+	15, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
+	15, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
+	15, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
+	15, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
+	15, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
+	15, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
+	15, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
+	15, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
+	15, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
+	15, // 10: constat.v1.Ticket.wanted_by:type_name -> google.protobuf.Timestamp
+	15, // 11: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
+	16, // 12: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
 	10, // 13: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
 	6,  // 14: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
 	5,  // 15: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
-	14, // 16: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
+	17, // 16: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
 	3,  // 17: constat.v1.TicketEntry.files:type_name -> constat.v1.TicketFile
-	12, // 18: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
+	15, // 18: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
 	7,  // 19: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
 	8,  // 20: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
 	9,  // 21: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
-	12, // 22: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	15, // 22: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
 	1,  // 23: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	12, // 24: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	15, // 24: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	1,  // 25: constat.v1.TicketReply.requester:type_name -> constat.v1.Person
+	15, // 26: constat.v1.TicketReply.written_at:type_name -> google.protobuf.Timestamp
+	0,  // 27: constat.v1.PersonTicket.ticket:type_name -> constat.v1.Ticket
+	2,  // 28: constat.v1.PersonTicket.messages:type_name -> constat.v1.TicketEntry
+	15, // 29: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -1607,7 +1880,7 @@ func file_constat_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_ticket_proto_rawDesc), len(file_constat_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
