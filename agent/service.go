@@ -95,7 +95,7 @@ func newService(o *options, p *program, action string) (service.Service, error) 
 		arguments = append(arguments, "--config", o.configFile)
 	}
 	config := &service.Config{
-		Name:        "constat-agent",
+		Name:        local.ServiceName,
 		DisplayName: "Constat agent",
 		Description: "Diagnoses this computer before the ticket",
 		Arguments:   arguments,

@@ -1,17 +1,14 @@
 // Package local is the link between the agent's service and the programs of
-// this machine's users (the command line, the tray): a UNIX socket that any
-// local user may open, over which the kernel says who is asking.
+// this machine's users (the command line, the tray): a UNIX socket, on Windows a
+// named pipe, that any local user may open, over which the kernel says who is
+// asking.
 package local
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
-	"syscall"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -26,21 +23,17 @@ const maxMessage = 10 << 20
 // ErrNotRunning says that no agent listens.
 var ErrNotRunning = errors.New("the agent is not running on this machine: start it with \"constat-agent service start\" or \"constat-agent run\"")
 
+// inUse says that the link is another agent's.
+func inUse(path string) error {
+	return fmt.Errorf("another agent already listens on %s: stop it first, or use another --data directory", path)
+}
+
 // User is who is at the other end, by the kernel's word.
 type User struct {
 	// ID is the numeric user id, or the SID.
 	ID string
 	// Name is the account's name; the ID where it has none.
 	Name string
-}
-
-// Socket is where the agent with its state in dir listens. An agent under a
-// service manager has its runtime directory instead.
-func Socket(dir string) string {
-	if dir == SystemData {
-		return systemSocket
-	}
-	return filepath.Join(dir, "agent.sock")
 }
 
 // Serve answers local programs on what Listen returned until ctx ends.
@@ -71,46 +64,17 @@ func Peer(ctx context.Context) (User, bool) {
 // Dial connects to the agent that listens on path. The error is ErrNotRunning
 // where none does.
 func Dial(ctx context.Context, path string) (*grpc.ClientConn, error) {
-	var d net.Dialer
-	probe, err := d.DialContext(ctx, "unix", path)
+	probe, err := dial(ctx, path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, ErrNotRunning):
 		return nil, ErrNotRunning
 	case err != nil:
 		return nil, fmt.Errorf("reaching the agent at %s: %w", path, err)
 	}
 	probe.Close()
-	return grpc.NewClient("passthrough:///"+path,
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return d.DialContext(ctx, "unix", path)
-		}),
+	return grpc.NewClient("passthrough:///local",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx, path) }),
 		grpc.WithTransportCredentials(peerCredentials{}))
-}
-
-// Listen makes the socket, and the folder for it where there is none. Its mode
-// lets every local user connect: what they may do is decided by who they are,
-// not by who can open a file. A socket that a dead agent left behind is
-// replaced; one that is in use is an error.
-func Listen(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("another agent already listens on %s: stop it first, or use another --data directory", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("making the folder of the agent's socket: %w", err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("removing the socket of an agent that ended: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o666); err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
 }
 
 // peerCredentials asks the kernel who is at the other end. It encrypts nothing:

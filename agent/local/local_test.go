@@ -3,10 +3,9 @@ package local
 import (
 	"context"
 	"errors"
-	"os"
 	"os/user"
-	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -30,7 +29,7 @@ func (echo) GetStatus(ctx context.Context, _ *constatv1.GetStatusRequest) (*cons
 
 func serve(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "agent.sock")
+	path := Socket(t.TempDir())
 	l, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)
@@ -62,32 +61,48 @@ func TestPeerIsTheKernelsWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.EndpointId != me.Username {
-		t.Errorf("peer is %q, want %q", got.EndpointId, me.Username)
+	// An account of this computer's own goes without the computer's name.
+	want := me.Username[strings.LastIndex(me.Username, `\`)+1:]
+	if got.EndpointId != want {
+		t.Errorf("peer is %q, want %q", got.EndpointId, want)
 	}
 }
 
 func TestNoAgent(t *testing.T) {
-	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "agent.sock")); !errors.Is(err, ErrNotRunning) {
+	if _, err := Dial(t.Context(), Socket(t.TempDir())); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("got %v, want ErrNotRunning", err)
 	}
 }
 
-func TestSecondAgentIsRefusedAndALeftSocketReplaced(t *testing.T) {
-	path := serve(t)
-	_, err := Listen(path)
+func TestSecondAgentIsRefused(t *testing.T) {
+	_, err := Listen(serve(t))
 	if err == nil || !strings.Contains(err.Error(), "another agent already listens") {
 		t.Errorf("second agent: %v", err)
 	}
-	left := filepath.Join(t.TempDir(), "agent.sock")
-	if err := os.WriteFile(left, nil, 0o600); err != nil {
-		t.Fatal(err)
+}
+
+// TestManyAtOnce: everybody is answered, and who comes and goes without a word
+// stops nobody.
+func TestManyAtOnce(t *testing.T) {
+	path := serve(t)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if c, err := dial(t.Context(), path); err == nil {
+				c.Close()
+			}
+			conn, err := Dial(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			if _, err := constatv1.NewLocalServiceClient(conn).GetStatus(t.Context(), &constatv1.GetStatusRequest{}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	l, err := Listen(left)
-	if err != nil {
-		t.Fatalf("a left socket stopped a new agent: %v", err)
-	}
-	l.Close()
+	all.Wait()
 }
 
 func TestLargeMessageIsRefused(t *testing.T) {

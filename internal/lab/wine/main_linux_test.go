@@ -91,6 +91,18 @@ func program(name, pkg string) (string, error) {
 	return file, nil
 }
 
+// testsOf are a package's own tests, for Windows.
+func testsOf(t *testing.T, pkg string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tests.exe")
+	cmd := exec.Command("go", "test", "-c", "-tags", "grpcnotrace", "-o", file, pkg)
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the tests of %s: %v\n%s", pkg, err, out)
+	}
+	return file
+}
+
 // facts are what the agent sees of some groups, all when none is named.
 func facts(w *Windows, groups ...string) *constatv1.Snapshot {
 	w.t.Helper()
