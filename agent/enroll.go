@@ -47,6 +47,9 @@ func enrollCommand(o *options) *cobra.Command {
 			if token == "" {
 				return errors.New("a token is needed: name its file with --token-file, or give it on standard input with --token-file -")
 			}
+			if err := secureData(s.Data); err != nil {
+				return err
+			}
 			seen, err := newObserver(cmd.Context(), s, s.Data, groups())
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"constat/agent/local"
 	"constat/agent/privileged"
 	"constat/internal/command"
 	"constat/internal/version"
@@ -53,7 +54,7 @@ func rootCommand() *cobra.Command {
 		configCommand(&o),
 		privilegedCommand(),
 		command.ManualCommand(version.Version, [][2]string{
-			{"/etc/constat-agent/agent.yaml", "The configuration of the service that a package installed."},
+			{local.SystemConfig, "The configuration of the service that a package installed."},
 			{"/etc/constat-agent/enrolment.env", "CONSTAT_COLLECTOR and CONSTAT_TOKEN, for a service that is to enrol at its first start. Only root reads it."},
 			{"/var/lib/constat-agent", "The identity of this computer, and what waits to be sent."},
 		}),

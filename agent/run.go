@@ -69,6 +69,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 	log.Info("agent starts", "version", version.String())
 	seen.config.Announced = host.OpenAnnouncements(seen.dir) // by the name it has after the cut
 	seen.memory = history.Keep(seen.dir)
+	seen.memory.Woken = s.woken
 	c := &counter{observer: seen, ownProbes: s.Probes != nil, joined: make(chan struct{}), tried: make(chan struct{})}
 	c.people.open(seen.dir)
 	if err := c.open(log, s.Proxy); err != nil && !errors.Is(err, uplink.ErrNotEnrolled) {

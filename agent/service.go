@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -25,6 +23,7 @@ func serviceCommand(o *options) *cobra.Command {
 		{"uninstall", "Remove the service; the agent's data stay"},
 		{"start", "Start the service"},
 		{"stop", "Stop the service"},
+		{"restart", "Stop the service, and start it again"},
 	} {
 		cmd.AddCommand(&cobra.Command{
 			Use:   action.name,
@@ -38,7 +37,7 @@ func serviceCommand(o *options) *cobra.Command {
 				if err := service.Control(s, action.name); err != nil {
 					return fmt.Errorf("service %s: %w (this needs an administrator's rights)", action.name, err)
 				}
-				return nil
+				return finishService(action.name)
 			},
 		})
 	}
@@ -73,23 +72,14 @@ func serviceCommand(o *options) *cobra.Command {
 			Short:  "What the service manager runs",
 			Hidden: true,
 			Args:   cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				settings, err := o.load(cmd)
-				if err != nil {
-					return err
-				}
-				s, err := newService(o, &program{ctx: cmd.Context(), settings: settings}, "execute")
-				if err != nil {
-					return err
-				}
-				return s.Run()
-			},
+			RunE:   func(cmd *cobra.Command, _ []string) error { return executeService(cmd, o) },
 		},
 	)
+	cmd.AddCommand(innerCommands(o)...)
 	return cmd
 }
 
-func newService(o *options, p *program, action string) (service.Service, error) {
+func newService(o *options, p service.Interface, action string) (service.Service, error) {
 	arguments := []string{"service", "execute", "--data", local.SystemData}
 	if o.configFile != "" {
 		arguments = append(arguments, "--config", o.configFile)
@@ -105,34 +95,4 @@ func newService(o *options, p *program, action string) (service.Service, error) 
 		return nil, err
 	}
 	return service.New(p, config)
-}
-
-// program is the agent as a service manager sees it.
-type program struct {
-	ctx      context.Context
-	settings *settings
-	cancel   context.CancelFunc
-	done     chan error
-}
-
-// Start begins the work and returns at once, as service managers want.
-func (p *program) Start(s service.Service) error {
-	ctx, cancel := context.WithCancel(p.ctx)
-	p.cancel = cancel
-	p.done = make(chan error, 1)
-	go func() {
-		err := runService(ctx, p.settings, command.Log(os.Stderr))
-		p.done <- err
-		if err != nil {
-			command.Log(os.Stderr).Error("the agent ends", "error", err)
-			os.Exit(int(command.Failure))
-		}
-	}()
-	return nil
-}
-
-// Stop ends the work and waits for it.
-func (p *program) Stop(service.Service) error {
-	p.cancel()
-	return <-p.done
 }

@@ -36,12 +36,15 @@ type settings struct {
 	// Probes names what is probed. Nothing named: public defaults, or the
 	// organisation's policy.
 	Probes *probes `yaml:"probes"`
+
+	// woken hears of it when the computer is used again; nil: nobody tells.
+	woken chan struct{}
 }
 
 // load reads the settings for a command.
 func (o *options) load(cmd *cobra.Command) (*settings, error) {
 	s := &settings{Data: local.SystemData}
-	file := config.File(o.configFile, "/etc/constat-agent/agent.yaml", cmd.Flags())
+	file := config.File(o.configFile, local.SystemConfig, cmd.Flags())
 	if err := config.Load(s, file, os.LookupEnv, cmd.Flags()); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,10 @@ func Groups() []string { return []string{"changes", "vitals"} }
 // have what it was when they started. The zero value remembers nothing, and
 // says so.
 type Memory struct {
+	// Woken hears of it when the machine is used again after a while, where a
+	// system says so; nil: the clocks tell of its sleep.
+	Woken <-chan struct{}
+
 	dir   string
 	keeps bool
 	// problem is why nothing is remembered; nil while something is.
@@ -107,9 +111,12 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			settled = true
+		case <-m.Woken:
+			settled = false
 		}
 		lost := w.turn(time.Now())
-		settled = lost == 0
+		settled = settled && lost == 0
 		readings = sampler.Sample(ctx, settled)
 		if lost != 0 {
 			readings = append(readings, host.Reading{Kind: interrupted, Value: lost.Abs().Seconds()})

@@ -5,6 +5,9 @@ import "golang.org/x/sys/unix"
 // SystemData is where an agent installed as a service keeps its state.
 const SystemData = "/Library/Application Support/Constat"
 
+// SystemConfig is the configuration file of such an agent.
+const SystemConfig = "/etc/constat-agent/agent.yaml"
+
 const systemSocket = "/var/run/constat-agent.sock"
 
 // peerID reads LOCAL_PEERCRED (unix(4)).

@@ -5,6 +5,9 @@ import "golang.org/x/sys/unix"
 // SystemData is where an agent installed as a service keeps its state.
 const SystemData = "/var/lib/constat-agent"
 
+// SystemConfig is the configuration file of such an agent.
+const SystemConfig = "/etc/constat-agent/agent.yaml"
+
 const systemSocket = "/run/constat-agent/agent.sock"
 
 // peerID reads SO_PEERCRED (unix(7)).

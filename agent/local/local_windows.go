@@ -16,6 +16,9 @@ import (
 // SystemData is where an agent installed as a service keeps its state.
 var SystemData = filepath.Join(programData(), "Constat")
 
+// SystemConfig is the configuration file of such an agent.
+var SystemConfig = filepath.Join(SystemData, "agent.yaml")
+
 // programData is the folder for what belongs to programs and to no user.
 func programData() string {
 	if dir, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0); err == nil {

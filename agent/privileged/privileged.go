@@ -10,10 +10,12 @@
 // looks at what tells them from others' and keeps private keys here. So it does
 // with users' Kerberos tickets: of a file of them only a time leaves.
 //
-// It comes to life in one of two ways. Under systemd a socket unit starts it on
+// It comes to life in one of three ways. Under systemd a socket unit starts it on
 // demand and it ends when idle. Started as root by hand, [Split] makes it a
 // child over an inherited socket pair before the parent gives its own rights up.
-// On Windows and macOS there is no cut yet: see [Split].
+// On Windows it is the service, which starts the other half as its child with a
+// token that can write next to nothing. On macOS there is no cut yet: see
+// [Split].
 package privileged
 
 import (

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package privileged
 
@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// Split changes nothing here: neither Windows nor macOS has a cut yet, so the
-// process keeps the rights it was started with. Remedies are done in it; what
+// Split changes nothing here: macOS has no cut yet, so the process keeps the
+// rights it was started with. Remedies are done in it; what
 // else needs another process's rights says denied.
 func Split(_ context.Context, dir string, _ Need) (*Client, string, error) {
 	return &Client{whole: true}, dir, nil
