@@ -18,8 +18,8 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// maxBody bounds one request: text, nothing large.
-const maxBody = 256 << 10
+// maxBody bounds one request: text, and three pictures of 3 MiB in base64.
+const maxBody = 13 << 20
 
 // methods are those of LocalService: what a user may ask for, the page may.
 var methods = constatv1.File_constat_v1_local_proto.Services().ByName("LocalService").Methods()

@@ -25,6 +25,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -47,8 +48,14 @@ type Page struct {
 	address  string
 
 	mu       sync.Mutex
-	tokens   map[string]time.Time // until when
-	sessions []string             // oldest first
+	ways     map[string]way // by their tokens
+	sessions []string       // oldest first
+}
+
+// way is a way in that nobody took yet.
+type way struct {
+	file  string
+	until time.Time
 }
 
 // Serve begins to serve the page of the agent that listens on socket, in a
@@ -58,7 +65,7 @@ func Serve(ctx context.Context, socket, language string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the page cannot be served: %w", err)
 	}
-	p := &Page{socket: socket, language: language, address: listener.Addr().String(), tokens: map[string]time.Time{}}
+	p := &Page{socket: socket, language: language, address: listener.Addr().String(), ways: map[string]way{}}
 	server := &http.Server{
 		Handler:           p.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -66,7 +73,14 @@ func Serve(ctx context.Context, socket, language string) (*Page, error) {
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       withPeer,
 	}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
+	context.AfterFunc(ctx, func() {
+		_ = server.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, w := range p.ways {
+			os.Remove(w.file)
+		}
+	})
 	go func() { _ = server.Serve(listener) }() // ends with ctx; there is nobody to tell
 	return p, nil
 }
@@ -109,29 +123,17 @@ func (p *Page) guard(next http.Handler) http.Handler {
 	})
 }
 
-// token makes a one-time token.
-func (p *Page) token() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	for t, until := range p.tokens {
-		if now.After(until) {
-			delete(p.tokens, t)
-		}
-	}
-	t := rand.Text()
-	p.tokens[t] = now.Add(tokenFor)
-	return t
-}
-
 // enter trades a one-time token for a session.
 func (p *Page) enter(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	until, ok := p.tokens[token]
-	delete(p.tokens, token)
-	if !ok || time.Now().After(until) {
+	taken, ok := p.ways[token]
+	delete(p.ways, token)
+	if ok {
+		os.Remove(taken.file)
+	}
+	if !ok || time.Now().After(taken.until) {
 		http.Error(w, "this way in was used already, or is too old", http.StatusUnauthorized)
 		return
 	}

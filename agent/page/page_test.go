@@ -197,7 +197,7 @@ func TestFilesAreHarmless(t *testing.T) {
 			t.Errorf("%s: %d with %q, want %d", path, answer.StatusCode, policy, code)
 		}
 	}
-	for _, name := range []string{"index.html", "page.js", "agent.js", "page.css"} {
+	for _, name := range append(scripts, "index.html", "page.css") {
 		content, err := static.ReadFile("static/" + name)
 		if err != nil {
 			t.Fatal(err)

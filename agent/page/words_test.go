@@ -12,6 +12,9 @@ import (
 	"constat/internal/diagnosis"
 )
 
+// scripts are the page's own.
+var scripts = []string{"page.js", "agent.js", "kit.js", "tickets.js", "picture.js", "drawing.js"}
+
 // Every text that the page asks for is there in both languages, with the same
 // gaps, and none is left over.
 func TestWords(t *testing.T) {
@@ -47,13 +50,17 @@ func TestWords(t *testing.T) {
 			}
 		}
 	}
-	script, err := static.ReadFile("static/page.js")
-	if err != nil {
-		t.Fatal(err)
+	var script []byte
+	for _, name := range scripts {
+		one, err := static.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script = append(script, one...)
 	}
 	for key := range en {
 		made := strings.HasPrefix(key, "complaint.") || strings.HasPrefix(key, "group.") || strings.HasPrefix(key, "certainty.") ||
-			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.")
+			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.") || strings.HasPrefix(key, "status.") || strings.HasPrefix(key, "kind.")
 		if !made && !bytes.Contains(script, []byte(`"`+key+`"`)) {
 			t.Errorf("the page never asks for %q", key)
 		}

@@ -1,69 +1,15 @@
-// The page: one view at a time, built from what the agent says. Nothing is
-// written as HTML, so that no name of a printer can become part of the page.
+// The page: what a person chooses, what is being looked into, and the answer.
 
 import { call, enter, follow, Trouble } from "./agent.js";
+import { drawing } from "./drawing.js";
+import { attempt, back, button, h, has, homeIs, language, row, say, show, speak, t, time, trouble } from "./kit.js";
+import { pictures } from "./picture.js";
+import { others, sent, tickets } from "./tickets.js";
 
 const complaints = ["internet", "wifi", "printing", "peripheral", "software", "slow", "power", "sign-in", "full"];
-const view = document.getElementById("view");
 const standing = document.getElementById("standing");
-const told = document.getElementById("told");
 const home = document.getElementById("home");
-let words = {};
-let language = "en";
 let status = {};
-// Ends what is being looked into when the person goes elsewhere.
-let leaving = new AbortController();
-
-// t gives a text in the person's language, with its gaps filled.
-function t(key, gaps = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => gaps[name] ?? "");
-}
-
-// h makes an element; attributes that are functions are what a click does.
-function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(key, value);
-    else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== undefined) element.setAttribute(key, value);
-  }
-  element.append(...children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== ""));
-  return element;
-}
-
-const button = (label, act, kind = "") => h("button", { type: "button", class: kind, click: act }, label);
-
-// show replaces the view, and tells its heading to who can't see it.
-function show(...children) {
-  view.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  const heading = view.querySelector("h1");
-  document.title = (heading ? heading.textContent + " – " : "") + "Constat";
-  window.scrollTo(0, 0);
-  view.focus({ preventScroll: true });
-}
-
-const say = (text) => { told.textContent = text; };
-
-function trouble(error) {
-  const kind = error instanceof Trouble ? error.kind : "failed";
-  const known = words["problem." + kind] ? kind : "failed";
-  return h("div", { class: "card", role: "alert" }, h("p", { class: "bad" }, t("problem." + known)),
-    error.message ? h("p", { class: "quiet" }, t("problem.said", { said: error.message })) : "");
-}
-
-// attempt does something, and shows what went wrong in its place.
-async function attempt(act) {
-  leaving.abort();
-  leaving = new AbortController();
-  const own = leaving;
-  try {
-    await act(own.signal);
-  } catch (error) {
-    if (own.signal.aborted) return; // another view is there already
-    if (!(error instanceof Trouble)) console.error(error);
-    show(h("h1", {}, t("title")), trouble(error), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
-  }
-}
 
 function stand() {
   standing.textContent = t(!status.enrolled ? "standing.alone" : status.connected ? "standing.connected" : "standing.waiting");
@@ -77,11 +23,23 @@ async function start() {
   const asked = (await call("ListRemedies", { language })).offers.filter((o) => o.request.id);
   show(
     asked.map(request),
+    others(),
     h("h1", {}, t("title")),
     h("p", { class: "quiet" }, t("choose")),
     h("div", { class: "choices" }, complaints.map((id) => button(t("complaint." + id), () => attempt((signal) => look(id, signal))))),
-    status.found.length ? [h("h2", {}, t("found")), h("ul", {}, status.found.map((f) => h("li", {}, f.title + " (" + time(f.at) + ")")))] : null,
+    status.found.length ? [h("h2", {}, t("found")), h("ul", { class: "plain" }, status.found.map((f) => h("li", {}, f.title + " (" + time(f.at) + ") ",
+      complaints.includes(f.procedure) ? button(t("found.what"), () => attempt((signal) => look(f.procedure, signal))) : "")))] : null,
+    h("div", { class: "row" }, button(t("tickets"), () => open("tickets")), button(t("trace"), () => open("sent"))),
   );
+}
+
+// open shows a view by its name.
+const views = { tickets, sent };
+function open(name) {
+  home.hidden = false;
+  if (views[name]) attempt(views[name]);
+  else if (complaints.includes(name)) attempt((signal) => look(name, signal));
+  else attempt(start);
 }
 
 // request is a remedy that a technician asks for.
@@ -115,8 +73,6 @@ function outcome(result) {
     proof ? h("p", {}, proof) : "", !fixed && !proof && result.reason ? h("p", { class: "quiet" }, t("problem.said", { said: result.reason })) : "");
 }
 
-const time = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-
 // look runs a diagnosis and shows it live.
 async function look(complaint, signal) {
   home.hidden = false;
@@ -134,7 +90,7 @@ async function diagnose(complaint, signal) {
     const p = m.progress;
     if (p.total) { bar.max = p.total; bar.value = p.done; }
     const doing = p.phase === "judging" ? "judging" : "group." + p.group;
-    if (words[doing]) now.textContent = t(doing);
+    if (has(doing)) now.textContent = t(doing);
   }
   throw new Trouble("failed", "");
 }
@@ -188,7 +144,7 @@ function offer(complaint, o) {
 
 function good() {
   say(t("good"));
-  show(h("h1", {}, t("good")), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
+  show(h("h1", {}, t("good")), row(back()));
 }
 
 // walk leads through the written procedure for a complaint, a step at a time.
@@ -226,6 +182,7 @@ async function step(complaint, seen, next, signal) {
   const s = next.step;
   const answered = (answer, by = "person") => ({ seen, answer, by, elapsed: Date.now() - begun });
   const head = [h("p", { class: "quiet" }, t("together")), h("h1", {}, s.text[language] || s.text.en),
+    drawing(next.drawingSvg, next.drawing?.[language] || next.drawing?.en || ""),
     s.link ? h("p", {}, h("a", { href: s.link, target: "_blank", rel: "noreferrer" }, s.link)) : ""];
   let remark = "";
   if (s.kind === "remedy") {
@@ -265,12 +222,14 @@ function ask(what, choices, signal) {
   });
 }
 
-// compose is where a person asks for help. What they type is kept in this tab
-// until it was sent.
+// compose is where a person asks for help. What they type is kept until it was
+// sent, also when the page is closed.
 function compose(complaint, d, lead) {
   const field = h("textarea", { id: "text", maxlength: "20000", "aria-describedby": "hint" });
-  field.value = sessionStorage.getItem("text") ?? "";
-  field.addEventListener("input", () => sessionStorage.setItem("text", field.value));
+  field.value = localStorage.getItem("text") ?? "";
+  field.addEventListener("input", () => localStorage.setItem("text", field.value));
+  const shots = pictures();
+  field.addEventListener("paste", shots.addPasted);
   const place = h("div");
   const kept = new Set(); // groups that stay here
   const leaves = h("details", {}, h("summary", {}, t("preview")));
@@ -287,23 +246,37 @@ function compose(complaint, d, lead) {
     send.disabled = true;
     place.replaceChildren(h("progress"));
     try {
-      const sent = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10, leaveOut: [...kept] });
-      sessionStorage.removeItem("text");
-      const said = sent.number ? t("sent", { number: sent.number }) : t("sent.waits");
-      say(said);
-      show(h("h1", {}, said), h("p", {}, t("sent.next")), h("div", { class: "row" }, button(t("home"), () => attempt(start))));
+      const images = await shots.read();
+      const answer = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10, leaveOut: [...kept], pictures: images });
+      localStorage.removeItem("text");
+      await gone(answer.number, d.startedAt);
     } catch (error) {
       send.disabled = false;
       place.replaceChildren(trouble(error));
     }
   }, "main");
   show(
+    others(),
     lead ? h("p", {}, lead) : "",
     h("h1", {}, t("send.title")),
-    h("label", { for: "text" }, t("send.what")), h("p", { id: "hint", class: "quiet" }, t("send.hint")), field,
+    h("label", { for: "text" }, t("send.what")), h("p", { id: "hint", class: "quiet" }, t("send.hint")), field, shots,
     h("p", {}, t("send.leaves")), leaves, place,
     h("div", { class: "row" }, send, button(t("home"), () => attempt(start))),
   );
+}
+
+// gone says what became of a ticket: its number, or that it waits, with the time
+// that it keeps, and whom to telephone meanwhile.
+async function gone(number, at) {
+  const said = number ? t("sent", { number }) : t("sent.waits");
+  say(said);
+  let phone = "";
+  if (!number) phone = (await call("GetStatus").catch(() => ({}))).phone;
+  show(h("h1", {}, said),
+    number ? "" : h("p", {}, t("sent.time", { when: time(at) })),
+    phone ? h("p", {}, t("sent.phone", { phone })) : "",
+    h("p", {}, t("sent.next")),
+    row(button(t("tickets"), () => open("tickets")), back()));
 }
 
 // section is a part of what a ticket carries, with a switch where it may stay.
@@ -321,16 +294,14 @@ function section(s, kept) {
 }
 
 home.addEventListener("click", () => attempt(start));
+homeIs(start);
 let wanted = "", shut;
 try {
   wanted = await enter();
 } catch (error) {
   shut = error;
 }
-language = sessionStorage.getItem("language") || (navigator.language.startsWith("fr") ? "fr" : "en");
-document.documentElement.lang = language;
-words = await (await fetch("words." + language + ".json")).json();
-home.setAttribute("aria-label", t("home"));
+await speak(sessionStorage.getItem("language") || (navigator.language.startsWith("fr") ? "fr" : "en"));
+home.setAttribute("aria-label", "Constat – " + t("home"));
 if (shut) show(h("h1", {}, t("title")), trouble(shut));
-else if (complaints.includes(wanted)) attempt((signal) => look(wanted, signal));
-else attempt(start);
+else open(wanted);

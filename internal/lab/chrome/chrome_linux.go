@@ -180,6 +180,14 @@ func (c *Tab) Eval(expression string) string {
 	return fmt.Sprint(answer.Result.Value)
 }
 
+// EvalInto reads the value of an expression in the page.
+func (c *Tab) EvalInto(expression string, into any) {
+	c.Helper()
+	if err := json.Unmarshal([]byte(c.Eval("JSON.stringify("+expression+")")), into); err != nil {
+		c.Fatalf("%s: %v", expression, err)
+	}
+}
+
 // Pause lets the page go on for a moment.
 const Pause = "new Promise(next => setTimeout(next, 20))"
 
@@ -270,6 +278,7 @@ func (c *Tab) Press(keys ...string) {
 	}{
 		"Enter": {"Enter", "Enter", "\r", 13}, "Tab": {"Tab", "Tab", "", 9}, "Escape": {"Escape", "Escape", "", 27},
 		"Space": {" ", "Space", " ", 32}, "Down": {"ArrowDown", "ArrowDown", "", 40}, "Home": {"Home", "Home", "", 36},
+		"Right": {"ArrowRight", "ArrowRight", "", 39},
 	}
 	for _, key := range keys {
 		rest, control := strings.CutPrefix(key, "Control+")

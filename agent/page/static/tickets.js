@@ -1,0 +1,81 @@
+// A person's tickets, what is known to be wrong here, and what left this computer.
+
+import { call } from "./agent.js";
+import { attempt, back, button, day, h, language, row, say, show, t, time, trouble } from "./kit.js";
+
+// tickets shows what the person asked for, and what was answered.
+export async function tickets() {
+  const list = await call("ListTickets", { language, read: true });
+  show(h("h1", {}, t("tickets")),
+    list.reached ? "" : h("p", { class: "quiet" }, t("tickets.old")),
+    list.tickets.length ? list.tickets.map(ticket) : h("p", {}, t("tickets.none")),
+    row(button(t("tickets.again"), () => attempt(tickets)), back()));
+}
+
+function ticket({ ticket: k, messages }, index) {
+  const field = h("textarea", { id: "reply-" + index, maxlength: "20000" });
+  const draft = "reply " + k.id; // what was typed outlives the tab
+  field.value = localStorage.getItem(draft) ?? "";
+  field.addEventListener("input", () => localStorage.setItem(draft, field.value));
+  const place = h("div");
+  const send = button(t("reply.send"), async () => {
+    if (!field.value.trim()) return field.focus();
+    send.disabled = true;
+    place.replaceChildren(h("progress", { "aria-label": t("reply.send") }));
+    try {
+      const sent = await call("SubmitTicket", { replyTo: k.id, text: field.value, language, waitSeconds: 10 });
+      localStorage.removeItem(draft);
+      say(t(sent.number ? "reply.sent" : "reply.waits"));
+      attempt(tickets);
+    } catch (error) {
+      send.disabled = false;
+      place.replaceChildren(trouble(error));
+    }
+  });
+  const state = k.number ? t("ticket.number", { number: k.number, status: t("status." + k.status) }) : t("ticket.waits");
+  const by = k.assignee ? t("ticket.who", { who: k.assignee }) : "";
+  return h("section", { class: "card", "aria-labelledby": "ticket-" + index },
+    h("h2", { id: "ticket-" + index }, k.title),
+    h("p", { class: "quiet" }, [state, by].filter(Boolean).join(" ")),
+    k.dueAt ? h("p", {}, t("ticket.due", { when: day(k.dueAt) })) : "",
+    h("ol", { class: "talk" }, messages.map(message)),
+    h("label", { for: field.id }, t("reply")), field, place, row(send));
+}
+
+function message(m) {
+  const own = m.actorRole === "requester";
+  const when = m.kind === "waiting" ? t("message.waits") : day(m.at);
+  return h("li", { class: own ? "own" : "theirs" },
+    h("p", { class: "quiet" }, (own ? t("message.own") : m.actor) + " – " + when),
+    m.text ? h("p", { class: "words" }, m.text) : "",
+    m.files.length ? h("p", { class: "quiet" }, t("message.files", { names: m.files.map((f) => f.name).join(", ") })) : "");
+}
+
+// others tells what is known to be wrong for others too; it comes when it comes.
+export function others() {
+  const place = h("div", { "aria-live": "polite" });
+  call("ListTickets", { language }).then(({ known }) => place.replaceChildren(...known.map((k) =>
+    h("p", { class: "card known" }, t("known", { title: k.title, when: time(k.at) }))))).catch(() => {}); // without it help is asked for all the same
+  return place;
+}
+
+// sent shows what left this computer, and what was done to it.
+export async function sent() {
+  const { sent: all } = await call("ListTickets", { language, sent: true });
+  const { past } = await call("ListRemedies", { language, past: true });
+  show(h("h1", {}, t("trace")),
+    h("p", {}, t("trace.what")),
+    all.length ? table(all.map((s) => [s.at, t("kind." + s.kind, { text: s.text, who: s.by || t("trace.you") })])) : h("p", {}, t("trace.none")),
+    h("h2", {}, t("trace.done")),
+    past.length ? table(past.map((r) => [r.at, done(r)])) : h("p", {}, t("trace.undone")),
+    row(back()));
+}
+
+const table = (rows) => h("table", {}, rows.map(([at, text]) => h("tr", {}, h("th", { scope: "row" }, day(at)), h("td", {}, text))));
+
+function done(r) {
+  const outcome = t(r.outcome === "fixed" ? "fixed" : r.outcome === "notFixed" ? "notFixed" : "notDone");
+  const who = r.consentedBy ? t("trace.agreed", { who: r.requestedBy, yes: r.consentedBy }) : t("trace.asked", { who: r.requestedBy });
+  return [who, r.proof?.[language] ?? "", outcome].filter(Boolean).join(" ");
+}
+
