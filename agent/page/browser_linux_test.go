@@ -253,7 +253,7 @@ func TestPageInChromium(t *testing.T) {
 		language, title, wrong, yes, fixed, still, again, steps, question, answer, send, now, number, healthy, home, works, good string
 	}{
 		{"en", "Something is not working?", "Here is what is wrong", "Yes, do it", "Fixed.", "the problem is still there", "Look again", "Help me step by step", "Is there paper in the tray?", "Yes", "Send to support", "Send now", "Your ticket is number 17.", "Everything that the computer can check works.", "Back to the start", "Yes, it works", "Nothing more needs to be done."},
-		{"fr", "Quelque chose ne marche pas ?", "Voici ce qui ne va pas", "Oui, allez-y", "Réparé.", "le problème est toujours là", "Vérifier encore", "Me guider pas à pas", "Y a-t-il du papier dans le bac ?", "Oui", "Envoyer à l’assistance", "Envoyer maintenant", "Votre ticket porte le numéro 17.", "Tout ce que l’ordinateur peut vérifier fonctionne.", "Revenir au début", "Oui, ça marche", "Il n’y a plus rien à faire."},
+		{"fr", "Quelque chose ne marche pas ?", "Voici ce qui ne va pas", "Oui, allez-y", "Réparé.", "le problème est toujours là", "Vérifier encore", "Me guider pas à pas", "Y a-t-il du papier dans le bac ?", "Oui", "Envoyer à l’assistance", "Envoyer maintenant", "Votre ticket porte le numéro 17.", "Tout ce que l’ordinateur peut vérifier fonctionne.", "Revenir au début", "Oui, ça marche", "Il n’y a plus rien à faire."},
 	} {
 		v := visitIn(t, tab, w.language)
 		v.enter("")
@@ -347,7 +347,7 @@ func TestTicketsOnThePage(t *testing.T) {
 	v.says("Ada asked for it, anna said yes. The queue prints. Fixed.")
 	v.good("trace")
 	v.enter("")
-	v.says("Others have this too")
+	v.says("The printer “Floor 2” is off. Others have this too")
 }
 
 // Without a network a ticket waits and says so; refused, it stays on the page; and

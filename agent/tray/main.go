@@ -1,5 +1,6 @@
-// Program constat-tray puts the agent into the user's session: an icon with a
-// menu that diagnoses this computer and sends the result to support.
+// Program constat-tray puts the agent into the user's session: an icon that shows
+// how things stand, with a menu that opens the page on which one says what is not
+// working.
 package main
 
 import (
@@ -11,29 +12,43 @@ import (
 	"constat/internal/version"
 )
 
+const usage = "usage: constat-tray [--data DIR] [open [VIEW]] | version"
+
 func main() {
-	data := local.SystemData
+	data, view, opens := local.SystemData, "", false
+	args := os.Args[1:]
+	if len(args) >= 2 && args[0] == "--data" {
+		data, args = args[1], args[2:]
+	}
 	switch {
-	case len(os.Args) == 2 && os.Args[1] == "version":
+	case len(args) == 1 && args[0] == "version":
 		fmt.Println("constat-tray", version.String())
 		return
-	case len(os.Args) == 3 && os.Args[1] == "--data":
-		data = os.Args[2]
-	case len(os.Args) > 1:
-		fmt.Fprintln(os.Stderr, "usage: constat-tray [--data DIR] | version")
+	case len(args) >= 1 && len(args) <= 2 && args[0] == "open":
+		opens = true
+		if len(args) == 2 {
+			view = args[1]
+		}
+	case len(args) > 0:
+		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
 	}
-	language := "en"
+	s := &session{socket: local.Socket(data), language: language()}
+	if err := s.start(view, opens); err != nil {
+		fmt.Fprintln(os.Stderr, "constat-tray:", err)
+		os.Exit(2)
+	}
+}
+
+// language is the session's, of those that there are words in.
+func language() string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if v := os.Getenv(name); v != "" {
 			if strings.HasPrefix(v, "fr") {
-				language = "fr"
+				return "fr"
 			}
 			break
 		}
 	}
-	if err := show(&session{socket: local.Socket(data), language: language}); err != nil {
-		fmt.Fprintln(os.Stderr, "constat-tray:", err)
-		os.Exit(2)
-	}
+	return "en"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -17,6 +18,37 @@ type session struct {
 
 	mu   sync.Mutex
 	page *page.Page
+}
+
+// start is the tray of this session until it is closed, or tells the one that runs
+// already what to open.
+func (s *session) start(view string, opens bool) error {
+	path, err := doorbell()
+	if err != nil {
+		return fmt.Errorf("there is no folder of your own for the tray: %w", err)
+	}
+	asked := stay
+	if opens {
+		asked = view
+	}
+	if ring(path, asked) {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	open := func(view string) {
+		if err := s.open(ctx, view); err != nil {
+			fmt.Fprintln(os.Stderr, "constat-tray:", err)
+		}
+	}
+	if err := hear(ctx, path, open); err != nil {
+		// Two icons are better than none.
+		fmt.Fprintln(os.Stderr, "constat-tray: a second one will not find this one:", err)
+	}
+	if opens {
+		open(view)
+	}
+	return show(ctx, s)
 }
 
 // open shows a view of the page in the user's browser.

@@ -4,37 +4,32 @@ package main
 
 import (
 	"context"
-	_ "embed"
-	"runtime"
 
 	"fyne.io/systray"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
-//go:embed icon.png
-var iconPNG []byte
-
-//go:embed icon.ico
-var iconICO []byte
-
 // show draws the icon and its menu until the user closes it.
-func show(s *session) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func show(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	systray.Run(func() { build(ctx, s) }, cancel)
 	return nil
 }
 
 func build(ctx context.Context, s *session) {
-	icon := iconPNG
-	if runtime.GOOS == "windows" {
-		icon = iconICO
-	}
-	systray.SetIcon(icon)
-	systray.SetTooltip("Constat")
-	for i, e := range entries(s.language) {
-		item := systray.AddMenuItem(e.label, "")
-		if i == 0 {
+	words := languages[s.language]
+	systray.SetIcon(icon("fine"))
+	systray.SetTitle("Constat")
+	systray.SetTooltip(words.states["fine"])
+	for _, e := range entries(s.language) {
+		if e.apart {
 			systray.AddSeparator()
+		}
+		item := systray.AddMenuItem(e.label, "")
+		if e.about {
+			item.Disable()
 		}
 		go func() {
 			for {
@@ -45,10 +40,29 @@ func build(ctx context.Context, s *session) {
 				}
 				if e.quit {
 					systray.Quit()
-				} else if err := s.open(ctx, e.view); err != nil {
-					systray.SetTooltip(languages[s.language].noBrowser + err.Error())
+				} else {
+					s.openOrSay(ctx, e.view)
 				}
 			}
 		}()
+	}
+	tell := notifier(ctx, s)
+	state := "fine"
+	go s.watch(ctx, func(m *constatv1.WatchResponse) {
+		if m.GetState() != state && words.states[m.GetState()] != "" {
+			state = m.GetState()
+			systray.SetIcon(icon(state))
+			systray.SetTooltip(words.states[state])
+		}
+		if m.GetTitle() != "" {
+			tell(m.GetTitle(), m.GetText(), m.GetView())
+		}
+	})
+}
+
+// openOrSay opens a view, or says beside the icon why it can't be.
+func (s *session) openOrSay(ctx context.Context, view string) {
+	if err := s.open(ctx, view); err != nil {
+		systray.SetTooltip(languages[s.language].noBrowser + err.Error())
 	}
 }

@@ -2,9 +2,12 @@
 
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // show refuses: there is no menu bar item on this system yet.
-func show(*session) error {
+func show(context.Context, *session) error {
 	return errors.New("there is no menu on this system yet: use \"constat-agent diagnose\" and \"constat-agent ticket new\" in a terminal")
 }

@@ -1,7 +1,7 @@
 // A person's tickets, what is known to be wrong here, and what left this computer.
 
 import { call } from "./agent.js";
-import { attempt, back, button, day, h, language, row, say, show, t, time, trouble } from "./kit.js";
+import { attempt, back, button, day, h, language, row, say, show, t, trouble } from "./kit.js";
 
 // tickets shows what the person asked for, and what was answered.
 export async function tickets() {
@@ -55,7 +55,7 @@ function message(m) {
 export function others() {
   const place = h("div", { "aria-live": "polite" });
   call("ListTickets", { language }).then(({ known }) => place.replaceChildren(...known.map((k) =>
-    h("p", { class: "card known" }, t("known", { title: k.title, when: time(k.at) }))))).catch(() => {}); // without it help is asked for all the same
+    h("p", { class: "card known" }, t("known", { title: k.title.replace(/[.\s]+$/, ""), when: day(k.at) }))))).catch(() => {}); // without it help is asked for all the same
   return place;
 }
 
