@@ -8,8 +8,6 @@ import (
 	"os"
 	"path"
 
-	"google.golang.org/protobuf/proto"
-
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -18,26 +16,6 @@ const resolvedConf = "/run/systemd/resolve/resolv.conf"
 
 // errNotRead is the gap of facts that no reader of this agent fills.
 var errNotRead = fmt.Errorf("not read by this agent: %w", errors.ErrUnsupported)
-
-// readNetwork fills the network group without sending a packet: links,
-// addresses and routes from the kernel (readStack, one per system), resolvers,
-// hosts file and proxy from files and environment.
-func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed(stackSource)
-	n := &constatv1.Network{}
-	if err := readStack(ctx, r, n, o); err != nil {
-		return nil, failed(stackSource, err)
-	}
-	readResolvers(ctx, r, n, o)
-	readHosts(r, n, o)
-	n.Proxy = readProxy(r)
-	readNeighbours(r, n, o)
-	readFirewall(ctx, r, n, o)
-	if !readsVPNs {
-		gap(o, "vpns", errNotRead)
-	}
-	return n, o
-}
 
 // readResolvers lists the servers in the order they are asked. A stub on this
 // machine is listed with the servers behind it, where they are known.

@@ -37,10 +37,13 @@ type Power struct {
 	Profile   *string `protobuf:"bytes,7,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
 	OnBattery *bool   `protobuf:"varint,8,opt,name=on_battery,json=onBattery,proto3,oneof" json:"on_battery,omitempty"`
 	// Highest frequency that policy allows, and that the processor has.
-	LimitMhz      *int32 `protobuf:"varint,9,opt,name=limit_mhz,json=limitMhz,proto3,oneof" json:"limit_mhz,omitempty"`
-	MaxMhz        *int32 `protobuf:"varint,10,opt,name=max_mhz,json=maxMhz,proto3,oneof" json:"max_mhz,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LimitMhz *int32 `protobuf:"varint,9,opt,name=limit_mhz,json=limitMhz,proto3,oneof" json:"limit_mhz,omitempty"`
+	MaxMhz   *int32 `protobuf:"varint,10,opt,name=max_mhz,json=maxMhz,proto3,oneof" json:"max_mhz,omitempty"`
+	// How hard the system slows the machine down for heat: nominal | moderate |
+	// heavy | trapping | sleeping (OSThermalNotification.h, macOS).
+	ThermalPressure *string `protobuf:"bytes,11,opt,name=thermal_pressure,json=thermalPressure,proto3,oneof" json:"thermal_pressure,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Power) Reset() {
@@ -141,6 +144,13 @@ func (x *Power) GetMaxMhz() int32 {
 		return *x.MaxMhz
 	}
 	return 0
+}
+
+func (x *Power) GetThermalPressure() string {
+	if x != nil && x.ThermalPressure != nil {
+		return *x.ThermalPressure
+	}
+	return ""
 }
 
 // Battery is one battery of the machine itself (not of a peripheral).
@@ -529,7 +539,7 @@ var File_constat_v1_power_proto protoreflect.FileDescriptor
 const file_constat_v1_power_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/power.proto\x12\n" +
-	"constat.v1\"\x9b\x04\n" +
+	"constat.v1\"\xe0\x04\n" +
 	"\x05Power\x121\n" +
 	"\tbatteries\x18\x01 \x03(\v2\x13.constat.v1.BatteryR\tbatteries\x12/\n" +
 	"\bchargers\x18\x02 \x03(\v2\x13.constat.v1.ChargerR\bchargers\x12<\n" +
@@ -542,7 +552,8 @@ const file_constat_v1_power_proto_rawDesc = "" +
 	"on_battery\x18\b \x01(\bH\x03R\tonBattery\x88\x01\x01\x12 \n" +
 	"\tlimit_mhz\x18\t \x01(\x05H\x04R\blimitMhz\x88\x01\x01\x12\x1c\n" +
 	"\amax_mhz\x18\n" +
-	" \x01(\x05H\x05R\x06maxMhz\x88\x01\x01B\x12\n" +
+	" \x01(\x05H\x05R\x06maxMhz\x88\x01\x01\x12.\n" +
+	"\x10thermal_pressure\x18\v \x01(\tH\x06R\x0fthermalPressure\x88\x01\x01B\x12\n" +
 	"\x10_throttle_eventsB\x18\n" +
 	"\x16_throttle_events_deltaB\n" +
 	"\n" +
@@ -551,7 +562,8 @@ const file_constat_v1_power_proto_rawDesc = "" +
 	"\n" +
 	"_limit_mhzB\n" +
 	"\n" +
-	"\b_max_mhz\"\xc7\x06\n" +
+	"\b_max_mhzB\x13\n" +
+	"\x11_thermal_pressure\"\xc7\x06\n" +
 	"\aBattery\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12'\n" +
 	"\fmanufacturer\x18\x02 \x01(\tH\x01R\fmanufacturer\x88\x01\x01\x12\x19\n" +

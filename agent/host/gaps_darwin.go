@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// errMacSilent is the gap of facts that macOS has no way for programs to ask for.
+var errMacSilent = fmt.Errorf("macOS does not tell it to programs: %w", errors.ErrUnsupported)
+
 // systemVolumes are where the system starts from and keeps users' files.
 var systemVolumes = map[string]bool{"/": true, "/System/Volumes/Data": true}
 

@@ -1,0 +1,88 @@
+package host
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// macProtections are protection products by the application that shows they are
+// installed, and the process that does the work, as the kernel names it.
+var macProtections = []struct{ app, name, kind, process string }{
+	{"/Applications/Microsoft Defender.app", "Microsoft Defender for Endpoint", "edr", "wdavdaemon"},
+	{"/Applications/Falcon.app", "CrowdStrike Falcon", "edr", "com.crowdstrike.falcon.Agent"},
+	{"/Applications/SentinelOne/SentinelOne Extensions.app", "SentinelOne", "edr", "sentineld"},
+	{"/Applications/Sophos/Sophos Endpoint.app", "Sophos Endpoint", "edr", "SophosScanD"},
+	{"/Applications/ESET Endpoint Antivirus.app", "ESET Endpoint Antivirus", "antivirus", "esets_daemon"},
+	{"/Applications/Bitdefender/Endpoint Security for Mac.app", "Bitdefender GravityZone", "antivirus", "BDLDaemon"},
+	{"/Applications/Cortex XDR.app", "Palo Alto Cortex XDR", "edr", "cortex_xdr"},
+	{"/Applications/Trellix Endpoint Security for Mac.app", "Trellix Endpoint Security", "antivirus", ""},
+	{"/Library/Elastic/Endpoint/elastic-endpoint.app", "Elastic Defend", "edr", "elastic-endpoint"},
+	{"/Library/Ossec", "Wazuh", "edr", "wazuh-agentd"},
+}
+
+// macProducts are the products that are there, and whether they work. Processes
+// are the names of all that run; nil: not known.
+func macProducts(installed func(path string) bool, processes map[string]bool) (list []*constatv1.SecurityProduct) {
+	for _, p := range macProtections {
+		if !installed(p.app) {
+			continue
+		}
+		one := &constatv1.SecurityProduct{Name: set(p.name), Kind: set(p.kind)}
+		if processes != nil && p.process != "" {
+			runs := processes[p.process]
+			one.Enabled = &runs
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// macCertificates reads the certificates of the system's keychain, as security(1)
+// writes them: those of authorities that sign themselves were added by someone,
+// those for somebody are the machine's own. Whether an authority is trusted, and
+// for what, is in settings beside the keychain.
+func macCertificates(content []byte) (roots []string, own []*constatv1.MachineCertificate) {
+	for count := 0; count < maxRoots; count++ {
+		block, rest := pem.Decode(content)
+		if block == nil {
+			break
+		}
+		content = rest
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			continue
+		}
+		switch {
+		case c.IsCA && bytes.Equal(c.RawSubject, c.RawIssuer):
+			roots = append(roots, rootSubjects(block.Bytes)...)
+		case !c.IsCA && !strings.HasPrefix(c.Subject.CommonName, "com.apple."): // each Mac makes itself some
+			own = append(own, machineCertificates(block.Bytes, "")...)
+		}
+	}
+	slices.Sort(roots)
+	return slices.Compact(roots), own[:min(len(own), maxCertificates)]
+}
+
+// macTimeServer is the server that the clock follows by /etc/ntp.conf.
+func macTimeServer(content []byte) *string {
+	for line := range strings.Lines(string(content)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "server" {
+			return set(fields[1])
+		}
+	}
+	return nil
+}
+
+// macNetworkTime reads systemsetup -getusingnetworktime: “Network Time: On”.
+func macNetworkTime(content []byte) *bool {
+	key, value := labelled(string(content[:min(len(content), 200)]))
+	if key != "Network Time" || value != "On" && value != "Off" {
+		return nil
+	}
+	return set(value == "On")
+}

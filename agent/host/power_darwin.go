@@ -1,0 +1,50 @@
+package host
+
+import (
+	"context"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func readPower(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("ioreg, pmset, notifyutil")
+	p := &constatv1.Power{}
+	tree, err := r.registryOf(ctx, "AppleSmartBattery")
+	if err != nil {
+		gap(o, "batteries", err)
+	}
+	p.Batteries, p.Chargers = macBatteries(tree)
+	if content, settingsErr := r.run(ctx, programLimit, pmsetProgram, "-g"); settingsErr != nil {
+		if err != nil {
+			return nil, failed(o.Source, err)
+		}
+		gap(o, "profile", settingsErr)
+	} else {
+		p.Profile = macPowerSettings(content)
+	}
+	if content, err := r.run(ctx, programLimit, pmsetProgram, "-g", "batt"); err != nil {
+		gap(o, "on_battery", err)
+	} else {
+		p.OnBattery = macOnBattery(content)
+	}
+	if hertz, err := unix.SysctlUint64("hw.cpufrequency_max"); err == nil && hertz > 1e6 && hertz < 1e12 {
+		p.MaxMhz = set(int32(hertz / 1e6))
+	}
+	if content, err := r.run(ctx, programLimit, pmsetProgram, "-g", "therm"); err == nil {
+		if share := macSpeedLimit(content); share != nil && p.MaxMhz != nil {
+			p.LimitMhz = set(int32(int64(*p.MaxMhz) * int64(*share) / 100))
+		}
+	}
+	if content, err := r.run(ctx, programLimit, notifyutilProgram, "-g", "com.apple.system.thermalpressurelevel"); err != nil {
+		gap(o, "thermal_pressure", err)
+	} else {
+		p.ThermalPressure = macThermalPressure(content)
+	}
+	for _, fact := range []string{"batteries.design_mwh", "batteries.full_mwh", "batteries.not_charging_reason", "fans", "thermal_zones", "throttle_events"} {
+		gap(o, fact, errMacSilent)
+	}
+	return p, o
+}

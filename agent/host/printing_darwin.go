@@ -1,0 +1,39 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+)
+
+// cupsSocket is where CUPS listens for programs of this machine.
+const cupsSocket = "/private/var/run/cupsd"
+
+// silentSpooler tells a print server that is not there from one that is stopped;
+// nil when the error means neither. launchd listens for it and starts it when
+// somebody asks.
+func silentSpooler(r *reader, err error, local bool) *string {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil
+	}
+	if _, err := r.stat("/usr/sbin/cupsd"); err != nil && local && r.CUPS == "" {
+		return set("absent")
+	}
+	return set("stopped")
+}
+
+// discoveryState tells whether the service runs that finds printers.
+func discoveryState(ctx context.Context, r *reader) (*string, error) {
+	for _, label := range []string{"com.apple.mDNSResponder.reloaded", "com.apple.mDNSResponder"} {
+		content, err := r.run(ctx, programLimit, launchctlProgram, "print", "system/"+label)
+		if err != nil {
+			continue
+		}
+		if parseMacJob(label, content).GetState() == "running" {
+			return set("running"), nil
+		}
+		return set("stopped"), nil
+	}
+	return nil, errMacSilent
+}

@@ -1,0 +1,136 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"strings"
+	"time"
+)
+
+// Programs of the system that tell what no call tells; each is asked by its path
+// and with words that are fixed, but for names of disks, links and jobs, which are
+// checked.
+const (
+	defaultsProgram   = "/usr/bin/defaults"
+	diskutilProgram   = "/usr/sbin/diskutil"
+	dsconfigadProgram = "/usr/sbin/dsconfigad"
+	fdesetupProgram   = "/usr/bin/fdesetup"
+	firewallProgram   = "/usr/libexec/ApplicationFirewall/socketfilterfw"
+	ifconfigProgram   = "/sbin/ifconfig"
+	ioregProgram      = "/usr/sbin/ioreg"
+	ipconfigProgram   = "/usr/sbin/ipconfig"
+	launchctlProgram  = "/bin/launchctl"
+	networksetup      = "/usr/sbin/networksetup"
+	notifyutilProgram = "/usr/bin/notifyutil"
+	osascriptProgram  = "/usr/bin/osascript"
+	pmsetProgram      = "/usr/bin/pmset"
+	profilerProgram   = "/usr/sbin/system_profiler"
+	psProgram         = "/bin/ps"
+	scutilProgram     = "/usr/sbin/scutil"
+	securityProgram   = "/usr/bin/security"
+	sfltoolProgram    = "/usr/bin/sfltool"
+	systemsetup       = "/usr/sbin/systemsetup"
+	topProgram        = "/usr/bin/top"
+	vmStatProgram     = "/usr/bin/vm_stat"
+	whoProgram        = "/usr/bin/who"
+)
+
+// Limits of one program: its time, and longer ones for those that ask devices.
+const (
+	programLimit  = 4 * time.Second
+	profilerLimit = 9 * time.Second
+)
+
+// limited keeps the first bytes of what a program writes.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxPlist {
+		return 0, fmt.Errorf("it wrote more than %d bytes", maxPlist)
+	}
+	return l.Buffer.Write(p)
+}
+
+// run asks a program of the system, and returns what it wrote. One that does not
+// end in time is ended, and costs what it was asked for.
+func (r *reader) run(ctx context.Context, limit time.Duration, program string, words ...string) ([]byte, error) {
+	name := path.Base(program)
+	if r.Root != "" {
+		return nil, fmt.Errorf("%s tells of the running system only: %w", name, errors.ErrUnsupported)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var out limited
+	var complaint bytes.Buffer
+	c := exec.CommandContext(ctx, program, words...)
+	c.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=en_US.UTF-8", "HOME=" + os.Getenv("HOME")}
+	c.Stdout, c.Stderr = &out, &truncated{&complaint}
+	c.WaitDelay = time.Second // children that keep its output open
+	err := c.Run()
+	if r.Record != nil {
+		r.Record(strings.Join(append([]string{name}, words...), " "), out.Bytes())
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s did not answer within %s: %w", name, limit, ctx.Err())
+	case err != nil:
+		first, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n")
+		if strings.Contains(strings.ToLower(first), "root") {
+			err = os.ErrPermission
+		}
+		return out.Bytes(), fmt.Errorf("%s: %w %s", name, err, first)
+	}
+	return out.Bytes(), nil
+}
+
+// truncated keeps a complaint's first bytes, and lets the rest go.
+type truncated struct{ to *bytes.Buffer }
+
+func (t *truncated) Write(p []byte) (int, error) {
+	if room := 500 - t.to.Len(); room > 0 {
+		t.to.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+// tree asks a program whose answer is a property list or JSON. One that has
+// nothing to tell writes nothing.
+func (r *reader) tree(ctx context.Context, limit time.Duration, program string, words ...string) (node, error) {
+	content, err := r.run(ctx, limit, program, words...)
+	if err != nil {
+		return node{}, err
+	}
+	if len(bytes.TrimSpace(content)) == 0 {
+		return node{}, nil
+	}
+	n, err := parseTree(content)
+	if err != nil {
+		return node{}, fmt.Errorf("%s: %w", path.Base(program), err)
+	}
+	return n, nil
+}
+
+// profile asks system_profiler for some of its reports.
+func (r *reader) profile(ctx context.Context, dataTypes ...string) (node, error) {
+	return r.tree(ctx, profilerLimit, profilerProgram, append([]string{"-json"}, dataTypes...)...)
+}
+
+// registryOf asks for all entries of a class in the registry, with what is below
+// them.
+func (r *reader) registryOf(ctx context.Context, class string) (node, error) {
+	return r.tree(ctx, programLimit, ioregProgram, "-a", "-l", "-r", "-c", class)
+}
+
+// plist reads a file that is a property list.
+func (r *reader) plist(name string) (node, error) {
+	content, err := r.file(name)
+	if err != nil {
+		return node{}, err
+	}
+	return parseTree(content)
+}

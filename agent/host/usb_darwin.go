@@ -1,0 +1,35 @@
+package host
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+// macUSBDevices asks the registry for the devices on USB.
+func (r *reader) macUSBDevices(ctx context.Context) ([]*constatv1.UsbDevice, error) {
+	tree, err := r.registryOf(ctx, "IOUSBHostDevice")
+	if err != nil {
+		return nil, err
+	}
+	return macUSB(tree), nil
+}
+
+func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("ioreg")
+	devices, err := r.macUSBDevices(ctx)
+	if err != nil {
+		return nil, failed(o.Source, err)
+	}
+	for _, fact := range []string{"failures", "policy_active", "devices.max_power_ma", "devices.available_ma", "devices.runtime_status"} {
+		gap(o, fact, errMacSilent)
+	}
+	return &constatv1.Usb{Devices: devices}, o
+}
+
+// printersBus lists the USB devices, among which printers are.
+func printersBus(ctx context.Context, r *reader) ([]*constatv1.UsbDevice, error) {
+	return r.macUSBDevices(ctx)
+}
