@@ -122,6 +122,9 @@ func (n node) number() *int64 {
 		if i, err := strconv.ParseInt(v, 0, 64); err == nil {
 			return &i
 		}
+		if u, err := strconv.ParseUint(v, 0, 64); err == nil {
+			return set(int64(u))
+		}
 	}
 	return nil
 }
