@@ -67,7 +67,7 @@ func readHost(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	if err != nil {
 		gap(o, "machine_hash", err)
 	}
-	registry(platform, func(entry node) {
+	ioEntries(platform, func(entry node) {
 		if id := entry.at("IOPlatformUUID").text(); id != "" && h.MachineHash == nil {
 			h.MachineHash = machineHash(strings.ToLower(id))
 		}

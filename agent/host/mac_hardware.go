@@ -37,7 +37,7 @@ func macHardware(reports, platform node, cpu macCPU) *constatv1.Hardware {
 		overview = entries[0]
 	}
 	expert := node{}
-	registry(platform, func(entry node) {
+	ioEntries(platform, func(entry node) {
 		if !expert.there() && entry.at("IOPlatformUUID").there() {
 			expert = entry
 		}

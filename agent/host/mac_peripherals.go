@@ -17,7 +17,7 @@ func macPeripherals(usb []*constatv1.UsbDevice, hid node) []*constatv1.Periphera
 		functions[d.GetPath()] = usbFunctions{camera: slices.Contains(d.InterfaceClasses, "video")}
 	}
 	list := belongings{usb: usb, functions: functions}.peripherals()
-	registry(hid, func(entry node) {
+	ioEntries(hid, func(entry node) {
 		p := macHID(entry)
 		if p == nil || len(list) > 256 {
 			return

@@ -11,7 +11,7 @@ import (
 // macBatteries describes the battery of a Mac by its entry in the registry
 // (AppleSmartBattery), and what charges it. A Mac without one has no such entry.
 func macBatteries(tree node) (batteries []*constatv1.Battery, chargers []*constatv1.Charger) {
-	registry(tree, func(entry node) {
+	ioEntries(tree, func(entry node) {
 		if !entry.at("BatteryInstalled").there() || len(batteries) == 4 {
 			return
 		}

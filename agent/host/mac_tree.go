@@ -20,9 +20,9 @@ func profiled(tree node, dataType string) []node {
 	return nil
 }
 
-// registry calls visit for every entry of a tree that ioreg(8) wrote, parents
+// ioEntries calls visit for every entry of a tree that ioreg(8) wrote, parents
 // before their children.
-func registry(tree node, visit func(entry node)) { descend(tree, 0, visit) }
+func ioEntries(tree node, visit func(entry node)) { descend(tree, 0, visit) }
 
 func descend(n node, depth int, visit func(node)) {
 	if depth > maxPlistDepth {

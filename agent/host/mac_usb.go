@@ -20,7 +20,7 @@ var (
 func macUSB(tree node) []*constatv1.UsbDevice {
 	var devices []*constatv1.UsbDevice
 	seen := map[string]bool{}
-	registry(tree, func(entry node) {
+	ioEntries(tree, func(entry node) {
 		d := macUSBDevice(entry)
 		if d == nil || seen[d.GetPath()] || len(devices) == maxMacUSB {
 			return

@@ -47,6 +47,7 @@ var elsewhere = map[string]string{
 	"software.add_ins":                  "Windows only",
 	"load.memory.level":                 "macOS only",
 	"power.batteries.failed":            "macOS only",
+	"power.thermal_pressure":            "macOS only",
 	"peripherals.audio.permission":      "Windows and macOS only", // Linux leaves it to each user's portal
 	"peripherals.cameras.permission":    "Windows and macOS only",
 }
