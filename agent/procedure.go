@@ -437,7 +437,7 @@ func (w *walk) mend(s *constatv1.Procedure_Step, next *constatv1.WalkResponse) (
 		w.out.wrap("   ", proof.GetEn())
 	}
 	if !slices.Contains([]string{"fixed", "notFixed"}, r.GetOutcome()) {
-		w.out.wrap("   ", w.words.notDone+" "+r.GetReason())
+		w.out.wrap("   ", w.words.notDone+" "+toldOf(r, w.language))
 		return false, nil
 	}
 	return true, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,13 +48,14 @@ func (c *counter) bench() (*remedy.Bench, error) {
 		return c.remedies, nil
 	}
 	b := &remedy.Bench{
-		Look: func(ctx context.Context, wanted []string) *constatv1.Snapshot {
+		Look: func(ctx context.Context, wanted []string, program string) *constatv1.Snapshot {
 			c.one.Lock()
 			defer c.one.Unlock()
 			defer rest()
 			all := groups()
 			config := c.observer.config
 			config.Verify = slices.Contains(wanted, "software") // a repair is seen by its files
+			config.VerifyProgram = program
 			return c.observer.observe(ctx, config, slices.DeleteFunc(slices.Clone(wanted), func(g string) bool { return !slices.Contains(all, g) }))
 		},
 		Catalog: func() (*fault.Catalog, error) {
@@ -645,13 +647,24 @@ func writeResult(r reportWriter, result *constatv1.RemedyResult, language, inden
 	if language == "fr" {
 		proof, colon = result.GetProof().GetFr(), " :"
 	}
+	told := toldOf(result, language)
 	indent += "  "
 	if proof != "" {
 		r.wrap(indent, proof)
 	}
-	for _, line := range [][2]string{{w.more, result.GetAction()}, {w.reason, result.GetReason()}} {
+	for _, line := range [][2]string{{w.more, result.GetAction()}, {w.reason, told}} {
 		if line[1] != "" {
 			r.wrap(indent, line[0]+colon+" "+line[1])
 		}
 	}
+}
+
+// toldOf is why it did not work, for the person; what was done by an agent before
+// this one has only the technicians' reason.
+func toldOf(result *constatv1.RemedyResult, language string) string {
+	told := result.GetTold()
+	if language == "fr" && told.GetFr() != "" {
+		return told.GetFr()
+	}
+	return cmp.Or(told.GetEn(), result.GetReason())
 }

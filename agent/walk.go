@@ -63,7 +63,12 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 			return nil, status.Errorf(codes.NotFound, "there is no diagnosis %s of yours: run it again", r.GetBeforeDiagnosisId())
 		}
 		had := before.seen(catalog)
-		return &constatv1.WalkResponse{Procedure: header(p), Seen: procedure.Changed(stepOf(procedure.With(p, catalog, before.diagnosis, had), r.GetStep()), had, machine)}, nil
+		step := stepOf(procedure.With(p, catalog, before.diagnosis, had), r.GetStep())
+		saw := procedure.Changed(step, had, machine)
+		if saw == "" && step.GetKind() == "remedy" {
+			saw = c.mended(step, before.diagnosis.GetStartedAt().AsTime())
+		}
+		return &constatv1.WalkResponse{Procedure: header(p), Seen: saw}, nil
 	}
 	p = procedure.With(p, catalog, now.diagnosis, machine)
 	more, step, outcome := procedure.Advance(p, machine, r.GetTaken())
@@ -90,6 +95,28 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 		}
 	}
 	return answer, nil
+}
+
+// mended is what a step's remedy, which was done since, saw afterwards of its
+// fault. It looks at the one thing that was mended, and to the end, where a
+// diagnosis of the whole machine may not come so far. Empty: it saw nothing.
+func (c *counter) mended(step *constatv1.Procedure_Step, since time.Time) string {
+	b, err := c.bench()
+	if err != nil {
+		return ""
+	}
+	for _, done := range slices.Backward(b.Results()) {
+		switch {
+		case done.GetVerb() != step.GetVerb() || done.GetAt().AsTime().Before(since) || !slices.Contains(step.GetAbout(), done.GetFault()):
+		case done.GetOutcome() == remedy.Fixed:
+			return procedure.Helped
+		case done.GetAfter().GetState() == "present":
+			return procedure.Not
+		default:
+			return ""
+		}
+	}
+	return ""
 }
 
 // seen is what a kept diagnosis tells a procedure.

@@ -71,3 +71,46 @@ func startable(file string) bool {
 	return strings.HasPrefix(file, "usr/share/applications/") && strings.HasSuffix(file, ".desktop") ||
 		strings.Contains(file, "lib/systemd/system/") && strings.HasSuffix(file, ".service")
 }
+
+// rpmFile is a file that rpm found other than its package brought it.
+type rpmFile struct {
+	name string // with the leading slash
+	// missing: it is not there; changed: its size or its content is another;
+	// unread: it could not be compared.
+	missing, changed, unread bool
+}
+
+// parseRPMVerify reads what rpm -V writes: nine signs of what was compared ("."
+// the same, "?" not to be read, a letter where it differs, "S" for the size and
+// "5" for the content) or "missing", a sign of the kind of file, and its name.
+// Files of configuration, documentation, licences and what a program makes itself
+// do not count, nor what an administrator may remove (rpm(8), VERIFY OPTIONS).
+func parseRPMVerify(content []byte) []rpmFile {
+	const signs = 9
+	var files []rpmFile
+	for line := range bytes.Lines(content) {
+		said := strings.TrimRight(string(line), "\r\n")
+		at := strings.IndexByte(said, '/')
+		if at < 0 || len(files) == maxPackages {
+			continue
+		}
+		f := rpmFile{name: strings.TrimSuffix(said[at:], " (Permission denied)")}
+		head, kind := said[:at], ""
+		if rest, gone := strings.CutPrefix(head, "missing"); gone {
+			f.unread = strings.HasSuffix(said, " (Permission denied)")
+			f.missing, kind = !f.unread, strings.TrimSpace(rest)
+		} else {
+			if len(head) < signs || strings.Trim(head[:signs], ".?SM5DLUGTPCA") != "" {
+				continue
+			}
+			f.changed = head[0] == 'S' || head[2] == '5'
+			f.unread = !f.changed && strings.Contains(head[:signs], "?")
+			kind = strings.TrimSpace(head[signs:])
+		}
+		if kind != "" || !f.missing && !f.changed && !f.unread || !partOfProgram(f.name[1:]) || strings.Contains(f.name+"/", "/../") {
+			continue
+		}
+		files = append(files, f)
+	}
+	return files
+}

@@ -22,6 +22,8 @@ import (
 const (
 	damageTime  = 3500 * time.Millisecond
 	damageBytes = 384 << 20
+	// oneTime is for the one program that is asked for by its name.
+	oneTime = 45 * time.Second
 )
 
 // verification is what is known of a package's files.
@@ -40,13 +42,18 @@ type verification struct {
 // seen whether their files are there. What was not compared to the end is not
 // called whole.
 func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Program) error {
-	ctx, cancel := context.WithTimeout(ctx, damageTime)
+	ctx, cancel := context.WithTimeout(ctx, r.verifyTime())
 	defer cancel()
 	diverted := map[string]diversion{}
 	if content, err := r.file("/var/lib/dpkg/diversions"); err == nil {
 		diverted = parseDiversions(content)
 	}
 	damaged := map[string]bool{}
+	if r.VerifyProgram != "" {
+		err := r.verifyOne(ctx, d, diverted, damaged)
+		noteDamage(programs, "dpkg", damaged)
+		return err
+	}
 	var all []*verification
 	seen := 0
 	look := func(packages []dpkgPackage) {
@@ -82,16 +89,52 @@ func (r *reader) verify(ctx context.Context, d *debian, programs []*constatv1.Pr
 		}
 	}
 	look(others)
-	for _, p := range programs {
-		if bad, known := damaged[p.GetName()]; known && p.GetSource() == "dpkg" {
-			p.Damaged = &bad
-		}
-	}
+	noteDamage(programs, "dpkg", damaged)
 	if seen < len(d.packages) || compared < len(all) {
 		return fmt.Errorf("the files of %d of %d packages were looked for, and %d of %d programs compared, within %v and %d MiB",
 			seen, len(d.packages), compared, len(all), damageTime, damageBytes>>20)
 	}
 	return nil
+}
+
+// verifyTime is how long programs may be compared.
+func (r *reader) verifyTime() time.Duration {
+	if r.VerifyProgram != "" {
+		return oneTime
+	}
+	return damageTime
+}
+
+// verifyOne compares the one package that is asked for.
+func (r *reader) verifyOne(ctx context.Context, d *debian, diverted map[string]diversion, damaged map[string]bool) error {
+	i := slices.IndexFunc(d.packages, func(p dpkgPackage) bool { return p.name == r.VerifyProgram })
+	if i < 0 {
+		return nil
+	}
+	v := r.present(d.packages[i], diverted)
+	switch {
+	case v == nil:
+		return fmt.Errorf("dpkg has no checksums of %s", r.VerifyProgram)
+	case v.damaged:
+		damaged[v.name] = true
+		return nil
+	case !v.whole:
+		return fmt.Errorf("not all files of %s can be compared", v.name)
+	}
+	same, err := r.same(ctx, v)
+	if err == nil {
+		damaged[v.name] = !same
+	}
+	return err
+}
+
+// noteDamage writes what is known of packages to the programs of that source.
+func noteDamage(programs []*constatv1.Program, source string, damaged map[string]bool) {
+	for _, p := range programs {
+		if bad, known := damaged[p.GetName()]; known && p.GetSource() == source {
+			p.Damaged = &bad
+		}
+	}
 }
 
 // split tells the packages with something to start from the others.

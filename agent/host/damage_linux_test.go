@@ -2,8 +2,11 @@ package host
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"constat/internal/lab"
 )
 
 // Programs are compared with what their packages brought, as dpkg --verify does,
@@ -53,6 +56,80 @@ func TestDamagedPrograms(t *testing.T) {
 			if (p.Damaged == nil) != (w == nil) || w != nil && p.GetDamaged() != *w {
 				t.Errorf("%s (asked %v): %v", p.GetName(), verify, p.Damaged)
 			}
+		}
+	}
+	// One that is asked for by its name is compared to the end, and no other.
+	for name, bad := range map[string]bool{"library": true, "changed": true, "whole": false} {
+		s := Observe(t.Context(), Config{Root: root, Verify: true, VerifyProgram: name}, []string{"software"})
+		if all := s.GetSoftware().GetPrograms(); len(all) != 1 || all[0].GetName() != name || all[0].Damaged == nil || all[0].GetDamaged() != bad {
+			t.Errorf("asked for %s: %v", name, all)
+		}
+		if gaps := gapsOf(s, "software"); gaps["programs.damaged"] != "" {
+			t.Errorf("asked for %s: %v", name, gaps)
+		}
+	}
+}
+
+// The real rpm tells which of its programs are damaged.
+func TestDamagedRPMs(t *testing.T) {
+	for _, program := range []string{"rpm", "rpmbuild"} {
+		_, err := exec.LookPath(program)
+		lab.Need(t, program+" (Debian: rpm)", err == nil)
+	}
+	top, inner := t.TempDir(), t.TempDir()
+	at := filepath.Join(inner, "opt")
+	sh := func(script string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "sh", "-euc", script)
+		cmd.Env = append(os.Environ(), "HOME="+top, "TOP="+top, "AT="+at, "DB="+filepath.Join(inner, "db"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	sh(`for n in whole gone changed; do cat >$TOP/$n.spec <<END
+Name: lab-$n
+Version: 1.0
+Release: 1
+Summary: A tool
+License: none
+BuildArch: noarch
+%description
+A tool
+%install
+mkdir -p %{buildroot}$AT/$n
+echo one >%{buildroot}$AT/$n/one; echo two >%{buildroot}$AT/$n/two; echo set >%{buildroot}$AT/$n/settings
+%files
+%config $AT/$n/settings
+$AT/$n/one
+$AT/$n/two
+END
+rpmbuild -bb --define "_topdir $TOP/top" --define "_rpmdir $TOP/rpms" $TOP/$n.spec >/dev/null 2>&1
+rpm --dbpath $DB -i --nodeps --force-debian $TOP/rpms/noarch/lab-$n-1.0-1.noarch.rpm
+echo other >$AT/$n/settings; done
+rm $AT/gone/one; echo tow >$AT/changed/two`)
+	root := fedora(t, "exec /usr/bin/rpm --dbpath "+filepath.Join(inner, "db")+` "$@"`+"\n")
+	look := func(program string) map[string]string {
+		t.Helper()
+		s := Observe(t.Context(), Config{Root: root, Verify: true, VerifyProgram: program}, []string{"software"})
+		said := map[string]string{}
+		for _, p := range s.GetSoftware().GetPrograms() {
+			said[p.GetName()] = map[bool]string{true: "damaged", false: "whole"}[p.GetDamaged()]
+			if p.Damaged == nil {
+				said[p.GetName()] = ""
+			}
+		}
+		if gaps := gapsOf(s, "software"); (len(said) != 3) == (program == "") || gaps["programs.damaged"] != "" {
+			t.Fatalf("%v, %v", said, gaps)
+		}
+		return said
+	}
+	// A content of the same size is only seen where it is read.
+	if got := look(""); got["lab-gone"] != "damaged" || got["lab-changed"] != "" || got["lab-whole"] != "" {
+		t.Errorf("of all: %v", got)
+	}
+	for name, want := range map[string]string{"lab-gone": "damaged", "lab-changed": "damaged", "lab-whole": "whole"} {
+		if got := look(name); got[name] != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

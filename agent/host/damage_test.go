@@ -43,3 +43,27 @@ func FuzzDamage(f *testing.F) {
 		}
 	})
 }
+
+const someVerify = "missing     /usr/bin/tool\nS.5....T.    /usr/lib64/tool.so\nS.5....T.  c /etc/tool.conf\n.......T.    /usr/lib64/old.so\n..?......    /usr/sbin/secret\n" +
+	"missing   d /usr/share/doc/tool/README\n.M.......  g /run/tool\n..5......    /opt/tool/a b\nmissing     /root/x (Permission denied)\nUnsatisfied dependencies for tool-1.0: libx\npackage tool is not installed\n"
+
+func TestParseRPMVerify(t *testing.T) {
+	want := []rpmFile{
+		{name: "/usr/bin/tool", missing: true}, {name: "/usr/lib64/tool.so", changed: true}, {name: "/usr/sbin/secret", unread: true},
+		{name: "/opt/tool/a b", changed: true}, {name: "/root/x", unread: true},
+	}
+	if got := parseRPMVerify([]byte(someVerify)); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func FuzzRPMVerify(f *testing.F) {
+	f.Add([]byte(someVerify))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		for _, file := range parseRPMVerify(content) {
+			if !strings.HasPrefix(file.name, "/") || strings.Contains(file.name+"/", "/../") || strings.Contains(file.name, "\n") || !file.missing && !file.changed && !file.unread {
+				t.Errorf("%+v", file)
+			}
+		}
+	})
+}

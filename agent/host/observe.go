@@ -58,6 +58,9 @@ type Config struct {
 	// Verify has the files of installed programs compared with what their packages
 	// brought, which takes seconds.
 	Verify bool
+	// VerifyProgram is the one program whose files are compared, to the end, and the
+	// only one that is listed; "": as many as the time is enough for.
+	VerifyProgram string
 	// AgentVersion and EndpointID go into the manifest as they are.
 	AgentVersion, EndpointID string
 	// Record is given what was read, as it came: the content of a file by its path,

@@ -70,9 +70,19 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 				gap(o, "programs.available_version", err)
 			}
 		}
+		var programs []*constatv1.Program
 		for _, p := range found {
-			s.Programs = append(s.Programs, p.Program)
+			programs = append(programs, p.Program)
 		}
+		if r.Verify && len(programs) > 0 {
+			for i, p := range programs {
+				programs[i] = proto.CloneOf(p) // what is kept knows nothing of damage
+			}
+			if err := r.verifyRPM(ctx, programs); err != nil {
+				gap(o, "programs.damaged", err)
+			}
+		}
+		s.Programs = append(s.Programs, programs...)
 	case !errors.Is(err, fs.ErrNotExist):
 		sources++
 		gap(o, "programs", err)
@@ -86,6 +96,9 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	}
 	if sources == 0 && len(o.Gaps) == 0 {
 		return nil, failed(o.Source, fmt.Errorf("no package database was found: %w", errors.ErrUnsupported))
+	}
+	if r.Verify && r.VerifyProgram != "" { // the answer is of this one
+		s.Programs = slices.DeleteFunc(s.Programs, func(p *constatv1.Program) bool { return p.GetName() != r.VerifyProgram })
 	}
 	s.Programs = sortPrograms(s.Programs)
 	items, err := startupItems(r)

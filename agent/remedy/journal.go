@@ -261,7 +261,7 @@ func (b *Bench) Decline(id, person string) (*constatv1.RemedyResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.settle(end(begin(request, nil), Refused, "declined by "+person)), nil
+	return b.settle(end(begin(request, nil), Refused, "declined by "+person, both("Declined by "+person+".", "Refusé par "+person+"."))), nil
 }
 
 // Expire ends the requests whose time is over, and tells how.
@@ -275,7 +275,7 @@ func (b *Bench) Expire(now time.Time) []*constatv1.RemedyResult {
 		if err != nil {
 			continue // answered meanwhile, or tried again at the next look
 		}
-		ended = append(ended, b.settle(end(begin(request, nil), Expired, "nobody at the machine answered in time")))
+		ended = append(ended, b.settle(end(begin(request, nil), Expired, "nobody at the machine answered in time", toldNobody)))
 	}
 	return ended
 }
@@ -296,21 +296,21 @@ func (b *Bench) Recover(ctx context.Context) *constatv1.RemedyResult {
 	}
 	result := run.GetResult()
 	if run.GetBefore() == nil {
-		return b.settle(end(result, Refused, "interrupted: the agent was ended before it was begun; nothing was done, ask again"))
+		return b.settle(end(result, Refused, "interrupted: the agent was ended before it was begun; nothing was done, ask again", toldCut))
 	}
 	const cut = "interrupted: the agent was ended in the middle"
 	verb, known := Lookup(run.GetRequest().GetVerb())
 	catalog, err := b.Catalog()
 	if !known || err != nil {
-		return b.settle(b.takeBack(ctx, run, NotFixed, cut))
+		return b.settle(b.takeBack(ctx, run, NotFixed, cut, toldCut))
 	}
 	candidates, err := concerned(catalog, verb, result.GetFault())
 	if err != nil {
-		return b.settle(b.takeBack(ctx, run, NotFixed, cut))
+		return b.settle(b.takeBack(ctx, run, NotFixed, cut, toldCut))
 	}
 	look := &looking{bench: b, catalog: catalog, verb: verb, candidates: candidates, person: run.GetConsent().GetBy()}
 	if look.compare(ctx, run, false) == absent {
-		return b.settle(end(result, Fixed, cut+", and it was done"))
+		return b.settle(end(result, Fixed, cut+", and it was done", fault.Text{}))
 	}
-	return b.settle(b.takeBack(ctx, run, NotFixed, cut))
+	return b.settle(b.takeBack(ctx, run, NotFixed, cut, toldCut))
 }

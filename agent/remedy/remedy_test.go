@@ -32,7 +32,7 @@ func newShop(t *testing.T, dir string) *shop {
 	t.Helper()
 	s := &shop{}
 	s.Bench = &Bench{
-		Look: func(context.Context, []string) *constatv1.Snapshot {
+		Look: func(context.Context, []string, string) *constatv1.Snapshot {
 			state := map[bool]string{false: "stopped", true: "running"}[s.running]
 			return &constatv1.Snapshot{
 				Manifest: &constatv1.Manifest{Groups: []*constatv1.GroupEntry{{Group: "printing", Observation: &constatv1.Observation{Status: "observed"}}}},
@@ -89,7 +89,7 @@ func TestEveryVerbOfTheCatalogIsThereAndUsed(t *testing.T) {
 		if !used[v.ID] {
 			t.Errorf("%s is for no fault", v.ID)
 		}
-		for _, text := range []fault.Text{v.Title, v.Consent} {
+		for _, text := range []fault.Text{v.Title, v.Consent, v.Failed} {
 			for _, lang := range []string{"en", "fr"} {
 				if said := text.About(lang, "X1"); said == "" || strings.ContainsAny(said, "{|}") || v.Subject == "" && strings.Contains(said, "X1") {
 					t.Errorf("%s in %s: %q", v.ID, lang, said)
@@ -141,6 +141,9 @@ func TestNothingIsDone(t *testing.T) {
 				c.before(s)
 			}
 			r := s.Run(t.Context(), c.request, c.consent)
+			if said := r.GetTold(); said.GetEn() == "" || said.GetFr() == "" {
+				t.Errorf("a person is told %v", said)
+			}
 			if r.GetOutcome() != c.outcome || !strings.Contains(r.GetReason(), c.reason) || len(s.did) > 0 {
 				t.Errorf("%v; done: %v", r, s.did)
 			}
@@ -167,6 +170,20 @@ func TestTakenBack(t *testing.T) {
 	s.does = func(string) error { return fmt.Errorf("masked: %w", fs.ErrPermission) }
 	if r := s.Run(t.Context(), request(2, "restart-printing", ""), consent(time.Minute)); r.GetOutcome() != Refused {
 		t.Errorf("%v", r)
+	}
+}
+
+// Why a verb failed is kept for technicians; a person is told what it means to
+// them, in their language, without the words of programs.
+func TestFailureInPlainWords(t *testing.T) {
+	s := newShop(t, t.TempDir())
+	s.does = func(string) error {
+		return errors.New("/usr/bin/apt-get: systemd, StartTransientUnit constat-remedy-package.service: failed")
+	}
+	r := s.Run(t.Context(), request(1, "restart-printing", ""), consent(time.Minute))
+	verb, _ := Lookup("restart-printing")
+	if r.GetOutcome() != Failed || !strings.Contains(r.GetReason(), "constat-remedy-package.service") || r.GetTold().GetEn() != verb.Failed.EN || r.GetTold().GetFr() != verb.Failed.FR {
+		t.Error(r)
 	}
 }
 
@@ -245,7 +262,7 @@ func TestInterruptedBeforeItBegan(t *testing.T) {
 		t.Fatal(err)
 	}
 	look := s.Look
-	s.Look = func(ctx context.Context, groups []string) *constatv1.Snapshot { // what is on the disk while it looks
+	s.Look = func(ctx context.Context, groups []string, program string) *constatv1.Snapshot { // what is on the disk while it looks
 		content, err := os.ReadFile(filepath.Join(dir, journalFile))
 		if err == nil && len(s.did) == 0 {
 			err = os.WriteFile(copied, content, 0o600)
@@ -253,7 +270,7 @@ func TestInterruptedBeforeItBegan(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		return look(ctx, groups)
+		return look(ctx, groups, program)
 	}
 	if _, err := s.Consent(t.Context(), id+"1", consent(time.Minute)); err != nil {
 		t.Fatal(err)

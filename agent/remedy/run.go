@@ -46,7 +46,9 @@ const (
 // and has the rights, and where the journal lies.
 type Bench struct {
 	// Look observes groups of this machine; it knows which there are.
-	Look func(ctx context.Context, groups []string) *constatv1.Snapshot
+	// Of a program that is named the files are compared to the end, and of no
+	// other; without a name of as many as the time is enough for.
+	Look func(ctx context.Context, groups []string, program string) *constatv1.Snapshot
 	// Catalog gives the catalog of faults in force.
 	Catalog func() (*fault.Catalog, error)
 	// Do asks the privileged half.
@@ -63,11 +65,11 @@ type Bench struct {
 func (b *Bench) Run(ctx context.Context, request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent) *constatv1.RemedyResult {
 	run := &constatv1.RemedyRun{Request: request, Consent: consent, Result: begin(request, consent)}
 	if !b.one.TryLock() {
-		return b.settle(end(run.GetResult(), Refused, "another remedy is under way"+b.doing()+": try again when it has ended"))
+		return b.settle(end(run.GetResult(), Refused, "another remedy is under way"+b.doing()+": try again when it has ended", toldBusy))
 	}
 	defer b.one.Unlock()
 	if err := b.note(run); err != nil {
-		return b.settle(end(run.GetResult(), Failed, "not begun, as it could not be written down: "+err.Error()))
+		return b.settle(end(run.GetResult(), Failed, "not begun, as it could not be written down: "+err.Error(), toldUnwritten))
 	}
 	return b.carryOut(ctx, run)
 }
@@ -103,8 +105,12 @@ func begin(request *constatv1.RemedyRequest, consent *constatv1.RemedyConsent) *
 	}
 }
 
-func end(result *constatv1.RemedyResult, outcome, reason string) *constatv1.RemedyResult {
+// end says how it went: why for technicians, and told to a person.
+func end(result *constatv1.RemedyResult, outcome, reason string, told fault.Text) *constatv1.RemedyResult {
 	result.Outcome, result.Reason = outcome, reason
+	if told != (fault.Text{}) {
+		result.Told = &constatv1.RemedyText{En: told.EN, Fr: told.FR}
+	}
 	return result
 }
 
@@ -115,42 +121,42 @@ func (b *Bench) run(ctx context.Context, run *constatv1.RemedyRun) *constatv1.Re
 	over := func(t *timestamppb.Timestamp) bool { return t != nil && now.After(t.AsTime()) }
 	switch {
 	case !known:
-		return end(result, Refused, fmt.Sprintf("this agent knows no remedy %q", fault.Clip(request.GetVerb())))
+		return end(result, Refused, fmt.Sprintf("this agent knows no remedy %q", fault.Clip(request.GetVerb())), toldUnknown)
 	case consent.GetBy() == "":
-		return end(result, Refused, "nobody at the machine consented")
+		return end(result, Refused, "nobody at the machine consented", toldNobody)
 	case over(consent.GetExpiresAt()), over(request.GetExpiresAt()):
-		return end(result, Expired, "the consent came, or was used, after its time: ask again")
+		return end(result, Expired, "the consent came, or was used, after its time: ask again", toldLate)
 	case strings.ContainsAny(request.GetComponent(), "\n\x00") || len(request.GetComponent()) > 255:
-		return end(result, Refused, "what it is to be done to has no name that a machine gives")
+		return end(result, Refused, "what it is to be done to has no name that a machine gives", toldNameless)
 	}
 	catalog, err := b.Catalog()
 	if err != nil {
-		return end(result, Failed, err.Error())
+		return end(result, Failed, err.Error(), toldUnknown)
 	}
 	candidates, err := concerned(catalog, verb, request.GetFault())
 	if err != nil {
-		return end(result, Refused, err.Error())
+		return end(result, Refused, err.Error(), toldUnknown)
 	}
 	look := &looking{bench: b, catalog: catalog, verb: verb, candidates: candidates, component: request.GetComponent(), person: consent.GetBy()}
 	var before *scene
 	result.Before, before = look.once(ctx)
 	switch result.GetBefore().GetState() {
 	case absent:
-		return end(result, Refused, "not needed: the fault is not there")
+		return end(result, Refused, "not needed: the fault is not there", toldNeedless)
 	case unknown:
-		return end(result, Refused, "not begun: whether the fault is there could not be seen; run a diagnosis")
+		return end(result, Refused, "not begun: whether the fault is there could not be seen; run a diagnosis", toldUnseen)
 	}
 	result.Fault = result.GetBefore().GetFault()
 	result.Component = before.component
 	to, err := verb.target(before)
 	if err != nil {
-		return end(result, Refused, err.Error())
+		return end(result, Refused, err.Error(), obstructed(err))
 	}
 	was := verb.measure(before)
 	run.Argument, run.UndoVerb, run.UndoArgument = to.argument, to.undoVerb, to.undoArgument
 	run.Before = &constatv1.RemedyText{En: was.EN, Fr: was.FR}
 	if err := b.note(run); err != nil {
-		return end(result, Failed, "not begun, as it could not be written down: "+err.Error())
+		return end(result, Failed, "not begun, as it could not be written down: "+err.Error(), toldUnwritten)
 	}
 	return b.act(ctx, look, run, to)
 }
@@ -162,35 +168,35 @@ func (b *Bench) act(ctx context.Context, look *looking, run *constatv1.RemedyRun
 	switch {
 	case errors.Is(err, privileged.ErrTakenBack):
 		look.compare(ctx, run, false)
-		return end(result, Undone, err.Error())
+		return end(result, Undone, err.Error(), look.verb.Failed)
 	case errors.Is(err, fs.ErrPermission):
-		return end(result, Refused, err.Error())
+		return end(result, Refused, err.Error(), toldForbidden)
 	case errors.Is(err, fs.ErrNotExist):
-		return end(result, Refused, "this machine has nothing that it could be done with: "+err.Error())
+		return end(result, Refused, "this machine has nothing that it could be done with: "+err.Error(), toldNothing)
 	case err != nil:
 		look.compare(ctx, run, false)
-		return b.takeBack(ctx, run, Failed, err.Error())
+		return b.takeBack(ctx, run, Failed, err.Error(), look.verb.Failed)
 	}
 	result.Action = fault.Clip(string(done))
 	switch look.compare(ctx, run, true) {
 	case absent:
-		return end(result, Fixed, "")
+		return end(result, Fixed, "", fault.Text{})
 	case present:
-		return b.takeBack(ctx, run, NotFixed, "it was done, and the fault is still there")
+		return b.takeBack(ctx, run, NotFixed, "it was done, and the fault is still there", toldStill)
 	}
-	return end(result, NotFixed, "it was done, and whether the fault is gone could not be seen")
+	return end(result, NotFixed, "it was done, and whether the fault is gone could not be seen", toldUnclear)
 }
 
 // takeBack undoes what did not help, where that can be undone.
-func (b *Bench) takeBack(ctx context.Context, run *constatv1.RemedyRun, outcome, reason string) *constatv1.RemedyResult {
+func (b *Bench) takeBack(ctx context.Context, run *constatv1.RemedyRun, outcome, reason string, told fault.Text) *constatv1.RemedyResult {
 	if run.GetUndoVerb() == "" {
-		return end(run.GetResult(), outcome, reason)
+		return end(run.GetResult(), outcome, reason, told)
 	}
 	// Also where whoever asked is gone: nothing stays half-done.
 	if _, err := b.Do(context.WithoutCancel(ctx), run.GetUndoVerb(), run.GetUndoArgument()); err != nil {
-		return end(run.GetResult(), outcome, reason+"; it could not be taken back: "+err.Error())
+		return end(run.GetResult(), outcome, reason+"; it could not be taken back: "+err.Error(), toldHalf)
 	}
-	return end(run.GetResult(), Undone, reason+"; it was taken back")
+	return end(run.GetResult(), Undone, reason+"; it was taken back", told)
 }
 
 // concerned are the faults that a remedy is for.
@@ -223,7 +229,7 @@ func (l *looking) once(ctx context.Context) (*constatv1.RemedyCheck, *scene) {
 		groups = append(groups, f.Needs...)
 	}
 	slices.Sort(groups)
-	s := l.bench.Look(ctx, slices.Compact(groups))
+	s := l.bench.Look(ctx, slices.Compact(groups), l.program())
 	now := time.Now()
 	check, sc := &constatv1.RemedyCheck{State: absent, At: timestamppb.New(now)}, &scene{Snapshot: s, component: l.component, person: l.person}
 	facts := l.catalog.Facts(s, now)
@@ -253,6 +259,14 @@ func (l *looking) once(ctx context.Context) (*constatv1.RemedyCheck, *scene) {
 		}
 	}
 	return check, sc
+}
+
+// program is the package that it is about, if it is about one that is known.
+func (l *looking) program() string {
+	if l.verb.Subject != "package" {
+		return ""
+	}
+	return l.component
 }
 
 // about tells whether one of these is what the verb is to be done to. A link is

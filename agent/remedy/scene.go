@@ -1,7 +1,6 @@
 package remedy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,8 +25,15 @@ type target struct {
 	undoVerb, undoArgument string
 }
 
-// errNothing is why there is nothing to do it to.
-func errNothing(format string, arguments ...any) error { return fmt.Errorf(format, arguments...) }
+// obstacle is why there is nothing to do it to, in both languages.
+type obstacle fault.Text
+
+func (o obstacle) Error() string { return o.EN }
+
+// errNothing puts the same arguments into the sentence of each language.
+func errNothing(en, fr string, arguments ...any) error {
+	return obstacle(both(fmt.Sprintf(en, arguments...), fmt.Sprintf(fr, arguments...)))
+}
 
 func machine(*scene) (target, error) { return target{}, nil }
 
@@ -45,7 +51,7 @@ func leasedLink(s *scene) (target, error) {
 		byHand := slices.ContainsFunc(l.GetAddresses(), func(a *constatv1.Address) bool { return a.GetFamily() == 4 && a.GetOrigin() == "manual" })
 		switch {
 		case s.component != "" && l.GetName() == s.component && byHand && !leased:
-			return target{}, errNothing("the address of %s was set by hand; it is not asked for", l.GetName())
+			return target{}, errNothing("the address of %s was set by hand; it is not asked for", "l’adresse de %s a été saisie à la main ; elle n’est pas redemandée", l.GetName())
 		case s.component != "" && l.GetName() == s.component:
 			return target{argument: l.GetName()}, nil
 		case l.GetKind() == "loopback" || l.GetAdminStatus() == "down" || l.GetUnmanaged() || byHand && !leased:
@@ -54,7 +60,7 @@ func leasedLink(s *scene) (target, error) {
 		}
 	}
 	if chosen == nil {
-		return target{}, errors.New("no link of this machine gets its address by DHCP")
+		return target{}, errNothing("no link of this machine gets its address by DHCP", "aucune carte de cet ordinateur ne reçoit son adresse par DHCP")
 	}
 	return target{argument: chosen.GetName()}, nil
 }
@@ -65,7 +71,7 @@ func radioLink(s *scene) (target, error) {
 			return target{argument: r.GetLink()}, nil
 		}
 	}
-	return target{}, errNothing("there is no Wi-Fi adapter %s", s.component)
+	return target{}, errNothing("there is no Wi-Fi adapter %s", "il n’y a pas de carte Wi-Fi %s", s.component)
 }
 
 func (s *scene) queue() (*constatv1.Queue, error) {
@@ -74,7 +80,7 @@ func (s *scene) queue() (*constatv1.Queue, error) {
 			return q, nil
 		}
 	}
-	return nil, errNothing("there is no queue %s", s.component)
+	return nil, errNothing("there is no queue %s", "il n’y a pas de file d’impression %s", s.component)
 }
 
 func pausedQueue(s *scene) (target, error) {
@@ -106,7 +112,7 @@ func stuckJob(s *scene) (target, error) {
 		}
 	}
 	if stuck == nil {
-		return target{}, errNothing("no document is stuck in %s", q.GetName())
+		return target{}, errNothing("no document is stuck in %s", "aucun document n’est bloqué dans %s", q.GetName())
 	}
 	return target{argument: fmt.Sprintf("%s %d %s", q.GetName(), stuck.GetId(), s.person)}, nil
 }
@@ -123,9 +129,9 @@ func (s *scene) device(wanted func(*constatv1.UsbDevice) bool) (*constatv1.UsbDe
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, errNothing("no such device is plugged in: %q", s.component)
+		return nil, errNothing("no such device is plugged in: %q", "cet appareil n’est pas branché : %q", s.component)
 	}
-	return nil, errNothing("%d devices are called %s: name the place in the tree instead, %s", len(found), s.component, found[0].GetPath())
+	return nil, errNothing("%d devices are called %s: name the place in the tree instead, %s", "%d appareils s’appellent %s : nommez plutôt l’emplacement, %s", len(found), s.component, found[0].GetPath())
 }
 
 func anyDevice(*constatv1.UsbDevice) bool { return true }
@@ -138,7 +144,7 @@ func switchedOff(s *scene) (target, error) {
 		return target{}, err
 	}
 	if s.GetUsb().GetPolicyActive() {
-		return target{}, errors.New("a policy decides here which devices may be used: ask who looks after it")
+		return target{}, errNothing("a policy decides here which devices may be used: ask who looks after it", "une règle de votre organisation décide ici des appareils permis : demandez à qui en a la charge")
 	}
 	return target{d.GetPath(), "disable-device", d.GetPath()}, nil
 }
@@ -153,7 +159,7 @@ func plugged(s *scene) (target, error) {
 
 func installed(s *scene) (target, error) {
 	if s.component == "" {
-		return target{}, errors.New("no package is named")
+		return target{}, errNothing("no package is named", "aucun paquet n’est nommé")
 	}
 	if slices.Contains(s.GetUpdates().GetBrokenPackages(), s.component) {
 		return target{argument: s.component}, nil
@@ -163,7 +169,7 @@ func installed(s *scene) (target, error) {
 			return target{argument: s.component}, nil
 		}
 	}
-	return target{}, errNothing("%s is no package that this system's package manager installed", s.component)
+	return target{}, errNothing("%s is no package that this system's package manager installed", "%s n’est pas un paquet installé par le gestionnaire de ce système", s.component)
 }
 
 // --- how it is, in a few words ---
@@ -288,13 +294,21 @@ func deviceState(s *scene) fault.Text {
 
 func packageState(s *scene) fault.Text {
 	broken := slices.Contains(s.GetUpdates().GetBrokenPackages(), s.component)
+	compared := false
 	for _, p := range s.GetSoftware().GetPrograms() {
-		broken = broken || p.GetName() == s.component && p.GetDamaged()
+		if p.GetName() == s.component && p.Damaged != nil {
+			broken, compared = broken || p.GetDamaged(), true
+		}
 	}
-	if broken {
+	switch {
+	case broken:
 		return both(s.component+" is not whole", s.component+" n’est pas complet")
+	case compared:
+		return both(s.component+" is whole", s.component+" est complet")
+	case s.Updates != nil: // its files can't be compared
+		return both(s.component+" is set up", s.component+" est installé et configuré")
 	}
-	return both(s.component+" is whole", s.component+" est complet")
+	return unseen
 }
 
 func clock(s *scene) fault.Text {

@@ -65,6 +65,13 @@ var remedyRows = []remedyRow{
 		}, "fixed", "lab-tool is whole; before: lab-tool is not whole."},
 	{"repair-package", "os-update-failed", "a package's set-up script fails, and no source has it", "software", named("lab-tool"),
 		func(o *premises) { o.installPackage("echo no >&2; exit 1") }, "failed", "lab-tool is not whole"},
+	{"repair-package", "sw-install-damaged", "a file of a program was cut short", "software", named("lab-tool"),
+		func(o *premises) {
+			o.installProgram()
+			o.sh("truncate -s 3 /usr/lib/lab-tool/engine")
+		}, "fixed", "lab-tool is whole; before: lab-tool is not whole."},
+	{"repair-package", "sw-install-damaged", "a file of a program of rpm is gone", "software", named("lab-tool"),
+		func(o *premises) { o.redHatted(); fileless(o) }, "fixed", "lab-tool is whole; before: lab-tool is not whole."},
 	{"set-clock", "os-time-sync-stopped", "the time service is stopped, and no server answers it", "full", noComponent,
 		func(o *premises) { o.stopTimeSync() }, "notFixed", "still there"},
 	{"flush-dns", "net-dns-wrong-answers", "a cache on the machine goes on telling what a server told wrong", "internet", noComponent,

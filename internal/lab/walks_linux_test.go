@@ -48,7 +48,7 @@ var walkRows = []walkRow{
 	{"software", "sw-install-damaged", "a file of a program was cut short", func(o *premises) {
 		o.installProgram()
 		o.sh("truncate -s 3 /usr/lib/lab-tool/engine")
-	}, []string{"yes", "helped"}, nil, 0},
+	}, []string{"yes", "yes"}, nil, 0},
 	{"software", "sw-install-damaged", "a file of a program is gone, and its source too", func(o *premises) {
 		o.installProgram()
 		o.sh("rm /usr/lib/lab-tool/engine /var/tmp/source/lab-tool.deb")

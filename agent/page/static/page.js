@@ -18,7 +18,7 @@ function stand() {
 // start is what the page begins with.
 async function start() {
   home.hidden = true;
-  status = await call("GetStatus");
+  status = await call("GetStatus", { language });
   stand();
   const asked = (await call("ListRemedies", { language })).offers.filter((o) => o.request.id);
   show(
@@ -70,7 +70,8 @@ function outcome(result) {
   const proof = result.proof?.[language];
   say(text);
   return h("div", { class: "card" }, h("p", { class: fixed ? "good" : "bad" }, h("strong", {}, text)),
-    proof ? h("p", {}, proof) : "", !fixed && !proof && result.reason ? h("p", { class: "quiet" }, t("problem.said", { said: result.reason })) : "");
+    proof ? h("p", {}, proof) : "", !fixed && result.told ? h("p", {}, result.told[language] || result.told.en)
+      : !fixed && !proof && result.reason ? h("p", { class: "quiet" }, t("problem.said", { said: result.reason })) : "");
 }
 
 // look runs a diagnosis and shows it live.

@@ -239,7 +239,10 @@ type RemedyResult struct {
 	ElapsedMs   int32                  `protobuf:"varint,14,opt,name=elapsed_ms,json=elapsedMs,proto3" json:"elapsed_ms,omitempty"`
 	ConsentedAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=consented_at,json=consentedAt,proto3" json:"consented_at,omitempty"`
 	// What the verb did, in English: "the clock was set forward by 3 600.2 s".
-	Action        string `protobuf:"bytes,16,opt,name=action,proto3" json:"action,omitempty"`
+	Action string `protobuf:"bytes,16,opt,name=action,proto3" json:"action,omitempty"`
+	// Why, where outcome is not fixed, for the person at the machine: what it
+	// means to them and what comes next, without the words of programs.
+	Told          *RemedyText `protobuf:"bytes,17,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +387,13 @@ func (x *RemedyResult) GetAction() string {
 		return x.Action
 	}
 	return ""
+}
+
+func (x *RemedyResult) GetTold() *RemedyText {
+	if x != nil {
+		return x.Told
+	}
+	return nil
 }
 
 // RemedyCheck is one look for the fault.
@@ -776,7 +786,7 @@ const file_constat_v1_remedy_proto_rawDesc = "" +
 	"\x02by\x18\x01 \x01(\tR\x02by\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x129\n" +
 	"\n" +
-	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xa6\x04\n" +
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xd2\x04\n" +
 	"\fRemedyResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x1c\n" +
@@ -795,7 +805,8 @@ const file_constat_v1_remedy_proto_rawDesc = "" +
 	"\n" +
 	"elapsed_ms\x18\x0e \x01(\x05R\telapsedMs\x12=\n" +
 	"\fconsented_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\vconsentedAt\x12\x16\n" +
-	"\x06action\x18\x10 \x01(\tR\x06action\"\xb5\x01\n" +
+	"\x06action\x18\x10 \x01(\tR\x06action\x12*\n" +
+	"\x04told\x18\x11 \x01(\v2\x16.constat.v1.RemedyTextR\x04told\"\xb5\x01\n" +
 	"\vRemedyCheck\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
@@ -859,21 +870,22 @@ var file_constat_v1_remedy_proto_depIdxs = []int32{
 	3,  // 6: constat.v1.RemedyResult.after:type_name -> constat.v1.RemedyCheck
 	4,  // 7: constat.v1.RemedyResult.proof:type_name -> constat.v1.RemedyText
 	8,  // 8: constat.v1.RemedyResult.consented_at:type_name -> google.protobuf.Timestamp
-	8,  // 9: constat.v1.RemedyCheck.at:type_name -> google.protobuf.Timestamp
-	9,  // 10: constat.v1.RemedyCheck.evidence:type_name -> constat.v1.Evidence
-	0,  // 11: constat.v1.RemedyOffer.request:type_name -> constat.v1.RemedyRequest
-	0,  // 12: constat.v1.RemedyRun.request:type_name -> constat.v1.RemedyRequest
-	1,  // 13: constat.v1.RemedyRun.consent:type_name -> constat.v1.RemedyConsent
-	2,  // 14: constat.v1.RemedyRun.result:type_name -> constat.v1.RemedyResult
-	4,  // 15: constat.v1.RemedyRun.before:type_name -> constat.v1.RemedyText
-	0,  // 16: constat.v1.RemedyJournal.waiting:type_name -> constat.v1.RemedyRequest
-	6,  // 17: constat.v1.RemedyJournal.running:type_name -> constat.v1.RemedyRun
-	2,  // 18: constat.v1.RemedyJournal.results:type_name -> constat.v1.RemedyResult
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	4,  // 9: constat.v1.RemedyResult.told:type_name -> constat.v1.RemedyText
+	8,  // 10: constat.v1.RemedyCheck.at:type_name -> google.protobuf.Timestamp
+	9,  // 11: constat.v1.RemedyCheck.evidence:type_name -> constat.v1.Evidence
+	0,  // 12: constat.v1.RemedyOffer.request:type_name -> constat.v1.RemedyRequest
+	0,  // 13: constat.v1.RemedyRun.request:type_name -> constat.v1.RemedyRequest
+	1,  // 14: constat.v1.RemedyRun.consent:type_name -> constat.v1.RemedyConsent
+	2,  // 15: constat.v1.RemedyRun.result:type_name -> constat.v1.RemedyResult
+	4,  // 16: constat.v1.RemedyRun.before:type_name -> constat.v1.RemedyText
+	0,  // 17: constat.v1.RemedyJournal.waiting:type_name -> constat.v1.RemedyRequest
+	6,  // 18: constat.v1.RemedyJournal.running:type_name -> constat.v1.RemedyRun
+	2,  // 19: constat.v1.RemedyJournal.results:type_name -> constat.v1.RemedyResult
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_remedy_proto_init() }
