@@ -34,8 +34,29 @@ func endpointCommand(o *options) *cobra.Command {
 			return desk.RevokeEndpoint(ctx, &deskv1.RevokeEndpointRequest{EndpointId: args[0], Reason: reason})
 		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Revoked; its next call is refused.") })
 	revoke.Flags().StringVar(&reason, "reason", "", "why, for the record and for the machine's user")
-	cmd.AddCommand(list, revoke)
+	remedies := remote(o, "remedies ID|NAME", "List what was mended on a machine, who asked and who agreed", cobra.ExactArgs(1),
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			found, err := desk.GetEndpoint(ctx, &deskv1.GetEndpointRequest{Id: args[0]})
+			return &deskv1.GetEndpointResponse{Endpoint: found.GetEndpoint(), Remedies: found.GetRemedies()}, err
+		}, writeRemedies)
+	cmd.AddCommand(list, remedies, revoke)
 	return cmd
+}
+
+func writeRemedies(w io.Writer, m proto.Message) {
+	all := m.(*deskv1.GetEndpointResponse).GetRemedies()
+	if len(all) == 0 {
+		fmt.Fprintln(w, "No remedy was done or asked for there.")
+		return
+	}
+	for _, r := range all {
+		at := r.GetAt().AsTime().Local().Format(time.DateTime)
+		if r.GetTicket() != 0 {
+			at += fmt.Sprintf(", ticket %d", r.GetTicket())
+		}
+		fmt.Fprintln(w, at)
+		writeRemedy(w, r)
+	}
 }
 
 func writeEndpoints(w io.Writer, m proto.Message) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -494,6 +496,17 @@ func TestMachineIsDiagnosedWithoutATicket(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wants(w.get(path), http.StatusOK, "Last diagnoses", "Printing: ")
+}
+
+// What was mended on a machine stands on its page, also what belongs to no ticket.
+func TestMachineTellsWhatWasMendedThere(t *testing.T) {
+	b := newBench(t)
+	endpoint := b.enrol("compta-07")
+	b.upload(endpoint, &constatv1.Report{Content: &constatv1.Report_Remedy{Remedy: &constatv1.RemedyResult{
+		Id: newID(), Verb: "repair-package", Component: "editor", Outcome: "failed", RequestedBy: "anna", ConsentedBy: "anna", At: timestamppb.Now(),
+		Reason: "/usr/bin/apt-get: failed; its words: journalctl -u constat-remedy-package.service",
+	}}})
+	b.as("lea").wants(b.as("lea").get("/endpoints/"+endpoint), http.StatusOK, "What was mended here", "repair a program (editor)", "agreed to by anna", "constat-remedy-package.service")
 }
 
 // A page that refreshes a part of itself between a deed and the page that tells of

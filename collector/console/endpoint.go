@@ -53,6 +53,8 @@ type endpointView struct {
 	Changes      []*constatv1.Change
 	Diagnoses    []*constatv1.Diagnosis
 	History      []desk.Recurrence
+	// Remedies came to an end there, newest first.
+	Remedies []*constatv1.RemedyResult
 	// Peripherals are what it has that other machines may have had.
 	Peripherals []*desk.Peripheral
 	Tickets     []*constatv1.Ticket
@@ -78,8 +80,8 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 	view := endpointView{
 		Endpoint: endpoint, Groups: v.speech.factGroups(found.GetSnapshot()),
 		TakenAt: found.GetSnapshot().GetManifest().GetTakenAt(), Changes: found.GetChanges(),
-		Diagnoses: found.GetDiagnoses(),
-		Tickets:   list.GetTickets(), Procedures: diagnosis.Procedures(),
+		Diagnoses: found.GetDiagnoses(), Remedies: found.GetRemedies(),
+		Tickets: list.GetTickets(), Procedures: diagnosis.Procedures(),
 	}
 	if view.History, err = c.desk.History(v.Context(), desk.Subject{Endpoint: endpoint.GetId()}); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 const (
 	shownChanges   = 100
 	shownDiagnoses = 20
+	shownRemedies  = 50
 )
 
 // nameKey makes hostnames the same that differ by case only.
@@ -94,6 +95,17 @@ func (d *Desk) Endpoint(ctx context.Context, idOrHostname string) (*deskv1.GetEn
 			return nil, fmt.Errorf("a diagnosis of endpoint %s: %w", row.ID, err)
 		}
 		answer.Diagnoses = append(answer.Diagnoses, found)
+	}
+	remedies, err := q.NewestRemedies(ctx, row.ID, shownRemedies)
+	if err != nil {
+		return nil, err
+	}
+	for _, blob := range remedies {
+		result := &constatv1.RemedyResult{}
+		if err := store.UnpackMessage(blob, result); err != nil {
+			return nil, fmt.Errorf("a remedy of endpoint %s: %w", row.ID, err)
+		}
+		answer.Remedies = append(answer.Remedies, result)
 	}
 	return answer, nil
 }

@@ -142,8 +142,10 @@ func checkRemedy(r *constatv1.RemedyResult) (*constatv1.RemedyResult, error) {
 	for _, text := range []*string{&r.Reason, &r.Action} {
 		*text = line(*text, maxTitle)
 	}
-	if r.Proof != nil {
-		r.Proof.En, r.Proof.Fr = line(r.Proof.GetEn(), maxTitle), line(r.Proof.GetFr(), maxTitle)
+	for _, text := range []*constatv1.RemedyText{r.Proof, r.Told} {
+		if text != nil {
+			text.En, text.Fr = line(text.GetEn(), maxTitle), line(text.GetFr(), maxTitle)
+		}
 	}
 	return r, nil
 }
@@ -154,21 +156,40 @@ func remedyEntryID(id string) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("remedy "+id)).String()
 }
 
-// takeRemedy brings what came of a remedy to the ticket that asked for it. What a
-// person did of their own belongs to no ticket; the log has it.
+// takeRemedy keeps what came of a remedy with its machine, and brings it to the
+// ticket that asked for it. What a person did of their own belongs to no ticket.
 func (in *intake) takeRemedy(ctx context.Context, r *constatv1.RemedyResult) (*constatv1.Receipt, error) {
 	receipt := &constatv1.Receipt{Id: r.GetId(), Status: "stored"}
 	slog.Info("a remedy ended", "endpoint", in.endpoint, "verb", r.GetVerb(), "component", r.GetComponent(), "outcome", r.GetOutcome(),
 		"requestedBy", r.GetRequestedBy(), "consentedBy", r.GetConsentedBy(), "ticket", r.GetTicket())
-	if r.GetTicket() == 0 {
-		return receipt, nil
+	var t query.Ticket
+	var err error
+	if r.GetTicket() != 0 {
+		t, err = lockTarget(ctx, in.q, r.GetTicket())
+		if errors.Is(err, ErrNotFound) || err == nil && t.EndpointID != in.endpoint {
+			return &constatv1.Receipt{Id: r.GetId(), Status: "refused", Reason: "the ticket is not of this endpoint"}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	t, err := lockTarget(ctx, in.q, r.GetTicket())
-	if errors.Is(err, ErrNotFound) || err == nil && t.EndpointID != in.endpoint {
-		return &constatv1.Receipt{Id: r.GetId(), Status: "refused", Reason: "the ticket is not of this endpoint"}, nil
-	}
+	content, err := store.PackMessage(r)
 	if err != nil {
 		return nil, err
+	}
+	now := store.Millis(in.desk.now())
+	row := query.AddRemedyParams{
+		EndpointID: in.endpoint, ID: r.GetId(), Verb: r.GetVerb(), Outcome: r.GetOutcome(), Ticket: t.Number, At: now, Content: content, ReceivedAt: now,
+	}
+	if r.GetAt() != nil {
+		row.At = store.Millis(r.GetAt().AsTime())
+	}
+	if err := in.q.AddRemedy(ctx, row); err != nil {
+		return nil, err
+	}
+	in.hints = append(in.hints, endpointSubject(in.endpoint))
+	if t.Number == 0 {
+		return receipt, nil
 	}
 	if err := writeEntry(ctx, in.q, t.Number, in.desk.now(), &constatv1.TicketEntry{
 		Id: remedyEntryID(r.GetId()), Kind: "remedy", Actor: r.GetConsentedBy(), ActorRole: "agent", Remedy: r,

@@ -73,6 +73,38 @@ func TestRemedyIsAskedForAndToldOnce(t *testing.T) {
 	})
 }
 
+// What a person at a machine did on their own belongs to no ticket, and stands with
+// the machine, beside what a technician asked for.
+func TestRemediesOfAMachine(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		pc, other := h.enroll(t, "pc-1"), h.enroll(t, "pc-2")
+		own := &constatv1.RemedyResult{
+			Id: "0197d1a0-0000-7000-8000-000000000001", Verb: "repair-package", Component: "editor", Outcome: "failed", RequestedBy: "anna", ConsentedBy: "anna",
+			At: timestamppb.Now(), Reason: "apt-get: failed", Told: &constatv1.RemedyText{En: "It could not be installed.", Fr: "Installation impossible."},
+		}
+		asked := &constatv1.RemedyResult{Id: "0197d1a0-0000-7000-8000-000000000002", Verb: "flush-dns", Outcome: "fixed", Ticket: h.brokenNames(t, pc)}
+		for _, r := range []*constatv1.RemedyResult{own, asked, own} {
+			if got := h.ingest(t, pc, remedyReport(r))[0]; got.GetStatus() != "stored" {
+				t.Fatal(got)
+			}
+		}
+		if got := h.ingest(t, other, remedyReport(&constatv1.RemedyResult{Id: asked.Id, Verb: "flush-dns", Outcome: "fixed", Ticket: asked.Ticket}))[0]; got.GetStatus() != "refused" {
+			t.Errorf("another machine's word is %s", got.GetStatus())
+		}
+		found, err := h.Endpoint(t.Context(), pc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := found.GetRemedies()
+		if len(all) != 2 || all[1].GetOutcome() != "failed" || all[1].GetTold().GetFr() != own.GetTold().GetFr() || all[0].GetTicket() != asked.Ticket {
+			t.Errorf("the machine's remedies: %v", all)
+		}
+		if found, err := h.Endpoint(t.Context(), other); err != nil || len(found.GetRemedies()) != 0 {
+			t.Errorf("the other's remedies: %v, %v", found.GetRemedies(), err)
+		}
+	})
+}
+
 // What an endpoint can't have been asked is not written into a ticket, and what
 // nobody took is told there.
 func TestRemediesThatAreRefused(t *testing.T) {

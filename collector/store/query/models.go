@@ -402,6 +402,17 @@ type ProcedureVoice struct {
 	Unclear   string
 }
 
+type Remedy struct {
+	EndpointID string
+	ID         string
+	Verb       string
+	Outcome    string
+	Ticket     int32
+	At         int64
+	Content    []byte
+	ReceivedAt int64
+}
+
 type ReplyDraft struct {
 	UserID     string
 	Number     int32

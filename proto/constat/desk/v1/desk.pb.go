@@ -2002,15 +2002,18 @@ func (x *GetEndpointRequest) GetId() string {
 	return ""
 }
 
-// GetEndpointResponse is the endpoint with its latest facts, what changed, and
-// what was found wrong.
+// GetEndpointResponse is the endpoint with its latest facts, what changed, what
+// was found wrong, and what was done to mend it.
 type GetEndpointResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Endpoint *Endpoint              `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Snapshot *v1.Snapshot           `protobuf:"bytes,2,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Changes  []*v1.Change           `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The latest, at most 20, newest first.
-	Diagnoses     []*v1.Diagnosis `protobuf:"bytes,4,rep,name=diagnoses,proto3" json:"diagnoses,omitempty"`
+	Diagnoses []*v1.Diagnosis `protobuf:"bytes,4,rep,name=diagnoses,proto3" json:"diagnoses,omitempty"`
+	// The latest that came to an end, at most 50, newest first: those of tickets, and
+	// those that a person at the machine did on their own.
+	Remedies      []*v1.RemedyResult `protobuf:"bytes,5,rep,name=remedies,proto3" json:"remedies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2069,6 +2072,13 @@ func (x *GetEndpointResponse) GetChanges() []*v1.Change {
 func (x *GetEndpointResponse) GetDiagnoses() []*v1.Diagnosis {
 	if x != nil {
 		return x.Diagnoses
+	}
+	return nil
+}
+
+func (x *GetEndpointResponse) GetRemedies() []*v1.RemedyResult {
+	if x != nil {
+		return x.Remedies
 	}
 	return nil
 }
@@ -5853,7 +5863,7 @@ var File_constat_desk_v1_desk_proto protoreflect.FileDescriptor
 
 const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\n" +
-	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/desk/v1/form.proto\x1a\x1aconstat/desk/v1/plan.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
+	"\x1aconstat/desk/v1/desk.proto\x12\x0fconstat.desk.v1\x1a\x16constat/v1/agent.proto\x1a\x1dconstat/desk/v1/article.proto\x1a\x1aconstat/desk/v1/form.proto\x1a\x1aconstat/desk/v1/plan.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x18constat/v1/history.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x19constat/v1/snapshot.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\x12ListTicketsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1a\n" +
@@ -6023,12 +6033,13 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\tendpoints\x18\x01 \x03(\v2\x19.constat.desk.v1.EndpointR\tendpoints\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"$\n" +
 	"\x12GetEndpointRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xe1\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x97\x02\n" +
 	"\x13GetEndpointResponse\x125\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint\x120\n" +
 	"\bsnapshot\x18\x02 \x01(\v2\x14.constat.v1.SnapshotR\bsnapshot\x12,\n" +
 	"\achanges\x18\x03 \x03(\v2\x12.constat.v1.ChangeR\achanges\x123\n" +
-	"\tdiagnoses\x18\x04 \x03(\v2\x15.constat.v1.DiagnosisR\tdiagnoses\"$\n" +
+	"\tdiagnoses\x18\x04 \x03(\v2\x15.constat.v1.DiagnosisR\tdiagnoses\x124\n" +
+	"\bremedies\x18\x05 \x03(\v2\x18.constat.v1.RemedyResultR\bremedies\"$\n" +
 	"\x12GetSnapshotRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
 	"\x13GetSnapshotResponse\x120\n" +
@@ -6427,11 +6438,12 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*v1.Snapshot)(nil),                           // 105: constat.v1.Snapshot
 	(*v1.Change)(nil),                             // 106: constat.v1.Change
 	(*v1.Diagnosis)(nil),                          // 107: constat.v1.Diagnosis
-	(*v1.Progress)(nil),                           // 108: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 109: constat.v1.Skill
-	(*Article)(nil),                               // 110: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 111: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 112: constat.v1.Procedure
+	(*v1.RemedyResult)(nil),                       // 108: constat.v1.RemedyResult
+	(*v1.Progress)(nil),                           // 109: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 110: constat.v1.Skill
+	(*Article)(nil),                               // 111: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 112: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 113: constat.v1.Procedure
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	97,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
@@ -6463,136 +6475,137 @@ var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	105, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
 	106, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
 	107, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	105, // 29: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	104, // 30: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	108, // 31: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	107, // 32: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	109, // 33: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	37,  // 34: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	104, // 35: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	104, // 36: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	104, // 37: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	36,  // 38: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	36,  // 39: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	36,  // 40: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	36,  // 41: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	94,  // 42: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	95,  // 43: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	50,  // 44: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	97,  // 45: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	104, // 46: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	110, // 47: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	110, // 48: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	110, // 49: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	111, // 50: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	110, // 51: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	110, // 52: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	112, // 53: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	62,  // 54: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	61,  // 55: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	61,  // 56: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	111, // 57: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	104, // 58: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	69,  // 59: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	69,  // 60: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	70,  // 61: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 62: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	71,  // 63: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	96,  // 64: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	71,  // 65: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	70,  // 66: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 67: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 68: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 69: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	86,  // 70: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
-	86,  // 71: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
-	86,  // 72: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	104, // 73: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	0,   // 74: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 75: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 76: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 77: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 78: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 79: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 80: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 81: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 82: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 83: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 84: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 85: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 86: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 87: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 88: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 89: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 90: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 91: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	87,  // 92: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	89,  // 93: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	91,  // 94: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	48,  // 95: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 96: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 97: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 98: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 99: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 100: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 101: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 102: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 103: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 104: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 105: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 106: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 107: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 108: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 109: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 110: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	78,  // 111: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 112: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 113: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 114: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 115: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 116: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 117: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 118: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 119: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 120: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 121: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 122: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 123: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 124: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 125: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 126: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 127: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 128: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 129: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 130: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 131: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	88,  // 132: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	90,  // 133: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	92,  // 134: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	49,  // 135: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 136: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 137: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 138: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 139: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 140: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 141: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 142: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 143: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 144: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 145: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 146: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 147: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 148: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 149: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 150: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	79,  // 151: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 152: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 153: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	114, // [114:154] is the sub-list for method output_type
-	74,  // [74:114] is the sub-list for method input_type
-	74,  // [74:74] is the sub-list for extension type_name
-	74,  // [74:74] is the sub-list for extension extendee
-	0,   // [0:74] is the sub-list for field type_name
+	108, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
+	105, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	104, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	109, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	107, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	110, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	37,  // 35: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	104, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	104, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	104, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	36,  // 39: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	36,  // 40: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	36,  // 41: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	36,  // 42: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	94,  // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	95,  // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	50,  // 45: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	97,  // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	104, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	111, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	111, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	111, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	112, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	111, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	111, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	113, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	62,  // 55: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	61,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	61,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	112, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	104, // 59: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	69,  // 60: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	69,  // 61: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	70,  // 62: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 63: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	71,  // 64: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	96,  // 65: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	71,  // 66: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	70,  // 67: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 68: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 69: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	25,  // 70: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	86,  // 71: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	86,  // 72: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	86,  // 73: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	104, // 74: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	0,   // 75: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 76: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 77: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 78: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 79: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 80: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 81: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 82: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 83: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 84: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 85: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 86: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 87: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 88: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 89: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 90: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 91: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 92: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	87,  // 93: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	89,  // 94: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	91,  // 95: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	48,  // 96: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 97: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 98: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 99: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 100: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 101: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 102: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 103: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 104: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 105: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 106: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 107: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 108: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 109: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 110: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 111: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	78,  // 112: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 113: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 114: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 115: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 116: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 117: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 118: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 119: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 120: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 121: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 122: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 123: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 124: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 125: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 126: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 127: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 128: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 129: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 130: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 131: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 132: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	88,  // 133: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	90,  // 134: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	92,  // 135: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	49,  // 136: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 137: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 138: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 139: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 140: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 141: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 142: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 143: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 144: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 145: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 146: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 147: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 148: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 149: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 150: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 151: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	79,  // 152: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 153: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 154: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	115, // [115:155] is the sub-list for method output_type
+	75,  // [75:115] is the sub-list for method input_type
+	75,  // [75:75] is the sub-list for extension type_name
+	75,  // [75:75] is the sub-list for extension extendee
+	0,   // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
