@@ -105,18 +105,18 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 }
 
 // GetStatus says how the agent stands.
-func (c *counter) GetStatus(context.Context, *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
+func (c *counter) GetStatus(_ context.Context, r *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
 	link := c.link.Load()
 	if link == nil {
 		problem := enrolling
 		if p := c.unjoined.Load(); p != nil {
 			problem = *p
 		}
-		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now())}, nil
+		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now(), r.GetLanguage())}, nil
 	}
 	st := link.Status()
 	st.Phone = link.Policy().GetPhone()
-	st.Found = c.findings(time.Now())
+	st.Found = c.findings(time.Now(), r.GetLanguage())
 	return st, nil
 }
 

@@ -120,7 +120,7 @@ func statusCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			st, err := askStatus(cmd.Context(), local.Socket(s.Data), wait)
+			st, err := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), wait)
 			if err != nil {
 				return err
 			}
@@ -142,7 +142,7 @@ func statusCommand(o *options) *cobra.Command {
 
 // askStatus asks the running agent, again and again while it is on its way to a
 // connection and the time to wait lasts.
-func askStatus(ctx context.Context, socket string, wait time.Duration) (*constatv1.GetStatusResponse, error) {
+func askStatus(ctx context.Context, socket, language string, wait time.Duration) (*constatv1.GetStatusResponse, error) {
 	const again = 100 * time.Millisecond
 	conn, err := local.Dial(ctx, socket)
 	if err != nil {
@@ -150,7 +150,7 @@ func askStatus(ctx context.Context, socket string, wait time.Duration) (*constat
 	}
 	defer conn.Close()
 	for end := time.Now().Add(wait); ; {
-		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{})
+		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{Language: language})
 		if err != nil {
 			return nil, command.Plain(err)
 		}

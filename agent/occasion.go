@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/history"
@@ -258,6 +259,7 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 	found := &constatv1.Finding{At: timestamppb.New(o.At), Event: o.Event, Subject: o.Subject, Procedure: o.Procedure}
 	if causes := d.GetRootCauses(); len(causes) > 0 {
 		found.Fault, found.Title, found.Certainty = causes[0].GetFault(), causes[0].GetTitle(), causes[0].GetCertainty()
+		found.Component = causes[0].GetComponent()
 	}
 	c.mu.Lock()
 	c.found = append(c.found, found)
@@ -273,12 +275,26 @@ func (c *counter) lookInto(ctx context.Context, o trigger.Occasion, log *slog.Lo
 	}
 }
 
-// findings are what was found without being asked, newest first.
-func (c *counter) findings(now time.Time) []*constatv1.Finding {
+// findings are what was found without being asked, newest first, in the language
+// of who reads it; "": as the service said it.
+func (c *counter) findings(now time.Time, language string) []*constatv1.Finding {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.found = slices.DeleteFunc(c.found, func(f *constatv1.Finding) bool { return now.Sub(f.GetAt().AsTime()) > findingsFor })
 	found := slices.Clone(c.found)
+	c.mu.Unlock()
 	slices.Reverse(found)
+	if language == "" || !slices.ContainsFunc(found, func(f *constatv1.Finding) bool { return f.GetFault() != "" }) {
+		return found
+	}
+	catalog, _, _, err := c.observer.known()
+	if err != nil {
+		return found
+	}
+	for i, f := range found {
+		if known := catalog.Lookup(f.GetFault()); known != nil {
+			found[i] = proto.CloneOf(f)
+			found[i].Title = known.Title.About(language, f.GetComponent())
+		}
+	}
 	return found
 }

@@ -239,8 +239,27 @@ func TestFindings(t *testing.T) {
 	for i := range 2 * keptFindings {
 		c.found = append(c.found, &constatv1.Finding{Title: fmt.Sprint(i)})
 	}
-	if got := c.findings(now); len(got) != 0 {
+	if got := c.findings(now, "fr"); len(got) != 0 {
 		t.Errorf("what was found in 1970 is told still: %v", got)
+	}
+}
+
+// What was found while the service spoke one language is told in the reader's.
+func TestFindingsInTheReadersLanguage(t *testing.T) {
+	now := time.Now()
+	c := &counter{observer: &observer{dir: t.TempDir()}, found: []*constatv1.Finding{
+		{At: timestamppb.New(now), Event: trigger.PrintJobFailed, Fault: "printer-queue-paused", Component: "Accounting", Title: "La file d’impression Accounting est en pause"},
+		{At: timestamppb.New(now), Event: trigger.DNSSilent, Fault: "gone-meanwhile", Title: "Nobody knows it"},
+	}}
+	for language, want := range map[string]string{
+		"en": "The print queue Accounting is paused", "fr": "La file d’impression Accounting est en pause", "": "La file d’impression Accounting est en pause",
+	} {
+		if got := c.findings(now, language); len(got) != 2 || got[1].GetTitle() != want || got[0].GetTitle() != "Nobody knows it" {
+			t.Errorf("%q: %v", language, got)
+		}
+	}
+	if c.found[0].GetTitle() != "La file d’impression Accounting est en pause" {
+		t.Error("what is kept was changed")
 	}
 }
 

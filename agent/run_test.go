@@ -20,7 +20,7 @@ func TestAgentEndsUnenrolled(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.After(10 * time.Second); ; {
-		if st, err := askStatus(ctx, filepath.Join(data, "agent.sock"), 0); err == nil && st.Problem == notConfigured {
+		if st, err := askStatus(ctx, filepath.Join(data, "agent.sock"), "en", 0); err == nil && st.Problem == notConfigured {
 			break
 		}
 		select {

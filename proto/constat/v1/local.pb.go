@@ -22,9 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GetStatusRequest has no fields yet.
+// GetStatusRequest names the language of what was found: "fr".
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -57,6 +58,13 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_constat_v1_local_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *GetStatusRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
 }
 
 // GetStatusResponse is how the agent stands.
@@ -1864,8 +1872,9 @@ var File_constat_v1_local_proto protoreflect.FileDescriptor
 const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xbc\x03\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\".\n" +
+	"\x10GetStatusRequest\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\"\xbc\x03\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
 	"\benrolled\x18\x02 \x01(\bR\benrolled\x12\x1f\n" +

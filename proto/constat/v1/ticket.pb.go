@@ -1546,7 +1546,9 @@ type Finding struct {
 	// confirmed | probable | possible.
 	Certainty string `protobuf:"bytes,6,opt,name=certainty,proto3" json:"certainty,omitempty"`
 	// The procedure that found it.
-	Procedure     string `protobuf:"bytes,7,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	Procedure string `protobuf:"bytes,7,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// What the fault is of: "Accounting".
+	Component     string `protobuf:"bytes,8,opt,name=component,proto3" json:"component,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1626,6 +1628,13 @@ func (x *Finding) GetCertainty() string {
 func (x *Finding) GetProcedure() string {
 	if x != nil {
 		return x.Procedure
+	}
+	return ""
+}
+
+func (x *Finding) GetComponent() string {
+	if x != nil {
+		return x.Component
 	}
 	return ""
 }
@@ -1786,7 +1795,7 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"written_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\twrittenAt\"o\n" +
 	"\fPersonTicket\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\bmessages\"\xcd\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\bmessages\"\xeb\x01\n" +
 	"\aFinding\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x18\n" +
@@ -1794,7 +1803,8 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x14\n" +
 	"\x05title\x18\x05 \x01(\tR\x05title\x12\x1c\n" +
 	"\tcertainty\x18\x06 \x01(\tR\tcertainty\x12\x1c\n" +
-	"\tprocedure\x18\a \x01(\tR\tprocedureB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
+	"\tprocedure\x18\a \x01(\tR\tprocedure\x12\x1c\n" +
+	"\tcomponent\x18\b \x01(\tR\tcomponentB$Z\"constat/proto/constat/v1;constatv1b\x06proto3"
 
 var (
 	file_constat_v1_ticket_proto_rawDescOnce sync.Once
