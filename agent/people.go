@@ -387,7 +387,7 @@ func (c *counter) stands(user local.User, language string) (state string, notice
 	if b, err := c.bench(); err == nil && mayConsent(user) {
 		asked = b.Waiting(time.Now())
 	}
-	found := c.findings(time.Now())
+	found := c.findings(time.Now(), language)
 	c.people.mu.Lock()
 	one := c.people.of(user)
 	read, working, tickets := one.Read, one.working > 0, one.answer.GetTickets()
