@@ -11,7 +11,7 @@ TOOL    := go tool -modfile=.tools/go.mod
 LIBUSB  := $(shell command -v gcc >/dev/null && pkg-config --exists libusb-1.0 2>/dev/null && echo libusb)
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: help build run test lint bench lab lab-report dist cross generate clean
+.PHONY: help build run demo test lint bench lab lab-report dist cross generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ build: ## build constat-agent, constat-tray and constat-collector into bin/
 
 run: build ## diagnose this machine and open a ticket with the result (ONCE=1: then stop)
 	bin/constat-collector quickstart --data .constat --agent bin/constat-agent $(if $(ONCE),--once)
+
+demo: build ## serve a made-up desk of two years (TICKETS=5000; data in .constat-demo)
+	bin/constat-collector demo --tickets $(or $(TICKETS),5000)
 
 test: ## install what the tests need (as root) and run them all
 	.ci/test

@@ -27,6 +27,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		serveCommand(&o),
 		quickstartCommand(&o),
+		demoCommand(&o),
 		tokenCommand(&o),
 		userCommand(&o),
 		procedureCommand(&o),

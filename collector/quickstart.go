@@ -67,6 +67,8 @@ type quickstart struct {
 	agent       string
 	joinTime    time.Duration
 	out, stderr io.Writer
+	// made: its desk is made up, and no machine is to be enrolled in it.
+	made bool
 }
 
 func (q *quickstart) run(ctx context.Context, once bool) (err error) {
@@ -110,7 +112,7 @@ func (q *quickstart) run(ctx context.Context, once bool) (err error) {
 	if once {
 		return nil
 	}
-	if q.agent == "" {
+	if q.agent == "" && !q.made {
 		q.say("Enrol a machine: constat-collector token create --data %s > token.txt, then there:", q.settings.Data)
 		q.say("  constat-agent enroll --collector HOST:PORT --token-file token.txt")
 	}

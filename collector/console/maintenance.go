@@ -202,7 +202,11 @@ func window(m *deskv1.Maintenance) string {
 	if err != nil {
 		place = time.UTC
 	}
-	from, until := m.GetFrom().AsTime().In(place), m.GetUntil().AsTime().In(place)
+	return fromTo(m.GetFrom().AsTime().In(place), m.GetUntil().AsTime().In(place))
+}
+
+// fromTo is from when to when.
+func fromTo(from, until time.Time) string {
 	end := until.Format("2006-01-02 15:04 MST")
 	if from.Format(time.DateOnly) == until.Format(time.DateOnly) {
 		end = until.Format("15:04 MST")

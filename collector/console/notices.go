@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"constat/collector/desk"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -14,6 +15,8 @@ import (
 type noticesView struct {
 	Notices []*deskv1.Notice
 	Unread  int32
+	// Zone is by whose clock the reader reads times that are planned.
+	Zone *time.Location
 }
 
 // notices lists what the visitor was told, the newest first.
@@ -22,16 +25,27 @@ func (c *console) notices(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.render(w, v, http.StatusOK, "notices", "notices", noticesView{list.GetNotices(), list.GetUnread()})
+	reader, err := c.desk.Reader(v.Context(), v.user.ID)
+	if err != nil {
+		return err
+	}
+	view := noticesView{list.GetNotices(), list.GetUnread(), reader.Zone}
+	if view.Zone == nil {
+		view.Zone = time.Local
+	}
+	return c.render(w, v, http.StatusOK, "notices", "notices", view)
 }
 
 // noticeText is what a notice says beside its kind.
-func (s *speech) noticeText(n *deskv1.Notice) string {
+func (s *speech) noticeText(n *deskv1.Notice, zone *time.Location) string {
 	switch n.GetKind() {
 	case desk.ToldWarned, desk.ToldMissed, desk.ToldEscalated:
 		return s.say("service." + n.GetText())
 	case desk.ToldAnnounced:
 		what, when, _ := strings.Cut(n.GetText(), ": ")
+		if from, until, ok := desk.AnnouncedFor(when); ok {
+			when = fromTo(from.In(zone), until.In(zone))
+		}
 		return s.word("announced", what) + s.say("colon") + " " + when
 	}
 	return n.GetText()

@@ -20,6 +20,9 @@ import (
 // ticketsPerPage is how many lines the queue shows at once.
 const ticketsPerPage = 50
 
+// unpaged is how many it shows in orders that have no second page.
+const unpaged = 100
+
 // statuses a ticket can be given, in the order of its life. Merging is not
 // done by setting a status.
 var statuses = []string{"new", "open", "pending", "solved", "closed"}
@@ -102,7 +105,7 @@ func (c *console) queue(w http.ResponseWriter, v *visit) error {
 	}
 	inOrder := request.Order != "" && request.Order != store.Newest
 	if request.AtRisk || inOrder {
-		request.Limit = 200
+		request.Limit = unpaged
 	}
 	colleague := request.Assignee
 	list, err := c.desk.Tickets(v.Context(), request)

@@ -38,6 +38,7 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"announcement": func(m *deskv1.Maintenance) *deskv1.AnnouncementText { return desk.AnnouncementIn(m, s.language) },
 		"window":       window,
 		"chosen":       chosen,
+		"ticketTitle":  func(t *constatv1.Ticket) string { return c.desk.TitleIn(t, s.language) },
 		"count":        func(n int32) int { return int(n) },
 		"statuses":     func() []string { return statuses },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {

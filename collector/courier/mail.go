@@ -157,7 +157,7 @@ func (c *Courier) letter(ctx context.Context, server *deskv1.MailServer, reader 
 		l.subject = fmt.Sprintf(w.digest, len(news))
 		for _, n := range news {
 			l.text += c.headline(w, n) + "\n"
-			if text := textOf(w, n); text != "" {
+			if text := textOf(w, n, reader.Zone); text != "" {
 				l.text += "  " + text + "\n"
 			}
 			if n.GetNumber() != 0 {
@@ -176,7 +176,7 @@ func (c *Courier) letter(ctx context.Context, server *deskv1.MailServer, reader 
 		l.text += " " + fmt.Sprintf(w.by, n.GetActor())
 	}
 	l.text += ".\n"
-	if text := textOf(w, n); text != "" {
+	if text := textOf(w, n, reader.Zone); text != "" {
 		l.text += "\n> " + text + "\n"
 	}
 	if n.GetNumber() != 0 {
@@ -199,8 +199,17 @@ func (c *Courier) headline(w words, n *deskv1.Notice) string {
 	return fmt.Sprintf("[#%d] %s: %s", n.GetNumber(), w.kinds[n.GetKind()], n.GetTitle())
 }
 
-// textOf is what a notice says beside its kind.
-func textOf(w words, n *deskv1.Notice) string {
+// textOf is what a notice says beside its kind, with times by the clock of a zone; nil:
+// UTC.
+func textOf(w words, n *deskv1.Notice, zone *time.Location) string {
+	if zone == nil {
+		zone = time.UTC
+	}
+	if what, when, _ := strings.Cut(n.GetText(), ": "); n.GetKind() == desk.ToldAnnounced {
+		if from, until, ok := desk.AnnouncedFor(when); ok {
+			return fmt.Sprintf("%s: %s – %s", w.announced[what], from.In(zone).Format(w.timeForm), until.In(zone).Format(w.timeForm))
+		}
+	}
 	if clock := w.clocks[n.GetText()]; clock != "" {
 		return clock
 	}

@@ -10,8 +10,10 @@ type words struct {
 	clocks                                                          map[string]string
 	by, requester, machine, cause, priority, due, open, why, digest string
 	priorities                                                      map[string]string
-	test, testText                                                  string
-	timeForm                                                        string
+	// announced is what happened to planned work.
+	announced      map[string]string
+	test, testText string
+	timeForm       string
 }
 
 var speech = map[string]words{
@@ -22,6 +24,7 @@ var speech = map[string]words{
 			desk.ToldMissed: "A promise was missed", desk.ToldEscalated: "A promise was missed long ago", desk.ToldAnnounced: "Maintenance",
 		},
 		clocks:     map[string]string{"firstResponse": "first answer", "nextResponse": "next answer", "solution": "solution"},
+		announced:  map[string]string{"planned": "Planned", "changed": "Changed", "ended": "Ended", "cancelled": "Taken back"},
 		priorities: map[string]string{"low": "low", "normal": "normal", "high": "high", "urgent": "urgent"},
 		by:         "by %s", requester: "Requester: %s", machine: "Machine: %s", cause: "Found: %s", priority: "Priority: %s", due: "Due: %s", open: "Open the ticket: %s",
 		why: "You get this because you work at the desk. Choose what comes by mail, and when: %s", digest: "%d notices",
@@ -35,6 +38,7 @@ var speech = map[string]words{
 			desk.ToldMissed: "Un délai est dépassé", desk.ToldEscalated: "Un délai est dépassé depuis longtemps", desk.ToldAnnounced: "Maintenance",
 		},
 		clocks:     map[string]string{"firstResponse": "première réponse", "nextResponse": "réponse suivante", "solution": "résolution"},
+		announced:  map[string]string{"planned": "Prévue", "changed": "Modifiée", "ended": "Terminée", "cancelled": "Annulée"},
 		priorities: map[string]string{"low": "basse", "normal": "normale", "high": "haute", "urgent": "urgente"},
 		by:         "par %s", requester: "Demandeur : %s", machine: "Poste : %s", cause: "Trouvé : %s", priority: "Priorité : %s", due: "Échéance : %s", open: "Ouvrir le ticket : %s",
 		why: "Vous recevez ce courriel parce que vous travaillez au support. Choisissez ce qui vient par courriel, et quand : %s", digest: "%d notifications",

@@ -45,6 +45,9 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *deskv1.UpdateTicketReques
 		if before.Version != r.GetVersion() {
 			return problem(ErrConflict, "ticket %d was changed since you read it: look at it again, then repeat your change", before.Number)
 		}
+		if err := d.settle(ctx, q, &before); err != nil {
+			return err
+		}
 		after := before
 		if err := d.apply(ctx, q, a, &after, r); err != nil {
 			return err
@@ -253,6 +256,9 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 			return err
 		}
 		number, machine = ticket.Number, ticket.EndpointID
+		if err := d.settle(ctx, q, &ticket); err != nil {
+			return err
+		}
 		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
 			entry := &constatv1.TicketEntry{
 				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text, Minutes: r.GetMinutes(),

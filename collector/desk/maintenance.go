@@ -539,15 +539,25 @@ func (d *Desk) announce(ctx context.Context, q *query.Queries, a Actor, m *deskv
 	}
 	h := happening{
 		kind: ToldAnnounced, id: eventID(m.GetId(), what, m.GetFrom().AsTime().Format(time.RFC3339), m.GetUntil().AsTime().Format(time.RFC3339)),
-		ticket: query.Ticket{Title: announcementIn(m, "en").GetTitle()}, actor: a,
-		text: what + ": " + m.GetFrom().AsTime().UTC().Format("2006-01-02 15:04") + " – " + m.GetUntil().AsTime().UTC().Format("2006-01-02 15:04") + " UTC",
+		ticket: query.Ticket{Title: announcementIn(m, "en").GetTitle()}, actor: a, titles: map[string]string{},
+		text: what + ": " + m.GetFrom().AsTime().UTC().Format(time.RFC3339) + "/" + m.GetUntil().AsTime().UTC().Format(time.RFC3339),
 	}
 	for _, u := range users {
+		h.titles[u.Language] = announcementIn(m, cmp.Or(u.Language, "en")).GetTitle()
 		if slices.Contains(staff, u.Role) && userActor(u).seesMaintenance(m) {
 			h.to = append(h.to, u.Name)
 		}
 	}
 	return d.tell(ctx, q, h)
+}
+
+// AnnouncedFor reads from when to when a notice announces work, as its text has it
+// behind what happened to it.
+func AnnouncedFor(when string) (from, until time.Time, ok bool) {
+	first, last, both := strings.Cut(when, "/")
+	from, errFrom := time.Parse(time.RFC3339, first)
+	until, errUntil := time.Parse(time.RFC3339, last)
+	return from, until, both && errFrom == nil && errUntil == nil
 }
 
 // EndMaintenance ends what is under way now, and takes back what is planned.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,9 @@ func (d *Desk) Merge(ctx context.Context, a Actor, r *deskv1.MergeTicketRequest)
 		}
 		from, into, err := lockPair(ctx, q, r.GetNumber(), r.GetInto())
 		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.settle(ctx, q, &from), d.settle(ctx, q, &into)); err != nil {
 			return err
 		}
 		for _, t := range []query.Ticket{from, into} {

@@ -62,6 +62,8 @@ type happening struct {
 	ticket query.Ticket
 	actor  Actor
 	text   string
+	// titles stand in the place of the ticket's, by language.
+	titles map[string]string
 	// to are the names of who is told; leads: those who lead the team, too.
 	to    []string
 	leads bool
@@ -117,7 +119,7 @@ func (d *Desk) tell(ctx context.Context, q *query.Queries, h happening) error {
 	told := []string{}
 	for _, u := range h.recipients(users) {
 		added, err := q.AddNotice(ctx, query.AddNoticeParams{
-			UserID: u.ID, EventID: h.id, Kind: h.kind, Number: h.ticket.Number, Title: h.ticket.Title,
+			UserID: u.ID, EventID: h.id, Kind: h.kind, Number: h.ticket.Number, Title: cmp.Or(h.titles[u.Language], h.ticket.Title),
 			Actor: line(h.actor.Name, maxName), Text: h.text, At: store.Millis(now),
 		})
 		if err != nil {

@@ -272,6 +272,33 @@ func classify(t *query.Ticket, draft *constatv1.TicketDraft) {
 	}
 }
 
+// TitleIn is a ticket's title in a language: what a person wrote as they wrote it, and
+// what the desk made of the fault or the complaint in the reader's own words.
+func (d *Desk) TitleIn(t *constatv1.Ticket, language string) string {
+	made := func(in string) string {
+		switch known := d.Catalog().Lookup(t.GetRootCause()); {
+		case known != nil:
+			return line(known.Title.About(in, t.GetComponent()), maxTitle)
+		case t.GetTitle() == helpWanted[in]:
+			return helpWanted[in]
+		}
+		if p, ok := diagnosis.Lookup(t.GetCategory()); ok {
+			return p.Title.In(in)
+		}
+		return ""
+	}
+	for in := range helpWanted {
+		if made(in) != t.GetTitle() {
+			continue
+		}
+		if t.GetTitle() == helpWanted[in] {
+			return cmp.Or(helpWanted[language], t.GetTitle())
+		}
+		return cmp.Or(made(language), t.GetTitle())
+	}
+	return t.GetTitle()
+}
+
 // conclude puts into the ticket what a diagnosis says: the root cause, and from
 // it title and urgency, where nobody has set them. nil changes nothing.
 func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Time) {

@@ -307,6 +307,21 @@ func (l *serviceLevels) hold(t *query.Ticket, now time.Time) {
 	t.HeldAt, t.HeldUntil = 0, 0
 }
 
+// settle ends a hold of a locked ticket that is over but was not noticed yet. It goes
+// before any change: of one that stands still from now on nobody could tell later that
+// it ran in between.
+func (d *Desk) settle(ctx context.Context, q *query.Queries, t *query.Ticket) error {
+	if t.HeldAt == 0 {
+		return nil
+	}
+	l, err := d.levels(ctx, q)
+	if err != nil {
+		return err
+	}
+	l.hold(t, d.now())
+	return nil
+}
+
 // tellClocks writes the words that are due about a ticket's promises, each once,
 // and sets the clock to the next.
 func (d *Desk) tellClocks(ctx context.Context, q *query.Queries, number int32) (told bool, err error) {

@@ -169,6 +169,9 @@ func (d *Desk) undo(ctx context.Context, q *query.Queries, a Actor, deed query.D
 	if err != nil {
 		return err
 	}
+	if err := d.settle(ctx, q, &before); err != nil {
+		return err
+	}
 	if taken, err := q.TakeDeed(ctx, deed.Deed, deed.Number); err != nil || taken == 0 {
 		return errors.Join(err, problem(ErrConflict, "the change of ticket %d was undone already", deed.Number))
 	}

@@ -31,6 +31,7 @@ var loaded = map[reflect.Type]string{
 	reflect.TypeFor[query.Peripheral]():      "peripherals",
 	reflect.TypeFor[query.PeripheralPlace](): "peripheral_places",
 	reflect.TypeFor[query.Person]():          "people",
+	reflect.TypeFor[query.Site]():            "sites",
 	reflect.TypeFor[query.Skill]():           "skills",
 	reflect.TypeFor[query.Snapshot]():        "snapshots",
 	reflect.TypeFor[query.Ticket]():          "tickets",

@@ -13,7 +13,7 @@ import (
 // candidates is among how many of the newest tickets that a query finds the best
 // are looked for: to weigh all that hold a common word takes a second on a large
 // desk, and what is older was solved long ago.
-const candidates = 400
+const candidates = 250
 
 // bestTickets lists the tickets that fit a query best, the newest first among
 // equals. They are weighed here and not by the engines, which would not agree.

@@ -105,6 +105,11 @@ func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoi
 // it does.
 var newestWindows = []int64{2000, 16000}
 
+// amongOwn is among how many of the newest tickets of an assignee PostgreSQL looks for
+// words first: of a word that many tickets hold the windows are read in vain, since few
+// of those are theirs.
+const amongOwn = 600
+
 // exactShown is how many tickets that hold a name or number as it was typed stand
 // before those that only hold a longer one.
 const exactShown = 20
@@ -165,6 +170,9 @@ func (s *Store) exactFirst(ctx context.Context, f TicketFilter, terms []string, 
 type match struct {
 	terms []string
 	exact bool
+	// among, on PostgreSQL, looks at so many of the newest tickets of the assignee only;
+	// 0: at all.
+	among int
 }
 
 // matching lists tickets that hold words, newest first.
@@ -177,6 +185,14 @@ func (s *Store) matching(ctx context.Context, f TicketFilter, m match, before in
 		return nil, explain(err)
 	}
 	before = min(before, newest+1)
+	if f.Assignee != "" {
+		of := m
+		of.among = amongOwn
+		rows, err := s.listTickets(ctx, f, of, 0, before)
+		if err != nil || len(rows) == int(f.Limit) {
+			return rows, err
+		}
+	}
 	for _, window := range newestWindows {
 		after := before - 1 - window
 		if after <= 0 {
@@ -242,6 +258,12 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 		// The words first: FTS5 gives them newest first, and stops.
 		q.from, number, q.order = "ticket_search CROSS JOIN tickets t ON t.number = ticket_search.rowid", "ticket_search.rowid", "ticket_search.rowid DESC"
 		q.where = append(q.where, "ticket_search MATCH "+q.arg(m.sqlite()))
+	case m.among > 0:
+		words := q.arg(m.postgres())
+		q.with = fmt.Sprintf(`WITH own AS MATERIALIZED (SELECT number FROM tickets WHERE assignee = %s AND number < %s ORDER BY number DESC LIMIT %d),
+			m AS MATERIALIZED (SELECT w.number FROM own JOIN ticket_words w ON w.number = own.number WHERE w.terms @@ CAST(%s AS tsquery)) `,
+			q.arg(f.Assignee), q.arg(before), m.among, words)
+		q.from = "m JOIN tickets t ON t.number = m.number"
 	default:
 		// Materialized, or the planner walks all tickets for a rare word.
 		q.with = fmt.Sprintf(`WITH m AS MATERIALIZED (SELECT number FROM ticket_words
@@ -284,7 +306,8 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 		q.where, q.order = append(q.where, "t.due_at > 0"), "t.due_at, t.number"
 	}
 	if f.Warned {
-		q.where = append(q.where, "t.number IN (SELECT number FROM ticket_entries WHERE kind = 'sla')")
+		// By the ticket's own entries, and not by all of the kind: there is an index of these.
+		q.where = append(q.where, "EXISTS (SELECT 1 FROM ticket_entries w WHERE w.number = t.number AND w.kind || '' = 'sla')")
 	}
 	if len(q.where) == 0 {
 		q.where = []string{"t.number > 0"}

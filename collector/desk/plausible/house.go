@@ -75,7 +75,11 @@ func (m *maker) house(ctx context.Context, s *store.Store) error {
 	var skills []query.Skill
 	var absences []query.Absence
 	m.makeTeam(&users, &skills, &absences)
-	if err := s.Load(ctx, users, skills, absences); err != nil {
+	places := make([]query.Site, len(sites))
+	for i, one := range sites {
+		places[i] = query.Site{Name: one.name, NameKey: strings.ToLower(one.name)}
+	}
+	if err := s.Load(ctx, places, users, skills, absences); err != nil {
 		return err
 	}
 	gear, facts := m.makeGear()
@@ -154,7 +158,7 @@ func (m *maker) makeGear() (rows []query.Gear, facts []query.GearFact) {
 	at := m.now.Add(-time.Minute)
 	add := func(row query.Gear, g *constatv1.Gear) {
 		row.Enabled, row.AddedAt, row.NameKey = 1, store.Millis(m.begin()), strings.ToLower(row.Name)
-		row.State, row.StateSince, row.AnsweredAt, row.DueAt = "ok", store.Millis(m.begin()), store.Millis(at), store.Millis(m.now.Add(time.Hour))
+		row.State, row.StateSince, row.AnsweredAt, row.DueAt = "ok", store.Millis(m.begin()), store.Millis(at), store.Millis(m.now.AddDate(10, 0, 0)) // nothing answers there
 		row.WholeDueAt, row.CountersDueAt, row.Credential = row.DueAt, row.DueAt, "floors"
 		rows = append(rows, row)
 		g.Identity = &constatv1.GearIdentity{Vendor: proto.String(row.Vendor), Model: proto.String(row.Model), Name: proto.String(row.Name), Serial: proto.String(row.Serial)}

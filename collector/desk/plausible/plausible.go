@@ -30,6 +30,20 @@ type Size struct{ Tickets, Machines, Technicians int }
 // Large is a desk by which speed is judged.
 var Large = Size{Tickets: 100_000, Machines: 5_000, Technicians: 40}
 
+// Shown is a desk for demonstrations, in the proportions of Large.
+func Shown(tickets int) Size {
+	return Size{Tickets: tickets, Machines: max(20, tickets/20), Technicians: min(40, max(6, tickets/600))}
+}
+
+// Promises are service levels that fit such a desk.
+const Promises = `zone: Europe/Paris
+hours: mon-fri 08:00-18:00
+urgent: {firstResponse: 30m, nextResponse: 1h, solution: 4h}
+high: {firstResponse: 1h, nextResponse: 4h, solution: 16h}
+normal: {firstResponse: 4h, solution: 40h}
+low: {firstResponse: 8h, solution: 80h}
+`
+
 // history is how far back the tickets go.
 const history = 2 * 365 * 24 * time.Hour
 
