@@ -4,9 +4,7 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -105,16 +103,5 @@ func privilegedCommand() *cobra.Command {
 	}
 }
 
-// language is what the texts are written in: the flag's, else the system's.
-func (o *options) lang() string {
-	choices := []string{o.language, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")}
-	for _, c := range choices {
-		if c != "" {
-			if strings.HasPrefix(strings.ToLower(c), "fr") {
-				return "fr"
-			}
-			return "en"
-		}
-	}
-	return "en"
-}
+// lang is the language of what is printed.
+func (o *options) lang() string { return command.Language(o.language) }

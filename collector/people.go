@@ -10,6 +10,8 @@ import (
 	"constat/collector/console"
 	"constat/collector/desk"
 	"constat/collector/intake"
+	"constat/collector/kit"
+	"constat/internal/command"
 )
 
 func tokenCommand(o *options) *cobra.Command {
@@ -21,23 +23,44 @@ func tokenCommand(o *options) *cobra.Command {
 	}
 	var uses int
 	var expires time.Duration
-	var label, site string
+	var label, site, installers, packages, collector, language string
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Make a token and print it, and nothing else, on standard output",
 		Long: "create prints a token that enrols one machine (or --uses of them) until it\n" +
-			"expires. Keep it like a password: constat-collector token create > token.txt",
+			"expires. Keep it like a password: constat-collector token create > token.txt\n" +
+			"With --installers it goes into packages instead, beside those of the agent, and\n" +
+			"what to type on each system is printed.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if uses < 1 || expires <= 0 {
 				return fmt.Errorf("--uses and --expires must be above zero")
 			}
-			return o.withCore(cmd, func(ctx context.Context, c *core) error {
-				token, err := intake.NewToken(ctx, c.desk, c.authority, uses, time.Now().Add(expires), label, site)
+			order := kit.Order{Uses: uses, Expires: time.Now().Add(expires)}
+			var bag *kit.Kit
+			if installers != "" {
+				s, err := o.load(cmd)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), token)
+				if order.Collector, err = s.reached(collector); err != nil {
+					return err
+				}
+				if bag, err = kit.New(installers, packages, time.Now()); err != nil {
+					return err
+				}
+			}
+			return o.withCore(cmd, func(ctx context.Context, c *core) (err error) {
+				if order.Token, err = intake.NewToken(ctx, c.desk, c.authority, uses, order.Expires, label, site); err != nil {
+					return err
+				}
+				said := order.Token + "\n"
+				if bag != nil {
+					if said, err = bag.Fill(order, command.Language(language)); err != nil {
+						return err
+					}
+				}
+				fmt.Fprint(cmd.OutOrStdout(), said)
 				return nil
 			})
 		},
@@ -46,6 +69,10 @@ func tokenCommand(o *options) *cobra.Command {
 	create.Flags().DurationVar(&expires, "expires", 24*time.Hour, "how long it is good for")
 	create.Flags().StringVar(&label, "label", "", "what it is for, for the record")
 	create.Flags().StringVar(&site, "site", "", "at which place the machines are")
+	create.Flags().StringVar(&installers, "installers", "", "new `DIR` for packages with the collector's address and the token inside")
+	create.Flags().StringVar(&packages, "packages", "/usr/share/constat-collector/packages", "`DIR` with the agent's packages of a release")
+	create.Flags().StringVar(&collector, "collector", "", "`HOST:PORT` at which agents reach this collector (default: by its configuration)")
+	create.Flags().StringVar(&language, "lang", "", "language of what to type: en or fr (default: the system's)")
 	dataFlags(create)
 	cmd.AddCommand(create)
 	return cmd

@@ -129,6 +129,33 @@ func (s *settings) names() []string {
 	return names
 }
 
+// reached is where agents reach this collector, host:port: what was said, or
+// what the configuration makes of it.
+func (s *settings) reached(said string) (string, error) {
+	if said != "" {
+		if host, _, err := net.SplitHostPort(said); err != nil || host == "" {
+			return "", fmt.Errorf("--collector: %q is not like collector.example.org:7400", said)
+		}
+		return said, nil
+	}
+	host, port, err := net.SplitHostPort(s.GRPC)
+	if err != nil {
+		return "", err
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return "", fmt.Errorf("agents of other machines can't reach %s: set grpc to :%s in the configuration, or name the collector's address with --collector", s.GRPC, port)
+	} else if host != "" && !(ip != nil && ip.IsUnspecified()) {
+		return s.GRPC, nil
+	}
+	if len(s.Names) > 0 {
+		return net.JoinHostPort(s.Names[0], port), nil
+	}
+	if host, err = os.Hostname(); err != nil {
+		return "", fmt.Errorf("%w; name the collector's address with --collector", err)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
 // dataFlags are the settings that every command working on the data needs.
 func dataFlags(cmd *cobra.Command) {
 	f := cmd.Flags()

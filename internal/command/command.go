@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -59,6 +60,20 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
 	return int(Failure)
+}
+
+// Language is what texts for people are written in, en or fr: what was asked for,
+// else the system's.
+func Language(asked string) string {
+	for _, choice := range []string{asked, os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")} {
+		if choice != "" {
+			if strings.HasPrefix(strings.ToLower(choice), "fr") {
+				return "fr"
+			}
+			return "en"
+		}
+	}
+	return "en"
 }
 
 // Log writes text to a terminal and JSON to everything else.

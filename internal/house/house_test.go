@@ -78,6 +78,7 @@ var arrows = map[string][]string{
 	"constat/collector":                  {"constat/collector", "constat/internal", "constat/proto"},
 	"constat/collector/store":            {"constat/collector/store", "constat/internal/series", "constat/internal/snapshot", "constat/proto"},
 	"constat/collector/bus":              {},
+	"constat/collector/kit":              {},
 	"constat/collector/gear":             {"constat/collector/store", "constat/internal", "constat/proto"},
 	"constat/collector/desk":             {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
 	"constat/collector/desk/plausible":   {"constat/collector/store", "constat/collector/desk", "constat/internal/fault", "constat/internal/snapshot", "constat/proto"},

@@ -123,11 +123,13 @@ func TestInstall(t *testing.T) {
 	wants(t, m.Sh("dpkg -i /root/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
 	wants(t, m.Sh("dpkg --purge constat-agent 2>&1"), "Purging configuration files for constat-agent")
 
-	// With one: from the command to the first facts at the collector.
-	m.Sh(`mkdir /etc/constat-agent; printf 'CONSTAT_COLLECTOR=127.0.0.1:7400\nCONSTAT_TOKEN=%s\n' "$(constat-collector token create)" >/etc/constat-agent/enrolment.env
-		constat-collector user token admin >/root/api`)
+	// With one, and with what the collector makes for it: from the command to the
+	// first facts there.
+	wants(t, m.Sh(`constat-collector user token admin >/root/api
+		mkdir /root/release; cp /root/constat-agent_1.0.0-1_amd64.deb /root/release/
+		constat-collector token create --installers /root/kit --packages /root/release --collector 127.0.0.1:7400`), "Ready for 1 computer(s)", "sudo apt install ./constat-agent_1.0.0-1_amd64.deb ./constat-enrolment_")
 	start := time.Now()
-	said := m.Sh("dpkg -i /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
+	said := m.Sh("cd /root/kit; dpkg -i ./constat-agent_*.deb ./constat-enrolment_*.deb 2>&1")
 	m.w.Await("the first facts", func() error {
 		if list := m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json"); !strings.Contains(list, `"osName": "Debian`) {
 			return fmt.Errorf("none yet: %s", list)
@@ -198,7 +200,7 @@ func TestInstall(t *testing.T) {
 	// A spent token. The state is kept by remove, and gone after purge.
 	m.Sh("cp /etc/constat-agent/enrolment.env /root/; dpkg --remove constat-agent 2>&1")
 	wants(t, m.Sh("ls /var/lib/constat-agent /etc/constat-agent"), "identity.json", "agent.yaml")
-	m.Sh("dpkg --purge constat-agent 2>&1; mkdir /etc/constat-agent; cp /root/enrolment.env /etc/constat-agent/")
+	m.Sh("dpkg --purge constat-agent constat-enrolment 2>&1; mkdir /etc/constat-agent; cp /root/enrolment.env /etc/constat-agent/")
 	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: NOT ENROLLED, and it goes on trying", "token")
 
 	// A port that is taken.
