@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +45,11 @@ type settings struct {
 
 // load reads the settings for a command.
 func (o *options) load(cmd *cobra.Command) (*settings, error) {
+	if runtime.GOOS != "linux" { // there systemd does it
+		if err := takeEnrolment(filepath.Join(local.SystemData, enrolmentFile)); err != nil {
+			return nil, err
+		}
+	}
 	s := &settings{Data: local.SystemData}
 	file := config.File(o.configFile, local.SystemConfig, cmd.Flags())
 	if err := config.Load(s, file, os.LookupEnv, cmd.Flags()); err != nil {

@@ -1,0 +1,9 @@
+//go:build !windows
+
+package main
+
+import "github.com/spf13/cobra"
+
+// installerCommands are what the system's installer calls; elsewhere it does
+// itself what is to be done.
+func installerCommands() []*cobra.Command { return nil }

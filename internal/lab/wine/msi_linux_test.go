@@ -1,0 +1,246 @@
+package wine
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"debug/pe"
+	"encoding/binary"
+	"encoding/pem"
+	"io/fs"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"constat/internal/identity"
+	"constat/internal/lab"
+)
+
+// signer makes a key and a certificate that signs programs, trusted by nobody.
+func signer(t *testing.T) (key, certificate string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The commit's time is when it is signed.
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Lab"}, NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, IsCA: true, BasicConstraintsValid: true,
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key, certificate = filepath.Join(dir, "key.pem"), filepath.Join(dir, "certificate.pem")
+	for name, block := range map[string]*pem.Block{key: {Type: "PRIVATE KEY", Bytes: der}, certificate: {Type: "CERTIFICATE", Bytes: signed}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return key, certificate
+}
+
+// state is what is on the disk and in the registry of a Windows, without what
+// the installer keeps of itself.
+func (w *Windows) state() map[string]bool {
+	w.t.Helper()
+	have := map[string]bool{}
+	top := w.Path(`C:\`)
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // gone meanwhile
+		}
+		name := strings.TrimPrefix(path, top)
+		if strings.Contains(name, "/Temp") || strings.HasPrefix(name, "/lab") || strings.HasPrefix(name, "/windows/temp") || strings.HasPrefix(name, "/windows/Installer") {
+			return nil
+		}
+		have[name] = true
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, key := range []string{`HKEY_LOCAL_MACHINE\Software`, `HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services`} {
+		w.Run("regedit.exe", "/E", `C:\lab.reg`, key)
+		content, err := os.ReadFile(w.Path(`C:\lab.reg`))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		units := make([]uint16, len(content)/2)
+		for i := range units {
+			units[i] = binary.LittleEndian.Uint16(content[2*i:])
+		}
+		for line := range strings.Lines(string(utf16.Decode(units))) {
+			// Wine's installer leaves its own books, and removes a key that became empty.
+			if strings.HasPrefix(line, "[") && !strings.Contains(line, `\Installer`) && !strings.Contains(line, `\CurrentVersion\Run]`) {
+				have[strings.TrimSpace(line)] = true
+			}
+		}
+	}
+	return have
+}
+
+// TestMSI takes the package through a life under Wine: installed with a
+// collector and a token, upgraded, refused where it is older, and removed.
+func TestMSI(t *testing.T) {
+	for program, from := range map[string]string{"wixl": "wixl", "msibuild": "msitools", "msiinfo": "msitools", "faketime": "faketime", "osslsigncode": "osslsigncode"} {
+		_, err := exec.LookPath(program)
+		lab.Need(t, program+" (Debian: "+from+")", err == nil)
+	}
+	w := Start(t)
+	key, certificate := signer(t)
+	installers, programs, dir := filepath.Join("..", "..", "..", "installers", "windows"), t.TempDir(), t.TempDir()
+	build := func(version, script, out string) {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(installers, script), out)
+		cmd.Env = append(os.Environ(), "VERSION="+version, "PROGRAMS="+programs, "SIGN_KEY="+key, "SIGN_CERTIFICATE="+certificate)
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %s: %v\n%s", script, version, err, text)
+		}
+	}
+	build("1.0.0", "programs", programs)
+	build("1.0.0", "build", dir)
+	build("1.1.0", "build", dir)
+	const older, newer = "constat-agent-1.0.0-x64.msi", "constat-agent-1.1.0-x64.msi"
+
+	// What Explorer shows of the program, and whose it is.
+	program, err := pe.Open(filepath.Join(programs, "windows-amd64", "constat-tray.exe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	resources, err := program.Section(".rsrc").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"FileVersion", "1.0.0.0", "Diagnoses this computer before the ticket"} {
+		var wide []byte
+		for _, unit := range utf16.Encode([]rune(word)) {
+			wide = binary.LittleEndian.AppendUint16(wide, unit)
+		}
+		if !bytes.Contains(resources, wide) {
+			t.Errorf("no %q in the program's resources", word)
+		}
+	}
+	if out, err := exec.Command("osslsigncode", "verify", "-CAfile", certificate, "-in", filepath.Join(dir, newer)).CombinedOutput(); err != nil {
+		t.Errorf("the signature: %v\n%s", err, out)
+	}
+	// The same commit, the same bytes, but for a signature that is drawn.
+	key, certificate = "", ""
+	var sums [2][sha256.Size]byte
+	for i := range sums {
+		again := t.TempDir()
+		build("1.0.0", "build", again)
+		content, err := os.ReadFile(filepath.Join(again, older))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[i] = sha256.Sum256(content)
+	}
+	if sums[0] != sums[1] {
+		t.Error("one commit gives two packages")
+	}
+
+	share := w.Share(dir)
+	drawn, err := identity.NewToken([32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(`C:\lab\token.txt`, []byte(drawn.Text()+"\r\n"))
+	before := w.state()
+	install := func(name string, more ...string) int {
+		t.Helper()
+		return w.Try("msiexec.exe", append([]string{"/i", share + `\` + name, "/qn"}, more...)...).Code
+	}
+	version := func() string {
+		t.Helper()
+		out := w.Try("reg.exe", "query", `HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall`, "/s", "/v", "DisplayVersion").Stdout
+		fields := strings.Fields(out)
+		if i := slices.Index(fields, "REG_SZ"); i >= 0 && i+1 < len(fields) {
+			return fields[i+1]
+		}
+		return "none"
+	}
+	there := func(name string) bool {
+		_, err := os.Stat(w.Path(name))
+		return err == nil
+	}
+
+	// A token that can't be one stops the installation, and leaves nothing.
+	w.Write(`C:\lab\garbage.txt`, []byte("not a token"))
+	if code := install(older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\garbage.txt`); code == 0 || there(agent) {
+		t.Errorf("installed with a token that is none: exit code %d", code)
+	}
+	if code := install(older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\token.txt`); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	if !there(agent) || !there(`C:\Program Files\Constat\constat-tray.exe`) || version() != "1.0.0" {
+		t.Errorf("version %s is installed", version())
+	}
+	if out := w.Run("reg.exe", "query", `HKLM\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "Constat"); !strings.Contains(out, `constat-tray.exe`) {
+		t.Errorf("the tray does not start: %s", out)
+	}
+	if out := w.Run("reg.exe", "query", `HKLM\System\CurrentControlSet\Services\constat-agent`); !strings.Contains(out, "service execute") || !strings.Contains(out, "DelayedAutoStart") {
+		t.Errorf("the service: %s", out)
+	}
+	const enrolment = `C:\ProgramData\Constat\enrolment.env`
+	if content, err := os.ReadFile(w.Path(enrolment)); err != nil || string(content) != "CONSTAT_COLLECTOR=127.0.0.1:7400\nCONSTAT_TOKEN="+drawn.Text()+"\n" {
+		t.Errorf("the enrolment is %q, %v", content, err)
+	}
+
+	// An upgrade keeps the identity, and there is no way back.
+	const whoAmI = `C:\ProgramData\Constat\identity.json`
+	w.Write(whoAmI, []byte("me"))
+	if code := install(newer); code != 0 || version() != "1.1.0" || !there(whoAmI) || !there(enrolment) {
+		t.Errorf("upgrade: exit code %d, version %s", code, version())
+	}
+	if out := w.Run("reg.exe", "query", `HKLM\System\CurrentControlSet\Services\constat-agent`); !strings.Contains(out, "service execute") {
+		t.Errorf("the service after the upgrade: %s", out)
+	}
+	if code := install(older); code == 0 || version() != "1.1.0" || !there(agent) {
+		t.Errorf("downgrade: exit code %d, version %s", code, version())
+	}
+
+	// Removed, the data stay, unless that is not wanted.
+	remove := func(more ...string) {
+		t.Helper()
+		if r := w.Try("msiexec.exe", append([]string{"/x", share + `\` + newer, "/qn"}, more...)...); r.Code != 0 {
+			t.Errorf("uninstall: exit code %d", r.Code)
+		}
+	}
+	remove()
+	if there(agent) || !there(whoAmI) {
+		t.Error("the program is left, or the identity went with it")
+	}
+	if code := install(newer); code != 0 || !there(whoAmI) {
+		t.Errorf("again: exit code %d", code)
+	}
+	remove("REMOVEDATA=1")
+	after := w.state()
+	for name := range after {
+		if !before[name] {
+			t.Errorf("left behind: %s", name)
+		}
+	}
+	for name := range before {
+		if !after[name] {
+			t.Errorf("taken away: %s", name)
+		}
+	}
+}
