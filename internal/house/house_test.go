@@ -99,6 +99,7 @@ var arrows = map[string][]string{
 	"constat/agent/tray":                 {"constat/agent/local", "constat/agent/page", "constat/internal", "constat/proto"},
 	"constat/installers/bill":            {},
 	"constat/installers/rpm":             {},
+	"constat/installers/macos/pkg":       {},
 	"constat/collector/console":          {"constat/collector/courier", "constat/collector/desk", "constat/collector/account", "constat/collector/store", "constat/internal", "constat/proto"},
 }
 
