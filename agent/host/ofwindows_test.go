@@ -1,7 +1,13 @@
 package host
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -480,6 +486,7 @@ func FuzzBuffersOfWindows(f *testing.F) {
 		b, n := composed()
 		f.Add(b.data, b.base, n)
 	}
+	f.Add(composedProcesses().data, composedProcesses().base, uint32(0))
 	f.Fuzz(func(t *testing.T, data []byte, base uint64, n uint32) {
 		b := winBuffer{data, base}
 		decodeServices(b, n)
@@ -492,6 +499,9 @@ func FuzzBuffersOfWindows(f *testing.F) {
 		decodeDriverNames(b, n)
 		disabledItem(data)
 		parseWER(data)
+		certificateOf(data)
+		decodeProcesses(b, time.Unix(0, 0))
+		localAccount(&constatv1.Account{}, b, n, time.Unix(0, 0))
 	})
 }
 
@@ -506,6 +516,7 @@ func FuzzTextsOfWindows(f *testing.F) {
 			updateEvents(u, []loggedEvent{e})
 		}
 		parseWinget(text)
+		w32timeStatus(&constatv1.Clock{}, text)
 		packagedProgram(text)
 		commandProgram(text)
 		interfaceInstance(text)
@@ -514,4 +525,195 @@ func FuzzTextsOfWindows(f *testing.F) {
 		winPorts{wsd: map[string]string{"x": text}}.device(winQueue{Queue: &constatv1.Queue{}, port: "x"})
 		winPorts{}.device(winQueue{Queue: &constatv1.Queue{Name: &text}, port: text})
 	})
+}
+
+func TestHostOfWindows(t *testing.T) {
+	for _, test := range []struct {
+		key                          registryKey
+		name, version, build, kernel string
+	}{
+		{key("CurrentVersion", "ProductName", "Windows 10 Pro", "DisplayVersion", "23H2", "CurrentBuildNumber", "22631", "UBR", 3447, "CurrentMajorVersionNumber", 10, "CurrentMinorVersionNumber", 0), "Windows 11 Pro", "23H2", "22631.3447", "10.0.22631"},
+		{key("CurrentVersion", "ProductName", "Windows 10 Enterprise LTSC 2019", "ReleaseId", "1809", "CurrentBuildNumber", "17763", "CurrentVersion", "6.3"), "Windows 10 Enterprise LTSC 2019", "1809", "17763", "6.3.17763"},
+		{key("CurrentVersion", "ProductName", "Windows Server 2025 Datacenter", "InstallationType", "Server", "CurrentBuildNumber", "26100"), "Windows Server 2025 Datacenter", "", "26100", ""},
+		{key("CurrentVersion"), "", "", "", ""},
+	} {
+		h := &constatv1.Host{}
+		windowsVersion(h, test.key)
+		if h.GetOsName() != test.name || h.GetOsVersion() != test.version || h.GetOsBuild() != test.build || h.GetKernel() != test.kernel {
+			t.Error(h)
+		}
+	}
+	if zone := windowsZone("Romance Standard Time\x00"); zone == nil || *zone != "Europe/Paris" {
+		t.Error(zone)
+	}
+	if windowsZone("") != nil || windowsZone("Moon Standard Time") != nil {
+		t.Error("a zone that is none")
+	}
+	for line := range strings.Lines(windowsZones) {
+		if _, iana, found := strings.Cut(strings.TrimSpace(line), "\t"); found {
+			if _, err := time.LoadLocation(iana); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if s := windowsSession("ann", sessionDisconnected, set(uint16(2))); s.GetKind() != "remote" || s.GetActive() || s.Active == nil {
+		t.Error(s)
+	}
+	if s := windowsSession("ann", sessionActive, nil); s.Kind != nil || !s.GetActive() {
+		t.Error(s)
+	}
+	if windowsSession("", sessionActive, nil) != nil || windowsSession("x", 6, nil) != nil {
+		t.Error("a session that nobody has")
+	}
+}
+
+func TestClockOfWindows(t *testing.T) {
+	const french = "Indicateur de saut : 0(aucun avertissement)\r\nStrate : 4 (référence secondaire)\r\nPrécision : -23 (119.209ns par battement)\r\nDélai racine : 0.0345s\r\nDispersion : 7.7s\r\n" +
+		"ID de référence : 0x287CC3A8 (IP source : 40.124.195.168)\r\nHeure : 01/03/2026\r\nSource : time.windows.com,0x9 \r\nIntervalle : 10\r\n"
+	const alone = "Leap Indicator: 3(not synchronized)\r\nStratum: 0 (unspecified)\r\nPrecision: -23\r\nRoot Delay: 0.0s\r\nRoot Dispersion: 0.0s\r\nReferenceId: 0x4C4F434C (source name:  \"LOCL\")\r\nLast Successful Sync Time: unspecified\r\nSource: Local CMOS Clock\r\nPoll Interval: 10 (1024s)\r\n"
+	c := &constatv1.Clock{}
+	if !w32timeStatus(c, french) || !c.GetSynchronized() || c.GetSource() != "time.windows.com" {
+		t.Error(c)
+	}
+	c = &constatv1.Clock{}
+	if !w32timeStatus(c, alone) || c.Synchronized == nil || c.GetSynchronized() || c.Source != nil {
+		t.Error(c)
+	}
+	for _, other := range []string{"", "The service has not been started. (0x80070426)", strings.Repeat("a: b\n", 9)} {
+		c = &constatv1.Clock{}
+		if w32timeStatus(c, other) || c.Synchronized != nil {
+			t.Error(c)
+		}
+	}
+	if on := w32timeWanted("manual", key("Parameters", "Type", "NTP")); on != nil {
+		t.Error("it is not known when Windows starts it")
+	}
+	if on := w32timeWanted("automatic", key("Parameters", "Type", "NoSync")); on == nil || *on {
+		t.Error("it is told to ask nobody")
+	}
+	if on := w32timeWanted("automatic", key("Parameters", "Type", "NT5DS")); on == nil || !*on {
+		t.Error("it is wanted")
+	}
+}
+
+func composedProcesses() winBuffer {
+	c := compose(2 * processRowSize)
+	put := func(at int, v uint64) { binary.LittleEndian.PutUint64(c.fixed[at:], v) }
+	c.u32(0, processRowSize)
+	put(processID, 0) // the idle process
+	at := processRowSize
+	put(at+processID, 1234)
+	put(at+processCreated, 134175570720000000)
+	put(at+processUser, 2e7)
+	put(at+processKernel, 1e7)
+	put(at+processMemory, 5<<20)
+	c.u16(at+processName, uint16(2*len("tool.exe")))
+	c.text(at+processName+8, "tool.exe")
+	return c.block()
+}
+
+func TestProcessesOfWindows(t *testing.T) {
+	created := fileTime(134175570720000000)
+	all := decodeProcesses(composedProcesses(), created.Add(-time.Minute))
+	want := processStat{pid: 1234, name: "tool.exe", cpu: 300, started: 6000, resident: 5 << 20}
+	if len(all) != 1 || all[1234] != want {
+		t.Errorf("%+v", all)
+	}
+	c := windowsCPU(systemTimes{100, 200, 100}, systemTimes{150, 260, 140}, 8, time.Second)
+	if c.GetBusyPercent() != 50 || c.GetThreads() != 8 || c.IowaitPercent != nil {
+		t.Error(c)
+	}
+	if c := windowsCPU(systemTimes{}, systemTimes{}, 8, time.Second); c.BusyPercent != nil {
+		t.Error(c)
+	}
+}
+
+func TestAccountsOfWindows(t *testing.T) {
+	now := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
+	info := func(flags, age, expired uint32) winBuffer {
+		c := compose(userInfoSize)
+		c.u32(userInfoFlags, flags)
+		c.u32(userInfoAge, age)
+		c.u32(userInfoExpired, expired)
+		return c.block()
+	}
+	a := &constatv1.Account{}
+	localAccount(a, info(userLockout, 3600, 0), 7200, now)
+	if !a.GetLocked() || a.GetPasswordExpired() || a.GetPasswordExpiresAt().AsTime() != now.Add(time.Hour) {
+		t.Error(a)
+	}
+	a = &constatv1.Account{}
+	localAccount(a, info(userPasswordStays, 9999, 0), 7200, now)
+	if a.Locked == nil || a.GetLocked() || a.GetPasswordExpired() || a.PasswordExpiresAt != nil {
+		t.Error(a)
+	}
+	a = &constatv1.Account{}
+	if localAccount(a, info(0, 9999, 0), 7200, now); !a.GetPasswordExpired() {
+		t.Error(a)
+	}
+	a = &constatv1.Account{}
+	if localAccount(a, info(0, 9999, 0), foreverAge, now); a.GetPasswordExpired() || a.PasswordExpiresAt != nil {
+		t.Error(a)
+	}
+	if on := temporaryProfile(key("S-1-5-21-1", "State", 0x900)); on == nil || !*on {
+		t.Error("a temporary profile")
+	}
+	if temporaryProfile(key("S-1-5-21-1")) != nil {
+		t.Error("it is not told")
+	}
+	d := &constatv1.Directory{}
+	if trust(d, 0, `\\DC1.example`); !d.GetTrustOk() || d.GetState() != "online" || d.GetServer() != "DC1.example" {
+		t.Error(d)
+	}
+	d = &constatv1.Directory{}
+	if trust(d, 1787, ""); d.TrustOk == nil || d.GetTrustOk() || d.State != nil {
+		t.Error(d)
+	}
+	d = &constatv1.Directory{}
+	if trust(d, trustNoServers, ""); d.TrustOk != nil || d.GetState() != "offline" {
+		t.Error(d)
+	}
+}
+
+func TestSecurityOfWindows(t *testing.T) {
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Company Root", Organization: []string{"Company"}}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	property := func(id uint32, content []byte) []byte {
+		raw := binary.LittleEndian.AppendUint32(nil, id)
+		raw = binary.LittleEndian.AppendUint32(raw, 1)
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(len(content)))
+		return append(raw, content...)
+	}
+	blob := slices.Concat(property(3, []byte("hash")), property(32, der))
+	if got := certificateOf(blob); !slices.Equal(got, der) || addedRoot(got) != "Company Root" {
+		t.Errorf("%d bytes", len(got))
+	}
+	for n := range len(blob) {
+		certificateOf(blob[:n])
+	}
+	p := securityProduct(key("{1}", "DISPLAYNAME", "Maker Antivirus", "STATE", 0x41010), "antivirus")
+	if !p.GetEnabled() || p.UpToDate == nil || p.GetUpToDate() {
+		t.Error(p)
+	}
+	if p := securityProduct(key("{1}", "DISPLAYNAME", "Maker Antivirus", "STATE", 0x60000), "antivirus"); p.Enabled == nil || p.GetEnabled() || !p.GetUpToDate() {
+		t.Error(p)
+	}
+	if p := securityProduct(key("{1}", "DISPLAYNAME", "Maker"), "firewall"); p.Enabled != nil || p.UpToDate != nil {
+		t.Error(p)
+	}
+	applied := binary.LittleEndian.AppendUint64(nil, 134175570720000000)
+	d := defender(true, key("Real-Time Protection"), key("Signature Updates", "AVSignatureApplied", applied), fileTime(134175570720000000).Add(8*24*time.Hour))
+	if !d.GetEnabled() || d.UpToDate == nil || d.GetUpToDate() {
+		t.Error(d)
+	}
+	if d := defender(true, key("x", "DisableRealtimeMonitoring", 1), key("y"), time.Now()); d.GetEnabled() || d.UpToDate != nil {
+		t.Error(d)
+	}
 }

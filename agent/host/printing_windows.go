@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ var winspool = windows.NewLazySystemDLL("winspool.drv")
 func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("winspool, service control manager, registry, event log")
 	p := &constatv1.Printing{Spooler: &constatv1.Spooler{Kind: set("windows")}}
-	spoolerState(ctx, p.Spooler, o)
+	spoolerState(ctx, r, p.Spooler, o)
 	if state := p.Spooler.GetState(); state != "" && state != "running" {
 		return p, o
 	}
@@ -105,13 +106,16 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	}
 	slices.SortFunc(p.Printers, func(a, b *constatv1.Printer) int { return strings.Compare(a.GetId(), b.GetId()) })
 	// It starts when somebody looks for printers: only disabled does it not work.
-	if s, err := serviceNamed("fdPHost"); err != nil {
+	switch s, err := r.serviceNamed("fdPHost"); {
+	case err != nil:
 		gap(o, "discovery_state", err)
-	} else if s.facts().GetState() == "running" {
+	case s == nil:
+		p.DiscoveryState = set("absent")
+	case s.facts().GetState() == "running":
 		p.DiscoveryState = set("running")
-	} else if s.facts().GetStartType() == "disabled" {
+	case s.facts().GetStartType() == "disabled":
 		p.DiscoveryState = set("stopped")
-	} else {
+	default:
 		gap(o, "discovery_state", fmt.Errorf("Windows starts it when somebody looks for printers: %w", errors.ErrUnsupported))
 	}
 	gap(o, "discovered_printers", fmt.Errorf("not asked: the packet filter lets answers to this program through for few: %w", errors.ErrUnsupported))
@@ -121,15 +125,17 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 }
 
 // spoolerState tells how the print service stands, and what it fell over.
-func spoolerState(ctx context.Context, s *constatv1.Spooler, o *constatv1.Observation) {
-	service, err := serviceNamed("Spooler")
+func spoolerState(ctx context.Context, r *reader, s *constatv1.Spooler, o *constatv1.Observation) {
+	service, err := r.serviceNamed("Spooler")
+	shown := "Print Spooler"
 	switch {
-	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
-		s.State = set("absent")
-		return
 	case err != nil:
 		gap(o, "spooler.state", err)
+	case service == nil:
+		s.State = set("absent")
+		return
 	default:
+		shown = service.shown
 		switch f := service.facts(); {
 		case f.GetState() == "running":
 			s.State = set("running")
@@ -137,13 +143,6 @@ func spoolerState(ctx context.Context, s *constatv1.Spooler, o *constatv1.Observ
 			s.State = set("disabled")
 		case f.GetState() == "stopped", f.GetState() == "failed":
 			s.State = set("stopped")
-		}
-	}
-	shown := "Print Spooler"
-	if manager, all, err := services(); err == nil {
-		_ = windows.CloseServiceHandle(manager)
-		if i := slices.IndexFunc(all, func(s scmService) bool { return s.name == "Spooler" }); i >= 0 {
-			shown = all[i].shown
 		}
 	}
 	if events, err := loggedEvents(ctx, scmRows, recently); err != nil {
@@ -333,7 +332,7 @@ func defaultQueue(o *constatv1.Observation) *string {
 	asked := false
 	for _, person := range people() {
 		key, err := registryValues(registry.USERS, person+place, 0)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		asked = true

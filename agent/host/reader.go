@@ -45,6 +45,13 @@ type reader struct {
 		again bool
 		files map[string]int
 	}
+	// services are those of Windows' service control manager, listed at most once for
+	// all who ask.
+	services struct {
+		sync.Once
+		all []scmService
+		err error
+	}
 	// mounted is what is mounted where, read at most once for all who ask, who
 	// must not change it.
 	mounted struct {

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// registryKey is a key of Windows' registry with its values, whose names are in
-// lower case: Windows takes both for the same.
+// registryKey is a key of Windows' registry with its values, by their names in
+// lower case: Windows makes no difference.
 type registryKey struct {
 	name    string
 	values  map[string]any // string, uint64, []string or []byte
+	names   []string       // of the values, as they are written
 	written time.Time
 }
 

@@ -20,8 +20,10 @@ const (
 // what this version has no function for is unsupported.
 func windowsError(call string, err error) error {
 	switch {
+	case errors.Is(err, windows.ERROR_SUCCESS): // it said no, and not why
+		return fmt.Errorf("%s is not offered here: %w", call, errors.ErrUnsupported)
 	case errors.Is(err, windows.ERROR_CALL_NOT_IMPLEMENTED), errors.Is(err, windows.ERROR_NOT_SUPPORTED), errors.Is(err, windows.ERROR_PROC_NOT_FOUND),
-		errors.Is(err, windows.ERROR_MOD_NOT_FOUND), errors.Is(err, windows.ERROR_SUCCESS), errors.Is(err, windows.ERROR_EVT_CHANNEL_NOT_FOUND):
+		errors.Is(err, windows.ERROR_MOD_NOT_FOUND), errors.Is(err, windows.ERROR_EVT_CHANNEL_NOT_FOUND):
 		return fmt.Errorf("%s: %w: %w", call, err, errors.ErrUnsupported)
 	case errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD):
 		return fmt.Errorf("%s: %w: %w", call, err, windows.ERROR_ACCESS_DENIED)
@@ -48,6 +50,7 @@ func registryValues(root registry.Key, path string, view uint32) (registryKey, e
 	for _, name := range names {
 		if value := registryValue(k, name); value != nil {
 			key.values[strings.ToLower(name)] = value
+			key.names = append(key.names, name)
 		}
 	}
 	return key, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -15,13 +16,9 @@ import (
 
 func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("service control manager, event log System")
-	manager, all, err := services()
+	all, err := r.listServices()
 	if err != nil {
 		return nil, failed(o.Source, err)
-	}
-	defer func() { _ = windows.CloseServiceHandle(manager) }()
-	for i := range all {
-		configure(manager, &all[i])
 	}
 	s := &constatv1.Services{Manager: set("windows")}
 	now := time.Now()
@@ -43,12 +40,18 @@ func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	return s, o
 }
 
-// services lists all the services of this machine. Who calls closes the manager.
-func services() (windows.Handle, []scmService, error) {
+// listServices lists all the services of this machine, by name.
+func (r *reader) listServices() ([]scmService, error) {
+	r.services.Do(func() { r.services.all, r.services.err = listServices() })
+	return r.services.all, r.services.err
+}
+
+func listServices() ([]scmService, error) {
 	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT|windows.SC_MANAGER_ENUMERATE_SERVICE)
 	if err != nil {
-		return 0, nil, windowsError("OpenSCManager", err)
+		return nil, windowsError("OpenSCManager", err)
 	}
+	defer func() { _ = windows.CloseServiceHandle(manager) }()
 	size, n := uint32(64<<10), uint32(0)
 	for range 4 {
 		buffer := make([]uint64, size/8)
@@ -56,15 +59,29 @@ func services() (windows.Handle, []scmService, error) {
 		err = windows.EnumServicesStatusEx(manager, windows.SC_ENUM_PROCESS_INFO, windows.SERVICE_WIN32, windows.SERVICE_STATE_ALL,
 			(*byte)(unsafe.Pointer(&buffer[0])), size, &needed, &n, nil, nil)
 		if err == nil {
-			return manager, decodeServices(bufferOf(buffer), n), nil
+			all := decodeServices(bufferOf(buffer), n)
+			for i := range all {
+				configure(manager, &all[i])
+			}
+			return all, nil
 		}
 		if !errors.Is(err, windows.ERROR_MORE_DATA) || needed > 8<<20 {
 			break
 		}
 		size += needed/8*8 + 8<<10
 	}
-	_ = windows.CloseServiceHandle(manager)
-	return 0, nil, windowsError("EnumServicesStatusEx", err)
+	return nil, windowsError("EnumServicesStatusEx", err)
+}
+
+// serviceNamed is one of them; nil where there is none of this name.
+func (r *reader) serviceNamed(name string) (*scmService, error) {
+	all, err := r.listServices()
+	for i := range all {
+		if strings.EqualFold(all[i].name, name) {
+			return &all[i], nil
+		}
+	}
+	return nil, err
 }
 
 // bufferOf is a buffer of words, as pointers in it need to be laid, as a winBuffer.
@@ -88,31 +105,4 @@ func configure(manager windows.Handle, s *scmService) {
 	if err := windows.QueryServiceConfig(h, (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0])), uint32(len(buffer)*8), &needed); err == nil {
 		s.start, s.program = decodeServiceConfig(bufferOf(buffer))
 	}
-}
-
-// serviceNamed is one service; an error that is windows.ERROR_SERVICE_DOES_NOT_EXIST
-// where there is none.
-func serviceNamed(name string) (scmService, error) {
-	s := scmService{name: name, start: -1}
-	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
-	if err != nil {
-		return s, windowsError("OpenSCManager", err)
-	}
-	defer func() { _ = windows.CloseServiceHandle(manager) }()
-	text, err := windows.UTF16PtrFromString(name)
-	if err != nil {
-		return s, err
-	}
-	h, err := windows.OpenService(manager, text, windows.SERVICE_QUERY_STATUS)
-	if err != nil {
-		return s, windowsError("OpenService "+name, err)
-	}
-	defer func() { _ = windows.CloseServiceHandle(h) }()
-	var status windows.SERVICE_STATUS
-	if err := windows.QueryServiceStatus(h, &status); err != nil {
-		return s, windowsError("QueryServiceStatus "+name, err)
-	}
-	s.state, s.exit, s.specific = status.CurrentState, status.Win32ExitCode, status.ServiceSpecificExitCode
-	configure(manager, &s)
-	return s, nil
 }

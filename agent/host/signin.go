@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 // maxAccounts is how many accounts are told of.
 const maxAccounts = 50
+
+var errDirectoryLocks = fmt.Errorf("whether the directory has locked an account is not asked: %w", errors.ErrUnsupported)
 
 // passwdEntry is what matters of a line of passwd(5).
 type passwdEntry struct{ user, home string }

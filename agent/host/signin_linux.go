@@ -157,8 +157,6 @@ func tickets(ctx context.Context, r *reader, d *constatv1.Directory, accounts []
 	}
 }
 
-var errDirectoryLocks = fmt.Errorf("whether the directory has locked an account is not asked: %w", errors.ErrUnsupported)
-
 // directory tells which domain this machine is a member of; nil for none, or
 // where err says why that is not known.
 func directory(r *reader) (d *constatv1.Directory, err error) {

@@ -86,7 +86,7 @@ func startupNames(persons []string) []string {
 	var items []string
 	add := func(root registry.Key, path string, view uint32) {
 		if key, err := registryValues(root, path, view); err == nil {
-			for _, name := range sortedNames(key.values) {
+			for _, name := range key.names {
 				if name != "" {
 					items = append(items, name)
 				}

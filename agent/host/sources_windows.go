@@ -4,6 +4,7 @@ import "time"
 
 // sources are the groups read on Windows, sorted.
 var sources = []source{
+	{"clock", 4 * time.Second, readClock},
 	{"counters", 3 * time.Second, readCounters},
 	{"crashes", 5 * time.Second, readCrashes},
 	{"host", 5 * time.Second, readHost},
@@ -11,7 +12,9 @@ var sources = []source{
 	{"network", networkLimit, sharedNetwork},
 	{"printing", 8 * time.Second, readPrinting},
 	{"probes", 8 * time.Second, readProbes},
+	{"security", 3 * time.Second, readSecurity},
 	{"services", 5 * time.Second, readServices},
+	{"sign_in", 5 * time.Second, readSignIn},
 	{"software", 8 * time.Second, readSoftware},
 	{"space", 5 * time.Second, readSpace},
 	{"updates", 5 * time.Second, readUpdates},

@@ -1,0 +1,78 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("service control manager, registry, w32tm")
+	c := &constatv1.Clock{}
+	gap(o, "rtc_lost", fmt.Errorf("Windows does not say with which time it started: %w", errors.ErrUnsupported))
+	service, err := r.serviceNamed("W32Time")
+	switch {
+	case err != nil:
+		return nil, failed(o.Source, err)
+	case service == nil:
+		c.Service, c.ServiceState, c.Enabled = set("none"), set("absent"), set(false)
+		return c, o
+	}
+	f := service.facts()
+	c.Service = set("w32time")
+	switch f.GetState() {
+	case "running", "stopped", "failed":
+		c.ServiceState = f.State
+	default:
+		gap(o, "service_state", fmt.Errorf("the time service is %s", f.GetState()))
+	}
+	parameters, err := registryValues(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\W32Time\Parameters`, 0)
+	if err != nil {
+		gap(o, "enabled", err)
+	} else if c.Enabled = w32timeWanted(f.GetStartType(), parameters); c.Enabled == nil {
+		if c.GetServiceState() == "running" {
+			c.Enabled = set(true)
+		} else {
+			gap(o, "enabled", fmt.Errorf("Windows starts the time service when it thinks fit: %w", errors.ErrUnsupported))
+		}
+	}
+	if c.GetServiceState() != "running" {
+		gap(o, "synchronized", fmt.Errorf("the time service does not run, which alone would know: %w", errors.ErrUnsupported))
+		return c, o
+	}
+	output, err := w32tm(ctx)
+	if err != nil {
+		gap(o, "synchronized", err)
+	} else if !w32timeStatus(c, output) {
+		gap(o, "synchronized", errors.New("what w32tm prints is not as expected"))
+	}
+	return c, o
+}
+
+// w32tm asks the time service how it stands.
+func w32tm(ctx context.Context) (string, error) {
+	dir, err := windows.GetSystemDirectory()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, filepath.Join(dir, "w32tm.exe"), "/query", "/status")
+	command.WaitDelay = time.Second
+	var out bytes.Buffer
+	command.Stdout = &out
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("w32tm /query /status: %w", err)
+	}
+	return out.String(), nil
+}
