@@ -395,6 +395,25 @@ func TestInstalledPrograms(t *testing.T) {
 	}
 }
 
+func TestComponentsOfWindowsInstaller(t *testing.T) {
+	// The code and its key of a product that many machines have.
+	if got := packedCode("{90150000-008C-0000-1000-0000000FF1CE}"); got != "00005109C80000000100000000F01FEC" {
+		t.Error(got)
+	}
+	for _, other := range []string{"", "{}", "Browser", "{90150000-008C-0000-1000-0000000FF1C}", "{9015000-0008C-0000-1000-0000000FF1CE}"} {
+		if got := packedCode(other); got != "" {
+			t.Errorf("%s: %s", other, got)
+		}
+	}
+	for value, want := range map[string]string{
+		`C:\Program Files\Tool\tool.exe`: `C:\Program Files\Tool\tool.exe`, `C?\Windows\a.dll`: `C:\Windows\a.dll`, `C:\Program Files\Tool\`: "", `02:\SOFTWARE\Tool\x`: "", "": "",
+	} {
+		if got := keyFile(value); got != want {
+			t.Errorf("%s: %q", value, got)
+		}
+	}
+}
+
 func TestWinget(t *testing.T) {
 	table := "\r   - \r   \\ \rNom                        ID                    Version     Disponible  Source\r\n" +
 		"-----------------------------------------------------------------------------\r\n" +
@@ -518,6 +537,8 @@ func FuzzTextsOfWindows(f *testing.F) {
 		parseWinget(text)
 		w32timeStatus(&constatv1.Clock{}, text)
 		packagedProgram(text)
+		packedCode(text)
+		keyFile(text)
 		commandProgram(text)
 		interfaceInstance(text)
 		chosenDefault(text)

@@ -39,6 +39,7 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			view uint32
 		}{registry.USERS, person + `\Software\Microsoft\Windows\CurrentVersion\Uninstall`, 0})
 	}
+	products := map[string]*constatv1.Program{}
 	for i, place := range places {
 		keys, err := registryBelow(place.root, place.path, place.view)
 		if err != nil && i == 0 {
@@ -47,6 +48,9 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		for _, key := range keys {
 			if p := installedProgram(key); p != nil {
 				s.Programs = append(s.Programs, p)
+				if p.GetSource() == "msi" {
+					products[key.name] = p
+				}
 			}
 		}
 	}
@@ -73,7 +77,11 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	} else {
 		offerWinget(s.Programs, offers)
 	}
-	gap(o, "programs.damaged", fmt.Errorf("Windows does not compare files with what was installed: %w", errors.ErrUnsupported))
+	if r.Verify {
+		if err := verifyProducts(ctx, products); err != nil {
+			gap(o, "programs.damaged", err)
+		}
+	}
 	s.AddIns = sortAddIns(officeAddIns())
 	s.StartupItems = startupNames(persons)
 	return s, o

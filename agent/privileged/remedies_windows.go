@@ -18,8 +18,8 @@ import (
 )
 
 // verbs are remedies, by the system's interface where it has one, else by its own
-// programs. They need the rights that the agent's service has. None was executed
-// on Windows yet: they are compiled.
+// programs. They need the rights that the agent's service has. docs/remedies.md
+// tells which were executed, under Wine.
 var verbs = map[string]verb{
 	"flush-dns":        flushNames,
 	"renew-dhcp":       renewLease,
@@ -242,10 +242,31 @@ func device(ctx context.Context, instance, what, said string) ([]byte, error) {
 	if !instanceForm().MatchString(instance) {
 		return nil, errors.New(`the argument must be an instance, "USB\VID_046D&PID_C31C\..."`)
 	}
+	if err := there(instance); err != nil {
+		return nil, err
+	}
 	if err := system(ctx, "pnputil.exe", what, instance); err != nil {
 		return nil, err
 	}
 	return []byte("the device was " + said), nil
+}
+
+// there tells whether a device is in the tree, with problems or without.
+func there(instance string) error {
+	const noSuchDevice = 0xd // CR_NO_SUCH_DEVNODE
+	id, err := windows.UTF16PtrFromString(instance)
+	if err != nil {
+		return err
+	}
+	var node uint32
+	result, _, _ := windows.NewLazySystemDLL("cfgmgr32.dll").NewProc("CM_Locate_DevNodeW").Call(uintptr(unsafe.Pointer(&node)), uintptr(unsafe.Pointer(id)), 0)
+	switch result {
+	case 0:
+		return nil
+	case noSuchDevice:
+		return fmt.Errorf("the device %s is not there: %w", instance, fs.ErrNotExist)
+	}
+	return fmt.Errorf("the device %s: Plug and Play answers %#x", instance, result)
 }
 
 func enableDevice(ctx context.Context, instance string) ([]byte, error) {
@@ -271,17 +292,43 @@ func setClock(ctx context.Context, argument string) ([]byte, error) {
 	return fmt.Appendf(nil, "the time service set the clock by %+.3f s", (time.Now().Round(0).Sub(before) - time.Since(since)).Seconds()), nil
 }
 
-// repairPackage has the installer put a program's files back (msiexec /f), from
-// the package that the system kept or its configured source.
+// repairPackage has Windows Installer put a program's files, keys and shortcuts
+// back, from the package that the system kept or its configured source: as
+// "msiexec /fomus" does, without its windows and without a restart.
 func repairPackage(ctx context.Context, name string) ([]byte, error) {
 	product, err := productOf(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := system(ctx, "msiexec.exe", "/fomus", product, "/qn", "/norestart"); err != nil {
+	code, err := windows.UTF16PtrFromString(product)
+	if err != nil {
 		return nil, err
 	}
-	return []byte("Windows Installer repaired " + name), nil
+	settings, err := windows.UTF16PtrFromString("REINSTALL=ALL REINSTALLMODE=omus REBOOT=ReallySuppress")
+	if err != nil {
+		return nil, err
+	}
+	// Of msi.h: no windows, all that is installed by default, as it is installed.
+	const silent, level, state = 2, 0, 5
+	msi := windows.NewLazySystemDLL("msi.dll")
+	done := make(chan windows.Errno, 1)
+	go func() { // it can't be cut short: the installer's own service is at work
+		_, _, _ = msi.NewProc("MsiSetInternalUI").Call(silent, 0)
+		result, _, _ := msi.NewProc("MsiConfigureProductExW").Call(uintptr(unsafe.Pointer(code)), level, state, uintptr(unsafe.Pointer(settings)))
+		done <- windows.Errno(result)
+	}()
+	select {
+	case result := <-done:
+		switch result {
+		case 0:
+			return []byte("Windows Installer repaired " + name), nil
+		case windows.ERROR_SUCCESS_REBOOT_REQUIRED, windows.ERROR_SUCCESS_REBOOT_INITIATED:
+			return []byte("Windows Installer repaired " + name + "; it is whole after the next restart"), nil
+		}
+		return nil, fmt.Errorf("Windows Installer could not repair %s: %w", name, result)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("Windows Installer is still at work on %s: %w", name, ctx.Err())
+	}
 }
 
 // productOf is the code of a product that Windows Installer installed, by the name

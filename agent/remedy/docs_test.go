@@ -25,17 +25,20 @@ type way struct {
 
 const onLinux, onWindows, onMac = "Linux", "Windows", "macOS"
 
+// wineOnly is what was seen of those that Wine has nothing for.
+const wineOnly = "under Wine, that it fails cleanly where there is nothing to do it to"
+
 var ways = []way{
 	{"clear-stuck-job", onLinux, "CUPS", "cancels the oldest document that is being printed, of the person who agreed", []string{"TestLabRemedies"}, ""},
-	{"clear-stuck-job", onWindows, "the spooler", "the same by `SetJob`", nil, ""},
+	{"clear-stuck-job", onWindows, "the spooler", "the same by `SetJob`", nil, wineOnly},
 	{"clear-stuck-job", onMac, "CUPS", "as on Linux", nil, ""},
 	{"enable-device", onLinux, "the kernel", "writes 1 to the device's `authorized`; refused where USBGuard or the bus' `authorized_default` decides", []string{"TestLabMends"}, ""},
-	{"enable-device", onWindows, "Plug and Play", "`pnputil /enable-device`", nil, ""},
+	{"enable-device", onWindows, "Plug and Play", "`pnputil /enable-device`", nil, wineOnly},
 	{"flush-dns", onLinux, "systemd-resolved", "empties its caches, and what it learnt of its servers", []string{"TestLabBackends"}, ""},
 	{"flush-dns", onLinux, "nscd", "invalidates its table of hosts", []string{"TestLabBackends"}, ""},
 	{"flush-dns", onLinux, "dnsmasq", "empties its cache by the system bus, or by SIGHUP that systemd sends", []string{"TestLabBackends", "TestLabRemedies"}, ""},
 	{"flush-dns", onLinux, "NetworkManager's dnsmasq", "empties its cache by the system bus", []string{"TestLabBackends"}, ""},
-	{"flush-dns", onWindows, "the DNS client", "`DnsFlushResolverCache`", nil, ""},
+	{"flush-dns", onWindows, "the DNS client", "`DnsFlushResolverCache`", []string{"TestRemedies"}, "the call alone: Wine keeps no names"},
 	{"flush-dns", onMac, "mDNSResponder", "`dscacheutil -flushcache`, and SIGHUP", nil, ""},
 	{"renew-dhcp", onLinux, "NetworkManager", "reapplies the connection of the link", []string{"TestLabBackends"}, ""},
 	{"renew-dhcp", onLinux, "systemd-networkd", "renews the lease; where address or way are still missing, sets the link up anew", []string{"TestLabBackends"}, ""},
@@ -46,18 +49,18 @@ var ways = []way{
 	{"renew-dhcp", onMac, "configd", "`ipconfig set LINK DHCP`", nil, ""},
 	{"repair-package", onLinux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"repair-package", onLinux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
-	{"repair-package", onWindows, "Windows Installer", "`msiexec /fomus`", nil, ""},
+	{"repair-package", onWindows, "Windows Installer", "`MsiConfigureProductEx` with what `msiexec /fomus` says", []string{"TestRemedies"}, ""},
 	{"reset-usb", onLinux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", nil, "what is never reset is tested on trees of sysfs"},
-	{"reset-usb", onWindows, "Plug and Play", "`pnputil /restart-device`", nil, ""},
+	{"reset-usb", onWindows, "Plug and Play", "`pnputil /restart-device`", nil, wineOnly},
 	{"restart-printing", onLinux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
-	{"restart-printing", onWindows, "the spooler", "stops and starts the service", nil, ""},
+	{"restart-printing", onWindows, "the spooler", "stops and starts the service", []string{"TestRemedies"}, ""},
 	{"restart-printing", onMac, "launchd and CUPS", "`launchctl kickstart -k`", nil, ""},
 	{"restart-wifi", onLinux, "rfkill", "off for two seconds and on again, or only on; a watchdog of its own process switches it on after 30 s", []string{"TestLabMends"}, "of a radio that is on only what switches it on again"},
 	{"restart-wifi", onLinux, "NetworkManager", "the same by its switch, so that it knows", nil, ""},
 	{"restart-wifi", onWindows, "netsh", "disables the adapter for two seconds; without a watchdog yet", nil, ""},
 	{"restart-wifi", onMac, "networksetup", "`-setairportpower` off and on", nil, ""},
 	{"resume-queue", onLinux, "CUPS", "the queue takes documents and prints", []string{"TestLabRemedies", "TestLabRemediesByTheService"}, ""},
-	{"resume-queue", onWindows, "the spooler", "`SetPrinter`, resume", nil, ""},
+	{"resume-queue", onWindows, "the spooler", "`SetPrinter`, resume", nil, wineOnly},
 	{"resume-queue", onMac, "CUPS", "as on Linux", nil, ""},
 	{"set-clock", onLinux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabRemedies"}, "only that it says so where no server answers"},
 	{"set-clock", onLinux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", nil, ""},
@@ -117,8 +120,9 @@ that was cut short is never done again: at the next start the agent looks, takes
 ## How, and where it was executed
 
 Each test named here does it live: on a machine of namespaces with systemd and Debian's packages (TestLabBackends,
-TestLabConsent, TestLabRemedies, TestLabRemediesByTheService) or in a virtual machine (TestLabMends). What has no
-test was compiled, and what it is told is checked; it was never executed.
+TestLabConsent, TestLabRemedies, TestLabRemediesByTheService), in a virtual machine (TestLabMends), or, what is for
+Windows, under Wine 10 (TestRemedies), and never on Windows itself. What has no test was compiled, and what it is told
+is checked; it was never executed.
 
 | Verb | System | By | What it does | Executed |
 |---|---|---|---|---|
@@ -170,7 +174,7 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	var tests strings.Builder
-	for _, dir := range []string{".", "../../internal/lab", "../../internal/lab/vm"} {
+	for _, dir := range []string{".", "../../internal/lab", "../../internal/lab/vm", "../../internal/lab/wine"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
