@@ -101,18 +101,22 @@ func secureData(dir string) error {
 	if !strings.EqualFold(dir, local.SystemData) {
 		return nil // its place was chosen
 	}
-	const owner, list = windows.OWNER_SECURITY_INFORMATION, windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, os.ErrExist) {
-		if err := ownedByRights(dir); err != nil {
-			return err
-		}
-	} else if err != nil {
-		return err
-	}
 	const modify = windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE | windows.FILE_GENERIC_EXECUTE | windows.DELETE
 	sd, err := windows.SecurityDescriptorFromString(fmt.Sprintf("O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%#x;;;%s)", uint32(modify), local.ServiceSID))
 	if err != nil {
+		return err
+	}
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return err
+	}
+	attributes := &windows.SecurityAttributes{SecurityDescriptor: sd}
+	attributes.Length = uint32(unsafe.Sizeof(*attributes))
+	err = windows.CreateDirectory(name, attributes)
+	if !errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+		return needsRights(dir, err)
+	}
+	if err := ownedByRights(dir); err != nil {
 		return err
 	}
 	administrators, _, err := sd.Owner()
@@ -123,8 +127,13 @@ func secureData(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, owner|list, administrators, nil, rights, nil); err != nil {
-		return fmt.Errorf("the rights to %s: %w (this needs an administrator's rights)", dir, err)
+	const all = windows.OWNER_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
+	return needsRights(dir, windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, all, administrators, nil, rights, nil))
+}
+
+func needsRights(dir string, err error) error {
+	if err != nil {
+		return fmt.Errorf("the agent's directory %s: %w (this needs an administrator's rights)", dir, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -150,6 +151,7 @@ func (w *Worker) Stop(patience time.Duration) error {
 	select {
 	case <-w.ended:
 	case <-time.After(patience):
+		_ = windows.TerminateJobObject(w.job, 1)
 	}
 	_ = windows.CloseHandle(w.job)
 	<-w.ended
@@ -208,11 +210,12 @@ func job() (windows.Handle, error) {
 
 var createRestrictedToken = windows.NewLazySystemDLL("advapi32.dll").NewProc("CreateRestrictedToken")
 
-// Flags of CreateRestrictedToken (securitybaseapi.h).
-const (
-	disableMaxPrivilege = 0x1
-	writeRestricted     = 0x8
-)
+// writeRestricted is a flag of CreateRestrictedToken (securitybaseapi.h).
+const writeRestricted = 0x8
+
+// keptPrivilege is SeChangeNotifyPrivilege, to go through directories: everybody
+// has it (wdm.h).
+var keptPrivilege = windows.LUID{LowPart: 23}
 
 // everybody and writeRestrictedCode are the SIDs that a service of the type
 // SERVICE_SID_TYPE_RESTRICTED writes as, beside its own.
@@ -240,7 +243,13 @@ func restricted(sid string) (windows.Token, error) {
 		}
 		sids = append(sids, windows.SIDAndAttributes{Sid: s})
 	}
-	ok, _, err := createRestrictedToken.Call(uintptr(own), disableMaxPrivilege|writeRestricted, 0, 0, 0, 0,
+	privileges, err := privilegesOf(own)
+	if err != nil {
+		return 0, err
+	}
+	privileges = slices.DeleteFunc(privileges, func(p windows.LUIDAndAttributes) bool { return p.Luid == keptPrivilege })
+	ok, _, err := createRestrictedToken.Call(uintptr(own), writeRestricted, 0, 0,
+		uintptr(len(privileges)), uintptr(unsafe.Pointer(unsafe.SliceData(privileges))),
 		uintptr(len(sids)), uintptr(unsafe.Pointer(&sids[0])), uintptr(unsafe.Pointer(&token)))
 	if ok == 0 {
 		return 0, os.NewSyscallError("CreateRestrictedToken", err)
@@ -259,6 +268,21 @@ func restricted(sid string) (windows.Token, error) {
 		return 0, fmt.Errorf("its standard rights: %w", err)
 	}
 	return token, nil
+}
+
+// privilegesOf are a token's privileges, enabled or not.
+func privilegesOf(token windows.Token) ([]windows.LUIDAndAttributes, error) {
+	var size uint32
+	err := windows.GetTokenInformation(token, windows.TokenPrivileges, nil, 0, &size)
+	if !errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) {
+		return nil, err
+	}
+	content := make([]uint64, size/8+1) // aligned for what is put there
+	first := (*byte)(unsafe.Pointer(&content[0]))
+	if err := windows.GetTokenInformation(token, windows.TokenPrivileges, first, uint32(8*len(content)), &size); err != nil {
+		return nil, err
+	}
+	return slices.Clone((*windows.Tokenprivileges)(unsafe.Pointer(first)).AllPrivileges()), nil
 }
 
 var (

@@ -35,7 +35,11 @@ type enrolment struct {
 	certificate tls.Certificate
 }
 
-// enrolmentFile is its form on disk; the last three are PEM.
+// keyKind is a key's PEM label (RFC 7468 section 10).
+const keyKind = "PRIVATE KEY"
+
+// enrolmentFile is its form on disk; the last three are PEM. The key is sealed
+// where the system has something to seal it with.
 type enrolmentFile struct {
 	EndpointID  string   `json:"endpointId"`
 	Collectors  []string `json:"collectors"`
@@ -76,7 +80,11 @@ func parseEnrolment(text []byte) (*enrolment, error) {
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := tls.X509KeyPair([]byte(f.Certificate), []byte(f.Key))
+	key, err := openKey([]byte(f.Key))
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := tls.X509KeyPair([]byte(f.Certificate), key)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +96,10 @@ func (e *enrolment) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode this machine's key: %w", err)
 	}
+	kind, key, err := sealKey(key)
+	if err != nil {
+		return fmt.Errorf("cannot seal this machine's key: %w", err)
+	}
 	inPEM := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
@@ -96,7 +108,7 @@ func (e *enrolment) save(dir string) error {
 		Collectors:  e.collectors,
 		CA:          inPEM("CERTIFICATE", e.ca.Raw),
 		Certificate: inPEM("CERTIFICATE", e.certificate.Certificate[0]),
-		Key:         inPEM("PRIVATE KEY", key),
+		Key:         inPEM(kind, key),
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("cannot encode this machine's identity: %w", err)

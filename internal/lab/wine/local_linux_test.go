@@ -1,11 +1,26 @@
 package wine
 
-import "testing"
+import (
+	"path"
+	"testing"
+)
 
-// TestLocalLink: the tests of the link between the service and this computer's
-// users, over named pipes.
-func TestLocalLink(t *testing.T) {
+// TestPackages runs the tests of what only Windows has: the pipe between the
+// service and this computer's users, the service's two halves and the link
+// between them, the sealed key.
+func TestPackages(t *testing.T) {
 	w := shared(t)
-	w.Copy(testsOf(t, "constat/agent/local"), `C:\local.exe`)
-	t.Log(w.Run(`C:\local.exe`, "-test.v", "-test.timeout=60s"))
+	for pkg, only := range map[string]string{
+		"constat/agent/local":      ".",
+		"constat/agent/privileged": "Worker|Restricted|Verbs",
+		"constat/agent/uplink":     "SealedKey",
+		"constat/agent":            "Managed",
+	} {
+		t.Run(path.Base(pkg), func(t *testing.T) {
+			w := &Windows{w.session, t}
+			file := `C:\tests\` + path.Base(pkg) + `.exe`
+			w.Copy(testsOf(t, pkg), file)
+			t.Log(w.Run(file, "-test.v", "-test.timeout=60s", "-test.run="+only))
+		})
+	}
 }

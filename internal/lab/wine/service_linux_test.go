@@ -1,9 +1,17 @@
 package wine
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // until asks again and again whether a condition has come true.
@@ -95,5 +103,114 @@ func TestServiceByHand(t *testing.T) {
 	r := shared(t).Try(agent, "service", "execute")
 	if r.Code != 2 || !strings.Contains(r.Stderr, "service manager's") {
 		t.Errorf("exit code %d\n%s", r.Code, r.Stderr)
+	}
+}
+
+// collectorAt is where the collector of a test listens: on the loopback device
+// that it and its Windows have for themselves.
+const collectorAt = "127.0.0.1:7400"
+
+// desk is a collector of this system beside a Windows.
+type desk struct {
+	w       *Windows
+	program string
+	data    string
+	key     string
+}
+
+var collector = sync.OnceValues(func() (string, error) { return program("constat-collector", "constat/collector") })
+
+func newDesk(t *testing.T, w *Windows) *desk {
+	t.Helper()
+	file, err := collector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	w.Share(filepath.Dir(file))
+	w.Share(dir)
+	d := &desk{w: w, program: file, data: filepath.Join(dir, "desk")}
+	serve := w.outside(t.Context(), d.program, "serve", "--data", d.data, "--grpc", collectorAt, "--http", "127.0.0.1:0")
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve.Stderr = log
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = serve.Cancel()
+		_ = serve.Wait()
+		log.Close()
+		if said, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			t.Logf("the collector said:\n%s", said)
+		}
+	})
+	until(t, "the collector listens", func() bool {
+		const listening = " 0100007F:1CE8 00000000:0000 0A " // proc(5), tcp: address, state
+		table, err := os.ReadFile(w.inside("/proc/1/net/tcp"))
+		return err == nil && strings.Contains(string(table), listening)
+	})
+	d.ask("user", "add", "ada", "--role", "technician", "--data", d.data)
+	d.key = strings.TrimSpace(d.ask("user", "token", "ada", "--data", d.data))
+	return d
+}
+
+// ask runs a command of the collector, as the technician.
+func (d *desk) ask(arguments ...string) string {
+	d.w.t.Helper()
+	cmd := d.w.outside(d.w.t.Context(), append([]string{d.program}, arguments...)...)
+	cmd.Env = append(cmd.Env, "CONSTAT_TOKEN="+d.key)
+	out, err := cmd.Output()
+	if err != nil {
+		var said []byte
+		if exit, ok := err.(*exec.ExitError); ok {
+			said = exit.Stderr
+		}
+		d.w.t.Fatalf("%v: %v\n%s%s", arguments, err, out, said)
+	}
+	return string(out)
+}
+
+// TestEnrolment: a computer with Windows joins a collector, seals its key, and
+// its service brings what it sees to the collector's store. A ticket of its user
+// gets there too.
+func TestEnrolment(t *testing.T) {
+	w := Start(t)
+	install(w)
+	d := newDesk(t, w)
+	const token = `C:\token.txt`
+	w.Write(token, []byte(d.ask("token", "create", "--data", d.data)))
+	if out := w.Run(agent, "enroll", "--collector", collectorAt, "--token-file", token); !strings.Contains(out, "is enrolled at") {
+		t.Errorf("enroll says %q", out)
+	}
+	data := w.Path(`C:\ProgramData\Constat`)
+	if info, err := os.Stat(data); err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Errorf("others may look into the agent's directory: %v, %v", info.Mode(), err)
+	}
+	identity, err := os.ReadFile(filepath.Join(data, "identity.json"))
+	if err != nil || !strings.Contains(string(identity), "BEGIN DPAPI PRIVATE KEY") || strings.Contains(string(identity), "BEGIN PRIVATE KEY") {
+		t.Errorf("the key is not sealed: %v\n%s", err, identity)
+	}
+	w.Run(agent, "service", "install")
+	w.Run(agent, "service", "start")
+	answers(t, w)
+	if r := w.Try(agent, "status", "--wait", "60s"); r.Code != 0 {
+		t.Fatalf("not connected: %s%s", r.Stdout, r.Stderr)
+	}
+	// What system it is the collector knows of a snapshot only.
+	until(t, "its facts are in the store", func() bool {
+		var list deskv1.ListEndpointsResponse
+		out := d.ask("endpoint", "list", "--json", "--grpc", collectorAt, "--data", d.data)
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(out), &list); err != nil {
+			t.Fatal(err)
+		}
+		one := list.GetEndpoints()
+		return len(one) == 1 && one[0].GetOsFamily() == "windows" && strings.Contains(one[0].GetOsName(), "Windows") && one[0].GetOnline()
+	})
+	out := w.Run(agent, "ticket", "new", "--complaint", "printing", "--text", "Nothing comes out", "--wait", "60s", "--json")
+	if shown := d.ask("ticket", "show", "1", "--json", "--grpc", collectorAt, "--data", d.data); !strings.Contains(shown, "Nothing comes out") {
+		t.Errorf("the ticket\n%s\nis not the one that came:\n%s", out, shown)
 	}
 }
