@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,7 +86,19 @@ func newDesktop(t testing.TB, env ...string) *desktop {
 	t.Helper()
 	_, err := exec.LookPath("dbus-daemon")
 	lab.Need(t, "dbus-daemon (Debian: dbus)", err == nil)
-	d := &desktop{TB: t, dir: t.TempDir(), told: &told{}, agent: standing{said: make(chan *constatv1.WatchResponse, 8)}}
+	dir, err := os.MkdirTemp("", "desktop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// What the bus started outlives it for a moment, and writes.
+		for range 1000 {
+			if os.RemoveAll(dir) == nil {
+				break
+			}
+		}
+	})
+	d := &desktop{TB: t, dir: dir, told: &told{}, agent: standing{said: make(chan *constatv1.WatchResponse, 8)}}
 	bin := filepath.Join(d.dir, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		t.Fatal(err)
@@ -132,12 +145,13 @@ func (d *desktop) starts(name string, args ...string) *os.File {
 		d.Fatal(err)
 	}
 	cmd.Stdout = w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		d.Fatal(err)
 	}
 	w.Close()
 	d.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		r.Close()
 	})
@@ -307,15 +321,15 @@ func (d *desktop) screen() *image.NRGBA {
 	if err != nil {
 		d.Fatalf("xwd: %v", err)
 	}
-	// X11/XWDFile.h, version 7: 25 words of 32 bits, big-endian, then the colours,
-	// 12 bytes each, and rows of blue, green, red and a spare byte.
+	// X11/XWDFile.h, version 7: 25 words of 32 bits, big-endian, word 11 the bits of a pixel,
+	// then the colours, 12 bytes each, and rows of blue, green and red.
 	word := func(i int) int { return int(binary.BigEndian.Uint32(dump[4*i:])) }
 	width, height, line, colours := word(4), word(5), word(12), word(19)
-	pixels := dump[word(0)+12*colours:]
+	bytes, pixels := word(11)/8, dump[word(0)+12*colours:]
 	picture := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		for x := range width {
-			p := pixels[y*line+4*x:]
+			p := pixels[y*line+bytes*x:]
 			picture.SetNRGBA(x, y, color.NRGBA{p[2], p[1], p[0], 255})
 		}
 	}
