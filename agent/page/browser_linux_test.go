@@ -177,7 +177,7 @@ type visit struct {
 	end context.CancelFunc
 }
 
-func visitIn(t *testing.T, tab *chrome.Tab, language string) *visit {
+func visitIn(t testing.TB, tab *chrome.Tab, language string) *visit {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	socket := filepath.Join(t.TempDir(), "agent.sock")
@@ -241,6 +241,9 @@ func (v *visit) good(where string) {
 			}
 		}
 		v.Keep(fmt.Sprintf("page-%s-%s-%d", where, look.scheme, look.width))
+		if os.Getenv("CONSTAT_PICTURES") == "write" && look.width == 1280 && (look.scheme == "light") != strings.HasSuffix(where, "-fr") {
+			v.Picture(filepath.Join("..", "..", "docs", "page", where+".webp"))
+		}
 	}
 	v.Quiet(where)
 }
@@ -589,4 +592,23 @@ func TestHostilePages(t *testing.T) {
 		}
 	})
 	v.Complaints = nil // that is what they were told
+}
+
+// BenchmarkPage is from the click to the page with its choices, and from a choice
+// to its answer where looking takes no time.
+func BenchmarkPage(b *testing.B) {
+	b.Setenv("XDG_RUNTIME_DIR", b.TempDir())
+	v := visitIn(b, chrome.Start(b), "en")
+	b.Run("ready", func(b *testing.B) {
+		for b.Loop() {
+			v.enter("")
+			v.Until("document.querySelector('.choices button')")
+		}
+	})
+	b.Run("answer", func(b *testing.B) {
+		for b.Loop() {
+			v.enter("printing")
+			v.says("Here is what is wrong")
+		}
+	})
 }

@@ -29,7 +29,7 @@ func sameUser(c net.Conn) bool {
 	if !ok1 || !ok2 {
 		return false
 	}
-	table, err := os.ReadFile("/proc/net/tcp")
+	table, err := os.ReadFile("/proc/thread-self/net/tcp") // the network that this code is in
 	if err != nil || len(table) > maxSockets {
 		return false
 	}
@@ -38,7 +38,7 @@ func sameUser(c net.Conn) bool {
 }
 
 // owner finds the user of the socket from one IPv4 address to another in
-// /proc/net/tcp (proc_net_tcp.rst): addresses are hexadecimal, in the machine's
+// /proc/…/net/tcp (proc_net_tcp.rst): addresses are hexadecimal, in the machine's
 // byte order, ports in the network's.
 func owner(table []byte, from, to netip.AddrPort) (uid int, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(table))

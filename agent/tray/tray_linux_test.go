@@ -357,17 +357,21 @@ func (d *desktop) find(c color.NRGBA) (image.Point, bool) {
 
 func (d *desktop) keep(name string) {
 	d.Helper()
-	dir := os.Getenv("CONSTAT_SCREENSHOTS")
-	if dir == "" {
-		return
+	write := func(dir string, picture image.Image) {
+		f, err := os.Create(filepath.Join(dir, name+".png"))
+		if err != nil {
+			d.Fatal(err)
+		}
+		defer f.Close()
+		if err := png.Encode(f, picture); err != nil {
+			d.Fatal(err)
+		}
 	}
-	f, err := os.Create(filepath.Join(dir, name+".png"))
-	if err != nil {
-		d.Fatal(err)
+	if dir := os.Getenv("CONSTAT_SCREENSHOTS"); dir != "" {
+		write(dir, d.screen())
 	}
-	defer f.Close()
-	if err := png.Encode(f, d.screen()); err != nil {
-		d.Fatal(err)
+	if os.Getenv("CONSTAT_PICTURES") == "write" {
+		write(filepath.Join("..", "..", "docs", "page"), d.screen().SubImage(image.Rect(0, 0, 300, 300)))
 	}
 }
 

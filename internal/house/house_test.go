@@ -104,7 +104,7 @@ var arrows = map[string][]string{
 }
 
 // forTests are the packages that only tests import, and that may use the lab.
-var forTests = []string{"constat/internal/lab", "constat/internal/lab/wire", "constat/internal/lab/vm", "constat/internal/lab/vm/guest", "constat/internal/lab/chrome", "constat/internal/lab/wine", "constat/internal/fault/fixture", "constat/collector/store/storetest"}
+var forTests = []string{"constat/internal/lab", "constat/internal/lab/wire", "constat/internal/lab/vm", "constat/internal/lab/vm/guest", "constat/internal/lab/chrome", "constat/internal/lab/component", "constat/internal/lab/wine", "constat/internal/fault/fixture", "constat/collector/store/storetest"}
 
 func TestArrows(t *testing.T) {
 	for _, p := range list(t, "./...") {

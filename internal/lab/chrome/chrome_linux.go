@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"constat/internal/lab"
+	"constat/internal/lab/component"
 )
 
 // Tab is one tab of a browser of its own.
@@ -48,7 +48,7 @@ type message struct {
 func Start(t testing.TB) *Tab {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
-	lab.Need(t, "chromium", err == nil)
+	component.Need(t, "chromium", err == nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	toBrowser, in, err := os.Pipe()
 	if err != nil {
@@ -236,6 +236,20 @@ func (c *Tab) Keep(name string) {
 		c.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), content, 0o644); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// Picture writes a small picture of what is seen into a file.
+func (c *Tab) Picture(file string) {
+	c.Helper()
+	var picture struct{ Data string }
+	c.Call("Page.captureScreenshot", map[string]any{"format": "webp", "quality": 28}, &picture)
+	content, err := base64.StdEncoding.DecodeString(picture.Data)
+	if err == nil {
+		err = os.WriteFile(file, content, 0o644)
+	}
+	if err != nil {
 		c.Fatal(err)
 	}
 }
