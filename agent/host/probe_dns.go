@@ -186,6 +186,7 @@ func exchangeUDP(ctx context.Context, server string, message []byte, sent func()
 		return answer{}, 0, err
 	}
 	defer conn.Close()
+	hearRefusals(conn)
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	start := time.Now()

@@ -159,6 +159,7 @@ func knock(ctx context.Context, address netip.Addr) bool {
 			return
 		}
 		defer conn.Close()
+		hearRefusals(conn)
 		defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 		_, err = conn.Write([]byte{0})
 		if err == nil {
@@ -202,7 +203,7 @@ var echoes = map[int32]echo{
 // ping sends echo requests until one is answered or ctx ends.
 func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 	e := echoes[familyOf(address)]
-	conn, datagram, err := e.listen()
+	conn, writable, err := e.listen()
 	if err != nil {
 		g.Ping = set("error")
 		if errors.Is(err, fs.ErrPermission) {
@@ -211,10 +212,7 @@ func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 		return
 	}
 	defer conn.Close()
-	var to net.Addr = &net.IPAddr{IP: address.AsSlice(), Zone: address.Zone()}
-	if datagram {
-		to = &net.UDPAddr{IP: address.AsSlice(), Zone: address.Zone()}
-	}
+	to := writable(address)
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	nonce := rand.Text()
@@ -251,19 +249,9 @@ func ping(ctx context.Context, address netip.Addr, g *constatv1.GatewayProbe) {
 	g.Ping, g.Sent, g.Received = set("timeout"), set(int32(len(sent))), set(int32(0))
 }
 
-// listen opens an ICMP socket, without rights where the system allows it.
-func (e echo) listen() (conn *icmp.PacketConn, datagram bool, err error) {
-	conn, err = icmp.ListenPacket(e.networks[0], e.any)
-	if err == nil {
-		return conn, true, nil
-	}
-	conn, err = icmp.ListenPacket(e.networks[1], e.any)
-	return conn, false, err
-}
-
 // await reads until our reply comes and returns its sequence number; 0 means
 // none came in time.
-func (e echo) await(ctx context.Context, conn *icmp.PacketConn, nonce string, until time.Time) int {
+func (e echo) await(ctx context.Context, conn net.PacketConn, nonce string, until time.Time) int {
 	if err := conn.SetReadDeadline(until); err != nil || ctx.Err() != nil {
 		return 0
 	}
@@ -271,7 +259,7 @@ func (e echo) await(ctx context.Context, conn *icmp.PacketConn, nonce string, un
 }
 
 // read returns the sequence number of our next reply; 0 at the deadline.
-func (e echo) read(conn *icmp.PacketConn, nonce string) int {
+func (e echo) read(conn net.PacketConn, nonce string) int {
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := conn.ReadFrom(buffer)

@@ -388,15 +388,12 @@ func (l *loss) connect(ctx context.Context) {
 // that the way beyond it does not have: whoever judges has both.
 func (l *loss) echo(ctx context.Context, gateway netip.Addr) {
 	e := echoes[familyOf(gateway)]
-	conn, datagram, err := e.listen()
+	conn, writable, err := e.listen()
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	var to net.Addr = &net.IPAddr{IP: gateway.AsSlice(), Zone: gateway.Zone()}
-	if datagram {
-		to = &net.UDPAddr{IP: gateway.AsSlice(), Zone: gateway.Zone()}
-	}
+	to := writable(gateway)
 	nonce := crand.Text()
 	var reading sync.WaitGroup
 	reading.Go(func() {

@@ -22,7 +22,8 @@ func windowsError(call string, err error) error {
 	switch {
 	case errors.Is(err, windows.ERROR_SUCCESS): // it said no, and not why
 		return fmt.Errorf("%s is not offered here: %w", call, errors.ErrUnsupported)
-	case errors.Is(err, windows.ERROR_CALL_NOT_IMPLEMENTED), errors.Is(err, windows.ERROR_NOT_SUPPORTED), errors.Is(err, windows.ERROR_PROC_NOT_FOUND),
+	case errors.Is(err, windows.ERROR_CALL_NOT_IMPLEMENTED), errors.Is(err, windows.ERROR_NOT_SUPPORTED), errors.Is(err, windows.ERROR_INVALID_FUNCTION),
+		errors.Is(err, windows.ERROR_PROC_NOT_FOUND),
 		errors.Is(err, windows.ERROR_MOD_NOT_FOUND), errors.Is(err, windows.ERROR_EVT_CHANNEL_NOT_FOUND):
 		return fmt.Errorf("%s: %w: %w", call, err, errors.ErrUnsupported)
 	case errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD):

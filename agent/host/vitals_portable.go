@@ -43,9 +43,6 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) (all []Reading) {
 // Signs are not read on this system.
 func (s *Sampler) Signs(context.Context) Signs { return Signs{} }
 
-// Metered is not known on this system.
-func Metered(context.Context, Config) bool { return false }
-
 // Plugs tells of USB devices that come and go; not on this system.
 func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.ErrUnsupported }
 

@@ -18,9 +18,6 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// readsVPNs: the stack's reader lists tunnels too.
-const readsVPNs = true
-
 // maxPaths is how many routes are compared with the links' own prefixes.
 const maxPaths = 4096
 

@@ -1,5 +1,3 @@
-//go:build !darwin
-
 package host
 
 import (
@@ -11,7 +9,7 @@ import (
 )
 
 // readNetwork fills the network group without sending a packet: links,
-// addresses and routes from the kernel (readStack, one per system), resolvers,
+// addresses and routes from the kernel, resolvers,
 // hosts file and proxy from files and environment.
 func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed(stackSource)
@@ -24,8 +22,5 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	n.Proxy = readProxy(r)
 	readNeighbours(r, n, o)
 	readFirewall(ctx, r, n, o)
-	if !readsVPNs {
-		gap(o, "vpns", errNotRead)
-	}
 	return n, o
 }
