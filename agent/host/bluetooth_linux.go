@@ -32,9 +32,6 @@ var bluetoothKinds = map[string]string{
 	"phone": "phone", "computer": "computer", "printer": "printer", "camera-video": "webcam",
 }
 
-// namedByPeople are kinds whose names tell who is near.
-var namedByPeople = []string{"phone", "computer", "other"}
-
 // readBluetooth lists radios and the devices that were paired with them.
 func readBluetooth(ctx context.Context, r *reader, p *constatv1.Peripherals, o *constatv1.Observation) {
 	names, err := r.names(bluetoothDir)

@@ -51,8 +51,14 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 
 // readStack asks IP Helper for the links, addresses, routes and servers, and the
 // Network List Manager for how Windows judges them.
-func readStack(ctx context.Context, _ *reader, n *constatv1.Network, o *constatv1.Observation) error {
-	s, err := readIPStack()
+func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) error {
+	s, err := readIPStack(func(instance string) string {
+		tree, err := r.plugTree()
+		if err != nil {
+			return instance
+		}
+		return tree.busAddress(instance)
+	})
 	if err != nil {
 		return err
 	}
@@ -86,7 +92,7 @@ func readStack(ctx context.Context, _ *reader, n *constatv1.Network, o *constatv
 
 // readIPStack reads all tables of IP Helper, and of the registry what belongs to
 // the interfaces.
-func readIPStack() (*ipStack, error) {
+func readIPStack(addressOf func(instance string) string) (*ipStack, error) {
 	s := &ipStack{}
 	if err := s.readInterfaces(); err != nil {
 		return nil, err
@@ -94,7 +100,7 @@ func readIPStack() (*ipStack, error) {
 	if err := s.readAdapters(); err != nil {
 		return nil, err
 	}
-	s.readDevices()
+	s.readDevices(addressOf)
 	if err := s.readRoutes(); err != nil {
 		return nil, err
 	}
@@ -112,7 +118,7 @@ func (s *ipStack) readInterfaces() error {
 	for i := range min(table.NumEntries, maxStack) {
 		row := &unsafe.Slice(&table.Table[0], table.NumEntries)[i]
 		s.links = append(s.links, ipLink{
-			index: row.InterfaceIndex, guid: row.InterfaceGuid.String(), name: utf16Text(row.Alias[:]),
+			index: row.InterfaceIndex, guid: row.InterfaceGuid.String(), name: windows.UTF16ToString(row.Alias[:]),
 			mac: slices.Clone(row.PhysicalAddress[:min(row.PhysicalAddressLength, 32)]), mtu: row.Mtu,
 			kind: row.Type, medium: row.PhysicalMediumType, tunnel: row.TunnelType, flags: row.InterfaceAndOperStatusFlags,
 			oper: row.OperStatus, admin: row.AdminStatus, media: row.MediaConnectState, bitsPerSecond: row.TransmitLinkSpeed, stated: true,
@@ -196,7 +202,7 @@ const (
 )
 
 // readDevices adds the leases and the devices of the interfaces.
-func (s *ipStack) readDevices() {
+func (s *ipStack) readDevices(addressOf func(instance string) string) {
 	interfaces := machineKey(tcpipKey + `\Interfaces`)
 	defer interfaces.close()
 	devices := map[string]netDevice{}
@@ -208,7 +214,7 @@ func (s *ipStack) readDevices() {
 			d := netDevice{component: key.text("ComponentId")}
 			if instance := key.text("DeviceInstanceID"); instance != "" {
 				device := machineKey(enumKey + `\` + instance)
-				d.service, d.address = device.text("Service"), busAddress(instance)
+				d.service, d.address = device.text("Service"), addressOf(instance)
 				device.close()
 			}
 			devices[guid] = d
@@ -230,9 +236,6 @@ func (s *ipStack) readDevices() {
 		}
 	}
 }
-
-// busAddress is where a device sits, by the path of its instance.
-func busAddress(instance string) string { return instance }
 
 func (s *ipStack) readRoutes() error {
 	var table *windows.MibIpForwardTable2
@@ -371,7 +374,7 @@ func linkCounters(context.Context) (*constatv1.Counters, error) {
 }
 
 func gatewayStates(context.Context) ([]*constatv1.GatewayState, error) {
-	s, err := readIPStack()
+	s, err := readIPStack(func(instance string) string { return instance })
 	if err != nil {
 		return nil, err
 	}

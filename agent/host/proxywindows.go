@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf16"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -149,15 +148,4 @@ func windowsFirewall(active []firewallProfile, rules []string) *constatv1.LocalF
 		f.OutgoingBlocks = set(int32(blocks))
 	}
 	return f
-}
-
-// utf16Text is a text of Windows, without the zeros behind it.
-func utf16Text(raw []uint16) string {
-	for i, c := range raw {
-		if c == 0 {
-			raw = raw[:i]
-			break
-		}
-	}
-	return string(utf16.Decode(raw))
 }

@@ -34,6 +34,12 @@ type reader struct {
 		sync.Once
 		seen *diskState
 	}
+	// plugged is Windows' tree of devices, read at most once for all who ask.
+	plugged struct {
+		sync.Once
+		tree *plugTree
+		err  error
+	}
 	// processes are all there are, listed at most once for all who ask.
 	processes struct {
 		sync.Once

@@ -303,3 +303,17 @@ func memoryModule(s smbios) *constatv1.MemoryModule {
 	}
 	return m
 }
+
+// tableOfWindows takes the table out of RawSMBIOSData, which is what
+// GetSystemFirmwareTable returns: four bytes of versions, a length, the table.
+func tableOfWindows(raw []byte) ([]byte, error) {
+	const header = 8
+	if len(raw) < header {
+		return nil, errors.New("SMBIOS: cut off")
+	}
+	length := binary.LittleEndian.Uint32(raw[4:])
+	if uint64(length) > uint64(len(raw)-header) {
+		return nil, errors.New("SMBIOS: the table is cut off")
+	}
+	return raw[header : header+length], nil
+}

@@ -1,0 +1,240 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"google.golang.org/protobuf/proto"
+
+	constatv1 "constat/proto/constat/v1"
+)
+
+var (
+	wlanapi             = windows.NewLazySystemDLL("wlanapi.dll")
+	wlanOpenHandle      = wlanapi.NewProc("WlanOpenHandle")
+	wlanCloseHandle     = wlanapi.NewProc("WlanCloseHandle")
+	wlanEnumInterfaces  = wlanapi.NewProc("WlanEnumInterfaces")
+	wlanQueryInterface  = wlanapi.NewProc("WlanQueryInterface")
+	wlanGetBSSList      = wlanapi.NewProc("WlanGetNetworkBssList")
+	wlanGetProfileList  = wlanapi.NewProc("WlanGetProfileList")
+	wlanGetProfile      = wlanapi.NewProc("WlanGetProfile")
+	wlanFreeMemory      = wlanapi.NewProc("WlanFreeMemory")
+	errWithheldLocation = fmt.Errorf("Windows withholds it without the consent to location: %w", fs.ErrPermission)
+)
+
+// Questions about an interface (WLAN_INTF_OPCODE).
+const (
+	wlanOpRadioState = 4
+	wlanOpConnection = 7
+	wlanOpChannel    = 8
+	wlanOpRSSI       = 0x10000102
+)
+
+// wlanInterface is WLAN_INTERFACE_INFO.
+type wlanInterface struct {
+	guid        windows.GUID
+	description [256]uint16
+	state       uint32
+}
+
+func readWifi(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	const source = "WLAN API"
+	o := observed(source)
+	w := &constatv1.Wifi{}
+	state, err := serviceWord("WlanSvc")
+	if err != nil {
+		gap(o, "service_state", err)
+	}
+	w.ServiceState = filled(state)
+	var client uintptr
+	var version uint32
+	err = call(wlanOpenHandle, 2, 0, uintptr(unsafe.Pointer(&version)), uintptr(unsafe.Pointer(&client)))
+	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+		gap(o, "radios", fmt.Errorf("the service does not run: %w", err))
+		return w, o
+	}
+	if err != nil {
+		return nil, failed(source, err)
+	}
+	defer wlanCloseHandle.Call(client, 0)
+	var list *struct {
+		count, index uint32
+		all          [1]wlanInterface
+	}
+	if err := call(wlanEnumInterfaces, client, 0, uintptr(unsafe.Pointer(&list))); err != nil {
+		return nil, failed(source, err)
+	}
+	if list == nil {
+		return w, o
+	}
+	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(list)))
+	stack := &ipStack{}
+	if err := stack.readInterfaces(); err != nil {
+		gap(o, "radios.link", err)
+	}
+	stack.readDevices(func(instance string) string { return instance })
+	withheld := false
+	for _, i := range unsafe.Slice(&list.all[0], list.count)[:min(list.count, 16)] {
+		a := wlanAdapter{client, i.guid}
+		radio := &constatv1.Radio{}
+		if int(i.state) < len(wlanStates) {
+			radio.State = &wlanStates[i.state]
+		}
+		for _, l := range stack.links {
+			if strings.EqualFold(l.guid, i.guid.String()) && l.flags&ipFilter == 0 {
+				radio.Link, radio.Driver = filled(l.name), filled(l.device.service)
+			}
+		}
+		withheld = a.describe(radio, o) || withheld
+		w.Radios = append(w.Radios, radio)
+	}
+	if withheld {
+		for _, fact := range []string{"radios.ssid", "radios.bssid", "radios.signal_dbm", "radios.security", "radios.networks_heard"} {
+			gap(o, fact, errWithheldLocation)
+		}
+	}
+	return w, o
+}
+
+// wlanAdapter is one interface of an open client.
+type wlanAdapter struct {
+	client uintptr
+	guid   windows.GUID
+}
+
+// ask asks one question about an interface.
+func (a *wlanAdapter) ask(code uint32) ([]byte, error) {
+	var size, kind uint32
+	var data *byte
+	err := call(wlanQueryInterface, a.client, uintptr(unsafe.Pointer(&a.guid)), uintptr(code), 0,
+		uintptr(unsafe.Pointer(&size)), uintptr(unsafe.Pointer(&data)), uintptr(unsafe.Pointer(&kind)))
+	if err != nil || data == nil {
+		return nil, err
+	}
+	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(data)))
+	return slices.Clone(unsafe.Slice(data, min(size, 1<<20))), nil
+}
+
+// describe adds what the service tells of one radio, and whether it kept
+// something to itself.
+func (a *wlanAdapter) describe(r *constatv1.Radio, o *constatv1.Observation) (withheld bool) {
+	if raw, err := a.ask(wlanOpRadioState); err == nil {
+		addRadioState(r, raw)
+	}
+	if r.GetState() == "off" {
+		return false
+	}
+	var own []byte
+	raw, err := a.ask(wlanOpConnection)
+	switch {
+	case err == nil:
+		if own, err = addConnection(r, raw); err != nil {
+			gap(o, "radios.ssid", err)
+		}
+	case errors.Is(err, fs.ErrPermission):
+		withheld = true
+	}
+	if raw, err := a.ask(wlanOpRSSI); err == nil && len(raw) >= 4 && r.GetState() == "connected" {
+		if dbm := *(*int32)(unsafe.Pointer(&raw[0])); dbm < 0 && dbm >= -200 {
+			r.SignalDbm = &dbm
+		}
+	}
+	heard, err := a.heard(own)
+	switch {
+	case err == nil:
+		addHeard(r, heard, nil, a.wanted())
+	case errors.Is(err, fs.ErrPermission):
+		withheld = true
+	default:
+		gap(o, "radios.networks_heard", err)
+	}
+	if raw, err := a.ask(wlanOpChannel); err == nil && len(raw) >= 4 && r.Channel == nil && r.GetState() == "connected" {
+		if n := *(*uint32)(unsafe.Pointer(&raw[0])); n > 0 && n < 256 {
+			r.Channel = set(int32(n))
+		}
+	}
+	return withheld
+}
+
+// heard lists the access points that Windows heard lately; nothing is sent.
+func (a *wlanAdapter) heard(own []byte) ([]bss, error) {
+	const any = 3 // dot11_BSS_type_any
+	var list *[2]uint32
+	err := call(wlanGetBSSList, a.client, uintptr(unsafe.Pointer(&a.guid)), 0, any, 0, 0, uintptr(unsafe.Pointer(&list)))
+	if err != nil || list == nil {
+		return nil, err
+	}
+	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(list)))
+	return parseBSSList(slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(list)), min(list[0], 16<<20))), own)
+}
+
+// wanted are the networks that this machine joins by itself. Of the profiles,
+// whose keys stay sealed, only the name and that is looked at.
+func (a *wlanAdapter) wanted() (names []string) {
+	var list *struct {
+		count, index uint32
+		all          [1]struct {
+			name  [256]uint16
+			flags uint32
+		}
+	}
+	if err := call(wlanGetProfileList, a.client, uintptr(unsafe.Pointer(&a.guid)), 0, uintptr(unsafe.Pointer(&list))); err != nil || list == nil {
+		return nil
+	}
+	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(list)))
+	all := unsafe.Slice(&list.all[0], list.count)
+	for i := range all[:min(len(all), maxProfiles)] {
+		var text *uint16
+		var flags, access uint32
+		err := call(wlanGetProfile, a.client, uintptr(unsafe.Pointer(&a.guid)), uintptr(unsafe.Pointer(&all[i].name[0])), 0,
+			uintptr(unsafe.Pointer(&text)), uintptr(unsafe.Pointer(&flags)), uintptr(unsafe.Pointer(&access)))
+		if err != nil || text == nil {
+			continue
+		}
+		xml := windows.UTF16PtrToString(text)
+		wlanFreeMemory.Call(uintptr(unsafe.Pointer(text)))
+		if name := profileName(xml); name != "" && wantsByItself(xml) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// serviceWord tells how a service stands: running, stopped or absent; "" where it
+// is on its way.
+func serviceWord(name string) (string, error) {
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return "", fmt.Errorf("the service manager: %w", err)
+	}
+	defer windows.CloseServiceHandle(manager)
+	wide, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return "", err
+	}
+	service, err := windows.OpenService(manager, wide, windows.SERVICE_QUERY_STATUS)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return "absent", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("the service %s: %w", name, err)
+	}
+	defer windows.CloseServiceHandle(service)
+	var status windows.SERVICE_STATUS
+	if err := windows.QueryServiceStatus(service, &status); err != nil {
+		return "", fmt.Errorf("the service %s: %w", name, err)
+	}
+	switch status.CurrentState {
+	case windows.SERVICE_RUNNING:
+		return "running", nil
+	case windows.SERVICE_STOPPED:
+		return "stopped", nil
+	}
+	return "", nil
+}
