@@ -490,6 +490,15 @@ func TestUpdatesOfWindows(t *testing.T) {
 	if len(u.Failures) != 1 || u.Failures[0].GetAttempts() != 2 || u.Failures[0].GetCode() != "0x80070070" || u.GetPending() != 2 || u.GetLastSuccessAt().AsTime().Hour() != 9 || u.GetLastCheckAt().AsTime().Hour() != 12 {
 		t.Error(u)
 	}
+	u = &constatv1.Updates{}
+	updateEvents(u, []loggedEvent{
+		at(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Security Intelligence Update - KB2267602 (Version 2)", "updateGuid={4}")), 9),
+		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80070643", "updateTitle=Security Intelligence Update - KB2267602 (Version 1)", "updateGuid={3}")), 8),
+		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80073d02", "updateTitle=9WZDNCRFJBMP-Microsoft.WindowsStore", "updateGuid={5}")), 7),
+	})
+	if len(u.Failures) != 0 {
+		t.Errorf("one that a newer version replaced, and an application that was open: %v", u.Failures)
+	}
 	if got := hresult("-2145124329"); got == nil || *got != "0x80240017" {
 		t.Error(got)
 	}

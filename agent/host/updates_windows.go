@@ -27,7 +27,7 @@ func readUpdates(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obse
 	o := observed("registry, event logs System and WindowsUpdateClient")
 	u := &constatv1.Updates{Kind: set("windowsUpdate")}
 	windowsRestart(u, o)
-	events, err := loggedEvents(ctx, updateRows, 90*24*time.Hour)
+	events, err := loggedEvents(ctx, updateRows, updateAge)
 	if err != nil {
 		for _, fact := range []string{"failures", "last_check_at", "last_success_at", "pending"} {
 			gap(o, fact, err)

@@ -32,7 +32,7 @@ func certificateOf(blob []byte) []byte {
 
 // shippedRoots are organisations and units of the roots that Windows itself puts
 // into the store of the machine.
-var shippedRoots = []string{"Microsoft", "VeriSign", "Thawte", "Symantec", "DigiCert", "GlobalSign", "Baltimore", "Comodo", "USERTRUST", "AAA Certificate Services", "Class 3 Public Primary"}
+var shippedRoots = []string{"Microsoft", "VeriSign", "Thawte", "Symantec", "DigiCert", "GlobalSign", "Baltimore", "Comodo", "USERTRUST", "AAA Certificate Services", "Class 3 Public Primary", "WFA Hotspot 2.0"}
 
 // addedRoot names a root that somebody added, "" for one that Windows brought.
 func addedRoot(der []byte) string {

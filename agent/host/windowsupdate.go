@@ -27,6 +27,16 @@ var updateRows = []eventRow{
 	{"System", updateProvider, []int{updateDone, updateFailed}},
 }
 
+// How applications of the Store are titled, and the number of other updates' article.
+var (
+	storeApp      = form(`^9[0-9A-Z]{11}-`)
+	knowledgeBase = form(`\bKB[0-9]{6,8}\b`)
+)
+
+// updateAge is how far back updates are looked at; what failed before has a
+// successor by then.
+const updateAge = 40 * 24 * time.Hour
+
 // updateEvents tells of updates what the event log does: when one went in last,
 // when they were searched, how many a search found that nothing went in after, and
 // those whose last attempt failed, with the number of attempts since they last
@@ -42,7 +52,11 @@ func updateEvents(u *constatv1.Updates, events []loggedEvent) {
 			continue
 		}
 		title := e.field("updateTitle")
-		id := cmp.Or(e.field("updateGuid"), title)
+		if storeApp().MatchString(title) {
+			continue // waits for its program to be closed, again and again
+		}
+		// A newer version of the same takes an older one's place.
+		id := cmp.Or(knowledgeBase().FindString(title), e.field("updateGuid"), title)
 		switch e.id {
 		case updateDone:
 			delete(failures, id)
