@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -401,7 +402,7 @@ func wiredLinks(r *reader) []string {
 	const wanted, unwanted = net.FlagUp | net.FlagRunning, net.FlagLoopback | net.FlagPointToPoint
 	var names []string
 	for _, l := range links {
-		if l.Flags&wanted != wanted || l.Flags&unwanted != 0 || len(l.HardwareAddr) != 6 {
+		if l.Flags&wanted != wanted || l.Flags&unwanted != 0 || len(l.HardwareAddr) != 6 || runtime.GOOS == "darwin" && !macLink(l.Name) {
 			continue
 		}
 		made := slices.ContainsFunc([]string{"phy80211", "bridge", "bonding", "tun_flags", "brport"}, func(mark string) bool {

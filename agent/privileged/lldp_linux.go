@@ -15,22 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// hearTime is how long a link is listened to; switches announce themselves
-	// every 30 (LLDP) or 60 (CDP) seconds.
-	hearTime = 15 * time.Second
-	// maxFrames and maxFrame bound what is returned.
-	maxFrames = 16
-	maxFrame  = 1600
-)
-
-// The groups that announcements are sent to: LLDP's nearest bridge (IEEE
-// 802.1AB 7.1) and Cisco's.
-var announcementGroups = []net.HardwareAddr{
-	{0x01, 0x80, 0xc2, 0x00, 0x00, 0x0e},
-	{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc},
-}
-
 // hearNeighbours listens on a link, the argument, for LLDP and CDP frames, and
 // returns them as they are, the length of each in front as two bytes, big
 // endian. Nothing else on the link gets past the kernel's filter, and nothing
@@ -84,25 +68,4 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 		}
 	}
 	return frames, nil
-}
-
-// announcements lets through LLDP and CDP as they come in, not what this machine
-// itself announces.
-func announcements() []bpf.Instruction {
-	const outgoing = 4 // PACKET_OUTGOING
-	return []bpf.Instruction{
-		bpf.LoadExtension{Num: bpf.ExtType},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: outgoing, SkipTrue: 10}, // to drop
-		bpf.LoadAbsolute{Off: 0, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x0180c200, SkipTrue: 5},  // to LLDP
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x01000ccc, SkipFalse: 7}, // to drop
-		bpf.LoadAbsolute{Off: 4, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0xcccc, SkipFalse: 5}, // to drop
-		bpf.LoadAbsolute{Off: 20, Size: 2},                         // CDP: the protocol, behind LLC and the organisation
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x2000, SkipTrue: 2, SkipFalse: 3},
-		bpf.LoadAbsolute{Off: 12, Size: 2}, // LLDP: the type
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0x88cc, SkipFalse: 1},
-		bpf.RetConstant{Val: maxFrame},
-		bpf.RetConstant{Val: 0}, // drop
-	}
 }

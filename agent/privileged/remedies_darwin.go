@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"strings"
 	"time"
 )
 
-// verbs are remedies, with the programs of macOS. They need root, as the agent's
+// verbs are remedies, with the programs of macOS, and listening. They need root, as the agent's
 // daemon is. None was executed yet: they are compiled, and their arguments tested.
 var verbs = map[string]verb{
 	"flush-dns":        flushNames,
@@ -18,6 +20,7 @@ var verbs = map[string]verb{
 	"pause-queue":      pauseQueue,
 	"clear-stuck-job":  cancelJob,
 	"set-clock":        setClock,
+	"lldp":             hearNeighbours, // no remedy: the service listens by it
 	// No enable-device and reset-usb: the system has neither for programs. No
 	// repair-package: applications are replaced as a whole.
 }
@@ -46,6 +49,10 @@ func renewLease(ctx context.Context, link string) ([]byte, error) {
 	if !linkForm().MatchString(link) {
 		return nil, errors.New(`the argument must be the name of a link, "en0"`)
 	}
+	// A link whose address was written by hand has no lease, and would lose it.
+	if err := execute(ctx, "/usr/sbin/ipconfig", "getpacket", link); err != nil {
+		return nil, fmt.Errorf("%s has no address by DHCP to ask for anew: %w", link, err)
+	}
 	if err := execute(ctx, "/usr/sbin/ipconfig", "set", link, "DHCP"); err != nil {
 		return nil, err
 	}
@@ -59,10 +66,21 @@ func restartRadio(ctx context.Context, link string) ([]byte, error) {
 		return nil, errors.New(`the argument must be the name of a link, "en0"`)
 	}
 	const program = "/usr/sbin/networksetup"
+	// It ends well whatever happened, and only its words tell.
+	state := func() string {
+		words, _ := exec.CommandContext(context.WithoutCancel(ctx), program, "-getairportpower", link).Output()
+		return string(words)
+	}
+	if !strings.Contains(state(), ": O") { // “Wi-Fi Power (en0): On”, or Off
+		return nil, fmt.Errorf("%s is no Wi-Fi adapter: %w", link, errors.ErrUnsupported)
+	}
 	off := execute(ctx, program, "-setairportpower", link, "off")
 	time.Sleep(2 * time.Second)
 	if err := errors.Join(off, execute(context.WithoutCancel(ctx), program, "-setairportpower", link, "on")); err != nil {
 		return nil, err
+	}
+	if !strings.Contains(state(), ": On") {
+		return nil, fmt.Errorf("the radio of %s was switched off and did not come back: switch Wi-Fi on in the menu bar", link)
 	}
 	return []byte("the radio of " + link + " was switched off for two seconds, and on again"), nil
 }

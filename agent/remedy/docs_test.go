@@ -46,7 +46,7 @@ var ways = []way{
 	{"renew-dhcp", onLinux, "udhcpc", "renews the lease; where address or way are still missing, gives it back and asks anew", []string{"TestLabBackends"}, ""},
 	{"renew-dhcp", onLinux, "dhclient", "ends it without giving the lease back, and starts it in the same place", []string{"TestLabRemedies"}, ""},
 	{"renew-dhcp", onWindows, "the DHCP client", "`ipconfig /renew`", nil, ""},
-	{"renew-dhcp", onMac, "configd", "`ipconfig set LINK DHCP`", nil, ""},
+	{"renew-dhcp", onMac, "configd", "`ipconfig set LINK DHCP`, where the link has a lease", nil, ""},
 	{"repair-package", onLinux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"repair-package", onLinux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
 	{"repair-package", onWindows, "Windows Installer", "`MsiConfigureProductEx` with what `msiexec /fomus` says", []string{"TestRemedies"}, ""},
