@@ -160,6 +160,9 @@ func TestRights(t *testing.T) {
 		"ListKnowledge":    {&deskv1.ListKnowledgeRequest{}, work},
 		"GetKnowledge":     {&deskv1.GetKnowledgeRequest{}, work},
 		"PreviewKnowledge": {&deskv1.PreviewKnowledgeRequest{}, work},
+		"CheckKnowledge":   {&deskv1.CheckKnowledgeRequest{}, work},
+		"TryProcedure":     {&deskv1.TryProcedureRequest{Id: "printing"}, work},
+		"GetHistory":       {&deskv1.GetHistoryRequest{EndpointId: machine}, work},
 		"PushKnowledge":    {&deskv1.PushKnowledgeRequest{Percent: -1}, leadAll},
 		"ReleaseKnowledge": {&deskv1.ReleaseKnowledgeRequest{Percent: -1}, leadAll},
 		// None is there to go back to.

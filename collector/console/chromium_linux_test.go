@@ -94,19 +94,25 @@ func TestPagesInChromium(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A lead sees all pages.
 	ines := b.lead()
 	ines.write("/knowledge/push", "file", "", "text", ownProcedure, "revision", "0", "percent", "100", "note", "for the VPN of the accountants")
 	ines.write("/knowledge/push", "file", "faults/hardware.yaml", "text", ownFault, "revision", "1", "percent", "10", "hosts", "compta-07, port-112")
-	c.enter(ines)
+	// An administrator sees all pages.
+	if _, err := b.accounts.Create(t.Context(), "nora", "nora@example.org", "administrator", password); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.desk.RemoveAccount(t.Context(), desk.System, "marc"); err != nil {
+		t.Fatal(err)
+	}
+	c.enter(b.as("nora"))
 
 	pages := map[string]string{
-		"queue": "/tickets", "queue-chosen": "/tickets?status=any", "ticket-forms": ticket + "?forms", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
+		"queue": "/tickets", "queue-chosen": "/tickets?status=any", "queue-columns": "/tickets?status=any&columns=site,queue,category,tags,minutes,updated&sort=updated", "delivery": "/delivery", "accounts": "/accounts", "ticket-forms": ticket + "?forms", "nothing": "/tickets?q=nothinglikethis", "new": "/tickets/new", "ticket": ticket,
 		"ticket-virtual": fmt.Sprintf("/tickets/%d", third),
 		"ticket-printer": fmt.Sprintf("/tickets/%d", other), "ticket-jam": fmt.Sprintf("/tickets/%d", jammed), "printer": "/gear/" + printer, "running": ticket + "?run=gone", "endpoints": "/endpoints", "endpoint": "/endpoints/" + endpoint,
 		"peripheral": "/peripherals/" + peripheral, "requester": "/people/" + theirs.GetTicket().GetRequester().GetId(), "gear": "/gear", "device": "/gear/" + device, "device-month": "/gear/" + device + "?span=30d",
 		"port": "/gear/" + device + "/ports/1", "port-month": "/gear/" + device + "/ports/1?span=30d", "port-idle": "/gear/" + device + "/ports/2",
-		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/marc", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "settings": "/settings", "maintenances": "/maintenance", "maintenance-new": "/maintenance/new", "style": "/style", "password": "/password",
+		"faults": "/faults?q=printer", "fault": "/faults/net-upstream-outage", "fault-disk": "/faults/os-disk-full", "team": "/team", "technician": "/team/lea", "service": "/service", "notices": "/notices", "notice-rule": "/notices/rule", "due": "/tickets?status=due", "settings": "/settings", "maintenances": "/maintenance", "maintenance-new": "/maintenance/new", "style": "/style", "password": "/password",
 		"procedures": "/procedures", "procedure": "/procedures/printing", "knowledge": "/knowledge?file=procedures/vpn-of-ours.md", "knowledge-fault": "/knowledge?file=faults/hardware.yaml", "revision": "/knowledge/2",
 		"articles": "/articles", "article": article, "article-old": article + "?version=2&language=en", "article-edit": article + "/edit", "article-new": fmt.Sprintf("/articles/new?ticket=%d", before),
 	}
@@ -123,7 +129,7 @@ func TestPagesInChromium(t *testing.T) {
 			c.open(b.address + path)
 			switch name {
 			case "queue-chosen":
-				c.eval("document.querySelector('input[name=ticket]').click(); document.querySelector('.keep-view').open = true")
+				c.eval("document.querySelector('input[name=ticket]').click(); document.querySelectorAll('.keep-view').forEach((fold) => fold.open = true)")
 			case "ticket-forms":
 				c.eval("for (const fold of document.querySelectorAll('#about, #link, #split, #merge')) fold.open = true")
 			}

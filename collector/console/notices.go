@@ -48,7 +48,20 @@ func (s *speech) noticeText(n *deskv1.Notice, zone *time.Location) string {
 		}
 		return s.word("announced", what) + s.say("colon") + " " + when
 	}
+	if _, said := writing(n); said != "" {
+		return said
+	}
 	return n.GetText()
+}
+
+// writing is where what a notice of something unclear is about stands, and what was
+// said of it.
+func writing(n *deskv1.Notice) (address, said string) {
+	if n.GetKind() != desk.ToldUnclear {
+		return "", ""
+	}
+	address, said, _ = strings.Cut(n.GetText(), " ")
+	return inside(address), said
 }
 
 // readNotices marks all as read.

@@ -205,6 +205,10 @@ func textOf(w words, n *deskv1.Notice, zone *time.Location) string {
 	if zone == nil {
 		zone = time.UTC
 	}
+	if n.GetKind() == desk.ToldUnclear {
+		_, said, _ := strings.Cut(n.GetText(), " ")
+		return said
+	}
 	if what, when, _ := strings.Cut(n.GetText(), ": "); n.GetKind() == desk.ToldAnnounced {
 		if from, until, ok := desk.AnnouncedFor(when); ok {
 			return fmt.Sprintf("%s: %s – %s", w.announced[what], from.In(zone).Format(w.timeForm), until.In(zone).Format(w.timeForm))

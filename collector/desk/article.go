@@ -1,9 +1,11 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -360,13 +362,52 @@ func (d *Desk) RateArticle(ctx context.Context, a Actor, r *deskv1.RateArticleRe
 	if r.GetVersion() < 1 || r.GetVersion() > found.GetArticle().GetVersion() {
 		return problem(ErrInvalid, "the article has no version %d", r.GetVersion())
 	}
+	one, title := found.GetArticle(), ""
+	for _, t := range one.GetText().GetTranslations() {
+		title = cmp.Or(title, t.GetTitle())
+	}
 	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		return q.PutArticleRating(ctx, query.PutArticleRatingParams{
-			ArticleID: found.GetArticle().GetId(), Version: r.GetVersion(), Reader: line(a.Name, maxName), At: store.Millis(d.now()),
+		err := q.PutArticleRating(ctx, query.PutArticleRatingParams{
+			ArticleID: one.GetId(), Version: r.GetVersion(), Reader: line(a.Name, maxName), At: store.Millis(d.now()),
 			Helped: flag(r.GetHelped()), Unclear: clean(strings.TrimSpace(r.GetUnclear()), maxResolution),
 		})
+		if err != nil {
+			return err
+		}
+		return d.tellUnclear(ctx, q, a, unclear{"/articles/" + one.GetId(), title, one.GetOwner(), r.GetVersion(), r.GetUnclear()})
 	})
 }
+
+// unclear is what somebody did not understand in something that is written.
+type unclear struct {
+	address, title, owner string
+	version               int32
+	said                  string
+}
+
+// tellUnclear tells who owns what is written of what was unclear in it, else those who
+// lead: a version once of each reader.
+func (d *Desk) tellUnclear(ctx context.Context, q *query.Queries, a Actor, u unclear) error {
+	if strings.TrimSpace(u.said) == "" {
+		return nil
+	}
+	h := happening{
+		kind: ToldUnclear, id: eventID(aboutWriting, u.address, fmt.Sprint(u.version), a.Name), actor: a,
+		ticket: query.Ticket{Title: u.title}, text: u.address + " " + u.said,
+	}
+	switch owner, err := userNamed(ctx, q, u.owner); {
+	case err == nil:
+		h.to = []string{owner.Name}
+	case errors.Is(err, ErrInvalid): // a team, or somebody who is gone
+		h.leads = true
+	default:
+		return err
+	}
+	return d.tell(ctx, q, h)
+}
+
+// aboutWriting is what the ids of such notices are made of.
+const aboutWriting = "5c1c6a0e-2f0b-4c57-8a55-9f6c0d1b7e21"
 
 // ArticleFrom is a draft of an article made of a solved ticket: the fault it was
 // and what helped, for somebody to make good sentences of.

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -598,9 +599,19 @@ func (d *Desk) RateProcedure(ctx context.Context, a Actor, r *deskv1.RateProcedu
 		return problem(ErrInvalid, "nobody has version %d of the procedure: its newest is %d", r.GetVersion(), use.GetProcedure().GetVersion())
 	}
 	return d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		return q.PutProcedureVoice(ctx, query.PutProcedureVoiceParams{
+		err := q.PutProcedureVoice(ctx, query.PutProcedureVoiceParams{
 			Procedure: use.GetProcedure().GetId(), Version: r.GetVersion(), Reader: line(a.Name, maxName), At: store.Millis(d.now()),
 			Helped: flag(r.GetHelped()), Unclear: clean(strings.TrimSpace(r.GetUnclear()), maxResolution),
 		})
+		if err != nil {
+			return err
+		}
+		return d.tellUnclear(ctx, q, a, unclearIn(use.GetProcedure(), r.GetVersion(), r.GetUnclear()))
 	})
+}
+
+// unclearIn is what was unclear in a procedure.
+func unclearIn(p *constatv1.Procedure, version int32, said string) unclear {
+	title := cmp.Or(p.GetTitle().GetEn(), p.GetTitle().GetFr(), p.GetId())
+	return unclear{"/procedures/" + p.GetId(), title, p.GetOwner(), version, said}
 }

@@ -32,13 +32,14 @@ const (
 	ToldMissed      = stageMissed
 	ToldEscalated   = stageEscalated
 	ToldAnnounced   = "announced"
+	ToldUnclear     = "unclear"
 	ToldUndelivered = "undelivered"
 )
 
 // NoticeKinds are all of them, as they are shown.
 var NoticeKinds = []string{
 	ToldAssigned, ToldMessage, ToldMention, ToldReopened, ToldReturned, ToldUnassigned,
-	ToldWarned, ToldMissed, ToldEscalated, ToldAnnounced, ToldUndelivered,
+	ToldWarned, ToldMissed, ToldEscalated, ToldAnnounced, ToldUnclear, ToldUndelivered,
 }
 
 const (

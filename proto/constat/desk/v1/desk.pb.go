@@ -5589,6 +5589,369 @@ func (*DeleteViewResponse) Descriptor() ([]byte, []int) {
 	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
 }
 
+// CheckKnowledgeRequest is a change that is not made.
+type CheckKnowledgeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Change        *KnowledgeChange       `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckKnowledgeRequest) Reset() {
+	*x = CheckKnowledgeRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckKnowledgeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckKnowledgeRequest) ProtoMessage() {}
+
+func (x *CheckKnowledgeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckKnowledgeRequest.ProtoReflect.Descriptor instead.
+func (*CheckKnowledgeRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *CheckKnowledgeRequest) GetChange() *KnowledgeChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+// CheckKnowledgeResponse says what is wrong with it.
+type CheckKnowledgeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each with file, line and what was expected there; none: it can be pushed.
+	Problems      []string `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckKnowledgeResponse) Reset() {
+	*x = CheckKnowledgeResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckKnowledgeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckKnowledgeResponse) ProtoMessage() {}
+
+func (x *CheckKnowledgeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckKnowledgeResponse.ProtoReflect.Descriptor instead.
+func (*CheckKnowledgeResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *CheckKnowledgeResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+// TryProcedureRequest is a walk so far.
+type TryProcedureRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Change *KnowledgeChange       `protobuf:"bytes,1,opt,name=change,proto3" json:"change,omitempty"`
+	// Of the procedure.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Id or hostname of an endpoint of which facts are kept; empty: nothing is known,
+	// and everything is asked.
+	Machine       string                       `protobuf:"bytes,3,opt,name=machine,proto3" json:"machine,omitempty"`
+	Taken         []*v1.ProcedureRun_StepTaken `protobuf:"bytes,4,rep,name=taken,proto3" json:"taken,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryProcedureRequest) Reset() {
+	*x = TryProcedureRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryProcedureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryProcedureRequest) ProtoMessage() {}
+
+func (x *TryProcedureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryProcedureRequest.ProtoReflect.Descriptor instead.
+func (*TryProcedureRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{95}
+}
+
+func (x *TryProcedureRequest) GetChange() *KnowledgeChange {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *TryProcedureRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TryProcedureRequest) GetMachine() string {
+	if x != nil {
+		return x.Machine
+	}
+	return ""
+}
+
+func (x *TryProcedureRequest) GetTaken() []*v1.ProcedureRun_StepTaken {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+// TryProcedureResponse is where it stands.
+type TryProcedureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong with the change; then nothing else is set.
+	Problems  []string      `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	Procedure *v1.Procedure `protobuf:"bytes,2,opt,name=procedure,proto3" json:"procedure,omitempty"`
+	// The steps so far, with those that the machine answered itself.
+	Taken []*v1.ProcedureRun_StepTaken `protobuf:"bytes,3,rep,name=taken,proto3" json:"taken,omitempty"`
+	// What the person sees now; unset: the walk ended.
+	Step *v1.Procedure_Step `protobuf:"bytes,4,opt,name=step,proto3" json:"step,omitempty"`
+	// How it ended: solved | support | ended; empty: it goes on.
+	Outcome       string `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryProcedureResponse) Reset() {
+	*x = TryProcedureResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryProcedureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryProcedureResponse) ProtoMessage() {}
+
+func (x *TryProcedureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryProcedureResponse.ProtoReflect.Descriptor instead.
+func (*TryProcedureResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{96}
+}
+
+func (x *TryProcedureResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *TryProcedureResponse) GetProcedure() *v1.Procedure {
+	if x != nil {
+		return x.Procedure
+	}
+	return nil
+}
+
+func (x *TryProcedureResponse) GetTaken() []*v1.ProcedureRun_StepTaken {
+	if x != nil {
+		return x.Taken
+	}
+	return nil
+}
+
+func (x *TryProcedureResponse) GetStep() *v1.Procedure_Step {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+func (x *TryProcedureResponse) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+// GetHistoryRequest names whose history; of several all that are about any.
+type GetHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Person.id.
+	RequesterId string `protobuf:"bytes,1,opt,name=requester_id,json=requesterId,proto3" json:"requester_id,omitempty"`
+	// Endpoint.id.
+	EndpointId string `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// Id of a peripheral, as the console's address has it.
+	PeripheralId string `protobuf:"bytes,3,opt,name=peripheral_id,json=peripheralId,proto3" json:"peripheral_id,omitempty"`
+	// Id of a network device.
+	GearId        string `protobuf:"bytes,4,opt,name=gear_id,json=gearId,proto3" json:"gear_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryRequest) Reset() {
+	*x = GetHistoryRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryRequest) ProtoMessage() {}
+
+func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *GetHistoryRequest) GetRequesterId() string {
+	if x != nil {
+		return x.RequesterId
+	}
+	return ""
+}
+
+func (x *GetHistoryRequest) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *GetHistoryRequest) GetPeripheralId() string {
+	if x != nil {
+		return x.PeripheralId
+	}
+	return ""
+}
+
+func (x *GetHistoryRequest) GetGearId() string {
+	if x != nil {
+		return x.GearId
+	}
+	return ""
+}
+
+// GetHistoryResponse is of the newest 300 tickets that the caller may see, what came
+// most often first.
+type GetHistoryResponse struct {
+	state         protoimpl.MessageState           `protogen:"open.v1"`
+	Recurrences   []*GetHistoryResponse_Recurrence `protobuf:"bytes,1,rep,name=recurrences,proto3" json:"recurrences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryResponse) Reset() {
+	*x = GetHistoryResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryResponse) ProtoMessage() {}
+
+func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
+func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *GetHistoryResponse) GetRecurrences() []*GetHistoryResponse_Recurrence {
+	if x != nil {
+		return x.Recurrences
+	}
+	return nil
+}
+
 type Endpoint_Twin struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Hostname string                 `protobuf:"bytes,1,opt,name=hostname,proto3" json:"hostname,omitempty"`
@@ -5603,7 +5966,7 @@ type Endpoint_Twin struct {
 
 func (x *Endpoint_Twin) Reset() {
 	*x = Endpoint_Twin{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5615,7 +5978,7 @@ func (x *Endpoint_Twin) String() string {
 func (*Endpoint_Twin) ProtoMessage() {}
 
 func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5670,7 +6033,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5682,7 +6045,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5730,7 +6093,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5742,7 +6105,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5796,7 +6159,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5808,7 +6171,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5855,6 +6218,163 @@ func (x *PreviewKnowledgeResponse_FaultPreview) GetUnknown() int32 {
 func (x *PreviewKnowledgeResponse_FaultPreview) GetMachines() []string {
 	if x != nil {
 		return x.Machines
+	}
+	return nil
+}
+
+// Recurrence is the tickets of one fault, or of one category without a fault.
+type GetHistoryResponse_Recurrence struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Fault    string                 `protobuf:"bytes,1,opt,name=fault,proto3" json:"fault,omitempty"`
+	Category string                 `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
+	Times    int32                  `protobuf:"varint,3,opt,name=times,proto3" json:"times,omitempty"`
+	// How many of them are not done.
+	Open int32 `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// When the oldest and the newest came.
+	First *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=first,proto3" json:"first,omitempty"`
+	Last  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last,proto3" json:"last,omitempty"`
+	// The latest two solutions that somebody wrote down.
+	Helped        []*GetHistoryResponse_Solution `protobuf:"bytes,7,rep,name=helped,proto3" json:"helped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryResponse_Recurrence) Reset() {
+	*x = GetHistoryResponse_Recurrence{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryResponse_Recurrence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryResponse_Recurrence) ProtoMessage() {}
+
+func (x *GetHistoryResponse_Recurrence) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryResponse_Recurrence.ProtoReflect.Descriptor instead.
+func (*GetHistoryResponse_Recurrence) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98, 0}
+}
+
+func (x *GetHistoryResponse_Recurrence) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *GetHistoryResponse_Recurrence) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *GetHistoryResponse_Recurrence) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *GetHistoryResponse_Recurrence) GetOpen() int32 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *GetHistoryResponse_Recurrence) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *GetHistoryResponse_Recurrence) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *GetHistoryResponse_Recurrence) GetHelped() []*GetHistoryResponse_Solution {
+	if x != nil {
+		return x.Helped
+	}
+	return nil
+}
+
+// Solution is what helped in a ticket.
+type GetHistoryResponse_Solution struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int32                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHistoryResponse_Solution) Reset() {
+	*x = GetHistoryResponse_Solution{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHistoryResponse_Solution) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHistoryResponse_Solution) ProtoMessage() {}
+
+func (x *GetHistoryResponse_Solution) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHistoryResponse_Solution.ProtoReflect.Descriptor instead.
+func (*GetHistoryResponse_Solution) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98, 1}
+}
+
+func (x *GetHistoryResponse_Solution) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *GetHistoryResponse_Solution) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *GetHistoryResponse_Solution) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
 	}
 	return nil
 }
@@ -6270,7 +6790,43 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x04view\x18\x01 \x01(\v2\x15.constat.desk.v1.ViewR\x04view\"#\n" +
 	"\x11DeleteViewRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
-	"\x12DeleteViewResponse2\xb5\x1d\n" +
+	"\x12DeleteViewResponse\"Q\n" +
+	"\x15CheckKnowledgeRequest\x128\n" +
+	"\x06change\x18\x01 \x01(\v2 .constat.desk.v1.KnowledgeChangeR\x06change\"4\n" +
+	"\x16CheckKnowledgeResponse\x12\x1a\n" +
+	"\bproblems\x18\x01 \x03(\tR\bproblems\"\xb3\x01\n" +
+	"\x13TryProcedureRequest\x128\n" +
+	"\x06change\x18\x01 \x01(\v2 .constat.desk.v1.KnowledgeChangeR\x06change\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
+	"\amachine\x18\x03 \x01(\tR\amachine\x128\n" +
+	"\x05taken\x18\x04 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\"\xeb\x01\n" +
+	"\x14TryProcedureResponse\x12\x1a\n" +
+	"\bproblems\x18\x01 \x03(\tR\bproblems\x123\n" +
+	"\tprocedure\x18\x02 \x01(\v2\x15.constat.v1.ProcedureR\tprocedure\x128\n" +
+	"\x05taken\x18\x03 \x03(\v2\".constat.v1.ProcedureRun.StepTakenR\x05taken\x12.\n" +
+	"\x04step\x18\x04 \x01(\v2\x1a.constat.v1.Procedure.StepR\x04step\x12\x18\n" +
+	"\aoutcome\x18\x05 \x01(\tR\aoutcome\"\x95\x01\n" +
+	"\x11GetHistoryRequest\x12!\n" +
+	"\frequester_id\x18\x01 \x01(\tR\vrequesterId\x12\x1f\n" +
+	"\vendpoint_id\x18\x02 \x01(\tR\n" +
+	"endpointId\x12#\n" +
+	"\rperipheral_id\x18\x03 \x01(\tR\fperipheralId\x12\x17\n" +
+	"\agear_id\x18\x04 \x01(\tR\x06gearId\"\xdd\x03\n" +
+	"\x12GetHistoryResponse\x12P\n" +
+	"\vrecurrences\x18\x01 \x03(\v2..constat.desk.v1.GetHistoryResponse.RecurrenceR\vrecurrences\x1a\x90\x02\n" +
+	"\n" +
+	"Recurrence\x12\x14\n" +
+	"\x05fault\x18\x01 \x01(\tR\x05fault\x12\x1a\n" +
+	"\bcategory\x18\x02 \x01(\tR\bcategory\x12\x14\n" +
+	"\x05times\x18\x03 \x01(\x05R\x05times\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\x05R\x04open\x120\n" +
+	"\x05first\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\x12D\n" +
+	"\x06helped\x18\a \x03(\v2,.constat.desk.v1.GetHistoryResponse.SolutionR\x06helped\x1ab\n" +
+	"\bSolution\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at2\xcc\x1f\n" +
 	"\vDeskService\x12X\n" +
 	"\vListTickets\x12#.constat.desk.v1.ListTicketsRequest\x1a$.constat.desk.v1.ListTicketsResponse\x12R\n" +
 	"\tGetTicket\x12!.constat.desk.v1.GetTicketRequest\x1a\".constat.desk.v1.GetTicketResponse\x12[\n" +
@@ -6311,7 +6867,11 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\rRateProcedure\x12%.constat.desk.v1.RateProcedureRequest\x1a&.constat.desk.v1.RateProcedureResponse\x12^\n" +
 	"\rListKnowledge\x12%.constat.desk.v1.ListKnowledgeRequest\x1a&.constat.desk.v1.ListKnowledgeResponse\x12[\n" +
 	"\fGetKnowledge\x12$.constat.desk.v1.GetKnowledgeRequest\x1a%.constat.desk.v1.GetKnowledgeResponse\x12g\n" +
-	"\x10PreviewKnowledge\x12(.constat.desk.v1.PreviewKnowledgeRequest\x1a).constat.desk.v1.PreviewKnowledgeResponse\x12^\n" +
+	"\x10PreviewKnowledge\x12(.constat.desk.v1.PreviewKnowledgeRequest\x1a).constat.desk.v1.PreviewKnowledgeResponse\x12a\n" +
+	"\x0eCheckKnowledge\x12&.constat.desk.v1.CheckKnowledgeRequest\x1a'.constat.desk.v1.CheckKnowledgeResponse\x12[\n" +
+	"\fTryProcedure\x12$.constat.desk.v1.TryProcedureRequest\x1a%.constat.desk.v1.TryProcedureResponse\x12U\n" +
+	"\n" +
+	"GetHistory\x12\".constat.desk.v1.GetHistoryRequest\x1a#.constat.desk.v1.GetHistoryResponse\x12^\n" +
 	"\rPushKnowledge\x12%.constat.desk.v1.PushKnowledgeRequest\x1a&.constat.desk.v1.PushKnowledgeResponse\x12g\n" +
 	"\x10ReleaseKnowledge\x12(.constat.desk.v1.ReleaseKnowledgeRequest\x1a).constat.desk.v1.ReleaseKnowledgeResponse\x12j\n" +
 	"\x11RollBackKnowledge\x12).constat.desk.v1.RollBackKnowledgeRequest\x1a*.constat.desk.v1.RollBackKnowledgeResponseB&Z$constat/proto/constat/desk/v1;deskv1b\x06proto3"
@@ -6328,7 +6888,7 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 105)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
@@ -6423,95 +6983,105 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*PutViewResponse)(nil),                       // 90: constat.desk.v1.PutViewResponse
 	(*DeleteViewRequest)(nil),                     // 91: constat.desk.v1.DeleteViewRequest
 	(*DeleteViewResponse)(nil),                    // 92: constat.desk.v1.DeleteViewResponse
-	(*Endpoint_Twin)(nil),                         // 93: constat.desk.v1.Endpoint.Twin
-	(*PreviewTechnicianResponse_Load)(nil),        // 94: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 95: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 96: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*v1.Ticket)(nil),                             // 97: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 98: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 99: constat.v1.TicketLink
-	(*ChecklistItem)(nil),                         // 100: constat.desk.v1.ChecklistItem
-	(*Maintenance)(nil),                           // 101: constat.desk.v1.Maintenance
-	(*v1.TicketDraft)(nil),                        // 102: constat.v1.TicketDraft
-	(*FilledForm)(nil),                            // 103: constat.desk.v1.FilledForm
-	(*timestamppb.Timestamp)(nil),                 // 104: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 105: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 106: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 107: constat.v1.Diagnosis
-	(*v1.RemedyResult)(nil),                       // 108: constat.v1.RemedyResult
-	(*v1.Progress)(nil),                           // 109: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 110: constat.v1.Skill
-	(*Article)(nil),                               // 111: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 112: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 113: constat.v1.Procedure
+	(*CheckKnowledgeRequest)(nil),                 // 93: constat.desk.v1.CheckKnowledgeRequest
+	(*CheckKnowledgeResponse)(nil),                // 94: constat.desk.v1.CheckKnowledgeResponse
+	(*TryProcedureRequest)(nil),                   // 95: constat.desk.v1.TryProcedureRequest
+	(*TryProcedureResponse)(nil),                  // 96: constat.desk.v1.TryProcedureResponse
+	(*GetHistoryRequest)(nil),                     // 97: constat.desk.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),                    // 98: constat.desk.v1.GetHistoryResponse
+	(*Endpoint_Twin)(nil),                         // 99: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 100: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 101: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 102: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*GetHistoryResponse_Recurrence)(nil),         // 103: constat.desk.v1.GetHistoryResponse.Recurrence
+	(*GetHistoryResponse_Solution)(nil),           // 104: constat.desk.v1.GetHistoryResponse.Solution
+	(*v1.Ticket)(nil),                             // 105: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 106: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 107: constat.v1.TicketLink
+	(*ChecklistItem)(nil),                         // 108: constat.desk.v1.ChecklistItem
+	(*Maintenance)(nil),                           // 109: constat.desk.v1.Maintenance
+	(*v1.TicketDraft)(nil),                        // 110: constat.v1.TicketDraft
+	(*FilledForm)(nil),                            // 111: constat.desk.v1.FilledForm
+	(*timestamppb.Timestamp)(nil),                 // 112: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 113: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 114: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 115: constat.v1.Diagnosis
+	(*v1.RemedyResult)(nil),                       // 116: constat.v1.RemedyResult
+	(*v1.Progress)(nil),                           // 117: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 118: constat.v1.Skill
+	(*Article)(nil),                               // 119: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 120: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 121: constat.v1.Procedure
+	(*v1.ProcedureRun_StepTaken)(nil),             // 122: constat.v1.ProcedureRun.StepTaken
+	(*v1.Procedure_Step)(nil),                     // 123: constat.v1.Procedure.Step
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	97,  // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	97,  // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	98,  // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	99,  // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	100, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
-	101, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
-	102, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	103, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
-	97,  // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	104, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	97,  // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	105, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	105, // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	106, // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	107, // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	108, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
+	109, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
+	110, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	111, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
+	105, // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	112, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	105, // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 11: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	98,  // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	97,  // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	106, // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	105, // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 14: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
 	6,   // 15: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
 	15,  // 16: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
 	15,  // 17: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	99,  // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	97,  // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	104, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	104, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	104, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	93,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	107, // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	105, // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	112, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	112, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	112, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	99,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
 	25,  // 24: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
 	25,  // 25: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	105, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	106, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	107, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	108, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
-	105, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	104, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	109, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	107, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	110, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	113, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	114, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	115, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	116, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
+	113, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	112, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	117, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	115, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	118, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
 	37,  // 35: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	104, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	104, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	104, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	112, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	112, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	112, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
 	36,  // 39: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
 	36,  // 40: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
 	36,  // 41: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
 	36,  // 42: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	94,  // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	95,  // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	100, // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	101, // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
 	50,  // 45: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	97,  // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	104, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	111, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	111, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	111, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	112, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	111, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	111, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	113, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	105, // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	112, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	119, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	119, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	119, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	120, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	119, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	119, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	121, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
 	62,  // 55: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
 	61,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
 	61,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	112, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	104, // 59: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	120, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	112, // 59: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
 	69,  // 60: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
 	69,  // 61: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
 	70,  // 62: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
 	70,  // 63: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	71,  // 64: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	96,  // 65: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	102, // 65: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
 	71,  // 66: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
 	70,  // 67: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	70,  // 68: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
@@ -6520,92 +7090,109 @@ var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	86,  // 71: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
 	86,  // 72: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
 	86,  // 73: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	104, // 74: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	0,   // 75: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 76: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 77: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 78: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 79: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 80: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 81: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 82: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 83: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 84: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 85: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 86: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 87: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 88: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 89: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 90: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 91: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 92: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	87,  // 93: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	89,  // 94: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	91,  // 95: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	48,  // 96: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 97: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 98: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 99: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 100: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 101: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 102: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 103: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 104: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 105: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 106: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 107: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 108: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 109: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 110: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 111: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	78,  // 112: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 113: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 114: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 115: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 116: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 117: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 118: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 119: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 120: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 121: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 122: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 123: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 124: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 125: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 126: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 127: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 128: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 129: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 130: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 131: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 132: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	88,  // 133: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	90,  // 134: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	92,  // 135: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	49,  // 136: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 137: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 138: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 139: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 140: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 141: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 142: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 143: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 144: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 145: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 146: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 147: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 148: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 149: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 150: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 151: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	79,  // 152: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 153: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 154: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	115, // [115:155] is the sub-list for method output_type
-	75,  // [75:115] is the sub-list for method input_type
-	75,  // [75:75] is the sub-list for extension type_name
-	75,  // [75:75] is the sub-list for extension extendee
-	0,   // [0:75] is the sub-list for field type_name
+	71,  // 74: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	71,  // 75: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	122, // 76: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	121, // 77: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
+	122, // 78: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	123, // 79: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
+	103, // 80: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
+	112, // 81: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	112, // 82: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
+	112, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
+	104, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
+	112, // 85: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
+	0,   // 86: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 87: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 88: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 89: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 90: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 91: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 92: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 93: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 94: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 95: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 96: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 97: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 98: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 99: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 100: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 101: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 102: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 103: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	87,  // 104: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	89,  // 105: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	91,  // 106: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	48,  // 107: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 108: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 109: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 110: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 111: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 112: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 113: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 114: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 115: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 116: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 117: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 118: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 119: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 120: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 121: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 122: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	93,  // 123: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
+	95,  // 124: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
+	97,  // 125: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
+	78,  // 126: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 127: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 128: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 129: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 130: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 131: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 132: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 133: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 134: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 135: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 136: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 137: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 138: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 139: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 140: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 141: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 142: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 143: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 144: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 145: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 146: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	88,  // 147: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	90,  // 148: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	92,  // 149: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	49,  // 150: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 151: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 152: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 153: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 154: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 155: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 156: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 157: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 158: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 159: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 160: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 161: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 162: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 163: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 164: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 165: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	94,  // 166: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
+	96,  // 167: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
+	98,  // 168: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
+	79,  // 169: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 170: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 171: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	129, // [129:172] is the sub-list for method output_type
+	86,  // [86:129] is the sub-list for method input_type
+	86,  // [86:86] is the sub-list for extension type_name
+	86,  // [86:86] is the sub-list for extension extendee
+	0,   // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -6624,14 +7211,14 @@ func file_constat_desk_v1_desk_proto_init() {
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
 	file_constat_desk_v1_desk_proto_msgTypes[74].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[93].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[99].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   97,
+			NumMessages:   105,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

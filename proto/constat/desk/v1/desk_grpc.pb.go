@@ -56,6 +56,9 @@ const (
 	DeskService_ListKnowledge_FullMethodName     = "/constat.desk.v1.DeskService/ListKnowledge"
 	DeskService_GetKnowledge_FullMethodName      = "/constat.desk.v1.DeskService/GetKnowledge"
 	DeskService_PreviewKnowledge_FullMethodName  = "/constat.desk.v1.DeskService/PreviewKnowledge"
+	DeskService_CheckKnowledge_FullMethodName    = "/constat.desk.v1.DeskService/CheckKnowledge"
+	DeskService_TryProcedure_FullMethodName      = "/constat.desk.v1.DeskService/TryProcedure"
+	DeskService_GetHistory_FullMethodName        = "/constat.desk.v1.DeskService/GetHistory"
 	DeskService_PushKnowledge_FullMethodName     = "/constat.desk.v1.DeskService/PushKnowledge"
 	DeskService_ReleaseKnowledge_FullMethodName  = "/constat.desk.v1.DeskService/ReleaseKnowledge"
 	DeskService_RollBackKnowledge_FullMethodName = "/constat.desk.v1.DeskService/RollBackKnowledge"
@@ -139,6 +142,14 @@ type DeskServiceClient interface {
 	GetKnowledge(ctx context.Context, in *GetKnowledgeRequest, opts ...grpc.CallOption) (*GetKnowledgeResponse, error)
 	// PreviewKnowledge says what is wrong with a change, or what it would do.
 	PreviewKnowledge(ctx context.Context, in *PreviewKnowledgeRequest, opts ...grpc.CallOption) (*PreviewKnowledgeResponse, error)
+	// CheckKnowledge says what is wrong with a change, and looks at no machine: it can be
+	// asked while somebody writes.
+	CheckKnowledge(ctx context.Context, in *CheckKnowledgeRequest, opts ...grpc.CallOption) (*CheckKnowledgeResponse, error)
+	// TryProcedure takes the next step of a walk through a procedure of a change, as a
+	// machine's own agent would with the facts that are kept of it. It keeps nothing.
+	TryProcedure(ctx context.Context, in *TryProcedureRequest, opts ...grpc.CallOption) (*TryProcedureResponse, error)
+	// GetHistory gives what somebody or something has had before, and what helped.
+	GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error)
 	PushKnowledge(ctx context.Context, in *PushKnowledgeRequest, opts ...grpc.CallOption) (*PushKnowledgeResponse, error)
 	ReleaseKnowledge(ctx context.Context, in *ReleaseKnowledgeRequest, opts ...grpc.CallOption) (*ReleaseKnowledgeResponse, error)
 	RollBackKnowledge(ctx context.Context, in *RollBackKnowledgeRequest, opts ...grpc.CallOption) (*RollBackKnowledgeResponse, error)
@@ -531,6 +542,36 @@ func (c *deskServiceClient) PreviewKnowledge(ctx context.Context, in *PreviewKno
 	return out, nil
 }
 
+func (c *deskServiceClient) CheckKnowledge(ctx context.Context, in *CheckKnowledgeRequest, opts ...grpc.CallOption) (*CheckKnowledgeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckKnowledgeResponse)
+	err := c.cc.Invoke(ctx, DeskService_CheckKnowledge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) TryProcedure(ctx context.Context, in *TryProcedureRequest, opts ...grpc.CallOption) (*TryProcedureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TryProcedureResponse)
+	err := c.cc.Invoke(ctx, DeskService_TryProcedure_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetHistoryResponse)
+	err := c.cc.Invoke(ctx, DeskService_GetHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *deskServiceClient) PushKnowledge(ctx context.Context, in *PushKnowledgeRequest, opts ...grpc.CallOption) (*PushKnowledgeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PushKnowledgeResponse)
@@ -639,6 +680,14 @@ type DeskServiceServer interface {
 	GetKnowledge(context.Context, *GetKnowledgeRequest) (*GetKnowledgeResponse, error)
 	// PreviewKnowledge says what is wrong with a change, or what it would do.
 	PreviewKnowledge(context.Context, *PreviewKnowledgeRequest) (*PreviewKnowledgeResponse, error)
+	// CheckKnowledge says what is wrong with a change, and looks at no machine: it can be
+	// asked while somebody writes.
+	CheckKnowledge(context.Context, *CheckKnowledgeRequest) (*CheckKnowledgeResponse, error)
+	// TryProcedure takes the next step of a walk through a procedure of a change, as a
+	// machine's own agent would with the facts that are kept of it. It keeps nothing.
+	TryProcedure(context.Context, *TryProcedureRequest) (*TryProcedureResponse, error)
+	// GetHistory gives what somebody or something has had before, and what helped.
+	GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error)
 	PushKnowledge(context.Context, *PushKnowledgeRequest) (*PushKnowledgeResponse, error)
 	ReleaseKnowledge(context.Context, *ReleaseKnowledgeRequest) (*ReleaseKnowledgeResponse, error)
 	RollBackKnowledge(context.Context, *RollBackKnowledgeRequest) (*RollBackKnowledgeResponse, error)
@@ -762,6 +811,15 @@ func (UnimplementedDeskServiceServer) GetKnowledge(context.Context, *GetKnowledg
 }
 func (UnimplementedDeskServiceServer) PreviewKnowledge(context.Context, *PreviewKnowledgeRequest) (*PreviewKnowledgeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PreviewKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) CheckKnowledge(context.Context, *CheckKnowledgeRequest) (*CheckKnowledgeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckKnowledge not implemented")
+}
+func (UnimplementedDeskServiceServer) TryProcedure(context.Context, *TryProcedureRequest) (*TryProcedureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TryProcedure not implemented")
+}
+func (UnimplementedDeskServiceServer) GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHistory not implemented")
 }
 func (UnimplementedDeskServiceServer) PushKnowledge(context.Context, *PushKnowledgeRequest) (*PushKnowledgeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PushKnowledge not implemented")
@@ -1452,6 +1510,60 @@ func _DeskService_PreviewKnowledge_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DeskService_CheckKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckKnowledgeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).CheckKnowledge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_CheckKnowledge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).CheckKnowledge(ctx, req.(*CheckKnowledgeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_TryProcedure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TryProcedureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).TryProcedure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_TryProcedure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).TryProcedure(ctx, req.(*TryProcedureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_GetHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).GetHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_GetHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).GetHistory(ctx, req.(*GetHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DeskService_PushKnowledge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PushKnowledgeRequest)
 	if err := dec(in); err != nil {
@@ -1656,6 +1768,18 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PreviewKnowledge",
 			Handler:    _DeskService_PreviewKnowledge_Handler,
+		},
+		{
+			MethodName: "CheckKnowledge",
+			Handler:    _DeskService_CheckKnowledge_Handler,
+		},
+		{
+			MethodName: "TryProcedure",
+			Handler:    _DeskService_TryProcedure_Handler,
+		},
+		{
+			MethodName: "GetHistory",
+			Handler:    _DeskService_GetHistory_Handler,
 		},
 		{
 			MethodName: "PushKnowledge",

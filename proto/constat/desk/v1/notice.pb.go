@@ -28,7 +28,7 @@ type Notice struct {
 	// The same for all who were told of it, by every way.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// assigned | message | mention | reopened | unassigned | returned | warned |
-	// missed | escalated | announced | undelivered.
+	// missed | escalated | announced | unclear | undelivered.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The ticket's; 0: of none.
 	Number int32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
@@ -36,7 +36,8 @@ type Notice struct {
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	// Who did it; `constat`: nobody, the collector.
 	Actor string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
-	// The beginning of what was said, or the reason; may be empty.
+	// The beginning of what was said, or the reason; may be empty. Of unclear: the
+	// address of the article or procedure in the console, a space, and what was said.
 	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	At            *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
 	Read          bool                   `protobuf:"varint,8,opt,name=read,proto3" json:"read,omitempty"`
