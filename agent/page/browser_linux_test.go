@@ -42,6 +42,13 @@ type desk struct {
 	submitted []*constatv1.SubmitTicketRequest
 }
 
+func in(language, en, fr string) string {
+	if language == "fr" {
+		return fr
+	}
+	return en
+}
+
 func (d *desk) script(f func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,11 +86,12 @@ func (d *desk) RunDiagnosis(r *constatv1.RunDiagnosisRequest, s grpc.ServerStrea
 	if !healthy {
 		found.Verdict = "fault"
 		found.RootCauses = []*constatv1.RootCause{{
-			Fault: "printer-queue-paused", Certainty: "confirmed", Title: "Queue <b>“floor2”</b> is paused", Component: "floor2", Remedies: []string{"resume-queue"},
+			Fault: "printer-queue-paused", Certainty: "confirmed", Title: "Queue <script>alert(1)</script> is paused", Component: "floor2", Remedies: []string{"resume-queue"},
 			Evidence: []*constatv1.Evidence{{Fact: "printing.queues[0].state", Value: "stopped"}},
-			Advice:   &constatv1.Advice{User: "Switch the queue on again.", Technician: "cupsenable floor2"},
+			Advice:   &constatv1.Advice{User: in(r.GetLanguage(), "Somebody paused the printer; we can start it again.", "Quelqu’un a mis l’imprimante en pause ; nous pouvons la relancer."), Technician: "cupsenable floor2"},
 		}}
-		said["printer-queue-paused"] = &constatv1.RunDiagnosisResponse_Cause{Explanation: "Somebody paused the printer <script>alert(1)</script>."}
+		said["printer-queue-paused"] = &constatv1.RunDiagnosisResponse_Cause{Explanation: in(r.GetLanguage(),
+			"Your documents wait in line, but the line was stopped, as with a closed counter.", "Vos documents font la queue, mais le guichet est fermé.")}
 	}
 	return s.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Diagnosis{Diagnosis: found}, Causes: said})
 }
@@ -96,7 +104,8 @@ func (d *desk) ListRemedies(_ context.Context, r *constatv1.ListRemediesRequest)
 		answer.Past = []*constatv1.RemedyResult{{At: timestamppb.Now(), Verb: "resume-queue", RequestedBy: "Ada", ConsentedBy: "anna", Outcome: "fixed", Proof: &constatv1.RemedyText{En: "The queue prints.", Fr: "La file imprime."}}}
 	}
 	if len(d.runs) > 0 && !d.healthy {
-		answer.Offers = []*constatv1.RemedyOffer{{Request: &constatv1.RemedyRequest{Verb: "resume-queue", Component: "floor2", Fault: "printer-queue-paused"}, Title: "Switch the queue on", Text: "The queue goes on printing what waits."}}
+		answer.Offers = []*constatv1.RemedyOffer{{Request: &constatv1.RemedyRequest{Verb: "resume-queue", Component: "floor2", Fault: "printer-queue-paused"},
+			Title: in(r.GetLanguage(), "Resume the queue floor2", "Relancer la file floor2"), Text: in(r.GetLanguage(), "The queue prints again, also what waits in it. Shall I?", "La file imprime de nouveau, aussi ce qui attend. Je le fais ?")}}
 	}
 	return answer, nil
 }
@@ -157,7 +166,7 @@ func (d *desk) ListTickets(_ context.Context, r *constatv1.ListTicketsRequest) (
 	at := timestamppb.Now()
 	return &constatv1.ListTicketsResponse{
 		Reached: !d.offline,
-		Known:   []*constatv1.Finding{{Fault: "printer-offline", Subject: "Floor 2", Title: "The printer “Floor 2” is off.", At: at}},
+		Known:   []*constatv1.Finding{{Fault: "printer-offline", Subject: "Floor 2", Title: in(r.GetLanguage(), "The printer “Floor 2” is off.", "L’imprimante « Floor 2 » est éteinte."), At: at}},
 		Tickets: []*constatv1.PersonTicket{
 			{Ticket: &constatv1.Ticket{Id: "01950000-0000-7000-8000-00000000000a", Number: 16, Title: "No paper", Status: "open", Assignee: "Ada", DueAt: timestamppb.New(time.Now().Add(time.Hour))}, Messages: []*constatv1.TicketEntry{
 				{Id: "1", At: at, Kind: "message", Actor: "anna", ActorRole: "requester", Text: "Nothing comes out", Files: []*constatv1.TicketFile{{Name: "picture-1.png"}}},
@@ -273,7 +282,7 @@ func TestPageInChromium(t *testing.T) {
 			v.Until(fmt.Sprintf("document.querySelectorAll('.choices button').length > %d", i))
 			v.Eval(fmt.Sprintf("document.querySelectorAll('.choices button')[%d].click()", i))
 			v.says(w.wrong)
-			v.says("<script>alert(1)</script>") // as text, and as nothing else
+			v.Until("document.querySelector('details').textContent.includes('<script>alert(1)</script>')") // as text, and as nothing else
 			v.push("Constat")
 			v.says(w.title)
 		}
