@@ -535,6 +535,7 @@ func FuzzBuffersOfWindows(f *testing.F) {
 
 func FuzzTextsOfWindows(f *testing.F) {
 	f.Add(xmlEvent("Application Error", "1000", "AppName=a.exe", "", "x"))
+	f.Add("\xcd.eXe")
 	f.Add("Name Id Version Available Source\n----\nA B.C 1 2 winget\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if e, ok := parseLoggedEvent(text); ok {

@@ -66,8 +66,8 @@ func commandProgram(command string) string {
 	command = strings.TrimSpace(command)
 	if quoted, found := strings.CutPrefix(command, `"`); found {
 		command, _, _ = strings.Cut(quoted, `"`)
-	} else if at := strings.Index(strings.ToLower(command), ".exe"); at >= 0 && (at+4 == len(command) || command[at+4] == ' ') {
-		command = command[:at+4]
+	} else if end := programEnd(command); end > 0 {
+		command = command[:end]
 	} else {
 		command, _, _ = strings.Cut(command, " ")
 	}
@@ -75,6 +75,17 @@ func commandProgram(command string) string {
 		return ""
 	}
 	return path.Base(strings.ReplaceAll(command, `\`, "/"))
+}
+
+// programEnd is where the name of a program ends in a command that is not quoted,
+// and may have spaces in it; 0 where nothing tells.
+func programEnd(command string) int {
+	for end := len(".exe"); end <= len(command); end++ {
+		if strings.EqualFold(command[end-len(".exe"):end], ".exe") && (end == len(command) || command[end] == ' ') {
+			return end
+		}
+	}
+	return 0
 }
 
 // Words for dwCurrentState and dwStartType (winsvc.h). Drivers start at boot or by
