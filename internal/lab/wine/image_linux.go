@@ -38,8 +38,9 @@ chroot "$1/debian" wineserver --wait
 const (
 	home        = "/opt/prefix"
 	preload     = "/usr/local/lib/ipv6_route.so"
+	shimmed     = "LD_PRELOAD=" + preload
 	environment = "HOME=/opt PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 WINEPREFIX=" + home +
-		" WINEARCH=win64 WINEDEBUG=-all XDG_RUNTIME_DIR=/tmp LD_PRELOAD=" + preload
+		" WINEARCH=win64 WINEDEBUG=-all XDG_RUNTIME_DIR=/tmp " + shimmed
 )
 
 var errNoMirror = errors.New("a Debian mirror with " + suite)

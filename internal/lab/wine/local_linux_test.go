@@ -20,7 +20,7 @@ func TestPackages(t *testing.T) {
 			w := &Windows{w.session, t}
 			file := `C:\tests\` + path.Base(pkg) + `.exe`
 			w.Copy(testsOf(t, pkg), file)
-			t.Log(w.Run(file, "-test.v", "-test.timeout=60s", "-test.run="+only))
+			t.Log(w.Run(file, "-test.v", "-test.timeout=5m", "-test.run="+only))
 		})
 	}
 }

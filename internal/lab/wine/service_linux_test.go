@@ -17,9 +17,9 @@ import (
 // until asks again and again whether a condition has come true.
 func until(t *testing.T, what string, true func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !true(); {
+	for end := time.Now().Add(patience); !true(); {
 		if time.Now().After(end) {
-			t.Fatalf("a minute later still not: %s", what)
+			t.Fatalf("still not after %v: %s", patience, what)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestEnrolment(t *testing.T) {
 	w.Run(agent, "service", "install")
 	w.Run(agent, "service", "start")
 	answers(t, w)
-	if r := w.Try(agent, "status", "--wait", "60s"); r.Code != 0 {
+	if r := w.Try(agent, "status", "--wait", "5m"); r.Code != 0 {
 		t.Fatalf("not connected: %s%s", r.Stdout, r.Stderr)
 	}
 	// What system it is the collector knows of a snapshot only.
@@ -209,7 +209,7 @@ func TestEnrolment(t *testing.T) {
 		one := list.GetEndpoints()
 		return len(one) == 1 && one[0].GetOsFamily() == "windows" && strings.Contains(one[0].GetOsName(), "Windows") && one[0].GetOnline()
 	})
-	out := w.Run(agent, "ticket", "new", "--complaint", "printing", "--text", "Nothing comes out", "--wait", "60s", "--json")
+	out := w.Run(agent, "ticket", "new", "--complaint", "printing", "--text", "Nothing comes out", "--wait", "5m", "--json")
 	if shown := d.ask("ticket", "show", "1", "--json", "--grpc", collectorAt, "--data", d.data); !strings.Contains(shown, "Nothing comes out") {
 		t.Errorf("the ticket\n%s\nis not the one that came:\n%s", out, shown)
 	}

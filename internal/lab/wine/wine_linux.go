@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,21 +38,24 @@ mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 : >"$root/etc/resolv.conf"
-mkdir -p "$root` + home + `/drive_c/windows/system32/drivers/etc"
-ln -sf /etc/hosts "$root` + home + `/drive_c/windows/system32/drivers/etc/hosts"
+hosts="$root` + home + `/drive_c/windows/system32/drivers/etc/hosts"
+mkdir -p "${hosts%/*}"
+: >"$hosts"
 stay='echo ready; while read -r line; do :; done'
 cd /
-if [ -z "$3" ]; then
-	exec unshare --net sh -c 'ip link set lo up; exec chroot "$1" sh -c "$2"' sh "$root" "$stay"
-fi
 for file in hosts resolv.conf; do
 	[ ! -e "/etc/netns/$3/$file" ] || mount --bind "/etc/netns/$3/$file" "$root/etc/$file"
 done
+# Wine resolves names as Debian does. One file, and no link: it would lead out of here.
+mount --bind "$root/etc/hosts" "$hosts"
+if [ -z "$3" ]; then
+	exec unshare --net sh -c 'ip link set lo up; exec chroot "$1" sh -c "$2"' sh "$root" "$stay"
+fi
 exec nsenter --net="/run/netns/$3" chroot "$root" sh -c "$stay"
 `
 
 // patience is how long one program may take that was given no other limit.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // Windows is one Wine, with a C: drive and a registry of its own.
 type Windows struct {
@@ -146,7 +150,8 @@ func (s *session) end() {
 func (s *session) outside(ctx context.Context, arguments ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", strconv.Itoa(s.first.Process.Pid),
 		"--mount", "--pid", "--net", "--ipc", "--root", "--wd"}, arguments...)...)
-	cmd.Env = append(strings.Fields(environment), s.env...)
+	cmd.Env = slices.DeleteFunc(strings.Fields(environment), func(v string) bool { return v == shimmed })
+	cmd.Env = append(cmd.Env, s.env...)
 	// What a program left running may hold its output open.
 	cmd.WaitDelay = time.Second
 	// nsenter waits for a child in the other namespace.
@@ -156,7 +161,7 @@ func (s *session) outside(ctx context.Context, arguments ...string) *exec.Cmd {
 }
 
 func (s *session) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
-	return s.outside(ctx, append([]string{"wine", program}, arguments...)...)
+	return s.outside(ctx, append([]string{"env", shimmed, "wine", program}, arguments...)...)
 }
 
 // Setenv sets a variable for all programs that are started from now on. Wine
@@ -230,7 +235,8 @@ func (w *Windows) Registry(text string) {
 }
 
 // Path is where this process finds what Windows calls by an absolute name. Like
-// there, capital letters make no difference for what exists.
+// there, capital letters make no difference for what exists. A link on the way is
+// refused: it would lead this process to another place than Windows.
 func (w *Windows) Path(name string) string {
 	w.t.Helper()
 	drive, rest, found := strings.Cut(name, `:\`)
@@ -245,6 +251,9 @@ func (w *Windows) Path(name string) string {
 	}
 	for part := range strings.SplitSeq(rest, `\`) {
 		path = filepath.Join(path, spelled(path, part))
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			w.t.Fatalf("%s goes through a link, %s: this process would follow it out of Wine", name, path)
+		}
 	}
 	return path
 }

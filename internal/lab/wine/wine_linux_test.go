@@ -1,6 +1,7 @@
 package wine
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -29,6 +30,18 @@ func TestHarness(t *testing.T) {
 		}
 		if _, err := os.Stat(w.Path(`c:\PROGRAMDATA\lab\note.txt`)); err != nil {
 			t.Error(err)
+		}
+		const hosts = `C:\windows\system32\drivers\etc\hosts`
+		outside, err := os.ReadFile("/etc/hosts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(hosts, []byte("192.0.2.1 lab.example\n"))
+		if out := w.Debian("cat", "/etc/hosts"); out != "192.0.2.1 lab.example\n" {
+			t.Errorf("the hosts file below holds %q", out)
+		}
+		if now, err := os.ReadFile("/etc/hosts"); err != nil || !bytes.Equal(now, outside) {
+			t.Fatalf("this machine's own hosts file changed: %v", err)
 		}
 		shared := w.Share(t.TempDir())
 		w.Run("cmd.exe", "/c", "echo", "there", ">", shared+`\out.txt`)
