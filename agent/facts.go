@@ -16,7 +16,7 @@ import (
 func factsCommand(o *options) *cobra.Command {
 	var wanted []string
 	var asJSON bool
-	var record string
+	var recorded recording
 	cmd := &cobra.Command{
 		Use:   "facts",
 		Short: "Show what can be seen of this computer, and what can't",
@@ -46,17 +46,11 @@ func factsCommand(o *options) *cobra.Command {
 					show(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
 				}
 			}
-			var recorded recorder
-			if record != "" {
-				recorded.attach(&seen.config)
-			}
+			recorded.begin(&seen.config)
 			snapshot := seen.observe(cmd.Context(), seen.config, wanted)
 			end()
-			if record != "" {
-				if err := recorded.write(record, snapshot); err != nil {
-					return fmt.Errorf("recording: %w", err)
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "What was read is in %s, without names, serial numbers and addresses. Look through it before you send it.\n", record)
+			if err := recorded.end(cmd.ErrOrStderr(), snapshot); err != nil {
+				return err
 			}
 			if asJSON {
 				return command.WriteMessage(cmd.OutOrStdout(), snapshot, protojson.MarshalOptions{Multiline: true})
@@ -66,7 +60,7 @@ func factsCommand(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&wanted, "group", nil, "only these `GROUPS`, separated by commas: "+strings.Join(groups(), ", "))
-	cmd.Flags().StringVar(&record, "record", "", "also write what was read, as it came but without what tells whose it is, into a new `DIR`")
+	recorded.offer(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object on standard output")
 	return cmd
 }
