@@ -79,6 +79,7 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 	for _, d := range all.GetDrawings() {
 		if step.GetDrawing() != "" && d.GetName() == step.GetDrawing() {
 			answer.Drawing, answer.DrawingSvg = d.GetTitle(), d.GetSvg()
+			break // a team's own come first
 		}
 	}
 	for _, cause := range now.diagnosis.GetRootCauses() {

@@ -297,9 +297,9 @@ func knowledgeFiles(args []string) ([]*deskv1.KnowledgeFile, error) {
 			return nil, err
 		}
 		if !info.IsDir() {
-			path, ok := map[string]string{".md": "procedures/", ".yaml": "faults/"}[filepath.Ext(arg)]
+			path, ok := map[string]string{".md": "procedures/", ".yaml": "faults/", ".svg": "procedures/drawings/"}[filepath.Ext(arg)]
 			if !ok {
-				return nil, fmt.Errorf("%s: expected a file ending in .md (a procedure) or .yaml (faults)", arg)
+				return nil, fmt.Errorf("%s: expected a file ending in .md (a procedure), .svg (a drawing) or .yaml (faults)", arg)
 			}
 			if err := add(arg, path+filepath.Base(arg)); err != nil {
 				return nil, err
@@ -307,7 +307,7 @@ func knowledgeFiles(args []string) ([]*deskv1.KnowledgeFile, error) {
 			continue
 		}
 		before := len(files)
-		for _, pattern := range []string{"faults/*.yaml", "procedures/*.md"} {
+		for _, pattern := range []string{"faults/*.yaml", "procedures/*.md", "procedures/drawings/*.svg"} {
 			names, err := fs.Glob(os.DirFS(arg), pattern)
 			if err != nil {
 				return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -128,6 +129,14 @@ type procedureView struct {
 	procedureLine
 	Text   string
 	Voices []*deskv1.ArticleRating
+	// Drawings are what its steps show.
+	Drawings []drawn
+}
+
+// drawn is a drawing in lines of the colour of the text, and what it shows.
+type drawn struct {
+	Name, Title string
+	Lines       template.HTML
 }
 
 // procedure shows one.
@@ -136,7 +145,12 @@ func (c *console) procedure(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.render(w, v, http.StatusOK, "procedure", "procedures", procedureView{c.procedureLine(v, found.GetUse()), found.GetText(), found.GetVoices()})
+	view := procedureView{procedureLine: c.procedureLine(v, found.GetUse()), Text: found.GetText(), Voices: found.GetVoices()}
+	for _, d := range found.GetDrawings() {
+		// Written anew by the compiler, of plain shapes without any text.
+		view.Drawings = append(view.Drawings, drawn{d.GetName(), v.speech.inLanguage(d.GetTitle()), template.HTML(d.GetSvg())}) //nolint:gosec // see above
+	}
+	return c.render(w, v, http.StatusOK, "procedure", "procedures", view)
 }
 
 // rateProcedure keeps what a technician says of a procedure.

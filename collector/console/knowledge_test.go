@@ -75,7 +75,7 @@ func TestKnowledgeIsWrittenInTheConsole(t *testing.T) {
 	ships := procedure.Choose(builtin, "printing", &procedure.Machine{}).GetVersion()
 	lea, ines := b.as("lea"), b.lead()
 	p := lea.wants(lea.get("/procedures"), http.StatusOK, "/procedures/printing", "Nothing yet", "faults/hardware.yaml")
-	lea.wants(lea.get("/procedures/printing"), http.StatusOK, "id: printing", "Nobody has walked through it", "/knowledge?file=procedures/printing.md")
+	lea.wants(lea.get("/procedures/printing"), http.StatusOK, "id: printing", "What its steps show", "The power cord, at the device and at the wall", `<span class="drawing" role="img"`, `stroke="currentColor"`, "Nobody has walked through it", "/knowledge?file=procedures/printing.md")
 	lea.wants(lea.get("/knowledge"), http.StatusOK, "id: my-procedure", "A lead pushes it")
 	lea.wants(lea.get("/knowledge?file=faults/kitchen.yaml"), http.StatusNotFound)
 	lea.wants(lea.get("/knowledge?file=procedures/nothing.md"), http.StatusNotFound)

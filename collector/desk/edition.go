@@ -33,7 +33,7 @@ type edition struct {
 // compileKnowledge checks all files. The error's lines name file, line and what was
 // expected.
 func (d *Desk) compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error) {
-	faults, procedures, size := fstest.MapFS{}, fstest.MapFS{}, 0
+	faults, procedures, drawings, size := fstest.MapFS{}, fstest.MapFS{}, fstest.MapFS{}, 0
 	for _, f := range files {
 		size += len(f.GetText())
 		name, into := "", faults
@@ -42,11 +42,16 @@ func (d *Desk) compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error)
 			name = strings.TrimPrefix(path, faultsDir)
 		case strings.HasPrefix(path, proceduresDir) && strings.HasSuffix(path, ".md"):
 			name, into = strings.TrimPrefix(path, proceduresDir), procedures
+		case strings.HasPrefix(path, drawingsDir) && strings.HasSuffix(path, ".svg"):
+			name, into = strings.TrimPrefix(path, drawingsDir), drawings
 		}
 		if name == "" || !fs.ValidPath(name) || strings.Contains(name, "/") {
-			return nil, fmt.Errorf("%s:1: expected faults/DOMAIN.yaml, faults/terms.yaml or procedures/ID.md", line(f.GetPath(), 200))
+			return nil, fmt.Errorf("%s:1: expected faults/DOMAIN.yaml, faults/terms.yaml, procedures/ID.md or procedures/drawings/NAME.svg", line(f.GetPath(), 200))
 		}
 		into[name] = &fstest.MapFile{Data: []byte(f.GetText())}
+	}
+	for name, file := range drawings {
+		procedures["drawings/"+name] = file
 	}
 	if size > maxKnowledge {
 		return nil, fmt.Errorf("%d bytes are more than the %d that all files may have together", size, maxKnowledge)
@@ -57,8 +62,8 @@ func (d *Desk) compileKnowledge(files []*deskv1.KnowledgeFile) (*edition, error)
 	}
 	e := &edition{knowledge: &constatv1.Knowledge{Catalog: proto.CloneOf(known.knowledge.GetCatalog())}, catalog: known.catalog, own: slices.Clone(known.own)}
 	e.knowledge.Procedures, err = procedurecompile.Compile(procedures, e.catalog)
-	for _, d := range e.knowledge.GetProcedures().GetDrawings() {
-		d.Svg = nil // agents say its words
+	if own := e.knowledge.GetProcedures(); own != nil { // agents have those that ship
+		own.Drawings = slices.DeleteFunc(own.Drawings, func(d *constatv1.Drawing) bool { return drawings[d.GetName()] == nil })
 	}
 	return e, err
 }

@@ -28,6 +28,7 @@ import (
 
 const (
 	faultsDir, proceduresDir = "faults/", "procedures/"
+	drawingsDir              = proceduresDir + "drawings/"
 	// maxKnowledge bounds all files of a team together.
 	maxKnowledge = 4 << 20
 	maxRingHosts = 500
@@ -540,6 +541,35 @@ func (d *Desk) Procedures(ctx context.Context, a Actor) ([]*deskv1.ProcedureUse,
 // maxUnclear is how much a procedure tells of what was unclear in one version.
 const maxUnclear = 20
 
+// drawingsOf are what the steps of a procedure show, as they are drawn now, in the
+// order in which they are named.
+func (d *Desk) drawingsOf(id string, files []*deskv1.KnowledgeFile) ([]*constatv1.Drawing, error) {
+	all, err := procedure.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	if len(files) > 0 {
+		e, err := d.compileKnowledge(files)
+		if err != nil {
+			return nil, err
+		}
+		all = procedure.Merge(all, e.knowledge.GetProcedures())
+	}
+	var shown []*constatv1.Drawing
+	for _, p := range all.GetProcedures() {
+		for _, s := range p.GetSteps() {
+			named := func(d *constatv1.Drawing) bool { return d.GetName() == s.GetDrawing() }
+			if p.GetId() != id || s.GetDrawing() == "" || slices.ContainsFunc(shown, named) {
+				continue
+			}
+			if i := slices.IndexFunc(all.GetDrawings(), named); i >= 0 { // a team's own come first
+				shown = append(shown, all.GetDrawings()[i])
+			}
+		}
+	}
+	return shown, nil
+}
+
 // Procedure is one as it was written, and how it went.
 func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetProcedureResponse, error) {
 	all, err := d.Procedures(ctx, a)
@@ -573,6 +603,9 @@ func (d *Desk) Procedure(ctx context.Context, a Actor, id string) (*deskv1.GetPr
 	}
 	newest, err := d.revision(ctx, 0)
 	if err != nil {
+		return nil, err
+	}
+	if answer.Drawings, err = d.drawingsOf(id, newest.GetFiles()); err != nil {
 		return nil, err
 	}
 	for _, f := range newest.GetFiles() {

@@ -165,6 +165,49 @@ fr: Montez le son.
 - not -> support
 `
 
+// A team's procedure shows its own drawings and ours; machines are sent its own,
+// and of those that ship nothing.
+func TestTeamsOwnDrawings(t *testing.T) {
+	const token = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" stroke="currentColor"><title lang="en">The token</title><title lang="fr">Le jeton</title><path d="M4 4h8"/></svg>`
+	each(t, func(t *testing.T, h *house) {
+		by := h.signing(t)
+		pc := h.enroll(t, "pc-one")
+		drawn := strings.Replace(ownProcedure, "about: hw-little-memory\n", "about: printer-paper-out\ndrawing: token.svg\n", 1) +
+			"\n## plug (question)\nabout: printer-paper-out\ndrawing: plug.svg\n\nen: Is it in?\nfr: Est-il branché ?\n\n- yes -> done\n- no -> support\n"
+		c := put("procedures/vpn-of-ours.md", drawn)
+		c.Put = append(c.Put, &deskv1.KnowledgeFile{Path: "procedures/drawings/token.svg", Text: token})
+		h.push(t, 0, c, 100)
+		found, err := h.Procedure(t.Context(), ada, "vpn-of-ours")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := found.GetDrawings()
+		if len(all) != 2 || all[0].GetName() != "token.svg" || all[0].GetTitle().GetFr() != "Le jeton" || !strings.Contains(string(all[0].GetSvg()), "M4 4h8") || all[1].GetName() != "plug.svg" || len(all[1].GetSvg()) == 0 {
+			t.Errorf("its steps show %v", all)
+		}
+		sent, _, err := h.KnowledgeFor(t.Context(), pc, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := &constatv1.Knowledge{}
+		if err := proto.Unmarshal(sent.GetContent(), known); err != nil || identity.VerifyKnowledge(by.Certificate(), sent.GetContent(), sent.GetSignature()) != nil {
+			t.Fatal(err)
+		}
+		if own := known.GetProcedures().GetDrawings(); len(own) != 1 || own[0].GetName() != "token.svg" || len(own[0].GetSvg()) == 0 {
+			t.Errorf("machines are sent %v", own)
+		}
+		for text, want := range map[string]string{
+			strings.Replace(token, "<path", "<script>x</script><path", 1):               "a drawing has no <script>",
+			strings.Replace(token, "<path", strings.Repeat("<path/>", 1000)+"<path", 1): "larger than 4096 bytes",
+		} {
+			bad := put("procedures/drawings/token.svg", text)
+			if _, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: bad, Revision: 1, Percent: 100}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %q: %v", want, err)
+			}
+		}
+	})
+}
+
 func TestKnowledgeIsRefusedWithItsReason(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		_, err := h.PushKnowledge(t.Context(), ada, &deskv1.PushKnowledgeRequest{Change: put("faults/os.yaml", little)})

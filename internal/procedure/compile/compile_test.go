@@ -267,13 +267,16 @@ const sketch = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill
 </svg>
 `
 
+// plainSketch is what a browser is given of it.
+const plainSketch = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill="none" stroke="currentColor"><path d="M4 4h8"></path></svg>`
+
 // A team's own drawing takes the place of ours, and may be nothing but lines.
 func TestDrawings(t *testing.T) {
 	files := func(svg string) fstest.MapFS {
 		return fstest.MapFS{"printing.md": {Data: []byte(sound)}, "drawings/plug.svg": {Data: []byte(svg)}}
 	}
 	all, err := Compile(files(sketch), catalog(t))
-	if err != nil || len(all.Drawings) != 1 || all.Drawings[0].GetTitle().GetFr() != "Une prise" || string(all.Drawings[0].Svg) != sketch {
+	if err != nil || len(all.Drawings) != 1 || all.Drawings[0].GetTitle().GetFr() != "Une prise" || string(all.Drawings[0].Svg) != plainSketch {
 		t.Fatalf("%v, %v", all.GetDrawings(), err)
 	}
 	for _, tt := range []struct{ name, old, new, want string }{
@@ -282,6 +285,7 @@ func TestDrawings(t *testing.T) {
 		{"link", "<path", `<g xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="https://example.com"/><path`, "drawings/plug.svg:4: a drawing has no"},
 		{"colour", `stroke="currentColor"`, `stroke="#fff"`, `drawings/plug.svg:1: stroke is "#fff"; expected none or currentColor`},
 		{"one language", `<title lang="fr">Une prise</title>`, "", `expected <title lang="en"> and <title lang="fr">`},
+		{"shape in words", `Une prise</title>`, `Une prise<script>alert(1)</script></title>`, "drawings/plug.svg:3: a drawing has no <script>"},
 		{"entity", "<svg", `<!DOCTYPE svg [<!ENTITY a "b">]><svg`, "drawings/plug.svg:1: expected <svg> and what is in it"},
 		{"no XML", "</svg>", "", "drawings/plug.svg:6: XML syntax error"},
 		{"large", "<path", strings.Repeat("<path/>", 1000) + "<path", "drawings/plug.svg:1: larger than 4096 bytes"},
@@ -290,6 +294,19 @@ func TestDrawings(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: the error does not say %q:\n%v", tt.name, tt.want, err)
 		}
+	}
+}
+
+// Nothing that a browser could take for HTML comes out of a drawing, however its
+// words are written.
+func TestDrawingsHaveNoWords(t *testing.T) {
+	odd := strings.NewReplacer("Une prise", "Une prise <![CDATA[ ><script>alert(1)</script> ]]>", "<path", "<!-- --><![CDATA[ ><script>alert(2)</script> ]]><path", "M4 4h8", "M4 4h8&quot;&gt;&lt;b").Replace(sketch)
+	all, err := Compile(fstest.MapFS{"printing.md": {Data: []byte(sound)}, "drawings/plug.svg": {Data: []byte(odd)}}, catalog(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(all.Drawings[0].Svg); strings.Contains(got, "script") || strings.Contains(got, "CDATA") || strings.Count(got, "<") != 4 {
+		t.Errorf("%s", got)
 	}
 }
 

@@ -57,7 +57,9 @@ func drawings(fsys fs.FS) ([]*constatv1.Drawing, error) {
 	return all, errors.Join(problems...)
 }
 
-// drawing reads one; an error begins with its line.
+// drawing reads one, and writes its shapes anew: what a browser is given has no
+// text and nothing else that it could take for something that it is not. An error
+// begins with its line.
 func drawing(fsys fs.FS, name string) (*constatv1.Drawing, error) {
 	if !drawingForm.MatchString(path.Base(name)) {
 		return nil, errors.New("1: expected a name like paper-tray.svg")
@@ -70,9 +72,11 @@ func drawing(fsys fs.FS, name string) (*constatv1.Drawing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("1: larger than %d bytes; expected a few lines that show the thing", maxDrawing)
 	}
-	d := &constatv1.Drawing{Name: path.Base(name), Title: &constatv1.Procedure_Text{}, Svg: content}
+	d := &constatv1.Drawing{Name: path.Base(name), Title: &constatv1.Procedure_Text{}}
 	decoder := xml.NewDecoder(bytes.NewReader(content))
 	depth, language := 0, ""
+	var plain bytes.Buffer
+	words := 0 // how deep in a title or a description
 	for {
 		token, err := decoder.Token()
 		line, _ := decoder.InputPos()
@@ -89,6 +93,11 @@ func drawing(fsys fs.FS, name string) (*constatv1.Drawing, error) {
 			}
 			depth++
 			language = ""
+			if words > 0 || t.Name.Local == "title" || t.Name.Local == "desc" {
+				words++
+			} else {
+				plain.WriteString("<" + t.Name.Local)
+			}
 			for _, a := range t.Attr {
 				switch key := a.Name.Local; {
 				case a.Name.Space != "" || !slices.Contains(attributes, key):
@@ -98,10 +107,23 @@ func drawing(fsys fs.FS, name string) (*constatv1.Drawing, error) {
 				case key == "lang" && t.Name.Local == "title":
 					language = a.Value
 				}
+				if words == 0 {
+					plain.WriteString(" " + a.Name.Local + `="`)
+					_ = xml.EscapeText(&plain, []byte(a.Value))
+					plain.WriteString(`"`)
+				}
+			}
+			if words == 0 {
+				plain.WriteString(">")
 			}
 		case xml.EndElement:
 			depth--
 			language = ""
+			if words > 0 {
+				words--
+			} else {
+				plain.WriteString("</" + t.Name.Local + ">")
+			}
 		case xml.CharData:
 			switch said := strings.TrimSpace(string(t)); language {
 			case "en":
@@ -116,5 +138,6 @@ func drawing(fsys fs.FS, name string) (*constatv1.Drawing, error) {
 	if d.GetTitle().GetEn() == "" || d.GetTitle().GetFr() == "" {
 		return nil, errors.New(`1: expected <title lang="en"> and <title lang="fr">: what it shows`)
 	}
+	d.Svg = plain.Bytes()
 	return d, nil
 }

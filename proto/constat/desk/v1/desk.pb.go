@@ -4151,7 +4151,9 @@ type GetProcedureResponse struct {
 	// Markdown.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// What technicians say of its versions, newest first, at most 50.
-	Voices        []*ArticleRating `protobuf:"bytes,3,rep,name=voices,proto3" json:"voices,omitempty"`
+	Voices []*ArticleRating `protobuf:"bytes,3,rep,name=voices,proto3" json:"voices,omitempty"`
+	// What its steps show, each once.
+	Drawings      []*v1.Drawing `protobuf:"bytes,4,rep,name=drawings,proto3" json:"drawings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4203,6 +4205,13 @@ func (x *GetProcedureResponse) GetText() string {
 func (x *GetProcedureResponse) GetVoices() []*ArticleRating {
 	if x != nil {
 		return x.Voices
+	}
+	return nil
+}
+
+func (x *GetProcedureResponse) GetDrawings() []*v1.Drawing {
+	if x != nil {
+		return x.Drawings
 	}
 	return nil
 }
@@ -6702,11 +6711,12 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"procedures\x18\x01 \x03(\v2\x1d.constat.desk.v1.ProcedureUseR\n" +
 	"procedures\"%\n" +
 	"\x13GetProcedureRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x93\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xc4\x01\n" +
 	"\x14GetProcedureResponse\x12/\n" +
 	"\x03use\x18\x01 \x01(\v2\x1d.constat.desk.v1.ProcedureUseR\x03use\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x126\n" +
-	"\x06voices\x18\x03 \x03(\v2\x1e.constat.desk.v1.ArticleRatingR\x06voices\"r\n" +
+	"\x06voices\x18\x03 \x03(\v2\x1e.constat.desk.v1.ArticleRatingR\x06voices\x12/\n" +
+	"\bdrawings\x18\x04 \x03(\v2\x13.constat.v1.DrawingR\bdrawings\"r\n" +
 	"\x14RateProcedureRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
@@ -7012,8 +7022,9 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*Article)(nil),                               // 119: constat.desk.v1.Article
 	(*ArticleRating)(nil),                         // 120: constat.desk.v1.ArticleRating
 	(*v1.Procedure)(nil),                          // 121: constat.v1.Procedure
-	(*v1.ProcedureRun_StepTaken)(nil),             // 122: constat.v1.ProcedureRun.StepTaken
-	(*v1.Procedure_Step)(nil),                     // 123: constat.v1.Procedure.Step
+	(*v1.Drawing)(nil),                            // 122: constat.v1.Drawing
+	(*v1.ProcedureRun_StepTaken)(nil),             // 123: constat.v1.ProcedureRun.StepTaken
+	(*v1.Procedure_Step)(nil),                     // 124: constat.v1.Procedure.Step
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	105, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
@@ -7075,124 +7086,125 @@ var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	61,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
 	61,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
 	120, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	112, // 59: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	69,  // 60: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	69,  // 61: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	70,  // 62: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 63: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	71,  // 64: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	102, // 65: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	71,  // 66: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	70,  // 67: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 68: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 69: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 70: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	86,  // 71: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
-	86,  // 72: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
-	86,  // 73: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	71,  // 74: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	71,  // 75: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	122, // 76: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	121, // 77: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
-	122, // 78: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	123, // 79: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
-	103, // 80: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
-	112, // 81: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	112, // 82: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
-	112, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
-	104, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
-	112, // 85: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
-	0,   // 86: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 87: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 88: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 89: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 90: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 91: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 92: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 93: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 94: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 95: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 96: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 97: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 98: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 99: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 100: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 101: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 102: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 103: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	87,  // 104: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	89,  // 105: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	91,  // 106: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	48,  // 107: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 108: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 109: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 110: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 111: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 112: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 113: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 114: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 115: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 116: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 117: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 118: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 119: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 120: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 121: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 122: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	93,  // 123: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
-	95,  // 124: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
-	97,  // 125: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
-	78,  // 126: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 127: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 128: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 129: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 130: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 131: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 132: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 133: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 134: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 135: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 136: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 137: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 138: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 139: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 140: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 141: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 142: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 143: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 144: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 145: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 146: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	88,  // 147: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	90,  // 148: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	92,  // 149: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	49,  // 150: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 151: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 152: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 153: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 154: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 155: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 156: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 157: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 158: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 159: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 160: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 161: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 162: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 163: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 164: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 165: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	94,  // 166: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
-	96,  // 167: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
-	98,  // 168: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
-	79,  // 169: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 170: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 171: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	129, // [129:172] is the sub-list for method output_type
-	86,  // [86:129] is the sub-list for method input_type
-	86,  // [86:86] is the sub-list for extension type_name
-	86,  // [86:86] is the sub-list for extension extendee
-	0,   // [0:86] is the sub-list for field type_name
+	122, // 59: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
+	112, // 60: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	69,  // 61: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	69,  // 62: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	70,  // 63: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 64: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	71,  // 65: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	102, // 66: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	71,  // 67: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	70,  // 68: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 69: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	70,  // 70: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	25,  // 71: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	86,  // 72: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	86,  // 73: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	86,  // 74: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	71,  // 75: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	71,  // 76: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	123, // 77: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	121, // 78: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
+	123, // 79: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	124, // 80: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
+	103, // 81: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
+	112, // 82: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	112, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
+	112, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
+	104, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
+	112, // 86: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
+	0,   // 87: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 88: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	4,   // 89: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	6,   // 90: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	8,   // 91: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	11,  // 92: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	13,  // 93: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	17,  // 94: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	19,  // 95: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	21,  // 96: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	23,  // 97: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	26,  // 98: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	28,  // 99: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	30,  // 100: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	32,  // 101: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	51,  // 102: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	34,  // 103: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	84,  // 104: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	87,  // 105: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	89,  // 106: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	91,  // 107: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	48,  // 108: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	38,  // 109: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	40,  // 110: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	44,  // 111: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	46,  // 112: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	42,  // 113: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	53,  // 114: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	55,  // 115: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	57,  // 116: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	59,  // 117: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	63,  // 118: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	65,  // 119: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	67,  // 120: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	72,  // 121: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	74,  // 122: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	76,  // 123: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	93,  // 124: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
+	95,  // 125: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
+	97,  // 126: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
+	78,  // 127: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	80,  // 128: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	82,  // 129: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 130: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 131: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 132: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 133: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 134: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 135: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 136: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 137: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 138: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 139: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 140: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 141: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 142: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 143: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 144: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	52,  // 145: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 146: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	85,  // 147: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	88,  // 148: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	90,  // 149: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	92,  // 150: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	49,  // 151: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	39,  // 152: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	41,  // 153: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	45,  // 154: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	47,  // 155: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	43,  // 156: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	54,  // 157: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	56,  // 158: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	58,  // 159: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	60,  // 160: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	64,  // 161: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	66,  // 162: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	68,  // 163: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	73,  // 164: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	75,  // 165: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	77,  // 166: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	94,  // 167: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
+	96,  // 168: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
+	98,  // 169: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
+	79,  // 170: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	81,  // 171: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	83,  // 172: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	130, // [130:173] is the sub-list for method output_type
+	87,  // [87:130] is the sub-list for method input_type
+	87,  // [87:87] is the sub-list for extension type_name
+	87,  // [87:87] is the sub-list for extension extendee
+	0,   // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
