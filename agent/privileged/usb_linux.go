@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,9 @@ const (
 	classStorage = "08"
 	classHub     = "09"
 )
+
+// comeTime is how long a device may take to be there again after a reset.
+const comeTime = 10 * time.Second
 
 // usbDevice is the directory of a device in sysfs.
 func usbDevice(sys, place string) (string, error) {
@@ -91,7 +95,7 @@ func disableDevice(_ context.Context, place string) ([]byte, error) {
 
 // resetDevice has the kernel reset a device as if it were plugged in anew. Never
 // one that stores files, a hub, or the only thing to type or point with.
-func resetDevice(_ context.Context, place string) ([]byte, error) {
+func resetDevice(ctx context.Context, place string) ([]byte, error) {
 	dir, err := usbDevice("/sys", place)
 	if err != nil {
 		return nil, err
@@ -110,8 +114,20 @@ func resetDevice(_ context.Context, place string) ([]byte, error) {
 	}
 	defer f.Close()
 	const usbdevfsReset = 'U'<<8 | 20 // _IO('U', 20), linux/usbdevice_fs.h
-	if _, err := unix.IoctlRetInt(int(f.Fd()), usbdevfsReset); err != nil && !errors.Is(err, unix.ENODEV) {
-		return nil, fmt.Errorf("resetting %s: %w", place, err) // gone: it comes anew
+	switch _, err := unix.IoctlRetInt(int(f.Fd()), usbdevfsReset); {
+	case errors.Is(err, unix.ENODEV):
+		// It says something else of itself than before, and so comes anew, and
+		// drivers are asked (drivers/usb/core/hub.c, usb_reset_and_verify_device).
+		waiting, cancel := context.WithTimeout(ctx, comeTime)
+		defer cancel()
+		if !until(waiting, func() bool {
+			return word(dir, "devnum") != strconv.Itoa(number) && word(dir, "bConfigurationValue") != ""
+		}) {
+			return nil, fmt.Errorf("the device at %s was reset, and did not come back", place)
+		}
+		return []byte("the device at " + place + " was reset, and came anew"), nil
+	case err != nil:
+		return nil, fmt.Errorf("resetting %s: %w", place, err)
 	}
 	// Parts without a driver are offered to the drivers again: a reset alone does
 	// not (drivers/usb/core/hub.c, usb_reset_device).

@@ -50,7 +50,7 @@ var ways = []way{
 	{"repair-package", onLinux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"repair-package", onLinux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
 	{"repair-package", onWindows, "Windows Installer", "`MsiConfigureProductEx` with what `msiexec /fomus` says", []string{"TestRemedies"}, ""},
-	{"reset-usb", onLinux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", nil, "what is never reset is tested on trees of sysfs"},
+	{"reset-usb", onLinux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", []string{"TestLabMends"}, "on a port of USB/IP; what is never reset is tested on trees of sysfs"},
 	{"reset-usb", onWindows, "Plug and Play", "`pnputil /restart-device`", nil, wineOnly},
 	{"restart-printing", onLinux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"restart-printing", onWindows, "the spooler", "stops and starts the service", []string{"TestRemedies"}, ""},

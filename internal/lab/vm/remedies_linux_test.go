@@ -24,6 +24,10 @@ var mends = []mend{
 	{"enable-device", "DataTraveler 3.0", "", "peripheral", "no new device is let in, by policy",
 		sh("for u in /sys/bus/usb/devices/usb*; do echo 0 >$u/authorized_default; done; unplug stick; await absent 0951:1666; plug stick 1; await refused 0951:1666"),
 		sh("for u in /sys/bus/usb/devices/usb*; do echo 1 >$u/authorized_default; done; unplug stick; await absent 0951:1666; plug stick 1; await present 0951:1666"), "refused", "not needed"},
+	{"reset-usb", "", "usb-driver-failed", "peripheral", "the firmware of a headset is out of order, and its driver gives up",
+		plugIn("'lost headset'", `await sh -c 'dmesg | grep -q "failed with error"'`), pullOut, "fixed", " is on, and a part of it has no driver."},
+	{"reset-usb", "", "usb-driver-failed", "peripheral", "the firmware of a headset is lost for good",
+		plugIn("'dumb headset'", `await sh -c 'dmesg | grep -q "failed with error"'`), pullOut, "notFixed", "still there"},
 	{"restart-wifi", "wlan1", "wifi-radio-off", "wifi", "Wi-Fi is switched off in software",
 		sh("for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 1 >$f; done"), sh("leave; enter"), "fixed", "before: wlan1 is switched off."},
 }
@@ -34,10 +38,12 @@ func TestLabMends(t *testing.T) {
 		t.Skip("runs with make lab")
 	}
 	m := newLaptop(t)
+	m.Run("modprobe -a vhci-hcd snd-usb-audio; await test -e /sys/devices/platform/vhci_hcd.0/attach; dmesg -c >/dev/null")
 	var table strings.Builder
 	for _, r := range mends {
 		t.Run(r.verb+"/"+r.how, func(t *testing.T) {
 			m.In(t)
+			defer func() { r.undo(m) }()
 			r.inject(m)
 			has := func() bool {
 				return slices.ContainsFunc(diagnose(m, r.procedure).Diagnosis.GetRootCauses(), func(c *constatv1.RootCause) bool { return c.GetFault() == r.fault })
@@ -58,7 +64,6 @@ func TestLabMends(t *testing.T) {
 				t.Errorf("afterwards %s is there: %t", r.fault, r.outcome == "fixed")
 			}
 			fmt.Fprintf(&table, "| %s | %s | %s | %s | %d ms |\n", r.verb, r.how, result.GetOutcome(), said, result.GetElapsedMs())
-			r.undo(m)
 		})
 	}
 	const blocked, free = "for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 1 >$f; done; ", "await grep -q 0 /sys/class/net/wlan1/phy80211/rfkill*/soft"

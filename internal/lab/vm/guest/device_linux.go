@@ -117,6 +117,19 @@ var devices = map[string]func(setup [8]byte) ([]byte, int32){
 	"headset": func(setup [8]byte) ([]byte, int32) {
 		return tell(setup, deviceDescriptor(0x0b0e, 0x0306), headset)
 	},
+	// One whose firmware is out of order until it is reset: then it is read anew.
+	"lost headset": func() func(setup [8]byte) ([]byte, int32) {
+		const setConfiguration = 9
+		used, reset := false, false
+		return func(setup [8]byte) ([]byte, int32) {
+			used = used || setup[0] == 0 && setup[1] == setConfiguration
+			reset = reset || used && descriptor(setup) == device
+			if !reset {
+				return tell(setup, deviceDescriptor(0x0b0e, 0x0306), slices.Replace(slices.Clone(headset), 18, 28))
+			}
+			return tell(setup, deviceDescriptor(0x0b0e, 0x0306), headset)
+		}
+	}(),
 	// One whose firmware lost what it can do: its driver gives up.
 	"dumb headset": func(setup [8]byte) ([]byte, int32) {
 		return tell(setup, deviceDescriptor(0x0b0e, 0x0306), slices.Replace(slices.Clone(headset), 18, 28))
@@ -125,6 +138,7 @@ var devices = map[string]func(setup [8]byte) ([]byte, int32){
 
 const (
 	getDescriptor = 6
+	device        = 1
 	configuration = 2
 )
 
@@ -137,17 +151,17 @@ func descriptor(setup [8]byte) byte {
 }
 
 // tell answers as a device does that has these descriptors.
-func tell(setup [8]byte, device, config []byte) ([]byte, int32) {
-	const deviceKind, textKind = 1, 3
+func tell(setup [8]byte, identity, config []byte) ([]byte, int32) {
+	const textKind = 3
 	switch kind := descriptor(setup); {
-	case kind == deviceKind:
-		return device, 0
+	case kind == device:
+		return identity, 0
 	case kind == configuration:
 		return config, 0
 	case kind == textKind && setup[2] == 0:
 		return []byte{4, textKind, 0x09, 0x04}, 0
 	case kind == textKind && int(setup[2]) <= len(texts):
-		word := texts[setup[2]-1][binary.LittleEndian.Uint16(device[8:])]
+		word := texts[setup[2]-1][binary.LittleEndian.Uint16(identity[8:])]
 		text := []byte{byte(2 + 2*len(word)), textKind}
 		for _, c := range []byte(word) {
 			text = append(text, c, 0)
