@@ -332,7 +332,19 @@ func (m *Machine) Sleep(script string, d time.Duration) {
 		defer m.Command("stop", nil)
 	}
 	m.send(script)
-	asleep := func() bool { return m.state() == "suspended" }
+	asleep := func() bool {
+		if _ = m.shell.SetReadDeadline(time.Now().Add(time.Millisecond)); m.state() == "suspended" {
+			return true
+		}
+		if _, err := m.answers.Peek(1); err == nil { // it answers, so it is awake
+			_ = m.shell.SetReadDeadline(time.Now().Add(time.Second))
+			line, _ := m.answers.ReadString('\n')
+			code, encoded, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			text, _ := base64.StdEncoding.DecodeString(encoded)
+			m.t.Fatalf("the machine did not sleep, or not for long: status %s of\n%s\nwhich said\n%s", code, script, text)
+		}
+		return false
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(stepTime); !asleep(); <-tick.C {
@@ -341,6 +353,7 @@ func (m *Machine) Sleep(script string, d time.Duration) {
 		}
 	}
 	<-time.After(d)
+	_ = m.shell.SetDeadline(time.Now().Add(leapTime))
 	m.Command("system_wakeup", nil)
 	if line, err := m.answers.ReadString('\n'); err != nil || !strings.HasPrefix(line, "0 ") {
 		m.t.Fatalf("after its sleep the machine says %q, %v", line, err)

@@ -3,10 +3,17 @@ package vm
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"constat/internal/lab"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 // event is something that happens to a machine, in a row of minutes, and what the
@@ -23,21 +30,48 @@ type event struct {
 const occasionWords = `
 minutes() { sleep $(($1 * 60)); }
 agent() {
-  SSL_CERT_FILE=/etc/authority.pem constat-agent run --config /etc/agent.yaml >>/tmp/agent.log 2>&1 &
+  SSL_CERT_FILE=/etc/authority.pem constat-agent run --config /etc/agent.yaml >>/tmp/agent.log 2>&1 & echo $! >/tmp/agent.pid
   await constat-agent status --config /etc/agent.yaml
 }
+no_agent() { kill $(cat /tmp/agent.pid); while [ -d /proc/$(cat /tmp/agent.pid) ]; do usleep 100000; done; }
 collector() {
   constat-collector serve --data /var/lib/collector --grpc 127.0.0.1:7443 --http 127.0.0.1:7080 --config /etc/collector.yaml >>/tmp/collector.log 2>&1 &
   await guest get http://127.0.0.1:7080/readyz
 }
+desk() { CONSTAT_TOKEN=$(cat /tmp/lea) constat-collector "$@" --data /var/lib/collector --grpc 127.0.0.1:7443; }
+queue() { lpadmin -p $1 -v $2:/x -E -o printer-error-policy=stop-printer; }
+printing() { echo x >/tmp/page; lp -d $1 -o raw /tmp/page >/dev/null; }
 crash() { cp /usr/bin/guest /tmp/$1; /tmp/$1 crash || true; }
 `
 
+// files adds programs of this machine and what they load.
+func withPrograms(t *testing.T, files map[string]string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_, err := os.Stat(name)
+		lab.Need(t, name, err == nil)
+		files[name] = name
+		for _, l := range linked(name) {
+			files[l] = l
+		}
+	}
+}
+
 // newOccasions boots a laptop that is at its desk: a cable, an agent's service, its
-// collector, and what has a plug. Its time leaps.
+// collector, a print server and what has a plug. Its time leaps.
 func newOccasions(t *testing.T) *Machine {
 	files := guestFiles(t)
 	needPackages(t, "wireguard-tools").into(t, files)
+	withPrograms(t, files, "/usr/sbin/cupsd", "/usr/bin/lp", "/usr/bin/cancel", "/usr/sbin/lpadmin", "/usr/sbin/cupsdisable", "/usr/sbin/cupsenable", "/usr/lib/cups/daemon/cups-exec")
+	for _, dir := range []string{"/usr/share/cups/mime"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			files[filepath.Join(dir, e.Name())] = filepath.Join(dir, e.Name())
+		}
+	}
 	files["/usr/bin/constat-collector"] = Build(t, "constat/collector")
 	m := Boot(t, Hardware{
 		BIOS: Brands["Dell"], ACPI: []string{Laptop}, Files: files, Leaps: true, Memory: 2048,
@@ -61,11 +95,21 @@ await ip link show eth3; bus; office
 for n in 1 3; do ip link set eth$n netns out; ip -n out link set eth$n up; done
 ip -n out addr add 192.168.60.1/24 dev eth1; ip -n out addr add 172.20.10.1/28 dev eth3; names
 ip -n out addr add 192.0.2.53/32 dev lo
+printf 'lp:x:7:7::/nonexistent:/bin/false\n' >>/etc/passwd; printf 'lp:x:7:\nlpadmin:x:107:\n' >>/etc/group
+mkdir -p /etc/cups /run/cups /var/spool/cups/tmp /var/cache/cups /var/log/cups /usr/lib/cups/backend /usr/lib/cups/filter; chown root:lp /var/spool/cups/tmp; chmod 1770 /var/spool/cups/tmp
+printf '#!/bin/sh\nexit 1\n' >/usr/lib/cups/backend/jams; printf '#!/bin/sh\ncat >/dev/null\n' >/usr/lib/cups/backend/prints; chmod 700 /usr/lib/cups/backend/*
+printf 'Listen /run/cups/cups.sock\nWebInterface No\n<Location />\nOrder allow,deny\nAllow all\n</Location>\n<Policy default>\n<Limit All>\nOrder deny,allow\n</Limit>\n</Policy>\n' >/etc/cups/cupsd.conf
+printf 'SystemGroup root lpadmin\nUser lp\nGroup lp\n' >/etc/cups/cups-files.conf
+cupsd; await test -S /run/cups/cups.sock
+for q in Accounting Stores; do queue $q jams; done; queue Reception prints
 join eth0 192.168.60; await online
 echo 'looksPerDay: 100' >/etc/collector.yaml; collector
+constat-collector user add lea --role administrator --data /var/lib/collector </dev/null >/dev/null
+constat-collector user token lea --data /var/lib/collector >/tmp/lea
 constat-collector token create --data /var/lib/collector >/tmp/token
 printf 'collector: 127.0.0.1:7443\ntokenFile: /tmp/token\n' >>/etc/agent.yaml
-agent; minutes 3`)
+agent; minutes 3
+constat-agent ticket new --config /etc/agent.yaml --complaint other --text "All day long something is wrong."`)
 	return m
 }
 
@@ -106,18 +150,21 @@ func steps(all ...func(*Machine)) func(*Machine) {
 func sleepsFor(d time.Duration) func(*Machine) {
 	return func(m *Machine) {
 		m.t.Helper()
-		m.Sleep("echo mem >/sys/power/state", d)
+		m.Sleep("echo mem >/sys/power/state || { dmesg | tail -30; false; }", d)
 	}
 }
 
 var occasionRows = []event{
 	{"nothing happens", sh("minutes 30"), nil},
 
+	{"a document can't be printed", sh("printing Accounting; minutes 7"), []string{"printJobFailed Accounting"}},
+	{"and the agent is restarted before that is mended", sh("no_agent; sleep 5; agent; minutes 7"), nil},
 	{"the gateway answers no more", sh("ip -n out link set eth1 down; minutes 20; ip -n out link set eth1 up; minutes 12"), []string{"gatewaySilent eth0"}},
 	{"the name server answers no more", sh("no_names; minutes 20; names; minutes 12"), []string{"dnsSilent"}},
 	{"the cable falls out", steps(cable(false, 15), cable(true, 12)), []string{"linkLost"}},
 	{"the cable's contact comes and goes", steps(cable(false, 1), cable(true, 1), cable(false, 1), cable(true, 1), cable(false, 1), cable(true, 15)), []string{"linkFlaps eth0"}},
 	{"a program crashes twice", sh("crash soffice.bin; minutes 3; crash soffice.bin; minutes 25"), []string{"programCrashes soffice.bin"}},
+	{"a stick is plugged in and not let in", sh("for u in /sys/bus/usb/devices/usb*; do echo 0 >$u/authorized_default; done; plug stick 2; await refused 0951:1666; minutes 12; unplug stick; await absent 0951:1666; for u in /sys/bus/usb/devices/usb*; do echo 1 >$u/authorized_default; done"), []string{"deviceRefused 3-1"}},
 	{"it sleeps, and wakes up where nothing answers", steps(sh("ip -n out link set eth1 down"), sleepsFor(7*time.Second), sh("minutes 15; ip -n out link set eth1 up; minutes 20")), []string{"resumed"}},
 
 	{"the cable is put elsewhere", steps(cable(false, 1), cable(true, 12)), nil},
@@ -133,16 +180,38 @@ ip route replace default via 192.168.60.1; ip link del wg0; ip -n out link del w
 for l in br9 c9 p9; do ip link set $l up; done; sleep 50; ip link del c9; ip link del br9; sleep 10; done; minutes 8`), nil},
 	{"a dock with a network card of its own, and away again", sh(second + `ip route add default via 172.20.10.1 dev $card metric 900; minutes 10
 for d in /sys/class/net/*; do [ "$(cat $d/address)" != 00:1b:21:aa:bb:ce ] || echo 1 >$(readlink -f $d/device)/remove; done; minutes 10`), nil},
-	{"a stick is plugged in, and pulled out by hand, twice", sh("for n in 1 2; do plug stick 1; await present 0951:1666; minutes 2; unplug stick; await absent 0951:1666; minutes 2; done"), nil}}
+	{"a stick is plugged in, and pulled out by hand, twice", sh("for n in 1 2; do plug stick 1; await present 0951:1666; minutes 2; unplug stick; await absent 0951:1666; minutes 2; done"), nil},
+	{"its Wi-Fi roams from one access point to another", sh(`modprobe mac80211_hwsim radios=3; await test -e /sys/class/net/wlan2; iw phy phy0 set netns name out; iw phy phy2 set netns name out
+access_point CorpNet correct-horse 6; ip -n out addr add 192.168.50.1/24 dev wlan0
+ip link set eth0 down; enter; minutes 6
+second_access_point ssid=CorpNet wpa_key_mgmt=WPA-PSK wpa_passphrase=correct-horse; ip -n out link add br0 type bridge
+ip -n out addr flush dev wlan0; ip -n out link set wlan0 master br0; ip -n out link set wlan2 master br0; ip -n out addr add 192.168.50.1/24 dev br0; ip -n out link set br0 up
+await hears_both; minutes 3
+there=$(ip netns exec out cat /sys/class/net/wlan2/address); here=$(ip netns exec out cat /sys/class/net/wlan0/address)
+for b in $there $here $there; do wpa roam $b >/dev/null; minutes 2; done
+leave; killall hostapd; join eth0 192.168.60; await online; minutes 12; ip netns exec out modprobe -r mac80211_hwsim`), nil},
+	{"programs are ended by their user", sh("for s in TERM KILL TERM KILL; do sleep 600 & kill -$s $!; done; minutes 11"), nil},
+	{"a document is held, and one cancelled", sh("echo x >/tmp/page; lp -d Reception -H hold -o raw /tmp/page >/dev/null; minutes 4; cancel -a Reception; minutes 2; printing Reception; minutes 4"), nil},
+	{"a document jams, and is cancelled at once", sh("printing Stores; sleep 20; cancel -a Stores; cupsenable Stores; minutes 6"), nil},
+	{"a program crashes once", sh("crash gimp; minutes 12"), nil},
+	{"the clock is set two hours on", sh("date -s @$(($(date +%s) + 7200)) >/dev/null; minutes 7"), nil},
+	{"and back again", sh("date -s @$(($(date +%s) - 7200)) >/dev/null; minutes 7"), nil},
+	{"it is carried away on its battery", steps(func(m *Machine) {
+		m.Turn(map[Dial]int{AdapterOnline: 0, BatteryState: 1, RateMilliwatts: 6000})
+	}, sh("ip link set eth0 down; ip addr flush dev eth0; minutes 7"), func(m *Machine) { m.Turn(rested) }, sh("join eth0 192.168.60; await online; minutes 7")), nil},
+	{"it is shut down and started", sh("no_agent; ip link set eth0 down; ip addr flush dev eth0; agent; sleep 40; join eth0 192.168.60; await online; minutes 7"), nil},
+}
 
-// TestLabOccasions has a day happen to a machine with the agent's service, at its own
-// pace: each event sets off one look, and what only looks like one none.
+// TestLabOccasions has a day happen to a machine with the agent's service as it is
+// installed, at its own pace: each event sets off one look, which is at the open
+// ticket in the end, and what only looks like one none.
 func TestLabOccasions(t *testing.T) {
 	if !whole() {
 		t.Skip("runs with make lab")
 	}
 	m := newOccasions(t)
 	var table strings.Builder
+	var due []string
 	lines := 0
 	for _, e := range occasionRows {
 		t.Run(e.how, func(t *testing.T) {
@@ -154,8 +223,29 @@ func TestLabOccasions(t *testing.T) {
 			if !slices.Equal(got, e.want) {
 				t.Errorf("looked into %q, want %q\n%s", got, e.want, m.Run("date; ip route; tail -5 /tmp/agent.log"))
 			}
+			for i, verdict := range verdicts {
+				if verdict != "healthy" {
+					due = append(due, got[i])
+				}
+			}
 			fmt.Fprintf(&table, "| %s | %s | %s | %.1f s |\n", e.how, strings.Join(got, ", "), strings.Join(verdicts, ", "), time.Since(begun).Seconds())
 		})
 	}
 	t.Logf("\n| what happens | looked into | verdict | time of the host |\n|---|---|---|---|\n%s", &table)
+	ticket := &deskv1.GetTicketResponse{}
+	if err := protojson.Unmarshal([]byte(m.Run("sleep 30; desk ticket show 1 --json")), ticket); err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, entry := range ticket.GetTimeline() {
+		if d := entry.GetDiagnosis(); d.GetEvent() != "" {
+			at = append(at, strings.TrimSpace(d.GetEvent()+" "+d.GetEventSubject()))
+		}
+	}
+	slices.Sort(at)
+	slices.Sort(due)
+	if !slices.Equal(at, due) {
+		t.Errorf("at the ticket: %q, want %q", at, due)
+	}
+	t.Log(m.Run("constat-agent status --config /etc/agent.yaml; desk ticket show 1 | head -60"))
 }
