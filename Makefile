@@ -43,7 +43,7 @@ lab: ## inject real faults and show how they are named (FAULT=id: only that one;
 lab-report: ## the same with a seed nobody tuned with, the commit's hash, and write docs/lab.md and docs/facts.md
 	SEED=$$(git rev-parse HEAD) CONSTAT_LAB_REPORT="$(CURDIR)/docs/lab.md" .ci/lab
 
-dist: ## packages for Linux and Windows, with bill of materials, licences and checksums, into dist/ (same commit, same bytes)
+dist: ## packages for Linux, Windows and macOS, with bill of materials, licences and checksums, into dist/ (same commit, same bytes)
 	.ci/dist
 
 cross: ## build for every system without cgo
