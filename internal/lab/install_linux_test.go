@@ -22,11 +22,14 @@ type installation struct {
 // newInstallation starts a machine that never had any of our packages.
 func newInstallation(t *testing.T, packages ...string) *installation {
 	t.Helper()
-	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
+	return installationAt(t, NewWorld(t), PC, packages...)
+}
+
+func installationAt(t *testing.T, w *World, host string, packages ...string) *installation {
+	t.Helper()
 	_, err := exec.LookPath("dpkg-deb")
 	Need(t, "dpkg", err == nil)
-	w := NewWorld(t)
-	m := &installation{StartMachine(t, w, PC, "/bin/true", nil), w, t}
+	m := &installation{StartMachine(t, w, host, "/bin/true", nil), w, t}
 	// Some images forbid packages to start services; a machine at work does not.
 	m.Sh("rm -f /usr/sbin/policy-rc.d")
 	for _, file := range packages {

@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// guide gives what docs/INSTALL.md has people type, by heading: the blocks of
+// commands, and those of a configuration file.
+func guide(t *testing.T) (commands, files map[string][]string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "INSTALL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands, files = map[string][]string{}, map[string][]string{}
+	heading, inBlock, fenced := "", false, false
+	for line := range strings.Lines(string(text)) {
+		typed, indented := strings.CutPrefix(line, "    ")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			fenced = !fenced
+			if fenced {
+				files[heading] = append(files[heading], "")
+			}
+		case fenced:
+			files[heading][len(files[heading])-1] += line
+		case strings.HasPrefix(line, "#"):
+			heading = strings.TrimSpace(strings.TrimLeft(line, "#"))
+		case indented:
+			if !inBlock {
+				commands[heading] = append(commands[heading], "")
+			}
+			commands[heading][len(commands[heading])-1] += typed
+		}
+		inBlock = indented
+	}
+	return commands, files
+}
+
+// TestInstallGuide follows docs/INSTALL.md word by word on two machines that
+// never had anything of ours, and says how long it takes.
+func TestInstallGuide(t *testing.T) {
+	dir := buildPackages(t, "agent collector", "deb")
+	w := NewWorld(t)
+	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
+	server, computer := installationAt(t, w, Gateway, agent, collector), installationAt(t, w, PC)
+	for _, m := range []*installation{server, computer} {
+		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts
+			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.String())
+	}
+	commands, files := guide(t)
+	follow := func(m *installation, heading string, block int) string {
+		t.Helper()
+		if len(commands[heading]) <= block {
+			t.Fatalf("docs/INSTALL.md has %d blocks under %q", len(commands[heading]), heading)
+		}
+		return m.Sh("cd /root; exec 2>&1; " + commands[heading][block])
+	}
+
+	start := time.Now()
+	wants(t, follow(server, "The collector", 0), "constat-collector: it runs", "/sign-in/link/")
+	// What is put into a file takes the place of what it said.
+	server.Sh(`sed -i -e '/^grpc:/d' -e '/^http:/d' /etc/constat-collector/collector.yaml; printf %s "$1" >>/etc/constat-collector/collector.yaml`, files["The collector"][0])
+	wants(t, follow(server, "The collector", 1), "fine")
+	wants(t, follow(server, "Agents", 0), "Ready for 50 computer(s)", "to join collector.example.org:7400", "sudo apt install ./constat-agent_1.0.0-1_amd64.deb ./constat-enrolment_")
+	t.Logf("the collector, from its package to the packages for agents: %.1f s", time.Since(start).Seconds())
+
+	made, err := filepath.Glob(server.Path("/root/kit/*.deb"))
+	if err != nil || len(made) != 2 {
+		t.Fatalf("the kit has %q, %v", made, err)
+	}
+	for _, file := range made {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		computer.WriteFile("/root/"+filepath.Base(file), string(content))
+	}
+	start = time.Now()
+	wants(t, follow(computer, "Linux", 0), "constat-agent: reports to collector.example.org:7400")
+	t.Logf("the agent, from its package to the collector's answer: %.1f s", time.Since(start).Seconds())
+	computer.awaitConnected()
+}
