@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -52,7 +51,7 @@ func (o *options) load(cmd *cobra.Command) (*settings, error) {
 	}
 	s := &settings{Data: local.SystemData}
 	file := config.File(o.configFile, local.SystemConfig, cmd.Flags())
-	if err := config.Load(s, file, os.LookupEnv, cmd.Flags()); err != nil {
+	if err := config.Load(s, file, prescribed, cmd.Flags()); err != nil {
 		return nil, err
 	}
 	if s.Probes != nil {

@@ -46,12 +46,23 @@ func guide(t *testing.T) (commands, files map[string][]string) {
 func TestInstallGuide(t *testing.T) {
 	dir := buildPackages(t, "agent collector", "deb")
 	w := NewWorld(t)
+	// The world made these for its computer only; it removes them all.
+	if err := os.MkdirAll(w.etc(Gateway), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"hosts": "127.0.0.1 localhost\n", "resolv.conf": ""} {
+		if err := os.WriteFile(filepath.Join(w.etc(Gateway), name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
 	server, computer := installationAt(t, w, Gateway, agent, collector), installationAt(t, w, PC)
 	for _, m := range []*installation{server, computer} {
 		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts
 			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.String())
 	}
+	// A disk of a size that doctor finds enough.
+	server.Sh("mkdir /var/lib/constat-collector; mount -t tmpfs -o size=2G,mode=755 disk /var/lib/constat-collector")
 	commands, files := guide(t)
 	follow := func(m *installation, heading string, block int) string {
 		t.Helper()

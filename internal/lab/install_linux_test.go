@@ -173,6 +173,20 @@ func TestInstall(t *testing.T) {
 		t.Error("the upgrade changed the identity, or the old program goes on")
 	}
 
+	// The disk is full: what was there stays, whole and at work.
+	former = m.pid("constat-agent.service")
+	m.Sh("fallocate --length $(($(stat --file-system --format '%a * %S' /var/tmp) - (8 << 20))) /var/tmp/filler")
+	out, err := m.sh("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
+	if err == nil {
+		t.Error("a package was installed on a disk without room for it")
+	}
+	wants(t, out, "No space left on device")
+	m.Sh("rm /var/tmp/filler")
+	wants(t, m.Sh("dpkg-query --show --showformat '${Version} ${Status}' constat-agent; constat-agent status"), "1.1.0-1 install ok installed", "connected:  yes")
+	if m.pid("constat-agent.service") != former {
+		t.Error("the old program was ended")
+	}
+
 	// Killed, it is back.
 	former = m.pid("constat-agent.service")
 	m.Sh("kill -9 $1", former)
