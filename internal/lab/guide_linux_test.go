@@ -59,7 +59,7 @@ func TestInstallGuide(t *testing.T) {
 	server, computer := installationAt(t, w, Gateway, agent, collector), installationAt(t, w, PC)
 	for _, m := range []*installation{server, computer} {
 		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts
-			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.String())
+			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.Addr().String())
 	}
 	// A disk of a size that doctor finds enough.
 	server.Sh("mkdir /var/lib/constat-collector; mount -t tmpfs -o size=2G,mode=755 disk /var/lib/constat-collector")
