@@ -65,6 +65,9 @@ type ipOptions struct {
 // ask sends one echo request and waits for what comes of it: a status, or an
 // error where nothing does.
 func (h echoHandle) ask(to netip.Addr, data []byte, whole bool) (status uint32, err error) {
+	if _, err := wayTo(to); err != nil {
+		return 0, err
+	}
 	const dontFragment, ttl = 2, 128
 	options := &ipOptions{ttl: ttl}
 	if whole {
@@ -268,16 +271,38 @@ func sendSizes(ctx context.Context, target netip.Addr, wanted []int32) (*sizes, 
 	return now, nil
 }
 
+// wayTo is the interface that leads to an address. An error says that there is
+// none, or that it has no signal: nothing that is sent would leave.
+func wayTo(to netip.Addr) (*windows.MibIfRow2, error) {
+	var there windows.Sockaddr
+	if to.Is4() {
+		there = &windows.SockaddrInet4{Addr: to.As4()}
+	} else {
+		zone := uint32(0)
+		if link, err := net.InterfaceByName(to.Zone()); err == nil {
+			zone = uint32(link.Index)
+		}
+		there = &windows.SockaddrInet6{Addr: to.As16(), ZoneId: zone}
+	}
+	var index uint32
+	if err := windows.GetBestInterfaceEx(there, &index); err != nil {
+		return nil, fmt.Errorf("there is no way to %s: %w", to, err)
+	}
+	row := &windows.MibIfRow2{InterfaceIndex: index}
+	if err := windows.GetIfEntry2Ex(windows.MibIfEntryNormalWithoutStatistics, row); err != nil {
+		return nil, fmt.Errorf("the interface to %s: %w", to, err)
+	}
+	if row.MediaConnectState == ipMediaDisconnected {
+		return nil, fmt.Errorf("the interface to %s has no signal: %w", to, windows.WSAENETDOWN)
+	}
+	return row, nil
+}
+
 // linkTakes is how large a packet the link to a target takes; 0 where that is
 // not known.
 func linkTakes(target netip.Addr) int32 {
-	there := &windows.SockaddrInet4{Addr: target.As4()}
-	var index uint32
-	if err := windows.GetBestInterfaceEx(there, &index); err != nil {
-		return 0
-	}
-	row := windows.MibIfRow2{InterfaceIndex: index}
-	if err := windows.GetIfEntry2Ex(windows.MibIfEntryNormalWithoutStatistics, &row); err != nil || row.Mtu >= 1<<31 {
+	row, err := wayTo(target)
+	if err != nil || row.Mtu >= 1<<31 {
 		return 0
 	}
 	return int32(row.Mtu)

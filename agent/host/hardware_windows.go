@@ -136,6 +136,9 @@ func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observatio
 		if !strings.EqualFold(d.class, "Monitor") || len(h.Monitors) == 64 {
 			continue
 		}
+		if strings.HasPrefix(strings.ToUpper(d.instance), `DISPLAY\DEFAULT_MONITOR`) {
+			continue // made up by Windows where no screen tells of itself
+		}
 		key := machineKey(enumKey + `\` + d.instance + `\Device Parameters`)
 		raw := key.bytes("EDID")
 		key.close()

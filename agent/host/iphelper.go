@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"slices"
@@ -50,6 +51,7 @@ type (
 		settings      ipSettings
 		device        netDevice
 		category      *int32 // NLM_NETWORK_CATEGORY
+		modes         portModes
 		counters      ipCounters
 	}
 
@@ -195,6 +197,9 @@ func (l *ipLink) link() *constatv1.Link {
 	if speed := l.bitsPerSecond / 1e6; k.GetCarrier() && speed > 0 && speed < 1<<31 && slices.Contains([]string{"ethernet", "veth"}, k.GetKind()) {
 		k.SpeedMbps = set(int32(speed))
 	}
+	if k.GetCarrier() && k.GetKind() == "ethernet" {
+		k.Duplex, k.Autonegotiation = l.modes.duplex, l.modes.negotiated
+	}
 	for _, a := range l.addresses {
 		k.Addresses = append(k.Addresses, a.address())
 	}
@@ -203,6 +208,31 @@ func (l *ipLink) link() *constatv1.Link {
 	}
 	k.Lease = l.lease(k)
 	return k
+}
+
+// portModes are what the driver of a port says that it agreed on with the other
+// end; nil where it does not say.
+type portModes struct {
+	duplex     *string
+	negotiated *bool
+}
+
+// parseLinkState reads NDIS_LINK_STATE (ntddndis.h). Flags of what was negotiated
+// are left out by many a driver: none prove nothing.
+func parseLinkState(raw []byte) (m portModes) {
+	const (
+		duplex = 8
+		flags  = 36
+		size   = 40
+	)
+	if len(raw) < size {
+		return m
+	}
+	m.duplex = filled(map[uint32]string{1: "half", 2: "full"}[binary.LittleEndian.Uint32(raw[duplex:])])
+	if binary.LittleEndian.Uint32(raw[flags:]) != 0 {
+		m.negotiated = set(true)
+	}
+	return m
 }
 
 // networkCategories are NLM_NETWORK_CATEGORY.

@@ -30,7 +30,7 @@ func officeStack() *ipStack {
 				servers: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("fec0:0:0:ffff::1")}, suffix: "office.example",
 				settings: ipSettings{server: "192.0.2.2", routers: []string{"192.0.2.1"}, given: "192.0.2.53 192.0.2.54", terminates: 1714979289},
 				device:   netDevice{`pci\ven_8086&dev_15fb`, "e1dexpress", "0000:00:1f.6"},
-				category: set(int32(2)), counters: ipCounters{inOctets: 5, inErrors: 1},
+				category: set(int32(2)), modes: parseLinkState(words(0x00280180, 1, 1, 0, 1e9, 0, 1e9, 0, 0, 5)), counters: ipCounters{inOctets: 5, inErrors: 1},
 			},
 			{index: 13, name: "Ethernet-WFP Native MAC Layer LightWeight Filter-0000", kind: ipEthernet, flags: ipHardware | ipFilter, oper: 1, admin: 1, stated: true},
 			{index: 14, name: "Wi-Fi", kind: 71, medium: 9, flags: ipHardware, oper: 2, admin: 1, media: ipMediaDisconnected, stated: true, bound: true, dhcp: true, bitsPerSecond: 1<<64 - 1},
@@ -65,7 +65,7 @@ func TestWindowsStack(t *testing.T) {
 			},
 			{
 				Index: set(int32(12)), Name: set("Ethernet"), Kind: set("ethernet"), Mac: set("00:1b:21:01:02:03"), AdminStatus: set("up"), OperStatus: set("up"),
-				Carrier: set(true), Physical: set(true), Mtu: set(int32(1500)), SpeedMbps: set(int32(1000)), Driver: set("e1dexpress"), BusAddress: set("0000:00:1f.6"),
+				Carrier: set(true), Physical: set(true), Mtu: set(int32(1500)), SpeedMbps: set(int32(1000)), Duplex: set("half"), Autonegotiation: set(true), Driver: set("e1dexpress"), BusAddress: set("0000:00:1f.6"),
 				Profile: set("domain"),
 				Addresses: []*constatv1.Address{
 					address("192.0.2.20/24", 4, "dhcp", "global", false), address("fe80::1234/64", 6, "linkLocal", "link", false),
@@ -133,5 +133,17 @@ func TestNlmWord(t *testing.T) {
 		if got := nlmWord(bits); got != want {
 			t.Errorf("%#x is %s, want %s", bits, got, want)
 		}
+	}
+}
+
+func TestLinkState(t *testing.T) {
+	if m := parseLinkState(words(0x00280180, 1, 2, 0, 1e9, 0, 1e9, 0, 0, 0)); m.duplex == nil || *m.duplex != "full" || m.negotiated != nil {
+		t.Errorf("full, and nothing said of how: %v", m)
+	}
+	if m := parseLinkState(words(0x00280180, 1, 0, 0, 0, 0, 0, 0, 0, 0)); m != (portModes{}) {
+		t.Errorf("nothing said: %v", m)
+	}
+	if m := parseLinkState(make([]byte, 39)); m != (portModes{}) {
+		t.Errorf("a cut one: %v", m)
 	}
 }

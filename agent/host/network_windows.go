@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -71,6 +72,10 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 			s.links[i].category = &category
 		}
 	}
+	if err := s.readModes(); err != nil {
+		gap(o, "links.duplex", err)
+		gap(o, "links.autonegotiation", err)
+	}
 	s.fill(n)
 	if s.neighboursErr != nil {
 		gap(o, "routes.gateway_mac", s.neighboursErr)
@@ -84,7 +89,7 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 		gap(o, "os_connectivity", err)
 	}
 	gap(o, "networking_enabled", fmt.Errorf("Windows has no switch for all of its network: %w", errors.ErrUnsupported))
-	for _, fact := range []string{"links.duplex", "links.autonegotiation", "links.supported_mbps", "links.partner_mbps"} {
+	for _, fact := range []string{"links.supported_mbps", "links.partner_mbps"} {
 		gap(o, fact, errNotRead)
 	}
 	return nil
@@ -186,6 +191,35 @@ func (s *ipStack) readAdapters() error {
 		}
 	}
 	return nil
+}
+
+// readModes asks the drivers of wired ports that have a signal. An error is that
+// of the last one which did not say.
+func (s *ipStack) readModes() (silent error) {
+	const (
+		queryStatistics = 0x170002 // IOCTL_NDIS_QUERY_GLOBAL_STATS
+		linkState       = 0x010207 // OID_GEN_LINK_STATE
+		size            = 40
+	)
+	for i := range s.links {
+		l := &s.links[i]
+		if !l.shown() || l.kindWord() != "ethernet" || l.flags&ipHardware == 0 || l.media != ipMediaConnected {
+			continue
+		}
+		handle, err := openDevice(`\\.\`+l.guid, 0)
+		if err != nil {
+			silent = err
+			continue
+		}
+		raw, err := control(handle, queryStatistics, binary.LittleEndian.AppendUint32(nil, linkState), size)
+		windows.CloseHandle(handle)
+		if err != nil {
+			silent = err
+			continue
+		}
+		l.modes = parseLinkState(raw)
+	}
+	return silent
 }
 
 // Keys of the registry below HKEY_LOCAL_MACHINE.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/yusufpapurcu/wmi"
@@ -243,21 +242,27 @@ func askWMI[T any](ctx context.Context, query, namespace string) ([]T, error) {
 	}
 }
 
-// wmiError says an error of WMI in the words that statusOf knows.
+// wmiError says an error of WMI in the words that statusOf knows. What a method
+// complains of lies in the exception behind its error.
 func wmiError(err error) error {
 	var code interface{ Code() uintptr }
+	var number uint32
 	if errors.As(err, &code) {
-		switch uint32(code.Code()) {
-		case 0x80041003, 0x80070005: // WBEM_E_ACCESS_DENIED, E_ACCESSDENIED
-			return fmt.Errorf("WMI: %w: %w", err, fs.ErrPermission)
-		case 0x8004100e, 0x80041010, 0x8004100c: // WBEM_E_INVALID_NAMESPACE, _INVALID_CLASS, _NOT_SUPPORTED
-			return fmt.Errorf("WMI: %w: %w", err, errors.ErrUnsupported)
+		number = uint32(code.Code())
+	}
+	var outer interface{ SubError() error }
+	if errors.As(err, &outer) {
+		if inner, ok := outer.SubError().(interface{ SCODE() uint32 }); ok {
+			number = inner.SCODE()
 		}
 	}
-	if strings.Contains(strings.ToLower(err.Error()), "access denied") {
-		return fmt.Errorf("WMI: %w: %w", err, fs.ErrPermission)
+	switch number {
+	case 0x80041003, 0x80070005: // WBEM_E_ACCESS_DENIED, E_ACCESSDENIED
+		return fmt.Errorf("WMI refuses it (0x%08x): %w", number, fs.ErrPermission)
+	case 0x8004100e, 0x80041010, 0x8004100c: // WBEM_E_INVALID_NAMESPACE, _INVALID_CLASS, _NOT_SUPPORTED
+		return fmt.Errorf("WMI has no such thing here (0x%08x): %w", number, errors.ErrUnsupported)
 	}
-	return fmt.Errorf("WMI: %w", err)
+	return fmt.Errorf("WMI (0x%08x): %w", number, err)
 }
 
 // bitLocker tells of each letter how its volume is encrypted. Only an

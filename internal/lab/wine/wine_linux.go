@@ -25,7 +25,8 @@ import (
 
 // begin is the first process of a Windows. With it everything else ends, and it
 // ends when the test process does, however that goes: its standard input closes.
-// $1 is an empty directory, $2 the image, $3 a network namespace or nothing.
+// $1 is an empty directory, $2 the image, $3 a network namespace or nothing. What
+// /sys shows of links is what there was where it was mounted.
 const begin = `
 set -eu
 mount --make-rprivate /
@@ -34,7 +35,6 @@ mkdir "$1/upper" "$1/work" "$1/debian"
 mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay "$1/debian"
 root=$1/debian
 mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
 : >"$root/etc/resolv.conf"
@@ -49,9 +49,9 @@ done
 # Wine resolves names as Debian does. One file, and no link: it would lead out of here.
 mount --bind "$root/etc/hosts" "$hosts"
 if [ -z "$3" ]; then
-	exec unshare --net sh -c 'ip link set lo up; exec chroot "$1" sh -c "$2"' sh "$root" "$stay"
+	exec unshare --net sh -c 'mount -t sysfs sysfs "$1/sys"; ip link set lo up; exec chroot "$1" sh -c "$2"' sh "$root" "$stay"
 fi
-exec nsenter --net="/run/netns/$3" chroot "$root" sh -c "$stay"
+exec nsenter --net="/run/netns/$3" sh -c 'mount -t sysfs sysfs "$1/sys"; exec chroot "$1" sh -c "$2"' sh "$root" "$stay"
 `
 
 // patience is how long one program may take that was given no other limit.

@@ -1,0 +1,112 @@
+package host
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"constat/internal/lab"
+	constatv1 "constat/proto/constat/v1"
+)
+
+// windowsFacts is evidence for the table of facts: what the decoders told of
+// answers that are composed from Microsoft's documentation. Nothing in it was
+// seen on Windows.
+const windowsFacts = "testdata/facts-windows.txt"
+
+// TestWindowsFacts keeps that list. CONSTAT_FACTS=write writes it anew.
+func TestWindowsFacts(t *testing.T) {
+	var now strings.Builder
+	for _, path := range lab.SetFacts(windowsSnapshot(t)) {
+		now.WriteString(path + "\tcomposed\n")
+	}
+	before, err := os.ReadFile(windowsFacts)
+	if err == nil && string(before) == now.String() {
+		return
+	}
+	if os.Getenv("CONSTAT_FACTS") != "write" {
+		t.Fatal(windowsFacts + " is stale: CONSTAT_FACTS=write go test -run TestWindowsFacts ./agent/host, then ./internal/lab's table")
+	}
+	if err := os.WriteFile(windowsFacts, []byte(now.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// windowsSnapshot is all that the composed answers tell.
+func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
+	t.Helper()
+	stack, network := officeStack(), &constatv1.Network{}
+	stack.fill(network)
+	settings, err := parseConnectionSettings(connectionBlob(1|proxyManual, "proxy.example:3128", "<local>", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Proxy = settings.proxyOf("user")
+	network.Firewall = windowsFirewall([]firewallProfile{{enabled: set(true), blocksOut: set(true)}}, nil)
+	counters := stack.linkCounters()
+	counters.Gateways = stack.gatewayStates()
+
+	tree := newPlugTree(deskDevices())
+	tree.ports[`USB\VID_046D&PID_C31C\5&2&0&3`] = hubPort{
+		status: 1, configuration: 1, bcdUSB: 0x0310, descriptors: []byte{9, 2, 59, 0, 2, 1, 0, 0xa0, 45}, fast: set(true), capable: set(true),
+	}
+	tree.ports[`USB\VID_0000&PID_0002\5&2&0&5`] = hubPort{status: 2}
+	usb := &constatv1.Usb{}
+	usb.Devices, usb.Failures = tree.usb()
+	hardware := &constatv1.Hardware{}
+	hardware.BusDevices, hardware.Gpus = tree.busDevices()
+
+	disk, err := parseStorageDevice(storageDescriptor(11, 0, "Kingston", "ST1000LM035", "SDM2", "WLJ6WM0P"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Rotational = parseStoragePenalty(words(12, 12, 1))
+	disk.SizeBytes = parseGeometry(make([]byte, 32))
+	h := health{disk, &constatv1.DiskReading{}}
+	page := make([]byte, nvmePage)
+	page[1], page[2], page[3], page[4] = 0x3b, 0x01, 100, 10
+	prediction := make([]byte, 4+512)
+	for i, id := range []byte{5, 9, 194, 197, 198, 199} {
+		prediction[6+12*i], prediction[6+12*i+5] = id, 1
+	}
+	for _, err := range []error{
+		parsePrediction(prediction, h), parseNVMeAnswer(append(words(48, 48+512, 3, 2, 2, 0, nvmeSpecific, nvmePage, 0, 0, 0, 0), page...), h),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	battery := &constatv1.Battery{}
+	if _, _, err := addBatteryInformation(battery, words(batterySystem, 1, 0, 60000, 42000, 3000, 1000, 0, 311)); err != nil {
+		t.Fatal(err)
+	}
+	if err := addBatteryStatus(battery, words(2, 21000, 11400, 0), true); err != nil {
+		t.Fatal(err)
+	}
+	power := &constatv1.Power{Batteries: []*constatv1.Battery{battery}, Profile: filled(powerSchemes["{381B4222-F694-41F0-9685-FF5BB260DF2E}"])}
+	power.LimitMhz, power.MaxMhz = parseProcessorPower(words(0, 2800, 900, 1400, 0, 0))
+
+	radio := &constatv1.Radio{}
+	addRadioState(radio, words(1, 0, 1, 1))
+	own, err := addConnection(radio, wlanConnected(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, err := parseBSSList(bssList(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addHeard(radio, heard, nil, []string{"office"})
+
+	return &constatv1.Snapshot{
+		Network: network, Counters: counters, Usb: usb, Hardware: hardware, Power: power,
+		Peripherals: &constatv1.Peripherals{
+			Devices: tree.peripherals(),
+			Cameras: []*constatv1.Camera{{Permission: consent{machine: "Deny"}.permission(), UsedBy: set(consentProgram(`C:#x#Zoom.exe`))}},
+			Audio:   []*constatv1.AudioEndpoint{{Permission: consent{machine: "Allow"}.permission(), Form: set(audioForms[5])}},
+		},
+		Storage:  &constatv1.Storage{Disks: []*constatv1.Disk{disk}},
+		Readings: &constatv1.Readings{Disks: []*constatv1.DiskReading{h.reading}},
+		Wifi:     &constatv1.Wifi{Radios: []*constatv1.Radio{radio}},
+	}
+}
