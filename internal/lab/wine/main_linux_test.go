@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 			common.end()
 		}
 	}()
-	return m.Run()
+	return seen(m.Run())
 }
 
 // common is the Windows that tests look at together.
@@ -83,6 +83,11 @@ func program(name, pkg string) (string, error) {
 	file := filepath.Join(scratch, name)
 	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", file, pkg)
 	if strings.HasSuffix(name, ".exe") {
+		changes, err := overlay()
+		if err != nil {
+			return "", err
+		}
+		cmd.Args = append(cmd.Args[:2], append([]string{"-overlay", changes}, cmd.Args[2:]...)...)
 		cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -114,5 +119,6 @@ func facts(w *Windows, groups ...string) *constatv1.Snapshot {
 	if err := protojson.Unmarshal([]byte(w.Run(agent, arguments...)), s); err != nil {
 		w.t.Fatal(err)
 	}
+	note(s)
 	return s
 }
