@@ -28,6 +28,12 @@ const (
 	factsLive = "testdata/facts-linux.tsv"
 	// factsRecorded is what the agent's readers told of recorded machines.
 	factsRecorded = "../../agent/host/testdata/facts.txt"
+	// factsWine is what the agent told under Wine 10.
+	factsWine = "wine/testdata/facts.txt"
+	// factsWindows and factsMac are what decoders told on Linux of composed and of
+	// recorded answers of these systems: a fact and which of the two.
+	factsWindows = "../../agent/host/testdata/facts-windows.txt"
+	factsMac     = "../../agent/host/testdata/facts-macos.txt"
 )
 
 // machines are the parts of the lab that are virtual machines.
@@ -150,6 +156,10 @@ func factsMarkdown(t *testing.T) []byte {
 	live, recorded, comments := map[string]string{}, map[string]string{}, protoComments(t)
 	readEvidence(t, factsLive, live)
 	readEvidence(t, factsRecorded, recorded)
+	wine, windows, mac := map[string]string{}, map[string]string{}, map[string]string{}
+	readEvidence(t, factsWine, wine)
+	readEvidence(t, factsWindows, windows)
+	readEvidence(t, factsMac, mac)
 	var rows bytes.Buffer
 	counts := map[string]int{}
 	groups := (&constatv1.Snapshot{}).ProtoReflect().Descriptor().Fields()
@@ -158,7 +168,7 @@ func factsMarkdown(t *testing.T) []byte {
 		if group == nil {
 			t.Fatalf("the snapshot has no group %s", name)
 		}
-		fmt.Fprintf(&rows, "\n## %s\n\n| fact | meaning | status |\n|---|---|---|\n", name)
+		fmt.Fprintf(&rows, "\n## %s\n\n| fact | meaning | Linux | Windows | macOS |\n|---|---|---|---|---|\n", name)
 		leaves(group.Message(), name, nil, func(path string, f protoreflect.FieldDescriptor) {
 			status := "not yet"
 			switch part := live[path]; {
@@ -178,7 +188,13 @@ func factsMarkdown(t *testing.T) []byte {
 			}
 			counts[status]++
 			meaning := strings.ReplaceAll(comments[string(f.FullName())], "|", `\|`)
-			fmt.Fprintf(&rows, "| `%s` | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status)
+			onWindows := windows[path]
+			if wine[path] != "" {
+				onWindows = "Wine 10"
+			}
+			counts["Windows "+onWindows]++
+			counts["macOS "+mac[path]]++
+			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status, onWindows, mac[path])
 		})
 	}
 	return fmt.Appendf(nil, `# What the agent sees, and how that was proved
@@ -191,7 +207,16 @@ Written by `+"`TestFactsTable`"+` from what runs of the lab and recorded machine
 - **recording** (%d): told by the reader, of a recorded machine or of recorded answers of one.
 - **Windows only**, **macOS only** (%d): Linux has no such thing to tell, and leaves it unset.
 - **not yet** (%d): nothing here has told it so far, though a unit test may cover its parser.
-%s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"], rows.Bytes())
+
+The columns of the other systems claim less. Nothing in them was seen on Windows or on a Mac.
+
+- **Wine 10** (%d facts): told by the Windows program, run under Wine 10 on Linux.
+- **composed** (%d for Windows, %d for macOS): told by the decoder, run on Linux, of an answer
+  that was put together from the system's documentation.
+- **recording** (%d for macOS): told by the decoder, run on Linux, of what a real machine had answered.
+- Empty: nothing here has told it of that system, or the system has no such thing to tell.
+%s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"],
+		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], rows.Bytes())
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.
