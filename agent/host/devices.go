@@ -26,7 +26,6 @@ type plugDevice struct {
 	// status and problem are what CM_Get_DevNode_Status says; status 0 is nothing.
 	status, problem uint32
 	driverVersion   string
-	removed         bool
 }
 
 // Bits of a device's status and of its ConfigFlags, and problem codes (cfg.h,

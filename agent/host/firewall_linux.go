@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 // onceFilter returns how the packet filter's rules are read: once.
@@ -42,4 +44,15 @@ func (r *reader) filterManager() string {
 		return "firewalld"
 	}
 	return ""
+}
+
+// readFirewall asks the process with the rights for the packet filter's rules.
+func readFirewall(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
+	rules, err := r.filter(ctx)
+	if err != nil {
+		gap(o, "firewall", err)
+		return
+	}
+	n.Firewall = firewallOf(rules, r.filterManager())
+	addTraffic(n.Firewall, rules, n)
 }

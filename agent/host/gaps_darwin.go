@@ -8,8 +8,5 @@ import (
 // errMacSilent is the gap of facts that macOS has no way for programs to ask for.
 var errMacSilent = fmt.Errorf("macOS does not tell it to programs: %w", errors.ErrUnsupported)
 
-// systemVolumes are where the system starts from and keeps users' files.
-var systemVolumes = map[string]bool{"/": true, "/System/Volumes/Data": true}
-
 // notYet says of a fact that this system could tell it.
 func notYet() error { return fmt.Errorf("not read on macOS yet: %w", errors.ErrUnsupported) }

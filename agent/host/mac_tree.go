@@ -40,9 +40,6 @@ func descend(n node, depth int, visit func(node)) {
 	}
 }
 
-// class is the class of an entry of the registry.
-func class(entry node) string { return entry.at("IOObjectClass").text() }
-
 // firstOfKeys is the first of some keys that a dictionary has something under: names
 // of properties changed over the years.
 func firstOfKeys(n node, keys ...string) node {

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,52 +10,8 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// resolvedConf is systemd-resolved's own view: the servers behind its stub.
-const resolvedConf = "/run/systemd/resolve/resolv.conf"
-
 // errNotRead is the gap of facts that no reader of this agent fills.
 var errNotRead = fmt.Errorf("not read by this agent: %w", errors.ErrUnsupported)
-
-// readResolvers lists the servers in the order they are asked. A stub on this
-// machine is listed with the servers behind it, where they are known.
-func readResolvers(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
-	if resolvConfFile == "" {
-		gap(o, "resolvers", errNotRead)
-		gap(o, "search_domains", errNotRead)
-		return
-	}
-	content, err := r.file(resolvConfFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return // the C library then knows no server but this machine
-	}
-	if err != nil {
-		gap(o, "resolvers", err)
-		gap(o, "search_domains", err)
-		return
-	}
-	conf := parseResolvConf(content)
-	n.SearchDomains = conf.search
-	stub := false
-	for _, a := range conf.servers {
-		n.Resolvers = append(n.Resolvers, resolver(a, "resolv.conf"))
-		stub = stub || a.IsLoopback()
-	}
-	if !stub {
-		return
-	}
-	if behind := askResolved(ctx, r, n); behind != nil {
-		n.Resolvers = append(n.Resolvers, behind...)
-		return
-	}
-	if content, err = r.file(resolvedConf); err != nil {
-		return // another stub: whom it asks is its own secret
-	}
-	for _, a := range parseResolvConf(content).servers {
-		if !a.IsLoopback() {
-			n.Resolvers = append(n.Resolvers, resolver(a, "resolved"))
-		}
-	}
-}
 
 func resolver(a netip.Addr, origin string) *constatv1.Resolver {
 	r := &constatv1.Resolver{Address: set(a.String()), Stub: set(a.IsLoopback()), Origin: set(origin)}
@@ -87,17 +42,6 @@ func (r *reader) ownNames() []string {
 		present, _ = os.Hostname()
 	}
 	return []string{kept, present}
-}
-
-// readFirewall asks the process with the rights for the packet filter's rules.
-func readFirewall(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) {
-	rules, err := r.filter(ctx)
-	if err != nil {
-		gap(o, "firewall", err)
-		return
-	}
-	n.Firewall = firewallOf(rules, r.filterManager())
-	addTraffic(n.Firewall, rules, n)
 }
 
 // readProxy tells the proxy that programs of this machine are given: by the

@@ -16,11 +16,7 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// On macOS resolv.conf mirrors the first resolver of scutil, which is asked itself.
-const (
-	resolvConfFile = "/etc/resolv.conf"
-	hostsFile      = "/etc/hosts"
-)
+const hostsFile = "/etc/hosts"
 
 const stackSource = "ifconfig, networksetup, scutil, ipconfig, the routing socket"
 
@@ -219,6 +215,3 @@ func onceFilter(*reader) func(context.Context) (*ruleset, error) {
 }
 
 func askResolved(context.Context, *reader, *constatv1.Network) []*constatv1.Resolver { return nil }
-
-// filterManager is known where the packet filter's rules are read.
-func (r *reader) filterManager() string { return "" }

@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	stackSource    = "rtnetlink"
-	resolvConfFile = "/etc/resolv.conf"
-	hostsFile      = "/etc/hosts"
+	stackSource = "rtnetlink"
+	hostsFile   = "/etc/hosts"
 )
 
 // dialRoute opens a netlink socket that does not outlive ctx's deadline.

@@ -18,10 +18,9 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// Windows has no resolver file; the hosts file lies where it has since 1993.
+// The hosts file lies where it has since 1993.
 const (
-	resolvConfFile = ""
-	hostsFile      = `C:\Windows\System32\drivers\etc\hosts`
+	hostsFile = `C:\Windows\System32\drivers\etc\hosts`
 
 	stackSource   = "IP Helper, registry, Network List Manager"
 	counterSource = "IP Helper"
@@ -524,7 +523,3 @@ func readWindowsFirewall(n *constatv1.Network) (*constatv1.LocalFirewall, error)
 func onceFilter(*reader) func(context.Context) (*ruleset, error) {
 	return func(context.Context) (*ruleset, error) { return nil, errNotRead }
 }
-
-func (r *reader) filterManager() string { return "" }
-
-func askResolved(context.Context, *reader, *constatv1.Network) []*constatv1.Resolver { return nil }

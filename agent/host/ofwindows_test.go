@@ -548,7 +548,7 @@ func FuzzTextsOfWindows(f *testing.F) {
 		w32timeStatus(&constatv1.Clock{}, text)
 		packagedProgram(text)
 		packedCode(text)
-		keyFile(text)
+		_ = keyFile(text)
 		commandProgram(text)
 		interfaceInstance(text)
 		chosenDefault(text)

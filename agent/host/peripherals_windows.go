@@ -37,7 +37,7 @@ func readPeripherals(_ context.Context, r *reader) (proto.Message, *constatv1.Ob
 	if slices.ContainsFunc(p.Devices, func(d *constatv1.Peripheral) bool { return d.GetKind() == "receiver" }) {
 		gap(o, "devices.linked", fmt.Errorf("receivers are not asked on Windows: %w", errors.ErrUnsupported))
 	}
-	readBluetooth(tree, p, o)
+	r.readBluetooth(tree, p, o)
 	if p.Audio, err = audioEndpoints(); err != nil {
 		gap(o, "audio", err)
 	}
@@ -52,8 +52,8 @@ func readPeripherals(_ context.Context, r *reader) (proto.Message, *constatv1.Ob
 }
 
 // readBluetooth lists radios and the devices that were paired with them.
-func readBluetooth(tree *plugTree, p *constatv1.Peripherals, o *constatv1.Observation) {
-	state, err := serviceWord("bthserv")
+func (r *reader) readBluetooth(tree *plugTree, p *constatv1.Peripherals, o *constatv1.Observation) {
+	state, err := r.serviceWord("bthserv")
 	if err != nil {
 		gap(o, "bluetooth_adapters.service_state", err)
 	}

@@ -74,9 +74,7 @@ func (s connectionSettings) proxyOf(source string) *constatv1.Proxy {
 			p.Https = &address
 		}
 	}
-	for _, word := range strings.FieldsFunc(s.exceptions, func(c rune) bool { return c == ';' || c == ' ' }) {
-		p.Exceptions = append(p.Exceptions, word)
-	}
+	p.Exceptions = append(p.Exceptions, strings.FieldsFunc(s.exceptions, func(c rune) bool { return c == ';' || c == ' ' })...)
 	switch {
 	case s.flags&proxyPAC != 0 && s.pac != "":
 		p.Mode, p.PacUrl = set("pac"), withoutUser(s.pac)

@@ -84,6 +84,23 @@ func (r *reader) serviceNamed(name string) (*scmService, error) {
 	return nil, err
 }
 
+// serviceWord tells how a service stands: running, stopped or absent; "" where it
+// is on its way.
+func (r *reader) serviceWord(name string) (string, error) {
+	s, err := r.serviceNamed(name)
+	switch {
+	case err != nil:
+		return "", err
+	case s == nil:
+		return "absent", nil
+	case s.state == windows.SERVICE_RUNNING:
+		return "running", nil
+	case s.state == windows.SERVICE_STOPPED:
+		return "stopped", nil
+	}
+	return "", nil
+}
+
 // bufferOf is a buffer of words, as pointers in it need to be laid, as a winBuffer.
 func bufferOf(buffer []uint64) winBuffer {
 	return winBuffer{unsafe.Slice((*byte)(unsafe.Pointer(&buffer[0])), len(buffer)*8), uint64(uintptr(unsafe.Pointer(&buffer[0])))}

@@ -47,7 +47,7 @@ func readWifi(_ context.Context, r *reader) (proto.Message, *constatv1.Observati
 	const source = "WLAN API"
 	o := observed(source)
 	w := &constatv1.Wifi{}
-	state, err := serviceWord("WlanSvc")
+	state, err := r.serviceWord("WlanSvc")
 	if err != nil {
 		gap(o, "service_state", err)
 	}
@@ -204,37 +204,4 @@ func (a *wlanAdapter) wanted() (names []string) {
 		}
 	}
 	return names
-}
-
-// serviceWord tells how a service stands: running, stopped or absent; "" where it
-// is on its way.
-func serviceWord(name string) (string, error) {
-	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
-	if err != nil {
-		return "", fmt.Errorf("the service manager: %w", err)
-	}
-	defer windows.CloseServiceHandle(manager)
-	wide, err := windows.UTF16PtrFromString(name)
-	if err != nil {
-		return "", err
-	}
-	service, err := windows.OpenService(manager, wide, windows.SERVICE_QUERY_STATUS)
-	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return "absent", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("the service %s: %w", name, err)
-	}
-	defer windows.CloseServiceHandle(service)
-	var status windows.SERVICE_STATUS
-	if err := windows.QueryServiceStatus(service, &status); err != nil {
-		return "", fmt.Errorf("the service %s: %w", name, err)
-	}
-	switch status.CurrentState {
-	case windows.SERVICE_RUNNING:
-		return "running", nil
-	case windows.SERVICE_STOPPED:
-		return "stopped", nil
-	}
-	return "", nil
 }

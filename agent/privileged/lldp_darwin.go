@@ -90,12 +90,11 @@ func listenBPF(device int, link string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	//lint:ignore SA1019 golang.org/x/net/bpf assembles, and has no device
 	program := make([]syscall.BpfInsn, len(raw))
 	for i, r := range raw {
 		program[i].Code, program[i].Jt, program[i].Jf, program[i].K = r.Op, r.Jt, r.Jf, r.K
 	}
-	//lint:ignore SA1019 as above
+	//lint:ignore SA1019 golang.org/x/net/bpf assembles, and has no device
 	size, err := syscall.BpfBuflen(device)
 	second := syscall.Timeval{Sec: 1}
 	for _, step := range []func() error{
@@ -141,6 +140,7 @@ func joinGroups(link string) (leave func(), err error) {
 		r := groupRequest{length: 16, family: unix.AF_UNSPEC}
 		copy(r.name[:15], link)
 		copy(r.address[:], group)
+		//lint:ignore SA1019 libSystem's ioctl is wrapped for other structures only
 		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&r))); e != 0 {
 			return e
 		}
