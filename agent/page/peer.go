@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -17,4 +18,9 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 func ownPeer(ctx context.Context) bool {
 	own, ok := ctx.Value(peerKey{}).(func() bool)
 	return ok && own()
+}
+
+// unmapped is an address of IPv4 as itself.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

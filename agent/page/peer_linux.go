@@ -58,10 +58,6 @@ func owner(table []byte, from, to netip.AddrPort) (uid int, err error) {
 	return 0, errors.Join(lines.Err(), fmt.Errorf("no socket from %s to %s", from, to))
 }
 
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
-
 func tableAddress(text string) (netip.AddrPort, error) {
 	address, port, found := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(address)
