@@ -270,6 +270,9 @@ func (w *Watch) Next(m Minute) []Occasion {
 		}
 		// A flood of subjects is one trouble: each event is taken up once a minute.
 		w.open[key], w.changed = true, true
+		if event == Resumed {
+			w.oneTrouble(m, now)
+		}
 		if slices.ContainsFunc(due, func(o Occasion) bool { return o.Procedure == procedures[event] }) {
 			continue
 		}
@@ -430,6 +433,18 @@ func (w *Watch) afterSleep(m Minute, now map[string]bool) {
 		if dead || m.DNS != nil && !*m.DNS {
 			now[Resumed] = true
 		}
+	}
+}
+
+// oneTrouble takes what is silent after a sleep for what is being looked into.
+func (w *Watch) oneTrouble(m Minute, now map[string]bool) {
+	for link, answers := range m.Gateways {
+		if key := GatewaySilent + " " + link; !answers {
+			w.open[key], now[key], w.silent[link] = true, true, silentFor
+		}
+	}
+	if m.DNS != nil && !*m.DNS {
+		w.open[DNSSilent], now[DNSSilent], w.unheard = true, true, silentFor
 	}
 }
 
