@@ -54,7 +54,7 @@ func viewCommand(o *options) *cobra.Command {
 			}
 			id := uuid.Must(uuid.NewV7()).String()
 			for _, v := range kept.GetViews() {
-				if strings.EqualFold(v.GetName(), args[0]) {
+				if v.GetOwn() && strings.EqualFold(v.GetName(), args[0]) {
 					id = v.GetId()
 				}
 			}
@@ -76,16 +76,20 @@ func viewCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// findView gives the view of a name or id.
+// findView gives the view of a name or id, one's own before another's.
 func findView(ctx context.Context, client deskv1.DeskServiceClient, name string) (*deskv1.View, error) {
 	kept, err := client.ListViews(ctx, &deskv1.ListViewsRequest{})
 	if err != nil {
 		return nil, err
 	}
+	var found *deskv1.View
 	for _, v := range kept.GetViews() {
-		if strings.EqualFold(v.GetName(), name) || v.GetId() == name {
-			return v, nil
+		if (strings.EqualFold(v.GetName(), name) || v.GetId() == name) && (found == nil || v.GetOwn()) {
+			found = v
 		}
+	}
+	if found != nil {
+		return found, nil
 	}
 	return nil, fmt.Errorf("no view is called %q: constat-collector view list names them", name)
 }

@@ -99,6 +99,9 @@ func TestViews(t *testing.T) {
 			}
 			var all []string
 			for _, v := range views {
+				if v.GetOwn() != (v.GetOwner() == a.Name) {
+					t.Errorf("to %s, own is %v of the view by %s", a.Name, v.GetOwn(), v.GetOwner())
+				}
 				all = append(all, fmt.Sprintf("%s by %s: %s", v.GetName(), v.GetOwner(), v.GetQuery()))
 			}
 			return strings.Join(all, "; ")

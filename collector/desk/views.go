@@ -91,7 +91,7 @@ func (d *Desk) Views(ctx context.Context, a Actor) ([]*deskv1.View, error) {
 	views := make([]*deskv1.View, 0, len(rows))
 	for _, row := range rows {
 		w := row.TicketView
-		views = append(views, &deskv1.View{Id: w.ID, Name: w.Name, Shared: w.Shared == 1, Query: w.Query, Owner: row.Owner})
+		views = append(views, &deskv1.View{Id: w.ID, Name: w.Name, Shared: w.Shared == 1, Query: w.Query, Owner: row.Owner, Own: w.UserID == a.ID})
 	}
 	return views, nil
 }
@@ -122,7 +122,7 @@ func (d *Desk) PutView(ctx context.Context, a Actor, v *deskv1.View) (*deskv1.Vi
 	if len(present) >= maxViews && !slices.ContainsFunc(present, func(p *deskv1.View) bool { return p.GetId() == id }) {
 		return nil, problem(ErrInvalid, "there are %d views already: take one away first", len(present))
 	}
-	kept := &deskv1.View{Id: id, Name: name, Shared: v.GetShared(), Query: asked.Encode(), Owner: a.Name}
+	kept := &deskv1.View{Id: id, Name: name, Shared: v.GetShared(), Query: asked.Encode(), Owner: a.Name, Own: true}
 	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		put, err := q.PutView(ctx, query.PutViewParams{ID: id, UserID: a.ID, Name: name, Shared: flag(kept.GetShared()), Query: kept.GetQuery(), At: store.Millis(d.now())})
 		if err == nil && put == 0 {

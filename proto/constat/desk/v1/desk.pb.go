@@ -5274,7 +5274,9 @@ type View struct {
 	// The whole team has it.
 	Shared bool `protobuf:"varint,4,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Name of who made it; not looked at when it is put.
-	Owner         string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The caller made it; not looked at either.
+	Own           bool `protobuf:"varint,6,opt,name=own,proto3" json:"own,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5342,6 +5344,13 @@ func (x *View) GetOwner() string {
 		return x.Owner
 	}
 	return ""
+}
+
+func (x *View) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
 }
 
 // ListViewsRequest is empty.
@@ -6784,13 +6793,14 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"endpointId\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\tR\x04site\"P\n" +
 	"\x17SetEndpointSiteResponse\x125\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint\"n\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x19.constat.desk.v1.EndpointR\bendpoint\"\x80\x01\n" +
 	"\x04View\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12\x16\n" +
 	"\x06shared\x18\x04 \x01(\bR\x06shared\x12\x14\n" +
-	"\x05owner\x18\x05 \x01(\tR\x05owner\"\x12\n" +
+	"\x05owner\x18\x05 \x01(\tR\x05owner\x12\x10\n" +
+	"\x03own\x18\x06 \x01(\bR\x03own\"\x12\n" +
 	"\x10ListViewsRequest\"@\n" +
 	"\x11ListViewsResponse\x12+\n" +
 	"\x05views\x18\x01 \x03(\v2\x15.constat.desk.v1.ViewR\x05views\";\n" +
