@@ -128,7 +128,7 @@ func (o *premises) busy() {
 func (o *premises) awaitAddressed() {
 	o.t.Helper()
 	o.awaitLong("an address by DHCP", func() bool {
-		_, err := o.machine.sh(addressedScript)
+		_, err := o.machine.Try(addressedScript)
 		return err == nil
 	})
 }
@@ -304,7 +304,7 @@ func TestLabBackends(t *testing.T) {
 			}
 			b.set(o)
 			b.injure(o)
-			if out, err := o.machine.sh(b.mended(o)); err == nil {
+			if out, err := o.machine.Try(b.mended(o)); err == nil {
 				t.Fatalf("nothing is broken: %s", out)
 			}
 			argument := map[string]string{"renew-dhcp": o.Adapter, "repair-package": "lab-tool"}[b.verb]

@@ -34,7 +34,7 @@ var hostRows = []machineRow{
 	}},
 	{fault: "os-filesystem-readonly", how: "an ext4 for the homes met an error and went read-only", procedure: "full", inject: func(o *premises) {
 		o.mountDisk("/home", "24M", "-e remount-ro")
-		device, err := o.machine.sh("basename $(findmnt -no SOURCE /home)")
+		device, err := o.machine.Try("basename $(findmnt -no SOURCE /home)")
 		device = strings.TrimSpace(device)
 		if err != nil || !strings.HasPrefix(device, "loop") { // never a disk of this system
 			o.t.Fatal(device, err)

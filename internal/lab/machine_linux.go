@@ -242,14 +242,15 @@ func (m *Machine) Path(name string) string {
 // failure fails the test.
 func (m *Machine) Sh(script string, args ...string) string {
 	m.t.Helper()
-	out, err := m.sh(script, args...)
+	out, err := m.Try(script, args...)
 	if err != nil {
 		m.t.Fatalf("on the machine: %s %v: %v\n%s", script, args, err, out)
 	}
 	return out
 }
 
-func (m *Machine) sh(script string, args ...string) (string, error) {
+// Try runs one that may fail, and returns what it printed.
+func (m *Machine) Try(script string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	out, err := m.Command(ctx, "sh", append([]string{"-ec", script, "sh"}, args...)...).CombinedOutput()

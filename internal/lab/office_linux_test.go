@@ -61,7 +61,7 @@ func lanAddress(host int) string { return "10.77.0." + strconv.Itoa(host) }
 // sh runs a script on the machine; its failure ends the row.
 func (o *premises) sh(script string, args ...string) {
 	o.t.Helper()
-	if out, err := o.machine.sh(script, args...); err != nil {
+	if out, err := o.machine.Try(script, args...); err != nil {
 		o.t.Fatalf("on the machine: %s %v: %v\n%s", script, args, err, out)
 	}
 }
@@ -70,7 +70,7 @@ func (o *premises) sh(script string, args ...string) {
 func (o *premises) undo(script string, args ...string) {
 	t := o.t
 	t.Cleanup(func() {
-		if out, err := o.machine.sh(script, args...); err != nil {
+		if out, err := o.machine.Try(script, args...); err != nil {
 			t.Errorf("undoing: %s %v: %v\n%s", script, args, err, out)
 		}
 	})
@@ -80,7 +80,7 @@ func (o *premises) undo(script string, args ...string) {
 func (o *premises) await(script string, args ...string) {
 	o.t.Helper()
 	o.Await(script, func() error {
-		out, err := o.machine.sh(script, args...)
+		out, err := o.machine.Try(script, args...)
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}

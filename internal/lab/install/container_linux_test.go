@@ -1,4 +1,4 @@
-package lab
+package install
 
 import (
 	"bufio"
@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"constat/internal/lab"
 )
 
 // TestContainer builds what the Containerfile says without a container engine,
@@ -21,8 +23,8 @@ import (
 // as nobody, on a disk that can't be written, beside a PostgreSQL of which it has
 // nothing but the socket.
 func TestContainer(t *testing.T) {
-	Need(t, "root, to run it in a directory of its own", os.Geteuid() == 0)
-	source := filepath.Join("..", "..")
+	lab.Need(t, "root, to run it in a directory of its own", os.Geteuid() == 0)
+	source := filepath.Join("..", "..", "..")
 	text, err := os.ReadFile(filepath.Join(source, "installers", "container", "Containerfile"))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +88,7 @@ func TestContainer(t *testing.T) {
 	for name, value := range collector.Environment {
 		environment = append(environment, name+"="+regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(value, "localhost"))
 	}
-	server, err := url.Parse(Postgres(t))
+	server, err := url.Parse(lab.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package lab
+package install
 
 import (
 	"fmt"
@@ -9,27 +9,29 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"constat/internal/lab"
 )
 
 // installation is a machine with a real systemd, and the packages of this tree
 // on its disk.
 type installation struct {
-	*Machine
-	w *World
+	*lab.Machine
+	w *lab.World
 	t *testing.T
 }
 
 // newInstallation starts a machine that never had any of our packages.
 func newInstallation(t *testing.T, packages ...string) *installation {
 	t.Helper()
-	return installationAt(t, NewWorld(t), PC, packages...)
+	return installationAt(t, lab.NewWorld(t), lab.PC, packages...)
 }
 
-func installationAt(t *testing.T, w *World, host string, packages ...string) *installation {
+func installationAt(t *testing.T, w *lab.World, host string, packages ...string) *installation {
 	t.Helper()
 	_, err := exec.LookPath("dpkg-deb")
-	Need(t, "dpkg", err == nil)
-	m := &installation{StartMachine(t, w, host, "/bin/true", nil), w, t}
+	lab.Need(t, "dpkg", err == nil)
+	m := &installation{lab.StartMachine(t, w, host, "/bin/true", nil), w, t}
 	// Some images forbid packages to start services; a machine at work does not.
 	m.Sh("rm -f /usr/sbin/policy-rc.d")
 	for _, file := range packages {
@@ -46,7 +48,7 @@ func installationAt(t *testing.T, w *World, host string, packages ...string) *in
 func buildPackages(t *testing.T, names, formats string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	cmd := exec.Command(filepath.Join("..", "..", "installers", "linux", "build"), dir, names, "amd64", formats)
+	cmd := exec.Command(filepath.Join("..", "..", "..", "installers", "linux", "build"), dir, names, "amd64", formats)
 	cmd.Env = append(os.Environ(), "VERSION=1.0.0", "COMPRESSION=none")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building the packages: %v\n%s", err, text)
@@ -101,7 +103,7 @@ func (m *installation) pid(unit string) string {
 func (m *installation) awaitConnected() {
 	m.t.Helper()
 	m.w.Await("the agent's connection", func() error {
-		out, err := m.sh("constat-agent status")
+		out, err := m.Try("constat-agent status")
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
@@ -153,7 +155,7 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	for unit, limit := range map[string]float64{"constat-agent.service": 3, "constat-collector.service": 3, "constat-agent-privileged.service": 3.5} {
-		text, _ := m.sh("systemd-analyze security --no-pager $1 | tail -1", unit)
+		text, _ := m.Try("systemd-analyze security --no-pager $1 | tail -1", unit)
 		var exposure float64
 		if found := regexp.MustCompile(`: ([0-9.]+) `).FindStringSubmatch(text); len(found) == 2 {
 			_, _ = fmt.Sscan(found[1], &exposure)
@@ -176,7 +178,7 @@ func TestInstall(t *testing.T) {
 	// The disk is full: what was there stays, whole and at work.
 	former = m.pid("constat-agent.service")
 	m.Sh("fallocate --length $(($(stat --file-system --format '%a * %S' /var/tmp) - (8 << 20))) /var/tmp/filler")
-	out, err := m.sh("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
+	out, err := m.Try("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
 	if err == nil {
 		t.Error("a package was installed on a disk without room for it")
 	}
@@ -209,7 +211,7 @@ func TestInstall(t *testing.T) {
 
 	// The account is gone, and comes back with the package.
 	m.Sh("systemctl stop constat-agent.service constat-agent-privileged.socket; userdel constat")
-	if out, err := m.sh("systemctl start constat-agent.service"); err == nil {
+	if out, err := m.Try("systemctl start constat-agent.service"); err == nil {
 		t.Errorf("it starts without its account: %s", out)
 	}
 	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
@@ -223,7 +225,7 @@ func TestInstall(t *testing.T) {
 	// A port that is taken.
 	m.Sh(`systemctl stop constat-collector; systemd-run --quiet --unit=other constat-collector serve --data /var/tmp/other --http 127.0.0.1:7999`)
 	m.w.Await("another program on the port", func() error {
-		_, err := m.sh("systemctl is-active other && test -e /var/tmp/other/ca.pem")
+		_, err := m.Try("systemctl is-active other && test -e /var/tmp/other/ca.pem")
 		return err
 	})
 	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: THE SERVICE DOES NOT START: 127.0.0.1:7400 is in use by another program", "--grpc")

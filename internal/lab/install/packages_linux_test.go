@@ -1,4 +1,4 @@
-package lab
+package install
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"constat/internal/lab"
 )
 
 // TestPackages has the distributions' own checkers look at the packages, and
@@ -15,13 +17,13 @@ import (
 func TestPackages(t *testing.T) {
 	for _, program := range []string{"lintian", "rpmlint", "rpm", "rpm2cpio", "cpio", "xz", "dpkg-deb"} {
 		_, err := exec.LookPath(program)
-		Need(t, program, err == nil)
+		lab.Need(t, program, err == nil)
 	}
 	const limit = 10 << 20
 	build := func(name, level string) (dir string) {
 		t.Helper()
 		dir = t.TempDir()
-		cmd := exec.Command(filepath.Join("..", "..", "installers", "linux", "build"), dir, name, "amd64", "deb rpm")
+		cmd := exec.Command(filepath.Join("..", "..", "..", "installers", "linux", "build"), dir, name, "amd64", "deb rpm")
 		cmd.Env = append(os.Environ(), "VERSION=1.0.0", "COMPRESSION=", "LEVEL="+level)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("building the packages: %v\n%s", err, text)
@@ -75,7 +77,7 @@ func TestPackages(t *testing.T) {
 			t.Fatalf("names in the archive: %v\n%s", err, out)
 		}
 	}
-	cmd := exec.Command("rpmlint", append([]string{"--config", filepath.Join("..", "..", "installers", "linux", "rpmlint.toml")}, rpms...)...)
+	cmd := exec.Command("rpmlint", append([]string{"--config", filepath.Join("..", "..", "..", "installers", "linux", "rpmlint.toml")}, rpms...)...)
 	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("0 errors, 0 warnings")) {
 		t.Errorf("rpmlint: %v\n%s", err, out)
 	}

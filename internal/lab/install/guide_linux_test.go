@@ -1,4 +1,4 @@
-package lab
+package install
 
 import (
 	"os"
@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"constat/internal/lab"
 )
 
 // guide gives what docs/INSTALL.md has people type, by heading: the blocks of
 // commands, and those of a configuration file.
 func guide(t *testing.T) (commands, files map[string][]string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "INSTALL.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "INSTALL.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,18 +47,19 @@ func guide(t *testing.T) (commands, files map[string][]string) {
 // never had anything of ours, and says how long it takes.
 func TestInstallGuide(t *testing.T) {
 	dir := buildPackages(t, "agent collector", "deb")
-	w := NewWorld(t)
+	w := lab.NewWorld(t)
 	// The world made these for its computer only; it removes them all.
-	if err := os.MkdirAll(w.etc(Gateway), 0o755); err != nil {
+	etc := filepath.Join("/etc/netns", w.Namespace(lab.Gateway))
+	if err := os.MkdirAll(etc, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"hosts": "127.0.0.1 localhost\n", "resolv.conf": ""} {
-		if err := os.WriteFile(filepath.Join(w.etc(Gateway), name), []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(etc, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
-	server, computer := installationAt(t, w, Gateway, agent, collector), installationAt(t, w, PC)
+	server, computer := installationAt(t, w, lab.Gateway, agent, collector), installationAt(t, w, lab.PC)
 	for _, m := range []*installation{server, computer} {
 		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts
 			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.Addr().String())
