@@ -274,7 +274,7 @@ func TestLabConsent(t *testing.T) {
 		h.stopPrintService()
 		number := h.report("anna")
 		id := h.request(number)
-		check(t, h.as("bob", 1, "remedy decline "+id), "declined by bob")
+		check(t, h.as("bob", 1, "remedy decline "+id), "Declined by bob.")
 		_, came := h.ended(number, id)
 		if r := came.GetRemedy(); r.GetOutcome() != "refused" || r.GetReason() != "declined by bob" || r.GetConsentedBy() != "" || r.GetBefore() != nil {
 			t.Errorf("the ticket says %v", r)
@@ -327,12 +327,12 @@ func TestLabConsent(t *testing.T) {
 		}
 		h.awaitTry()
 		check(t, h.as("bob", 2, "remedy consent "+second), "another remedy is under way, restart-printing: consent again when it has ended")
-		check(t, h.as("bob", 1, "remedy run restart-printing --yes"), "another remedy is under way, restart-printing")
+		check(t, h.as("bob", 1, "remedy run restart-printing --yes"), "Another repair is under way on this computer: try again when it has ended.")
 		letGo()
 		if err := busy.Wait(); err != nil {
 			t.Errorf("the first: %v", err)
 		}
-		check(t, h.as("bob", 1, "remedy consent "+second), "not needed: the fault is not there")
+		check(t, h.as("bob", 1, "remedy consent "+second), "Not needed: the fault is not there.")
 		if _, came := h.ended(number, first); came.GetRemedy().GetOutcome() != "fixed" {
 			t.Errorf("the first ticket says %v", came)
 		}

@@ -217,7 +217,7 @@ func TestLabRemediesByTheService(t *testing.T) {
 		}
 	}
 	contains(run(0, "list", "--lang", "fr"), "Rien n’attend votre accord.")
-	contains(run(1, "run", "restart-printing", "--yes"), "not needed")
+	contains(run(1, "run", "restart-printing", "--yes"), "Not needed")
 	o.stopPrintService()
 	contains(run(1, "run", "restart-printing"), "Nothing was done.") // nobody says yes
 	contains(run(0, "run", "restart-printing", "--yes", "--lang", "fr"), "Le service d’impression répond ; avant : le service d’impression ne répond pas.")
