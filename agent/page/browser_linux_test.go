@@ -56,11 +56,11 @@ func (d *desk) script(f func()) {
 	f()
 }
 
-func (d *desk) GetStatus(context.Context, *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
+func (d *desk) GetStatus(_ context.Context, r *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return &constatv1.GetStatusResponse{Enrolled: true, Connected: !d.offline, Phone: "01 23 45 67 89", Found: []*constatv1.Finding{
-		{At: timestamppb.Now(), Fault: "hw-disk-failing", Title: "The disk will fail soon", Event: "daily", Procedure: "full", Certainty: "probable"},
+		{At: timestamppb.Now(), Fault: "hw-disk-failing", Title: in(r.GetLanguage(), "The disk will fail soon", "Le disque va bientôt lâcher"), Event: "daily", Procedure: "full", Certainty: "probable"},
 	}}, nil
 }
 
