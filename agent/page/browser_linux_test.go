@@ -184,7 +184,7 @@ type visit struct {
 	page *Page
 	desk *desk
 	// end ends the agent; gone is that it was ended, of which the browser tells as
-	// often as the page asks: of answers 503.
+	// often as the page asks: 502 is an answer cut short, 503 none at all.
 	end  context.CancelFunc
 	gone bool
 }
@@ -257,7 +257,9 @@ func (v *visit) good(where string) {
 			v.Picture(filepath.Join("..", "..", "docs", "page", where+".webp"))
 		}
 	}
-	v.Complaints = slices.DeleteFunc(v.Complaints, func(c string) bool { return v.gone && strings.Contains(c, "a status of 503") })
+	v.Complaints = slices.DeleteFunc(v.Complaints, func(c string) bool {
+		return v.gone && (strings.Contains(c, "a status of 502") || strings.Contains(c, "a status of 503"))
+	})
 	v.Quiet(where)
 }
 
