@@ -22,27 +22,6 @@ func startChromium(t testing.TB) *chromium {
 	return &chromium{chrome.Start(t)}
 }
 
-func (c *chromium) call(method string, params, answer any) {
-	c.Helper()
-	c.Call(method, params, answer)
-}
-func (c *chromium) eval(expression string) string { c.Helper(); return c.Eval(expression) }
-func (c *chromium) until(expression string)       { c.Helper(); c.Until(expression) }
-func (c *chromium) open(address string)           { c.Helper(); c.Open(address) }
-func (c *chromium) look(width int, scheme string) { c.Helper(); c.Look(width, scheme) }
-func (c *chromium) keep(name string)              { c.Helper(); c.Keep(name) }
-func (c *chromium) quiet(where string)            { c.Helper(); c.Quiet(where) }
-func (c *chromium) barriers() []string            { c.Helper(); return c.Barriers() }
-func (c *chromium) press(keys ...string)          { c.Helper(); c.Press(keys...) }
-func (c *chromium) write(text string)             { c.Helper(); c.Write(text) }
-func (c *chromium) at(id string)                  { c.Helper(); c.At(id) }
-
-const (
-	pause    = chrome.Pause
-	paleText = chrome.PaleText
-	nameless = chrome.Nameless
-)
-
 // enter signs the browser in with the session of another: a page on another
 // port of this host may set the cookie.
 func (c *chromium) enter(w *browser) {
@@ -52,7 +31,7 @@ func (c *chromium) enter(w *browser) {
 		fmt.Fprint(out, `<!doctype html><link rel="icon" href="data:,">`)
 	}))
 	defer door.Close()
-	c.open(door.URL + "/")
+	c.Open(door.URL + "/")
 }
 
 func TestPagesInChromium(t *testing.T) {
@@ -121,39 +100,39 @@ func TestPagesInChromium(t *testing.T) {
 		width            int
 	}{{"en", "light", 1280}, {"fr", "dark", 1280}, {"fr", "light", 380}, {"en", "dark", 380}}
 	for _, look := range looks {
-		c.look(look.width, look.scheme)
-		c.open(b.address + "/tickets")
-		c.eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
+		c.Look(look.width, look.scheme)
+		c.Open(b.address + "/tickets")
+		c.Eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
 		for name, path := range pages {
 			where := fmt.Sprintf("%s-%s-%s-%d", name, look.language, look.scheme, look.width)
-			c.open(b.address + path)
+			c.Open(b.address + path)
 			switch name {
 			case "queue-chosen":
-				c.eval("document.querySelector('input[name=ticket]').click(); document.querySelectorAll('.keep-view').forEach((fold) => fold.open = true)")
+				c.Eval("document.querySelector('input[name=ticket]').click(); document.querySelectorAll('.keep-view').forEach((fold) => fold.open = true)")
 			case "ticket-forms":
-				c.eval("for (const fold of document.querySelectorAll('#about, #link, #split, #merge')) fold.open = true")
+				c.Eval("for (const fold of document.querySelectorAll('#about, #link, #split, #merge')) fold.open = true")
 			}
-			if wide := c.eval("document.documentElement.scrollWidth"); wide != fmt.Sprint(look.width) {
+			if wide := c.Eval("document.documentElement.scrollWidth"); wide != fmt.Sprint(look.width) {
 				t.Errorf("%s is %s px wide, in a window of %d", where, wide, look.width)
 			}
-			if pale := c.eval(paleText); pale != "" {
+			if pale := c.Eval(chrome.PaleText); pale != "" {
 				t.Errorf("%s: text with too little contrast: %s", where, pale)
 			}
-			if nameless := c.eval(nameless); nameless != "" {
+			if nameless := c.Eval(chrome.Nameless); nameless != "" {
 				t.Errorf("%s: controls without a name: %s", where, nameless)
 			}
 			if strings.HasPrefix(name, "device") || strings.HasPrefix(name, "port") && name != "port-idle" {
-				c.until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
+				c.Until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
 			}
-			for _, barrier := range c.barriers() {
+			for _, barrier := range c.Barriers() {
 				t.Errorf("%s: %s", where, barrier)
 			}
-			c.keep(where)
-			c.quiet(where)
+			c.Keep(where)
+			c.Quiet(where)
 		}
 	}
-	c.open(b.address + "/nowhere")
-	c.keep("problem")
+	c.Open(b.address + "/nowhere")
+	c.Keep("problem")
 }
 
 func TestLiveDiagnosisInChromium(t *testing.T) {
@@ -161,30 +140,30 @@ func TestLiveDiagnosisInChromium(t *testing.T) {
 	b := newBench(t)
 	endpoint, number := b.machineAsks("compta-07", "Claire Martin", "Rien ne s'ouvre.", "internet", dnsDiagnosis)
 	c.enter(b.as("lea"))
-	c.look(1280, "light")
-	c.open(b.address + fmt.Sprintf("/tickets/%d", number))
-	c.eval("document.querySelector('#work textarea').value = 'half a sentence'")
-	c.eval("document.querySelector('#ticket-side form button.primary').click()")
-	c.until("document.querySelector('#run').innerText.includes('Waiting for the machine until')")
-	c.keep("live-waiting")
+	c.Look(1280, "light")
+	c.Open(b.address + fmt.Sprintf("/tickets/%d", number))
+	c.Eval("document.querySelector('#work textarea').value = 'half a sentence'")
+	c.Eval("document.querySelector('#ticket-side form button.primary').click()")
+	c.Until("document.querySelector('#run').innerText.includes('Waiting for the machine until')")
+	c.Keep("live-waiting")
 	held := make(chan struct{})
 	finished := b.answer(endpoint, held)
-	c.until("document.querySelector('#run progress')?.value === 2")
-	c.keep("live-running")
+	c.Until("document.querySelector('#run progress')?.value === 2")
+	c.Keep("live-running")
 	close(held)
-	c.until("document.querySelector('#ticket-body').innerText.includes('Accounting-2')")
-	c.until("document.querySelector('#run').innerText.includes('A fault was found')")
+	c.Until("document.querySelector('#ticket-body').innerText.includes('Accounting-2')")
+	c.Until("document.querySelector('#run').innerText.includes('A fault was found')")
 	if err := <-finished; err != nil {
 		t.Fatal(err)
 	}
-	c.keep("live-finished")
-	if kept := c.eval("document.querySelector('#work textarea').value"); kept != "half a sentence" {
+	c.Keep("live-finished")
+	if kept := c.Eval("document.querySelector('#work textarea').value"); kept != "half a sentence" {
 		t.Errorf("what was typed became %q", kept)
 	}
-	if !strings.Contains(c.eval("location.search"), "run=") {
+	if !strings.Contains(c.Eval("location.search"), "run=") {
 		t.Error("the address does not name the run: a reload would lose it")
 	}
-	c.quiet("the ticket while a diagnosis came")
+	c.Quiet("the ticket while a diagnosis came")
 }
 
 func TestSearchAsYouTypeInChromium(t *testing.T) {
@@ -193,14 +172,14 @@ func TestSearchAsYouTypeInChromium(t *testing.T) {
 	b.machineAsks("compta-07", "Claire Martin", "x", "internet", dnsDiagnosis)
 	b.machineAsks("port-112", "Yann Le Goff", "y", "printing", printerDiagnosis)
 	c.enter(b.as("lea"))
-	c.look(1280, "light")
-	c.open(b.address + "/tickets")
-	c.eval("document.querySelector('#q').focus()")
-	c.call("Input.insertText", map[string]any{"text": "port-112"}, nil)
-	c.until("document.querySelectorAll('.ticket-line').length === 1")
-	if focused := c.eval("document.activeElement.id + ' ' + document.querySelector('#q').value"); focused != "q port-112" {
+	c.Look(1280, "light")
+	c.Open(b.address + "/tickets")
+	c.Eval("document.querySelector('#q').focus()")
+	c.Call("Input.insertText", map[string]any{"text": "port-112"}, nil)
+	c.Until("document.querySelectorAll('.ticket-line').length === 1")
+	if focused := c.Eval("document.activeElement.id + ' ' + document.querySelector('#q').value"); focused != "q port-112" {
 		t.Errorf("while typing, the field became %q", focused)
 	}
-	c.until("location.search.includes('q=port-112')")
-	c.quiet("the queue while searching")
+	c.Until("location.search.includes('q=port-112')")
+	c.Quiet("the queue while searching")
 }

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"constat/collector/desk"
+	"constat/internal/lab/chrome"
 	deskv1 "constat/proto/constat/desk/v1"
 )
 
@@ -18,23 +19,23 @@ func (c *chromium) looksWell(b *bench, pages map[string]string) {
 		language, scheme string
 		width            int
 	}{{"en", "light", 1280}, {"fr", "dark", 1280}, {"fr", "light", 380}, {"en", "dark", 380}} {
-		c.look(look.width, look.scheme)
-		c.open(b.address + "/tickets")
-		c.eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
+		c.Look(look.width, look.scheme)
+		c.Open(b.address + "/tickets")
+		c.Eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
 		for name, path := range pages {
 			where := fmt.Sprintf("%s-%s-%s-%d", name, look.language, look.scheme, look.width)
-			c.open(b.address + path)
-			if wide := c.eval("document.documentElement.scrollWidth"); wide != fmt.Sprint(look.width) {
+			c.Open(b.address + path)
+			if wide := c.Eval("document.documentElement.scrollWidth"); wide != fmt.Sprint(look.width) {
 				c.Errorf("%s is %s px wide, in a window of %d", where, wide, look.width)
 			}
-			if pale := c.eval(paleText); pale != "" {
+			if pale := c.Eval(chrome.PaleText); pale != "" {
 				c.Errorf("%s: text with too little contrast: %s", where, pale)
 			}
-			if nameless := c.eval(nameless); nameless != "" {
+			if nameless := c.Eval(chrome.Nameless); nameless != "" {
 				c.Errorf("%s: controls without a name: %s", where, nameless)
 			}
-			c.keep(where)
-			c.quiet(where)
+			c.Keep(where)
+			c.Quiet(where)
 		}
 	}
 }
@@ -64,10 +65,10 @@ func TestNoticesInChromium(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.enter(b.as("root"))
-	c.look(1280, "light")
-	c.open(b.address + "/faults")
+	c.Look(1280, "light")
+	c.Open(b.address + "/faults")
 	b.give(number, "root")
-	c.until("document.querySelector('#bell .badge')?.firstChild.data === '1'")
+	c.Until("document.querySelector('#bell .badge')?.firstChild.data === '1'")
 	say := func(kind string) {
 		asked, err := b.desk.Ticket(t.Context(), number)
 		if err != nil {

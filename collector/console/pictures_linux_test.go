@@ -193,18 +193,18 @@ func TestPictures(t *testing.T) {
 		if i >= allLooks && j > 0 {
 			return
 		}
-		c.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false}, nil)
-		c.open(b.address + path)
+		c.Call("Emulation.setDeviceMetricsOverride", map[string]any{"width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false}, nil)
+		c.Open(b.address + path)
 		if strings.HasPrefix(name, "device") || name == "port" {
-			c.until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
+			c.Until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length && document.querySelector('.plot canvas').width > 0")
 		}
 		if name == "knowledge" {
-			c.eval("document.querySelector('[data-key=w]').click()")
-			c.until("document.querySelector('#trial .asked')")
-			c.eval("document.querySelector('#text').scrollIntoView()")
+			c.Eval("document.querySelector('[data-key=w]').click()")
+			c.Until("document.querySelector('#trial .asked')")
+			c.Eval("document.querySelector('#text').scrollIntoView()")
 		}
 		var picture struct{ Data string }
-		c.call("Page.captureScreenshot", map[string]any{"format": "webp", "quality": 28}, &picture)
+		c.Call("Page.captureScreenshot", map[string]any{"format": "webp", "quality": 28}, &picture)
 		content, err := base64.StdEncoding.DecodeString(picture.Data)
 		if err != nil {
 			t.Fatal(err)
@@ -212,18 +212,18 @@ func TestPictures(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(pictures, look.file(name)), content, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		c.keep(strings.TrimSuffix(look.file(name), ".webp"))
-		c.quiet(name)
+		c.Keep(strings.TrimSuffix(look.file(name), ".webp"))
+		c.Quiet(name)
 	}
 	inside := false
 	for j, look := range pictureLooks {
-		c.look(look.width, look.scheme)
+		c.Look(look.width, look.scheme)
 		if !inside {
-			c.open(b.address + "/sign-in")
+			c.Open(b.address + "/sign-in")
 		} else {
-			c.open(b.address + "/tickets")
+			c.Open(b.address + "/tickets")
 		}
-		c.eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
+		c.Eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
 		for i, p := range pictured {
 			if path := cmp.Or(paths[p.route], strings.TrimPrefix(p.route, "GET ")); strings.HasPrefix(path, "/sign-in") && !inside {
 				take(i, j, p.name, path)

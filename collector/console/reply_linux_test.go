@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"constat/collector/desk"
+	"constat/internal/lab/chrome"
 )
 
 // Two technicians on one ticket see each other, and neither answers over the
@@ -17,70 +18,70 @@ func TestTwoOnATicketInChromium(t *testing.T) {
 	ticket := b.address + fmt.Sprintf("/tickets/%d", number)
 	for name, c := range map[string]*chromium{"lea": lea, "marc": marc} {
 		c.enter(b.as(name))
-		c.look(1280, "light")
-		c.open(ticket)
+		c.Look(1280, "light")
+		c.Open(ticket)
 	}
 	shows := func(name string) string {
 		return fmt.Sprintf("[...document.querySelectorAll('[data-onlookers]')].length === 2 && [...document.querySelectorAll('[data-onlookers]')].every(p => p.textContent.includes(%q))", name)
 	}
-	lea.until(shows("marc is looking"))
-	marc.until(shows("lea is looking"))
-	for _, barrier := range lea.barriers() {
+	lea.Until(shows("marc is looking"))
+	marc.Until(shows("lea is looking"))
+	for _, barrier := range lea.Barriers() {
 		t.Error(barrier)
 	}
 	// Lea begins to answer; Marc sees that, and is quicker.
-	lea.press("r")
-	lea.at("text")
-	lea.write("Have you tried")
-	marc.until(shows("lea is typing"))
-	marc.keep("onlooker")
-	marc.press("r")
-	marc.at("text")
-	marc.write("The name servers are being looked at.")
-	marc.press("Control+Enter")
-	marc.until("document.querySelector('.timeline')?.innerText.includes('being looked at')")
+	lea.Press("r")
+	lea.At("text")
+	lea.Write("Have you tried")
+	marc.Until(shows("lea is typing"))
+	marc.Keep("onlooker")
+	marc.Press("r")
+	marc.At("text")
+	marc.Write("The name servers are being looked at.")
+	marc.Press("Control+Enter")
+	marc.Until("document.querySelector('.timeline')?.innerText.includes('being looked at')")
 	// She is warned as his answer comes, and her text is where it was.
-	lea.until("!document.querySelector('[data-answered]').hidden && document.querySelector('.timeline').innerText.includes('being looked at')")
-	for _, barrier := range lea.barriers() {
+	lea.Until("!document.querySelector('[data-answered]').hidden && document.querySelector('.timeline').innerText.includes('being looked at')")
+	for _, barrier := range lea.Barriers() {
 		t.Error(barrier)
 	}
-	lea.keep("answered")
-	if text := lea.eval("document.querySelector('#text').value + ' ' + document.activeElement.id"); text != "Have you tried text" {
+	lea.Keep("answered")
+	if text := lea.Eval("document.querySelector('#text').value + ' ' + document.activeElement.id"); text != "Have you tried text" {
 		t.Errorf("what she typed became %q", text)
 	}
 	// Sent all the same, it is refused once, with the text and his name.
-	lea.press("Control+Enter")
-	lea.until("document.querySelector('#work .notice.bad')?.innerText.includes('marc wrote here') && document.readyState === 'complete'")
-	if text := lea.eval("document.querySelector('#text').value"); text != "Have you tried" {
+	lea.Press("Control+Enter")
+	lea.Until("document.querySelector('#work .notice.bad')?.innerText.includes('marc wrote here') && document.readyState === 'complete'")
+	if text := lea.Eval("document.querySelector('#text').value"); text != "Have you tried" {
 		t.Errorf("what she typed became %q", text)
 	}
-	if said := lea.eval("document.querySelector('.timeline').innerText"); strings.Contains(said, "Have you tried") {
+	if said := lea.Eval("document.querySelector('.timeline').innerText"); strings.Contains(said, "Have you tried") {
 		t.Error("it was sent")
 	}
 	lea.Complaints = nil // the browser tells of every answer that is not 200
-	lea.eval("document.querySelector('#text').focus()")
-	lea.press("Control+Enter")
-	lea.until("document.querySelector('.timeline')?.innerText.includes('Have you tried') && document.readyState === 'complete'")
-	lea.quiet("the ticket that two answer")
+	lea.Eval("document.querySelector('#text').focus()")
+	lea.Press("Control+Enter")
+	lea.Until("document.querySelector('.timeline')?.innerText.includes('Have you tried') && document.readyState === 'complete'")
+	lea.Quiet("the ticket that two answer")
 
 	// Who has read what came meanwhile says so, and sends without a second question.
-	marc.until("document.querySelector('.timeline')?.innerText.includes('Have you tried') && document.querySelector('[data-seen]').value === document.querySelector('[data-last-message]').dataset.lastMessage")
-	marc.eval("document.querySelector('#text').focus()")
-	marc.write("And now")
-	lea.eval("document.querySelector('#text').focus()")
-	lea.write("It works again.")
-	lea.press("Control+Enter")
-	marc.until("!document.querySelector('[data-answered]').hidden && document.querySelector('.timeline').innerText.includes('It works again.')")
-	marc.eval("document.querySelector('[data-have-read]').focus()")
-	marc.press("Enter")
-	marc.at("text")
-	marc.press("Control+Enter")
-	marc.until("document.querySelector('.timeline')?.innerText.includes('And now') && document.readyState === 'complete' && location.pathname.startsWith('/tickets/')")
+	marc.Until("document.querySelector('.timeline')?.innerText.includes('Have you tried') && document.querySelector('[data-seen]').value === document.querySelector('[data-last-message]').dataset.lastMessage")
+	marc.Eval("document.querySelector('#text').focus()")
+	marc.Write("And now")
+	lea.Eval("document.querySelector('#text').focus()")
+	lea.Write("It works again.")
+	lea.Press("Control+Enter")
+	marc.Until("!document.querySelector('[data-answered]').hidden && document.querySelector('.timeline').innerText.includes('It works again.')")
+	marc.Eval("document.querySelector('[data-have-read]').focus()")
+	marc.Press("Enter")
+	marc.At("text")
+	marc.Press("Control+Enter")
+	marc.Until("document.querySelector('.timeline')?.innerText.includes('And now') && document.readyState === 'complete' && location.pathname.startsWith('/tickets/')")
 	// Who goes away is not there any more.
-	marc.until(shows("lea is looking"))
-	lea.open(b.address + "/faults")
-	marc.until("document.querySelector('[data-onlookers]').textContent.trim() === ''")
-	marc.quiet("the ticket that two answer")
+	marc.Until(shows("lea is looking"))
+	lea.Open(b.address + "/faults")
+	marc.Until("document.querySelector('[data-onlookers]').textContent.trim() === ''")
+	marc.Quiet("the ticket that two answer")
 }
 
 // A reply outlives the end of its writer's session, their signing out, and the
@@ -101,7 +102,7 @@ func TestDraftOutlivesTheSessionInChromium(t *testing.T) {
 	lea.ID = user.ID
 	kept := func(want string) {
 		t.Helper()
-		c.until("document.readyState === 'complete'")
+		c.Until("document.readyState === 'complete'")
 		for range 1000 {
 			draft, err := b.desk.Draft(t.Context(), lea, int32(number))
 			if err != nil {
@@ -110,90 +111,90 @@ func TestDraftOutlivesTheSessionInChromium(t *testing.T) {
 			if draft.Text == want {
 				return
 			}
-			c.eval(pause)
+			c.Eval(chrome.Pause)
 		}
 		t.Fatalf("the collector does not keep %q", want)
 	}
 	signIn := func(name string) {
 		t.Helper()
-		c.until("location.pathname === '/sign-in' && document.readyState === 'complete'")
-		c.eval("document.querySelector('#name').value = '" + name + "'; document.querySelector('#password').value = '" + password + "'")
-		c.eval("document.querySelector('#password').form.requestSubmit()")
-		c.until("location.pathname !== '/sign-in' && document.readyState === 'complete'")
+		c.Until("location.pathname === '/sign-in' && document.readyState === 'complete'")
+		c.Eval("document.querySelector('#name').value = '" + name + "'; document.querySelector('#password').value = '" + password + "'")
+		c.Eval("document.querySelector('#password').form.requestSubmit()")
+		c.Until("location.pathname !== '/sign-in' && document.readyState === 'complete'")
 	}
 	offered := func(want string) {
 		t.Helper()
-		c.until("document.querySelector('#text') && document.readyState === 'complete'")
-		c.until(fmt.Sprintf("document.querySelector('#text')?.value === %q && !document.querySelector('[data-begun]').hidden", want))
+		c.Until("document.querySelector('#text') && document.readyState === 'complete'")
+		c.Until(fmt.Sprintf("document.querySelector('#text')?.value === %q && !document.querySelector('[data-begun]').hidden", want))
 	}
 
 	w := b.as("lea")
 	c.enter(w)
-	c.look(1280, "light")
-	c.open(ticket)
-	c.press("n")
-	c.at("text")
-	c.write("One")
+	c.Look(1280, "light")
+	c.Open(ticket)
+	c.Press("n")
+	c.At("text")
+	c.Write("One")
 	kept("One")
 
 	// The session ends while she types; what she types afterwards is in the tab.
 	w.post("/sign-out")
-	c.write(", two")
-	c.call("Page.navigate", map[string]any{"url": ticket}, nil)
+	c.Write(", two")
+	c.Call("Page.navigate", map[string]any{"url": ticket}, nil)
 	signIn("lea")
 	offered("One, two")
 	kept("One, two")
-	if kind := c.eval("document.querySelector('#work').elements.kind.value"); kind != "note" {
+	if kind := c.Eval("document.querySelector('#work').elements.kind.value"); kind != "note" {
 		t.Errorf("the note became a %s: all would read it", kind)
 	}
-	for _, barrier := range c.barriers() {
+	for _, barrier := range c.Barriers() {
 		t.Error(barrier)
 	}
-	c.keep("draft")
+	c.Keep("draft")
 
 	// The collector is started anew meanwhile.
 	stop()
-	c.eval("document.querySelector('#text').focus(); document.querySelector('#text').setSelectionRange(99, 99)")
-	c.write(", three")
-	c.eval("document.querySelector('#text').blur()")
+	c.Eval("document.querySelector('#text').focus(); document.querySelector('#text').setSelectionRange(99, 99)")
+	c.Write(", three")
+	c.Eval("document.querySelector('#text').blur()")
 	_, stop = b.serve(at)
 	t.Cleanup(func() { stop() })
-	c.open(ticket)
+	c.Open(ticket)
 	offered("One, two, three")
 	kept("One, two, three")
 
 	// Signed out, it is nobody's who signs in on this machine, and offered in any
 	// browser to who wrote it.
-	c.eval("document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
+	c.Eval("document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
 	signIn("marc")
-	c.open(ticket)
-	if text := c.eval("document.querySelector('#text').value + document.querySelector('[data-begun]').hidden"); text != "true" {
+	c.Open(ticket)
+	if text := c.Eval("document.querySelector('#text').value + document.querySelector('[data-begun]').hidden"); text != "true" {
 		t.Errorf("a colleague is offered %q", text)
 	}
-	c.eval("document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
-	c.until("location.pathname === '/sign-in' && document.readyState === 'complete'")
-	c.eval("sessionStorage.clear()")
+	c.Eval("document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
+	c.Until("location.pathname === '/sign-in' && document.readyState === 'complete'")
+	c.Eval("sessionStorage.clear()")
 	signIn("lea")
-	c.open(ticket)
+	c.Open(ticket)
 	offered("One, two, three")
-	c.eval("document.querySelector('#text').focus()")
-	c.press("Control+Enter")
-	c.until("document.querySelector('.timeline')?.innerText.includes('One, two, three') && document.readyState === 'complete'")
+	c.Eval("document.querySelector('#text').focus()")
+	c.Press("Control+Enter")
+	c.Until("document.querySelector('.timeline')?.innerText.includes('One, two, three') && document.readyState === 'complete'")
 	kept("")
-	c.open(ticket)
-	if text := c.eval("document.querySelector('#text').value + document.querySelector('[data-begun]').hidden + Object.keys(sessionStorage).filter(key => key.startsWith('draft:')).length"); text != "true0" {
+	c.Open(ticket)
+	if text := c.Eval("document.querySelector('#text').value + document.querySelector('[data-begun]').hidden + Object.keys(sessionStorage).filter(key => key.startsWith('draft:')).length"); text != "true0" {
 		t.Errorf("what was sent is offered again: %q", text)
 	}
 
 	// What is not wanted any more goes by a button.
-	c.press("n")
-	c.at("text")
-	c.write("Never mind")
+	c.Press("n")
+	c.At("text")
+	c.Write("Never mind")
 	kept("Never mind")
-	c.open(ticket)
+	c.Open(ticket)
 	offered("Never mind")
-	c.eval("document.querySelector('[data-begun] button').focus()")
-	c.press("Enter")
-	c.until("document.querySelector('[data-begun]')?.hidden && document.querySelector('#text').value === '' && document.readyState === 'complete'")
+	c.Eval("document.querySelector('[data-begun] button').focus()")
+	c.Press("Enter")
+	c.Until("document.querySelector('[data-begun]')?.hidden && document.querySelector('#text').value === '' && document.readyState === 'complete'")
 	kept("")
 }

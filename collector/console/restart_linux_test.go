@@ -42,11 +42,11 @@ func TestPageSurvivesARestartInChromium(t *testing.T) {
 	b.address = "http://" + at
 	marc := b.as("marc")
 	c.enter(marc)
-	c.look(1280, "light")
-	c.open(b.address + fmt.Sprintf("/tickets/%d", number))
-	c.press("n")
-	c.at("text")
-	c.write("Half a sentence")
+	c.Look(1280, "light")
+	c.Open(b.address + fmt.Sprintf("/tickets/%d", number))
+	c.Press("n")
+	c.At("text")
+	c.Write("Half a sentence")
 
 	stop()
 	if _, err := b.desk.AddEntry(t.Context(), desk.Actor{ID: "9", Name: "Ada", Role: "technician"}, &deskv1.AddEntryRequest{
@@ -57,11 +57,11 @@ func TestPageSurvivesARestartInChromium(t *testing.T) {
 	_, stop = b.serve(at)
 	t.Cleanup(func() { stop() })
 
-	c.until("document.querySelector('.timeline')?.innerText.includes('Written while nobody served')")
-	if kept := c.eval("document.querySelector('#text').value + ' ' + document.activeElement.id"); kept != "Half a sentence text" {
+	c.Until("document.querySelector('.timeline')?.innerText.includes('Written while nobody served')")
+	if kept := c.Eval("document.querySelector('#text').value + ' ' + document.activeElement.id"); kept != "Half a sentence text" {
 		t.Errorf("what was typed became %q", kept)
 	}
-	c.write(", and its end.")
-	c.press("Control+Enter")
-	c.until("document.querySelector('.timeline')?.innerText.includes('Half a sentence, and its end.') && document.readyState === 'complete'")
+	c.Write(", and its end.")
+	c.Press("Control+Enter")
+	c.Until("document.querySelector('.timeline')?.innerText.includes('Half a sentence, and its end.') && document.readyState === 'complete'")
 }
