@@ -6,6 +6,7 @@ require (
 	cel.dev/cel-go v0.33.2
 	fyne.io/systray v1.12.2
 	github.com/alexedwards/scs/v2 v2.9.0
+	github.com/ebitengine/purego v0.11.3
 	github.com/goccy/go-yaml v1.19.2
 	github.com/godbus/dbus/v5 v5.2.4
 	github.com/google/go-cmp v0.7.0

@@ -1,10 +1,12 @@
 package diagnosis
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -153,6 +155,24 @@ func TestJudgingIsDeterministic(t *testing.T) {
 		}
 		if string(first) != string(again) {
 			t.Fatalf("%s, %s: two runs differ", p.ID, k.Name)
+		}
+	}
+}
+
+// A computer has more packages than a rule reads; what was compared is known of all.
+func TestDamageAmongManyPackages(t *testing.T) {
+	for _, damaged := range [][]string{nil, {"z-tool"}} {
+		s := &constatv1.Snapshot{
+			Manifest: &constatv1.Manifest{Groups: []*constatv1.GroupEntry{{Group: "software", Observation: &constatv1.Observation{Status: "observed"}}}},
+			Software: &constatv1.Software{DamagedPrograms: damaged},
+		}
+		for i := range 3000 {
+			s.Software.Programs = append(s.Software.Programs, &constatv1.Program{Name: proto.String(fmt.Sprintf("p%04d", i)), Source: proto.String("dpkg")})
+		}
+		d := Judge(builtinCatalog(t), procedure(t, "software"), s, time.Unix(1772445600, 0), "en")
+		unknown := slices.ContainsFunc(d.GetUndetermined(), func(u *constatv1.Undetermined) bool { return u.GetFault() == "sw-install-damaged" })
+		if found := slices.Contains(ids(d.GetRootCauses()), "sw-install-damaged"); found != (damaged != nil) || unknown {
+			t.Errorf("%v are damaged: named %t, unknown %t", damaged, found, unknown)
 		}
 	}
 }

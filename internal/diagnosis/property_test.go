@@ -185,7 +185,7 @@ func TestStrangersExplainNothing(t *testing.T) {
 			s.Crashes.Refusals = []*constatv1.Refusal{{Program: &program, By: proto.String("fapolicyd"), At: at}}
 		},
 		"sw-install-damaged": func(s *constatv1.Snapshot, program string) {
-			s.Software = &constatv1.Software{Programs: []*constatv1.Program{{Name: &program, Damaged: proto.Bool(true)}}}
+			s.Software = &constatv1.Software{DamagedPrograms: []string{program}, Programs: []*constatv1.Program{{Name: &program, Damaged: proto.Bool(true)}}}
 		},
 		"os-update-failed": func(s *constatv1.Snapshot, program string) {
 			s.Updates = &constatv1.Updates{BrokenPackages: []string{program}}

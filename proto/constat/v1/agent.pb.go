@@ -573,7 +573,10 @@ func (*ConnectResponse_Answered) isConnectResponse_Message() {}
 type ListPersonTicketsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the account, as Person.name in their TicketDraft.
-	Account       string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// BCP 47, of planned and of titles that the desk made; empty: English, and the
+	// titles as they were made.
+	Language      string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -615,6 +618,13 @@ func (x *ListPersonTicketsRequest) GetAccount() string {
 	return ""
 }
 
+func (x *ListPersonTicketsRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
 // ListPersonTicketsResponse is what that person may read.
 type ListPersonTicketsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -622,7 +632,10 @@ type ListPersonTicketsResponse struct {
 	Tickets []*PersonTicket `protobuf:"bytes,1,rep,name=tickets,proto3" json:"tickets,omitempty"`
 	// What is wrong for others at this place and is being worked on, newest first;
 	// at: since when; subject: the component.
-	Known         []*Finding `protobuf:"bytes,2,rep,name=known,proto3" json:"known,omitempty"`
+	Known []*Finding `protobuf:"bytes,2,rep,name=known,proto3" json:"known,omitempty"`
+	// Work on this endpoint that was announced, is not over and begins within a
+	// week, the first to begin first, 5 at most.
+	Planned       []*PlannedWork `protobuf:"bytes,3,rep,name=planned,proto3" json:"planned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +680,13 @@ func (x *ListPersonTicketsResponse) GetTickets() []*PersonTicket {
 func (x *ListPersonTicketsResponse) GetKnown() []*Finding {
 	if x != nil {
 		return x.Known
+	}
+	return nil
+}
+
+func (x *ListPersonTicketsResponse) GetPlanned() []*PlannedWork {
+	if x != nil {
+		return x.Planned
 	}
 	return nil
 }
@@ -2228,12 +2248,14 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\tknowledge\x18\t \x01(\v2\x1b.constat.v1.SignedKnowledgeH\x00R\tknowledge\x12\x1c\n" +
 	"\banswered\x18\n" +
 	" \x01(\bH\x00R\bansweredB\t\n" +
-	"\amessage\"4\n" +
+	"\amessage\"P\n" +
 	"\x18ListPersonTicketsRequest\x12\x18\n" +
-	"\aaccount\x18\x01 \x01(\tR\aaccount\"z\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xad\x01\n" +
 	"\x19ListPersonTicketsResponse\x122\n" +
 	"\atickets\x18\x01 \x03(\v2\x18.constat.v1.PersonTicketR\atickets\x12)\n" +
-	"\x05known\x18\x02 \x03(\v2\x13.constat.v1.FindingR\x05known\"\xef\x02\n" +
+	"\x05known\x18\x02 \x03(\v2\x13.constat.v1.FindingR\x05known\x121\n" +
+	"\aplanned\x18\x03 \x03(\v2\x17.constat.v1.PlannedWorkR\aplanned\"\xef\x02\n" +
 	"\x05Hello\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1b\n" +
 	"\tos_family\x18\x02 \x01(\tR\bosFamily\x12\x1a\n" +
@@ -2394,13 +2416,14 @@ var file_constat_v1_agent_proto_goTypes = []any{
 	(*SignedKnowledge)(nil),           // 30: constat.v1.SignedKnowledge
 	(*PersonTicket)(nil),              // 31: constat.v1.PersonTicket
 	(*Finding)(nil),                   // 32: constat.v1.Finding
-	(*Diagnosis)(nil),                 // 33: constat.v1.Diagnosis
-	(*TicketDraft)(nil),               // 34: constat.v1.TicketDraft
-	(*RemedyResult)(nil),              // 35: constat.v1.RemedyResult
-	(*ProcedureRun)(nil),              // 36: constat.v1.ProcedureRun
-	(*TicketReply)(nil),               // 37: constat.v1.TicketReply
-	(*Manifest)(nil),                  // 38: constat.v1.Manifest
-	(*Payload)(nil),                   // 39: constat.v1.Payload
+	(*PlannedWork)(nil),               // 33: constat.v1.PlannedWork
+	(*Diagnosis)(nil),                 // 34: constat.v1.Diagnosis
+	(*TicketDraft)(nil),               // 35: constat.v1.TicketDraft
+	(*RemedyResult)(nil),              // 36: constat.v1.RemedyResult
+	(*ProcedureRun)(nil),              // 37: constat.v1.ProcedureRun
+	(*TicketReply)(nil),               // 38: constat.v1.TicketReply
+	(*Manifest)(nil),                  // 39: constat.v1.Manifest
+	(*Payload)(nil),                   // 40: constat.v1.Payload
 }
 var file_constat_v1_agent_proto_depIdxs = []int32{
 	29, // 0: constat.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
@@ -2417,42 +2440,43 @@ var file_constat_v1_agent_proto_depIdxs = []int32{
 	30, // 11: constat.v1.ConnectResponse.knowledge:type_name -> constat.v1.SignedKnowledge
 	31, // 12: constat.v1.ListPersonTicketsResponse.tickets:type_name -> constat.v1.PersonTicket
 	32, // 13: constat.v1.ListPersonTicketsResponse.known:type_name -> constat.v1.Finding
-	29, // 14: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
-	29, // 15: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	29, // 16: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
-	12, // 17: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
-	13, // 18: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
-	18, // 19: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
-	17, // 20: constat.v1.Policy.triggers:type_name -> constat.v1.TriggerPolicy
-	19, // 21: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
-	20, // 22: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
-	21, // 23: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
-	22, // 24: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
-	25, // 25: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
-	26, // 26: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
-	33, // 27: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
-	34, // 28: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
-	35, // 29: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
-	36, // 30: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
-	37, // 31: constat.v1.Report.reply:type_name -> constat.v1.TicketReply
-	38, // 32: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
-	39, // 33: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
-	28, // 34: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
-	0,  // 35: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
-	2,  // 36: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
-	4,  // 37: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
-	24, // 38: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
-	6,  // 39: constat.v1.AgentService.ListPersonTickets:input_type -> constat.v1.ListPersonTicketsRequest
-	1,  // 40: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
-	3,  // 41: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
-	5,  // 42: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
-	27, // 43: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
-	7,  // 44: constat.v1.AgentService.ListPersonTickets:output_type -> constat.v1.ListPersonTicketsResponse
-	40, // [40:45] is the sub-list for method output_type
-	35, // [35:40] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	33, // 14: constat.v1.ListPersonTicketsResponse.planned:type_name -> constat.v1.PlannedWork
+	29, // 15: constat.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	29, // 16: constat.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	29, // 17: constat.v1.Command.expires_at:type_name -> google.protobuf.Timestamp
+	12, // 18: constat.v1.Command.diagnose:type_name -> constat.v1.DiagnoseCommand
+	13, // 19: constat.v1.Command.remedy:type_name -> constat.v1.RemedyCommand
+	18, // 20: constat.v1.Policy.probes:type_name -> constat.v1.ProbePolicy
+	17, // 21: constat.v1.Policy.triggers:type_name -> constat.v1.TriggerPolicy
+	19, // 22: constat.v1.ProbePolicy.names:type_name -> constat.v1.ProbeName
+	20, // 23: constat.v1.ProbePolicy.http:type_name -> constat.v1.ProbeHttp
+	21, // 24: constat.v1.ProbePolicy.tls:type_name -> constat.v1.ProbeTls
+	22, // 25: constat.v1.ProbePolicy.services:type_name -> constat.v1.ProbeService
+	25, // 26: constat.v1.UploadRequest.reports:type_name -> constat.v1.Report
+	26, // 27: constat.v1.Report.snapshot:type_name -> constat.v1.SnapshotReport
+	34, // 28: constat.v1.Report.diagnosis:type_name -> constat.v1.Diagnosis
+	35, // 29: constat.v1.Report.ticket:type_name -> constat.v1.TicketDraft
+	36, // 30: constat.v1.Report.remedy:type_name -> constat.v1.RemedyResult
+	37, // 31: constat.v1.Report.run:type_name -> constat.v1.ProcedureRun
+	38, // 32: constat.v1.Report.reply:type_name -> constat.v1.TicketReply
+	39, // 33: constat.v1.SnapshotReport.manifest:type_name -> constat.v1.Manifest
+	40, // 34: constat.v1.SnapshotReport.payloads:type_name -> constat.v1.Payload
+	28, // 35: constat.v1.UploadResponse.receipts:type_name -> constat.v1.Receipt
+	0,  // 36: constat.v1.AgentService.Enroll:input_type -> constat.v1.EnrollRequest
+	2,  // 37: constat.v1.AgentService.Renew:input_type -> constat.v1.RenewRequest
+	4,  // 38: constat.v1.AgentService.Connect:input_type -> constat.v1.ConnectRequest
+	24, // 39: constat.v1.AgentService.Upload:input_type -> constat.v1.UploadRequest
+	6,  // 40: constat.v1.AgentService.ListPersonTickets:input_type -> constat.v1.ListPersonTicketsRequest
+	1,  // 41: constat.v1.AgentService.Enroll:output_type -> constat.v1.EnrollResponse
+	3,  // 42: constat.v1.AgentService.Renew:output_type -> constat.v1.RenewResponse
+	5,  // 43: constat.v1.AgentService.Connect:output_type -> constat.v1.ConnectResponse
+	27, // 44: constat.v1.AgentService.Upload:output_type -> constat.v1.UploadResponse
+	7,  // 45: constat.v1.AgentService.ListPersonTickets:output_type -> constat.v1.ListPersonTicketsResponse
+	41, // [41:46] is the sub-list for method output_type
+	36, // [36:41] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_agent_proto_init() }

@@ -24,8 +24,10 @@ const (
 
 // GetStatusRequest names the language of what was found: "fr".
 type GetStatusRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// Whether planned is wanted, which the collector is asked for.
+	Planned       bool `protobuf:"varint,2,opt,name=planned,proto3" json:"planned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -67,6 +69,13 @@ func (x *GetStatusRequest) GetLanguage() string {
 	return ""
 }
 
+func (x *GetStatusRequest) GetPlanned() bool {
+	if x != nil {
+		return x.Planned
+	}
+	return false
+}
+
 // GetStatusResponse is how the agent stands.
 type GetStatusResponse struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
@@ -86,7 +95,11 @@ type GetStatusResponse struct {
 	// newest first.
 	Found []*Finding `protobuf:"bytes,10,rep,name=found,proto3" json:"found,omitempty"`
 	// Policy.phone.
-	Phone         string `protobuf:"bytes,11,opt,name=phone,proto3" json:"phone,omitempty"`
+	Phone string `protobuf:"bytes,11,opt,name=phone,proto3" json:"phone,omitempty"`
+	// As ListPersonTicketsResponse.planned.
+	Planned []*PlannedWork `protobuf:"bytes,12,rep,name=planned,proto3" json:"planned,omitempty"`
+	// What happened and is not looked into yet, by event and subject.
+	Held          []*GetStatusResponse_Held `protobuf:"bytes,13,rep,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +209,20 @@ func (x *GetStatusResponse) GetPhone() string {
 		return x.Phone
 	}
 	return ""
+}
+
+func (x *GetStatusResponse) GetPlanned() []*PlannedWork {
+	if x != nil {
+		return x.Planned
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetHeld() []*GetStatusResponse_Held {
+	if x != nil {
+		return x.Held
+	}
+	return nil
 }
 
 // RunDiagnosisRequest names a procedure and the language of the texts.
@@ -666,7 +693,9 @@ type ListRemediesResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Offers []*RemedyOffer         `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
 	// How the last ones went on this machine, whoever asked, newest first.
-	Past          []*RemedyResult `protobuf:"bytes,2,rep,name=past,proto3" json:"past,omitempty"`
+	Past []*RemedyResult `protobuf:"bytes,2,rep,name=past,proto3" json:"past,omitempty"`
+	// How far the one is that is under way: looking | doing | checking; empty: none is.
+	Phase         string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +742,13 @@ func (x *ListRemediesResponse) GetPast() []*RemedyResult {
 		return x.Past
 	}
 	return nil
+}
+
+func (x *ListRemediesResponse) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
 }
 
 // ConsentRemedyRequest is a yes.
@@ -1394,7 +1430,9 @@ type ListTicketsResponse struct {
 	// The collector answered; else this is what it said last, and what waits here.
 	Reached bool `protobuf:"varint,3,opt,name=reached,proto3" json:"reached,omitempty"`
 	// What left this machine, newest first.
-	Sent          []*ListTicketsResponse_Sent `protobuf:"bytes,4,rep,name=sent,proto3" json:"sent,omitempty"`
+	Sent []*ListTicketsResponse_Sent `protobuf:"bytes,4,rep,name=sent,proto3" json:"sent,omitempty"`
+	// As ListPersonTicketsResponse.planned.
+	Planned       []*PlannedWork `protobuf:"bytes,5,rep,name=planned,proto3" json:"planned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1453,6 +1491,13 @@ func (x *ListTicketsResponse) GetReached() bool {
 func (x *ListTicketsResponse) GetSent() []*ListTicketsResponse_Sent {
 	if x != nil {
 		return x.Sent
+	}
+	return nil
+}
+
+func (x *ListTicketsResponse) GetPlanned() []*PlannedWork {
+	if x != nil {
+		return x.Planned
 	}
 	return nil
 }
@@ -1574,6 +1619,69 @@ func (x *WatchResponse) GetView() string {
 	return ""
 }
 
+// Held is what waits, and why.
+type GetStatusResponse_Held struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As Diagnosis.event and event_subject.
+	Event   string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// perHour | perDay | quietHours | lowBattery | onBattery | metered | busy.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatusResponse_Held) Reset() {
+	*x = GetStatusResponse_Held{}
+	mi := &file_constat_v1_local_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatusResponse_Held) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatusResponse_Held) ProtoMessage() {}
+
+func (x *GetStatusResponse_Held) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_local_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatusResponse_Held.ProtoReflect.Descriptor instead.
+func (*GetStatusResponse_Held) Descriptor() ([]byte, []int) {
+	return file_constat_v1_local_proto_rawDescGZIP(), []int{1, 0}
+}
+
+func (x *GetStatusResponse_Held) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *GetStatusResponse_Held) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *GetStatusResponse_Held) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Cause is what the catalog says of a fault, in the language asked for.
 type RunDiagnosisResponse_Cause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1587,7 +1695,7 @@ type RunDiagnosisResponse_Cause struct {
 
 func (x *RunDiagnosisResponse_Cause) Reset() {
 	*x = RunDiagnosisResponse_Cause{}
-	mi := &file_constat_v1_local_proto_msgTypes[25]
+	mi := &file_constat_v1_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1707,7 @@ func (x *RunDiagnosisResponse_Cause) String() string {
 func (*RunDiagnosisResponse_Cause) ProtoMessage() {}
 
 func (x *RunDiagnosisResponse_Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[25]
+	mi := &file_constat_v1_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1750,7 @@ type PreviewTicketResponse_Section struct {
 
 func (x *PreviewTicketResponse_Section) Reset() {
 	*x = PreviewTicketResponse_Section{}
-	mi := &file_constat_v1_local_proto_msgTypes[26]
+	mi := &file_constat_v1_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1762,7 @@ func (x *PreviewTicketResponse_Section) String() string {
 func (*PreviewTicketResponse_Section) ProtoMessage() {}
 
 func (x *PreviewTicketResponse_Section) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[26]
+	mi := &file_constat_v1_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1809,7 @@ type PreviewTicketResponse_Fact struct {
 
 func (x *PreviewTicketResponse_Fact) Reset() {
 	*x = PreviewTicketResponse_Fact{}
-	mi := &file_constat_v1_local_proto_msgTypes[27]
+	mi := &file_constat_v1_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +1821,7 @@ func (x *PreviewTicketResponse_Fact) String() string {
 func (*PreviewTicketResponse_Fact) ProtoMessage() {}
 
 func (x *PreviewTicketResponse_Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[27]
+	mi := &file_constat_v1_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +1861,7 @@ type WalkResponse_Consent struct {
 
 func (x *WalkResponse_Consent) Reset() {
 	*x = WalkResponse_Consent{}
-	mi := &file_constat_v1_local_proto_msgTypes[28]
+	mi := &file_constat_v1_local_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +1873,7 @@ func (x *WalkResponse_Consent) String() string {
 func (*WalkResponse_Consent) ProtoMessage() {}
 
 func (x *WalkResponse_Consent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[28]
+	mi := &file_constat_v1_local_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1919,7 @@ type ListTicketsResponse_Sent struct {
 
 func (x *ListTicketsResponse_Sent) Reset() {
 	*x = ListTicketsResponse_Sent{}
-	mi := &file_constat_v1_local_proto_msgTypes[29]
+	mi := &file_constat_v1_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1931,7 @@ func (x *ListTicketsResponse_Sent) String() string {
 func (*ListTicketsResponse_Sent) ProtoMessage() {}
 
 func (x *ListTicketsResponse_Sent) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_local_proto_msgTypes[29]
+	mi := &file_constat_v1_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,9 +1980,10 @@ var File_constat_v1_local_proto protoreflect.FileDescriptor
 const file_constat_v1_local_proto_rawDesc = "" +
 	"\n" +
 	"\x16constat/v1/local.proto\x12\n" +
-	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\".\n" +
+	"constat.v1\x1a\x16constat/v1/agent.proto\x1a\x1aconstat/v1/diagnosis.proto\x1a\x1aconstat/v1/procedure.proto\x1a\x17constat/v1/remedy.proto\x1a\x17constat/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n" +
 	"\x10GetStatusRequest\x12\x1a\n" +
-	"\blanguage\x18\x01 \x01(\tR\blanguage\"\xbc\x03\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x18\n" +
+	"\aplanned\x18\x02 \x01(\bR\aplanned\"\xf7\x04\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\x1a\n" +
 	"\benrolled\x18\x02 \x01(\bR\benrolled\x12\x1f\n" +
@@ -1888,7 +1997,13 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x16certificate_expires_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12)\n" +
 	"\x05found\x18\n" +
 	" \x03(\v2\x13.constat.v1.FindingR\x05found\x12\x14\n" +
-	"\x05phone\x18\v \x01(\tR\x05phone\"O\n" +
+	"\x05phone\x18\v \x01(\tR\x05phone\x121\n" +
+	"\aplanned\x18\f \x03(\v2\x17.constat.v1.PlannedWorkR\aplanned\x126\n" +
+	"\x04held\x18\r \x03(\v2\".constat.v1.GetStatusResponse.HeldR\x04held\x1aN\n" +
+	"\x04Held\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\tR\x05event\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
 	"\x13RunDiagnosisRequest\x12\x1c\n" +
 	"\tprocedure\x18\x01 \x01(\tR\tprocedure\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xf4\x02\n" +
@@ -1929,10 +2044,11 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\"E\n" +
 	"\x13ListRemediesRequest\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x12\n" +
-	"\x04past\x18\x02 \x01(\bR\x04past\"u\n" +
+	"\x04past\x18\x02 \x01(\bR\x04past\"\x8b\x01\n" +
 	"\x14ListRemediesResponse\x12/\n" +
 	"\x06offers\x18\x01 \x03(\v2\x17.constat.v1.RemedyOfferR\x06offers\x12,\n" +
-	"\x04past\x18\x02 \x03(\v2\x18.constat.v1.RemedyResultR\x04past\"&\n" +
+	"\x04past\x18\x02 \x03(\v2\x18.constat.v1.RemedyResultR\x04past\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\tR\x05phase\"&\n" +
 	"\x14ConsentRemedyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"I\n" +
 	"\x15ConsentRemedyResponse\x120\n" +
@@ -1978,12 +2094,13 @@ const file_constat_v1_local_proto_rawDesc = "" +
 	"\x12ListTicketsRequest\x12\x1a\n" +
 	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\bR\x04read\x12\x12\n" +
-	"\x04sent\x18\x03 \x01(\bR\x04sent\"\xb4\x02\n" +
+	"\x04sent\x18\x03 \x01(\bR\x04sent\"\xe7\x02\n" +
 	"\x13ListTicketsResponse\x122\n" +
 	"\atickets\x18\x01 \x03(\v2\x18.constat.v1.PersonTicketR\atickets\x12)\n" +
 	"\x05known\x18\x02 \x03(\v2\x13.constat.v1.FindingR\x05known\x12\x18\n" +
 	"\areached\x18\x03 \x01(\bR\areached\x128\n" +
-	"\x04sent\x18\x04 \x03(\v2$.constat.v1.ListTicketsResponse.SentR\x04sent\x1aj\n" +
+	"\x04sent\x18\x04 \x03(\v2$.constat.v1.ListTicketsResponse.SentR\x04sent\x121\n" +
+	"\aplanned\x18\x05 \x03(\v2\x17.constat.v1.PlannedWorkR\aplanned\x1aj\n" +
 	"\x04Sent\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -2022,7 +2139,7 @@ func file_constat_v1_local_proto_rawDescGZIP() []byte {
 	return file_constat_v1_local_proto_rawDescData
 }
 
-var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_constat_v1_local_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_constat_v1_local_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),              // 0: constat.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),             // 1: constat.v1.GetStatusResponse
@@ -2048,80 +2165,85 @@ var file_constat_v1_local_proto_goTypes = []any{
 	(*ListTicketsResponse)(nil),           // 21: constat.v1.ListTicketsResponse
 	(*WatchRequest)(nil),                  // 22: constat.v1.WatchRequest
 	(*WatchResponse)(nil),                 // 23: constat.v1.WatchResponse
-	nil,                                   // 24: constat.v1.RunDiagnosisResponse.CausesEntry
-	(*RunDiagnosisResponse_Cause)(nil),    // 25: constat.v1.RunDiagnosisResponse.Cause
-	(*PreviewTicketResponse_Section)(nil), // 26: constat.v1.PreviewTicketResponse.Section
-	(*PreviewTicketResponse_Fact)(nil),    // 27: constat.v1.PreviewTicketResponse.Fact
-	(*WalkResponse_Consent)(nil),          // 28: constat.v1.WalkResponse.Consent
-	(*ListTicketsResponse_Sent)(nil),      // 29: constat.v1.ListTicketsResponse.Sent
-	(*timestamppb.Timestamp)(nil),         // 30: google.protobuf.Timestamp
-	(*Finding)(nil),                       // 31: constat.v1.Finding
-	(*Progress)(nil),                      // 32: constat.v1.Progress
-	(*Diagnosis)(nil),                     // 33: constat.v1.Diagnosis
-	(*RemedyOffer)(nil),                   // 34: constat.v1.RemedyOffer
-	(*RemedyResult)(nil),                  // 35: constat.v1.RemedyResult
-	(*ProcedureRun_StepTaken)(nil),        // 36: constat.v1.ProcedureRun.StepTaken
-	(*Procedure)(nil),                     // 37: constat.v1.Procedure
-	(*Procedure_Step)(nil),                // 38: constat.v1.Procedure.Step
-	(*Procedure_Text)(nil),                // 39: constat.v1.Procedure.Text
-	(*ProcedureRun)(nil),                  // 40: constat.v1.ProcedureRun
-	(*PersonTicket)(nil),                  // 41: constat.v1.PersonTicket
+	(*GetStatusResponse_Held)(nil),        // 24: constat.v1.GetStatusResponse.Held
+	nil,                                   // 25: constat.v1.RunDiagnosisResponse.CausesEntry
+	(*RunDiagnosisResponse_Cause)(nil),    // 26: constat.v1.RunDiagnosisResponse.Cause
+	(*PreviewTicketResponse_Section)(nil), // 27: constat.v1.PreviewTicketResponse.Section
+	(*PreviewTicketResponse_Fact)(nil),    // 28: constat.v1.PreviewTicketResponse.Fact
+	(*WalkResponse_Consent)(nil),          // 29: constat.v1.WalkResponse.Consent
+	(*ListTicketsResponse_Sent)(nil),      // 30: constat.v1.ListTicketsResponse.Sent
+	(*timestamppb.Timestamp)(nil),         // 31: google.protobuf.Timestamp
+	(*Finding)(nil),                       // 32: constat.v1.Finding
+	(*PlannedWork)(nil),                   // 33: constat.v1.PlannedWork
+	(*Progress)(nil),                      // 34: constat.v1.Progress
+	(*Diagnosis)(nil),                     // 35: constat.v1.Diagnosis
+	(*RemedyOffer)(nil),                   // 36: constat.v1.RemedyOffer
+	(*RemedyResult)(nil),                  // 37: constat.v1.RemedyResult
+	(*ProcedureRun_StepTaken)(nil),        // 38: constat.v1.ProcedureRun.StepTaken
+	(*Procedure)(nil),                     // 39: constat.v1.Procedure
+	(*Procedure_Step)(nil),                // 40: constat.v1.Procedure.Step
+	(*Procedure_Text)(nil),                // 41: constat.v1.Procedure.Text
+	(*ProcedureRun)(nil),                  // 42: constat.v1.ProcedureRun
+	(*PersonTicket)(nil),                  // 43: constat.v1.PersonTicket
 }
 var file_constat_v1_local_proto_depIdxs = []int32{
-	30, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
-	30, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	31, // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
-	32, // 3: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
-	33, // 4: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	24, // 5: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
-	26, // 6: constat.v1.PreviewTicketResponse.sections:type_name -> constat.v1.PreviewTicketResponse.Section
-	34, // 7: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
-	35, // 8: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
-	35, // 9: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	35, // 10: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	35, // 11: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
-	36, // 12: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	37, // 13: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
-	36, // 14: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
-	38, // 15: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
-	28, // 16: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
-	39, // 17: constat.v1.WalkResponse.drawing:type_name -> constat.v1.Procedure.Text
-	40, // 18: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
-	41, // 19: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.PersonTicket
-	31, // 20: constat.v1.ListTicketsResponse.known:type_name -> constat.v1.Finding
-	29, // 21: constat.v1.ListTicketsResponse.sent:type_name -> constat.v1.ListTicketsResponse.Sent
-	25, // 22: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
-	27, // 23: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
-	30, // 24: constat.v1.ListTicketsResponse.Sent.at:type_name -> google.protobuf.Timestamp
-	0,  // 25: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
-	2,  // 26: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
-	4,  // 27: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
-	6,  // 28: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
-	8,  // 29: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
-	10, // 30: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
-	12, // 31: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
-	14, // 32: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
-	16, // 33: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
-	18, // 34: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
-	20, // 35: constat.v1.LocalService.ListTickets:input_type -> constat.v1.ListTicketsRequest
-	22, // 36: constat.v1.LocalService.Watch:input_type -> constat.v1.WatchRequest
-	1,  // 37: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
-	3,  // 38: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
-	5,  // 39: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
-	7,  // 40: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
-	9,  // 41: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
-	11, // 42: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
-	13, // 43: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
-	15, // 44: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
-	17, // 45: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
-	19, // 46: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
-	21, // 47: constat.v1.LocalService.ListTickets:output_type -> constat.v1.ListTicketsResponse
-	23, // 48: constat.v1.LocalService.Watch:output_type -> constat.v1.WatchResponse
-	37, // [37:49] is the sub-list for method output_type
-	25, // [25:37] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	31, // 0: constat.v1.GetStatusResponse.last_contact_at:type_name -> google.protobuf.Timestamp
+	31, // 1: constat.v1.GetStatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	32, // 2: constat.v1.GetStatusResponse.found:type_name -> constat.v1.Finding
+	33, // 3: constat.v1.GetStatusResponse.planned:type_name -> constat.v1.PlannedWork
+	24, // 4: constat.v1.GetStatusResponse.held:type_name -> constat.v1.GetStatusResponse.Held
+	34, // 5: constat.v1.RunDiagnosisResponse.progress:type_name -> constat.v1.Progress
+	35, // 6: constat.v1.RunDiagnosisResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	25, // 7: constat.v1.RunDiagnosisResponse.causes:type_name -> constat.v1.RunDiagnosisResponse.CausesEntry
+	27, // 8: constat.v1.PreviewTicketResponse.sections:type_name -> constat.v1.PreviewTicketResponse.Section
+	36, // 9: constat.v1.ListRemediesResponse.offers:type_name -> constat.v1.RemedyOffer
+	37, // 10: constat.v1.ListRemediesResponse.past:type_name -> constat.v1.RemedyResult
+	37, // 11: constat.v1.ConsentRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	37, // 12: constat.v1.DeclineRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	37, // 13: constat.v1.RunRemedyResponse.result:type_name -> constat.v1.RemedyResult
+	38, // 14: constat.v1.WalkRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	39, // 15: constat.v1.WalkResponse.procedure:type_name -> constat.v1.Procedure
+	38, // 16: constat.v1.WalkResponse.more:type_name -> constat.v1.ProcedureRun.StepTaken
+	40, // 17: constat.v1.WalkResponse.step:type_name -> constat.v1.Procedure.Step
+	29, // 18: constat.v1.WalkResponse.consent:type_name -> constat.v1.WalkResponse.Consent
+	41, // 19: constat.v1.WalkResponse.drawing:type_name -> constat.v1.Procedure.Text
+	42, // 20: constat.v1.EndWalkRequest.run:type_name -> constat.v1.ProcedureRun
+	43, // 21: constat.v1.ListTicketsResponse.tickets:type_name -> constat.v1.PersonTicket
+	32, // 22: constat.v1.ListTicketsResponse.known:type_name -> constat.v1.Finding
+	30, // 23: constat.v1.ListTicketsResponse.sent:type_name -> constat.v1.ListTicketsResponse.Sent
+	33, // 24: constat.v1.ListTicketsResponse.planned:type_name -> constat.v1.PlannedWork
+	26, // 25: constat.v1.RunDiagnosisResponse.CausesEntry.value:type_name -> constat.v1.RunDiagnosisResponse.Cause
+	28, // 26: constat.v1.PreviewTicketResponse.Section.facts:type_name -> constat.v1.PreviewTicketResponse.Fact
+	31, // 27: constat.v1.ListTicketsResponse.Sent.at:type_name -> google.protobuf.Timestamp
+	0,  // 28: constat.v1.LocalService.GetStatus:input_type -> constat.v1.GetStatusRequest
+	2,  // 29: constat.v1.LocalService.RunDiagnosis:input_type -> constat.v1.RunDiagnosisRequest
+	4,  // 30: constat.v1.LocalService.PreviewTicket:input_type -> constat.v1.PreviewTicketRequest
+	6,  // 31: constat.v1.LocalService.SubmitTicket:input_type -> constat.v1.SubmitTicketRequest
+	8,  // 32: constat.v1.LocalService.ListRemedies:input_type -> constat.v1.ListRemediesRequest
+	10, // 33: constat.v1.LocalService.ConsentRemedy:input_type -> constat.v1.ConsentRemedyRequest
+	12, // 34: constat.v1.LocalService.DeclineRemedy:input_type -> constat.v1.DeclineRemedyRequest
+	14, // 35: constat.v1.LocalService.RunRemedy:input_type -> constat.v1.RunRemedyRequest
+	16, // 36: constat.v1.LocalService.Walk:input_type -> constat.v1.WalkRequest
+	18, // 37: constat.v1.LocalService.EndWalk:input_type -> constat.v1.EndWalkRequest
+	20, // 38: constat.v1.LocalService.ListTickets:input_type -> constat.v1.ListTicketsRequest
+	22, // 39: constat.v1.LocalService.Watch:input_type -> constat.v1.WatchRequest
+	1,  // 40: constat.v1.LocalService.GetStatus:output_type -> constat.v1.GetStatusResponse
+	3,  // 41: constat.v1.LocalService.RunDiagnosis:output_type -> constat.v1.RunDiagnosisResponse
+	5,  // 42: constat.v1.LocalService.PreviewTicket:output_type -> constat.v1.PreviewTicketResponse
+	7,  // 43: constat.v1.LocalService.SubmitTicket:output_type -> constat.v1.SubmitTicketResponse
+	9,  // 44: constat.v1.LocalService.ListRemedies:output_type -> constat.v1.ListRemediesResponse
+	11, // 45: constat.v1.LocalService.ConsentRemedy:output_type -> constat.v1.ConsentRemedyResponse
+	13, // 46: constat.v1.LocalService.DeclineRemedy:output_type -> constat.v1.DeclineRemedyResponse
+	15, // 47: constat.v1.LocalService.RunRemedy:output_type -> constat.v1.RunRemedyResponse
+	17, // 48: constat.v1.LocalService.Walk:output_type -> constat.v1.WalkResponse
+	19, // 49: constat.v1.LocalService.EndWalk:output_type -> constat.v1.EndWalkResponse
+	21, // 50: constat.v1.LocalService.ListTickets:output_type -> constat.v1.ListTicketsResponse
+	23, // 51: constat.v1.LocalService.Watch:output_type -> constat.v1.WatchResponse
+	40, // [40:52] is the sub-list for method output_type
+	28, // [28:40] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_local_proto_init() }
@@ -2144,7 +2266,7 @@ func file_constat_v1_local_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_local_proto_rawDesc), len(file_constat_v1_local_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

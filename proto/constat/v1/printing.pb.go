@@ -212,7 +212,8 @@ type Queue struct {
 	// Scheme, host and port of the device: "ipp://printer.local:631",
 	// "usb://HP/LaserJet". Never a user or password.
 	DeviceUri *string `protobuf:"bytes,2,opt,name=device_uri,json=deviceUri,proto3,oneof" json:"device_uri,omitempty"`
-	// usb | ipp | ipps | socket | lpd | smb | file | implicitclass | other.
+	// usb | ipp | ipps | socket | lpd | wsd (Windows' ports for Web Services for Devices) | smb | file | implicitclass |
+	// other.
 	Connection *string `protobuf:"bytes,3,opt,name=connection,proto3,oneof" json:"connection,omitempty"`
 	Driver     *string `protobuf:"bytes,4,opt,name=driver,proto3,oneof" json:"driver,omitempty"`
 	// idle | processing | stopped (RFC 8011 5.4.11).

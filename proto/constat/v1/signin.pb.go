@@ -281,6 +281,14 @@ type Security struct {
 	// Trusted roots added by someone.
 	AddedRoots    []string `protobuf:"bytes,3,rep,name=added_roots,json=addedRoots,proto3" json:"added_roots,omitempty"`
 	DiskEncrypted *bool    `protobuf:"varint,4,opt,name=disk_encrypted,json=diskEncrypted,proto3,oneof" json:"disk_encrypted,omitempty"`
+	// System Integrity Protection is on, as csrutil(1) says (macOS).
+	SystemIntegrity *bool `protobuf:"varint,5,opt,name=system_integrity,json=systemIntegrity,proto3,oneof" json:"system_integrity,omitempty"`
+	// Gatekeeper looks at programs before they run, as spctl(8) says (macOS).
+	Gatekeeper *bool `protobuf:"varint,6,opt,name=gatekeeper,proto3,oneof" json:"gatekeeper,omitempty"`
+	// The machine is enrolled in a device management, as profiles(1) says (macOS).
+	Managed *bool `protobuf:"varint,7,opt,name=managed,proto3,oneof" json:"managed,omitempty"`
+	// Names of the configuration profiles of the whole machine, sorted (macOS).
+	Profiles      []string `protobuf:"bytes,8,rep,name=profiles,proto3" json:"profiles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,6 +349,34 @@ func (x *Security) GetDiskEncrypted() bool {
 		return *x.DiskEncrypted
 	}
 	return false
+}
+
+func (x *Security) GetSystemIntegrity() bool {
+	if x != nil && x.SystemIntegrity != nil {
+		return *x.SystemIntegrity
+	}
+	return false
+}
+
+func (x *Security) GetGatekeeper() bool {
+	if x != nil && x.Gatekeeper != nil {
+		return *x.Gatekeeper
+	}
+	return false
+}
+
+func (x *Security) GetManaged() bool {
+	if x != nil && x.Managed != nil {
+		return *x.Managed
+	}
+	return false
+}
+
+func (x *Security) GetProfiles() []string {
+	if x != nil {
+		return x.Profiles
+	}
+	return nil
 }
 
 // SecurityProduct is an antivirus, a firewall, an EDR.
@@ -522,14 +558,24 @@ const file_constat_v1_signin_proto_rawDesc = "" +
 	"\x06_stateB\v\n" +
 	"\t_trust_okB\x17\n" +
 	"\x15_clock_offset_secondsB\t\n" +
-	"\a_server\"\xe7\x01\n" +
+	"\a_server\"\xa7\x03\n" +
 	"\bSecurity\x127\n" +
 	"\bproducts\x18\x01 \x03(\v2\x1b.constat.v1.SecurityProductR\bproducts\x12B\n" +
 	"\fcertificates\x18\x02 \x03(\v2\x1e.constat.v1.MachineCertificateR\fcertificates\x12\x1f\n" +
 	"\vadded_roots\x18\x03 \x03(\tR\n" +
 	"addedRoots\x12*\n" +
-	"\x0edisk_encrypted\x18\x04 \x01(\bH\x00R\rdiskEncrypted\x88\x01\x01B\x11\n" +
-	"\x0f_disk_encrypted\"\xb2\x01\n" +
+	"\x0edisk_encrypted\x18\x04 \x01(\bH\x00R\rdiskEncrypted\x88\x01\x01\x12.\n" +
+	"\x10system_integrity\x18\x05 \x01(\bH\x01R\x0fsystemIntegrity\x88\x01\x01\x12#\n" +
+	"\n" +
+	"gatekeeper\x18\x06 \x01(\bH\x02R\n" +
+	"gatekeeper\x88\x01\x01\x12\x1d\n" +
+	"\amanaged\x18\a \x01(\bH\x03R\amanaged\x88\x01\x01\x12\x1a\n" +
+	"\bprofiles\x18\b \x03(\tR\bprofilesB\x11\n" +
+	"\x0f_disk_encryptedB\x13\n" +
+	"\x11_system_integrityB\r\n" +
+	"\v_gatekeeperB\n" +
+	"\n" +
+	"\b_managed\"\xb2\x01\n" +
 	"\x0fSecurityProduct\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x17\n" +
 	"\x04kind\x18\x02 \x01(\tH\x01R\x04kind\x88\x01\x01\x12\x1d\n" +

@@ -28,10 +28,15 @@ type Software struct {
 	// Sorted by name, then source.
 	Programs []*Program `protobuf:"bytes,1,rep,name=programs,proto3" json:"programs,omitempty"`
 	// Names only, sorted.
-	StartupItems  []string `protobuf:"bytes,2,rep,name=startup_items,json=startupItems,proto3" json:"startup_items,omitempty"`
-	AddIns        []*AddIn `protobuf:"bytes,3,rep,name=add_ins,json=addIns,proto3" json:"add_ins,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	StartupItems []string `protobuf:"bytes,2,rep,name=startup_items,json=startupItems,proto3" json:"startup_items,omitempty"`
+	AddIns       []*AddIn `protobuf:"bytes,3,rep,name=add_ins,json=addIns,proto3" json:"add_ins,omitempty"`
+	// Names of programs of which files are missing or changed, sorted: of those
+	// whose package manager keeps what to compare with. What people or the system
+	// start is compared by content, of other packages it is seen that their files
+	// are there. A gap says that this was not looked at, or not of all.
+	DamagedPrograms []string `protobuf:"bytes,4,rep,name=damaged_programs,json=damagedPrograms,proto3" json:"damaged_programs,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Software) Reset() {
@@ -81,6 +86,13 @@ func (x *Software) GetStartupItems() []string {
 func (x *Software) GetAddIns() []*AddIn {
 	if x != nil {
 		return x.AddIns
+	}
+	return nil
+}
+
+func (x *Software) GetDamagedPrograms() []string {
+	if x != nil {
+		return x.DamagedPrograms
 	}
 	return nil
 }
@@ -924,11 +936,12 @@ var File_constat_v1_software_proto protoreflect.FileDescriptor
 const file_constat_v1_software_proto_rawDesc = "" +
 	"\n" +
 	"\x19constat/v1/software.proto\x12\n" +
-	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x01\n" +
+	"constat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n" +
 	"\bSoftware\x12/\n" +
 	"\bprograms\x18\x01 \x03(\v2\x13.constat.v1.ProgramR\bprograms\x12#\n" +
 	"\rstartup_items\x18\x02 \x03(\tR\fstartupItems\x12*\n" +
-	"\aadd_ins\x18\x03 \x03(\v2\x11.constat.v1.AddInR\x06addIns\"\xa2\x03\n" +
+	"\aadd_ins\x18\x03 \x03(\v2\x11.constat.v1.AddInR\x06addIns\x12)\n" +
+	"\x10damaged_programs\x18\x04 \x03(\tR\x0fdamagedPrograms\"\xa2\x03\n" +
 	"\aProgram\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1d\n" +
 	"\aversion\x18\x02 \x01(\tH\x01R\aversion\x88\x01\x01\x12!\n" +

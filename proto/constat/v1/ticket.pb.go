@@ -727,10 +727,14 @@ type TicketLink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the other one is to this one: parent | child | duplicate (the other is
 	// one of this) | duplicateOf | related | splitFrom | splitInto.
-	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Number        int32  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
-	Title         string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	Status        string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	Kind   string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Number int32  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Title  string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// As Ticket's, for the title in the reader's language.
+	RootCause     string `protobuf:"bytes,5,opt,name=root_cause,json=rootCause,proto3" json:"root_cause,omitempty"`
+	Component     string `protobuf:"bytes,6,opt,name=component,proto3" json:"component,omitempty"`
+	Category      string `protobuf:"bytes,7,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -789,6 +793,27 @@ func (x *TicketLink) GetTitle() string {
 func (x *TicketLink) GetStatus() string {
 	if x != nil {
 		return x.Status
+	}
+	return ""
+}
+
+func (x *TicketLink) GetRootCause() string {
+	if x != nil {
+		return x.RootCause
+	}
+	return ""
+}
+
+func (x *TicketLink) GetComponent() string {
+	if x != nil {
+		return x.Component
+	}
+	return ""
+}
+
+func (x *TicketLink) GetCategory() string {
+	if x != nil {
+		return x.Category
 	}
 	return ""
 }
@@ -1532,6 +1557,78 @@ func (x *PersonTicket) GetMessages() []*TicketEntry {
 	return nil
 }
 
+// PlannedWork is work on the machine as its people are told of it.
+type PlannedWork struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	From  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The first moment that is not of it any more.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// What happens, as the desk announced it: in the language asked for, else in
+	// English, else in another one.
+	Title         string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlannedWork) Reset() {
+	*x = PlannedWork{}
+	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedWork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedWork) ProtoMessage() {}
+
+func (x *PlannedWork) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedWork.ProtoReflect.Descriptor instead.
+func (*PlannedWork) Descriptor() ([]byte, []int) {
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PlannedWork) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *PlannedWork) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *PlannedWork) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *PlannedWork) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Finding is what the agent found without being asked: the first root cause, or
 // that something is wrong and none can be named; then fault, title and certainty
 // are empty.
@@ -1555,7 +1652,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	mi := &file_constat_v1_ticket_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1664,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_v1_ticket_proto_msgTypes[14]
+	mi := &file_constat_v1_ticket_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1677,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{14}
+	return file_constat_v1_ticket_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Finding) GetAt() *timestamppb.Timestamp {
@@ -1728,13 +1825,17 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x05R\x04size\x12\x14\n" +
-	"\x05shown\x18\x05 \x01(\bR\x05shown\"f\n" +
+	"\x05shown\x18\x05 \x01(\bR\x05shown\"\xbf\x01\n" +
 	"\n" +
 	"TicketLink\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12\x14\n" +
 	"\x05title\x18\x03 \x01(\tR\x05title\x12\x16\n" +
-	"\x06status\x18\x04 \x01(\tR\x06status\"m\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"root_cause\x18\x05 \x01(\tR\trootCause\x12\x1c\n" +
+	"\tcomponent\x18\x06 \x01(\tR\tcomponent\x12\x1a\n" +
+	"\bcategory\x18\a \x01(\tR\bcategory\"m\n" +
 	"\fServiceEvent\x12\x14\n" +
 	"\x05clock\x18\x01 \x01(\tR\x05clock\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x121\n" +
@@ -1795,7 +1896,12 @@ const file_constat_v1_ticket_proto_rawDesc = "" +
 	"written_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\twrittenAt\"o\n" +
 	"\fPersonTicket\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\bmessages\"\xeb\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\bmessages\"\x99\x01\n" +
+	"\vPlannedWork\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"\xeb\x01\n" +
 	"\aFinding\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x18\n" +
@@ -1818,7 +1924,7 @@ func file_constat_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_constat_v1_ticket_proto_rawDescData
 }
 
-var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_constat_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_constat_v1_ticket_proto_goTypes = []any{
 	(*Ticket)(nil),                // 0: constat.v1.Ticket
 	(*Person)(nil),                // 1: constat.v1.Person
@@ -1834,47 +1940,50 @@ var file_constat_v1_ticket_proto_goTypes = []any{
 	(*TicketDraft)(nil),           // 11: constat.v1.TicketDraft
 	(*TicketReply)(nil),           // 12: constat.v1.TicketReply
 	(*PersonTicket)(nil),          // 13: constat.v1.PersonTicket
-	(*Finding)(nil),               // 14: constat.v1.Finding
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*Diagnosis)(nil),             // 16: constat.v1.Diagnosis
-	(*RemedyResult)(nil),          // 17: constat.v1.RemedyResult
+	(*PlannedWork)(nil),           // 14: constat.v1.PlannedWork
+	(*Finding)(nil),               // 15: constat.v1.Finding
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*Diagnosis)(nil),             // 17: constat.v1.Diagnosis
+	(*RemedyResult)(nil),          // 18: constat.v1.RemedyResult
 }
 var file_constat_v1_ticket_proto_depIdxs = []int32{
 	1,  // 0: constat.v1.Ticket.requester:type_name -> constat.v1.Person
-	15, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
-	15, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
-	15, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
-	15, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
-	15, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
-	15, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
-	15, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
-	15, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
-	15, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
-	15, // 10: constat.v1.Ticket.wanted_by:type_name -> google.protobuf.Timestamp
-	15, // 11: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
-	16, // 12: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
+	16, // 1: constat.v1.Ticket.created_at:type_name -> google.protobuf.Timestamp
+	16, // 2: constat.v1.Ticket.updated_at:type_name -> google.protobuf.Timestamp
+	16, // 3: constat.v1.Ticket.occurred_at:type_name -> google.protobuf.Timestamp
+	16, // 4: constat.v1.Ticket.first_response_due_at:type_name -> google.protobuf.Timestamp
+	16, // 5: constat.v1.Ticket.next_response_due_at:type_name -> google.protobuf.Timestamp
+	16, // 6: constat.v1.Ticket.solution_due_at:type_name -> google.protobuf.Timestamp
+	16, // 7: constat.v1.Ticket.first_response_at:type_name -> google.protobuf.Timestamp
+	16, // 8: constat.v1.Ticket.solved_at:type_name -> google.protobuf.Timestamp
+	16, // 9: constat.v1.Ticket.due_at:type_name -> google.protobuf.Timestamp
+	16, // 10: constat.v1.Ticket.wanted_by:type_name -> google.protobuf.Timestamp
+	16, // 11: constat.v1.TicketEntry.at:type_name -> google.protobuf.Timestamp
+	17, // 12: constat.v1.TicketEntry.diagnosis:type_name -> constat.v1.Diagnosis
 	10, // 13: constat.v1.TicketEntry.changes:type_name -> constat.v1.FieldChange
 	6,  // 14: constat.v1.TicketEntry.assignment:type_name -> constat.v1.Assignment
 	5,  // 15: constat.v1.TicketEntry.service:type_name -> constat.v1.ServiceEvent
-	17, // 16: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
+	18, // 16: constat.v1.TicketEntry.remedy:type_name -> constat.v1.RemedyResult
 	3,  // 17: constat.v1.TicketEntry.files:type_name -> constat.v1.TicketFile
-	15, // 18: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
+	16, // 18: constat.v1.ServiceEvent.due_at:type_name -> google.protobuf.Timestamp
 	7,  // 19: constat.v1.Assignment.matter:type_name -> constat.v1.Matter
 	8,  // 20: constat.v1.Assignment.candidates:type_name -> constat.v1.Candidate
 	9,  // 21: constat.v1.Candidate.matched:type_name -> constat.v1.Skill
-	15, // 22: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
+	16, // 22: constat.v1.Candidate.absent_until:type_name -> google.protobuf.Timestamp
 	1,  // 23: constat.v1.TicketDraft.requester:type_name -> constat.v1.Person
-	15, // 24: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
+	16, // 24: constat.v1.TicketDraft.occurred_at:type_name -> google.protobuf.Timestamp
 	1,  // 25: constat.v1.TicketReply.requester:type_name -> constat.v1.Person
-	15, // 26: constat.v1.TicketReply.written_at:type_name -> google.protobuf.Timestamp
+	16, // 26: constat.v1.TicketReply.written_at:type_name -> google.protobuf.Timestamp
 	0,  // 27: constat.v1.PersonTicket.ticket:type_name -> constat.v1.Ticket
 	2,  // 28: constat.v1.PersonTicket.messages:type_name -> constat.v1.TicketEntry
-	15, // 29: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	16, // 29: constat.v1.PlannedWork.from:type_name -> google.protobuf.Timestamp
+	16, // 30: constat.v1.PlannedWork.until:type_name -> google.protobuf.Timestamp
+	16, // 31: constat.v1.Finding.at:type_name -> google.protobuf.Timestamp
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_constat_v1_ticket_proto_init() }
@@ -1890,7 +1999,7 @@ func file_constat_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_v1_ticket_proto_rawDesc), len(file_constat_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -381,6 +381,114 @@ func (x *RestoreAccountResponse) GetAccount() *Account {
 	return nil
 }
 
+// LimitAccountRequest names an account, upper or lower case, and all the sites that it
+// is limited to; none: it sees all.
+type LimitAccountRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Sites         []string               `protobuf:"bytes,2,rep,name=sites,proto3" json:"sites,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitAccountRequest) Reset() {
+	*x = LimitAccountRequest{}
+	mi := &file_constat_desk_v1_account_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitAccountRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitAccountRequest) ProtoMessage() {}
+
+func (x *LimitAccountRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_account_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitAccountRequest.ProtoReflect.Descriptor instead.
+func (*LimitAccountRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_account_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *LimitAccountRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LimitAccountRequest) GetSites() []string {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+// LimitAccountResponse is the account, and how many of their tickets others have now,
+// or the queue.
+type LimitAccountResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       *Account               `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Returned      int32                  `protobuf:"varint,2,opt,name=returned,proto3" json:"returned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitAccountResponse) Reset() {
+	*x = LimitAccountResponse{}
+	mi := &file_constat_desk_v1_account_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitAccountResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitAccountResponse) ProtoMessage() {}
+
+func (x *LimitAccountResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_account_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitAccountResponse.ProtoReflect.Descriptor instead.
+func (*LimitAccountResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_account_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LimitAccountResponse) GetAccount() *Account {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *LimitAccountResponse) GetReturned() int32 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
+}
+
 var File_constat_desk_v1_account_proto protoreflect.FileDescriptor
 
 const file_constat_desk_v1_account_proto_rawDesc = "" +
@@ -406,10 +514,17 @@ const file_constat_desk_v1_account_proto_rawDesc = "" +
 	"\x15RestoreAccountRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"L\n" +
 	"\x16RestoreAccountResponse\x122\n" +
-	"\aaccount\x18\x01 \x01(\v2\x18.constat.desk.v1.AccountR\aaccount2\xb0\x02\n" +
+	"\aaccount\x18\x01 \x01(\v2\x18.constat.desk.v1.AccountR\aaccount\"?\n" +
+	"\x13LimitAccountRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05sites\x18\x02 \x03(\tR\x05sites\"f\n" +
+	"\x14LimitAccountResponse\x122\n" +
+	"\aaccount\x18\x01 \x01(\v2\x18.constat.desk.v1.AccountR\aaccount\x12\x1a\n" +
+	"\breturned\x18\x02 \x01(\x05R\breturned2\x8d\x03\n" +
 	"\x0eAccountService\x12[\n" +
 	"\fListAccounts\x12$.constat.desk.v1.ListAccountsRequest\x1a%.constat.desk.v1.ListAccountsResponse\x12^\n" +
-	"\rRemoveAccount\x12%.constat.desk.v1.RemoveAccountRequest\x1a&.constat.desk.v1.RemoveAccountResponse\x12a\n" +
+	"\rRemoveAccount\x12%.constat.desk.v1.RemoveAccountRequest\x1a&.constat.desk.v1.RemoveAccountResponse\x12[\n" +
+	"\fLimitAccount\x12$.constat.desk.v1.LimitAccountRequest\x1a%.constat.desk.v1.LimitAccountResponse\x12a\n" +
 	"\x0eRestoreAccount\x12&.constat.desk.v1.RestoreAccountRequest\x1a'.constat.desk.v1.RestoreAccountResponseB&Z$constat/proto/constat/desk/v1;deskv1b\x06proto3"
 
 var (
@@ -424,7 +539,7 @@ func file_constat_desk_v1_account_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_account_proto_rawDescData
 }
 
-var file_constat_desk_v1_account_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_constat_desk_v1_account_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_constat_desk_v1_account_proto_goTypes = []any{
 	(*Account)(nil),                // 0: constat.desk.v1.Account
 	(*ListAccountsRequest)(nil),    // 1: constat.desk.v1.ListAccountsRequest
@@ -433,24 +548,29 @@ var file_constat_desk_v1_account_proto_goTypes = []any{
 	(*RemoveAccountResponse)(nil),  // 4: constat.desk.v1.RemoveAccountResponse
 	(*RestoreAccountRequest)(nil),  // 5: constat.desk.v1.RestoreAccountRequest
 	(*RestoreAccountResponse)(nil), // 6: constat.desk.v1.RestoreAccountResponse
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(*LimitAccountRequest)(nil),    // 7: constat.desk.v1.LimitAccountRequest
+	(*LimitAccountResponse)(nil),   // 8: constat.desk.v1.LimitAccountResponse
+	(*timestamppb.Timestamp)(nil),  // 9: google.protobuf.Timestamp
 }
 var file_constat_desk_v1_account_proto_depIdxs = []int32{
-	7, // 0: constat.desk.v1.Account.created_at:type_name -> google.protobuf.Timestamp
-	7, // 1: constat.desk.v1.Account.removed_at:type_name -> google.protobuf.Timestamp
+	9, // 0: constat.desk.v1.Account.created_at:type_name -> google.protobuf.Timestamp
+	9, // 1: constat.desk.v1.Account.removed_at:type_name -> google.protobuf.Timestamp
 	0, // 2: constat.desk.v1.ListAccountsResponse.accounts:type_name -> constat.desk.v1.Account
 	0, // 3: constat.desk.v1.RestoreAccountResponse.account:type_name -> constat.desk.v1.Account
-	1, // 4: constat.desk.v1.AccountService.ListAccounts:input_type -> constat.desk.v1.ListAccountsRequest
-	3, // 5: constat.desk.v1.AccountService.RemoveAccount:input_type -> constat.desk.v1.RemoveAccountRequest
-	5, // 6: constat.desk.v1.AccountService.RestoreAccount:input_type -> constat.desk.v1.RestoreAccountRequest
-	2, // 7: constat.desk.v1.AccountService.ListAccounts:output_type -> constat.desk.v1.ListAccountsResponse
-	4, // 8: constat.desk.v1.AccountService.RemoveAccount:output_type -> constat.desk.v1.RemoveAccountResponse
-	6, // 9: constat.desk.v1.AccountService.RestoreAccount:output_type -> constat.desk.v1.RestoreAccountResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	0, // 4: constat.desk.v1.LimitAccountResponse.account:type_name -> constat.desk.v1.Account
+	1, // 5: constat.desk.v1.AccountService.ListAccounts:input_type -> constat.desk.v1.ListAccountsRequest
+	3, // 6: constat.desk.v1.AccountService.RemoveAccount:input_type -> constat.desk.v1.RemoveAccountRequest
+	7, // 7: constat.desk.v1.AccountService.LimitAccount:input_type -> constat.desk.v1.LimitAccountRequest
+	5, // 8: constat.desk.v1.AccountService.RestoreAccount:input_type -> constat.desk.v1.RestoreAccountRequest
+	2, // 9: constat.desk.v1.AccountService.ListAccounts:output_type -> constat.desk.v1.ListAccountsResponse
+	4, // 10: constat.desk.v1.AccountService.RemoveAccount:output_type -> constat.desk.v1.RemoveAccountResponse
+	8, // 11: constat.desk.v1.AccountService.LimitAccount:output_type -> constat.desk.v1.LimitAccountResponse
+	6, // 12: constat.desk.v1.AccountService.RestoreAccount:output_type -> constat.desk.v1.RestoreAccountResponse
+	9, // [9:13] is the sub-list for method output_type
+	5, // [5:9] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_account_proto_init() }
@@ -464,7 +584,7 @@ func file_constat_desk_v1_account_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_account_proto_rawDesc), len(file_constat_desk_v1_account_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AccountService_ListAccounts_FullMethodName   = "/constat.desk.v1.AccountService/ListAccounts"
 	AccountService_RemoveAccount_FullMethodName  = "/constat.desk.v1.AccountService/RemoveAccount"
+	AccountService_LimitAccount_FullMethodName   = "/constat.desk.v1.AccountService/LimitAccount"
 	AccountService_RestoreAccount_FullMethodName = "/constat.desk.v1.AccountService/RestoreAccount"
 )
 
@@ -37,7 +38,10 @@ type AccountServiceClient interface {
 	// end, and the tickets that they have go to others. What they did keeps their name.
 	// The last administrator and the caller stay.
 	RemoveAccount(ctx context.Context, in *RemoveAccountRequest, opts ...grpc.CallOption) (*RemoveAccountResponse, error)
-	// RestoreAccount takes that back. They choose a new password by a sign-in link;
+	// LimitAccount limits somebody to sites. The tickets that they have and do not see
+	// any more go to others. One administrator stays who is limited to none.
+	LimitAccount(ctx context.Context, in *LimitAccountRequest, opts ...grpc.CallOption) (*LimitAccountResponse, error)
+	// RestoreAccount takes a removal back. They choose a new password by a sign-in link;
 	// what they had stays with those who have it now.
 	RestoreAccount(ctx context.Context, in *RestoreAccountRequest, opts ...grpc.CallOption) (*RestoreAccountResponse, error)
 }
@@ -70,6 +74,16 @@ func (c *accountServiceClient) RemoveAccount(ctx context.Context, in *RemoveAcco
 	return out, nil
 }
 
+func (c *accountServiceClient) LimitAccount(ctx context.Context, in *LimitAccountRequest, opts ...grpc.CallOption) (*LimitAccountResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LimitAccountResponse)
+	err := c.cc.Invoke(ctx, AccountService_LimitAccount_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *accountServiceClient) RestoreAccount(ctx context.Context, in *RestoreAccountRequest, opts ...grpc.CallOption) (*RestoreAccountResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RestoreAccountResponse)
@@ -93,7 +107,10 @@ type AccountServiceServer interface {
 	// end, and the tickets that they have go to others. What they did keeps their name.
 	// The last administrator and the caller stay.
 	RemoveAccount(context.Context, *RemoveAccountRequest) (*RemoveAccountResponse, error)
-	// RestoreAccount takes that back. They choose a new password by a sign-in link;
+	// LimitAccount limits somebody to sites. The tickets that they have and do not see
+	// any more go to others. One administrator stays who is limited to none.
+	LimitAccount(context.Context, *LimitAccountRequest) (*LimitAccountResponse, error)
+	// RestoreAccount takes a removal back. They choose a new password by a sign-in link;
 	// what they had stays with those who have it now.
 	RestoreAccount(context.Context, *RestoreAccountRequest) (*RestoreAccountResponse, error)
 	mustEmbedUnimplementedAccountServiceServer()
@@ -111,6 +128,9 @@ func (UnimplementedAccountServiceServer) ListAccounts(context.Context, *ListAcco
 }
 func (UnimplementedAccountServiceServer) RemoveAccount(context.Context, *RemoveAccountRequest) (*RemoveAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveAccount not implemented")
+}
+func (UnimplementedAccountServiceServer) LimitAccount(context.Context, *LimitAccountRequest) (*LimitAccountResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LimitAccount not implemented")
 }
 func (UnimplementedAccountServiceServer) RestoreAccount(context.Context, *RestoreAccountRequest) (*RestoreAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RestoreAccount not implemented")
@@ -172,6 +192,24 @@ func _AccountService_RemoveAccount_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AccountService_LimitAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LimitAccountRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).LimitAccount(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_LimitAccount_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).LimitAccount(ctx, req.(*LimitAccountRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AccountService_RestoreAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RestoreAccountRequest)
 	if err := dec(in); err != nil {
@@ -204,6 +242,10 @@ var AccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RemoveAccount",
 			Handler:    _AccountService_RemoveAccount_Handler,
+		},
+		{
+			MethodName: "LimitAccount",
+			Handler:    _AccountService_LimitAccount_Handler,
 		},
 		{
 			MethodName: "RestoreAccount",

@@ -494,7 +494,10 @@ type UpdateTicketRequest struct {
 	// UUIDv7 by which the caller can undo it for 15 minutes; empty: not at all.
 	Deed string `protobuf:"bytes,18,opt,name=deed,proto3" json:"deed,omitempty"`
 	// Name of a site that the caller sees.
-	Site          *string `protobuf:"bytes,30,opt,name=site,proto3,oneof" json:"site,omitempty"`
+	Site *string `protobuf:"bytes,30,opt,name=site,proto3,oneof" json:"site,omitempty"`
+	// Id or name of the machine that it is about; empty: none. What another machine
+	// said is the ticket's cause no more, and the machine is asked for a diagnosis.
+	Endpoint      *string `protobuf:"bytes,31,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +661,13 @@ func (x *UpdateTicketRequest) GetDeed() string {
 func (x *UpdateTicketRequest) GetSite() string {
 	if x != nil && x.Site != nil {
 		return *x.Site
+	}
+	return ""
+}
+
+func (x *UpdateTicketRequest) GetEndpoint() string {
+	if x != nil && x.Endpoint != nil {
+		return *x.Endpoint
 	}
 	return ""
 }
@@ -2425,6 +2435,108 @@ func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
 	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{35}
 }
 
+// EraseEndpointRequest names a machine twice, since nothing brings it back.
+type EraseEndpointRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// Its name, upper or lower case, as whoever asks reads it.
+	Hostname      string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseEndpointRequest) Reset() {
+	*x = EraseEndpointRequest{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseEndpointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseEndpointRequest) ProtoMessage() {}
+
+func (x *EraseEndpointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseEndpointRequest.ProtoReflect.Descriptor instead.
+func (*EraseEndpointRequest) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *EraseEndpointRequest) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *EraseEndpointRequest) GetHostname() string {
+	if x != nil {
+		return x.Hostname
+	}
+	return ""
+}
+
+// EraseEndpointResponse tells what is left: tickets, with what people wrote, the
+// faults that were found and what came of remedies, and without evidence; and the
+// serial numbers of the machine's certificates, which are refused from now on.
+type EraseEndpointResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many tickets stay.
+	Tickets       int32 `protobuf:"varint,1,opt,name=tickets,proto3" json:"tickets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseEndpointResponse) Reset() {
+	*x = EraseEndpointResponse{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseEndpointResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseEndpointResponse) ProtoMessage() {}
+
+func (x *EraseEndpointResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseEndpointResponse.ProtoReflect.Descriptor instead.
+func (*EraseEndpointResponse) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *EraseEndpointResponse) GetTickets() int32 {
+	if x != nil {
+		return x.Tickets
+	}
+	return 0
+}
+
 // Technician is somebody who works on tickets, and which ones they get by
 // themselves.
 type Technician struct {
@@ -2452,7 +2564,7 @@ type Technician struct {
 
 func (x *Technician) Reset() {
 	*x = Technician{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2576,7 @@ func (x *Technician) String() string {
 func (*Technician) ProtoMessage() {}
 
 func (x *Technician) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2589,7 @@ func (x *Technician) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Technician.ProtoReflect.Descriptor instead.
 func (*Technician) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{36}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Technician) GetName() string {
@@ -2557,7 +2669,7 @@ type Absence struct {
 
 func (x *Absence) Reset() {
 	*x = Absence{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2569,7 +2681,7 @@ func (x *Absence) String() string {
 func (*Absence) ProtoMessage() {}
 
 func (x *Absence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2582,7 +2694,7 @@ func (x *Absence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absence.ProtoReflect.Descriptor instead.
 func (*Absence) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{37}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Absence) GetFrom() *timestamppb.Timestamp {
@@ -2615,7 +2727,7 @@ type ListTechniciansRequest struct {
 
 func (x *ListTechniciansRequest) Reset() {
 	*x = ListTechniciansRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2739,7 @@ func (x *ListTechniciansRequest) String() string {
 func (*ListTechniciansRequest) ProtoMessage() {}
 
 func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2752,7 @@ func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
 func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{38}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{40}
 }
 
 // ListTechniciansResponse is sorted by name.
@@ -2653,7 +2765,7 @@ type ListTechniciansResponse struct {
 
 func (x *ListTechniciansResponse) Reset() {
 	*x = ListTechniciansResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2777,7 @@ func (x *ListTechniciansResponse) String() string {
 func (*ListTechniciansResponse) ProtoMessage() {}
 
 func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2790,7 @@ func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
 func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{39}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
@@ -2700,7 +2812,7 @@ type SetTechnicianRequest struct {
 
 func (x *SetTechnicianRequest) Reset() {
 	*x = SetTechnicianRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2824,7 @@ func (x *SetTechnicianRequest) String() string {
 func (*SetTechnicianRequest) ProtoMessage() {}
 
 func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2837,7 @@ func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{40}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SetTechnicianRequest) GetTechnician() *Technician {
@@ -2745,7 +2857,7 @@ type SetTechnicianResponse struct {
 
 func (x *SetTechnicianResponse) Reset() {
 	*x = SetTechnicianResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2869,7 @@ func (x *SetTechnicianResponse) String() string {
 func (*SetTechnicianResponse) ProtoMessage() {}
 
 func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2882,7 @@ func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{41}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetTechnicianResponse) GetTechnician() *Technician {
@@ -2792,7 +2904,7 @@ type PreviewTechnicianRequest struct {
 
 func (x *PreviewTechnicianRequest) Reset() {
 	*x = PreviewTechnicianRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2916,7 @@ func (x *PreviewTechnicianRequest) String() string {
 func (*PreviewTechnicianRequest) ProtoMessage() {}
 
 func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2929,7 @@ func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{42}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
@@ -2850,7 +2962,7 @@ type PreviewTechnicianResponse struct {
 
 func (x *PreviewTechnicianResponse) Reset() {
 	*x = PreviewTechnicianResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +2974,7 @@ func (x *PreviewTechnicianResponse) String() string {
 func (*PreviewTechnicianResponse) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +2987,7 @@ func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PreviewTechnicianResponse) GetTickets() int32 {
@@ -2908,7 +3020,7 @@ type GetServiceLevelsRequest struct {
 
 func (x *GetServiceLevelsRequest) Reset() {
 	*x = GetServiceLevelsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3032,7 @@ func (x *GetServiceLevelsRequest) String() string {
 func (*GetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3045,7 @@ func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{44}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46}
 }
 
 // GetServiceLevelsResponse is the text they were set by.
@@ -2947,7 +3059,7 @@ type GetServiceLevelsResponse struct {
 
 func (x *GetServiceLevelsResponse) Reset() {
 	*x = GetServiceLevelsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3071,7 @@ func (x *GetServiceLevelsResponse) String() string {
 func (*GetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3084,7 @@ func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetServiceLevelsResponse) GetText() string {
@@ -2995,7 +3107,7 @@ type SetServiceLevelsRequest struct {
 
 func (x *SetServiceLevelsRequest) Reset() {
 	*x = SetServiceLevelsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3007,7 +3119,7 @@ func (x *SetServiceLevelsRequest) String() string {
 func (*SetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3020,7 +3132,7 @@ func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SetServiceLevelsRequest) GetText() string {
@@ -3041,7 +3153,7 @@ type SetServiceLevelsResponse struct {
 
 func (x *SetServiceLevelsResponse) Reset() {
 	*x = SetServiceLevelsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3165,7 @@ func (x *SetServiceLevelsResponse) String() string {
 func (*SetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3178,7 @@ func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{47}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SetServiceLevelsResponse) GetChanged() int32 {
@@ -3086,7 +3198,7 @@ type ListSimilarRequest struct {
 
 func (x *ListSimilarRequest) Reset() {
 	*x = ListSimilarRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3098,7 +3210,7 @@ func (x *ListSimilarRequest) String() string {
 func (*ListSimilarRequest) ProtoMessage() {}
 
 func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3111,7 +3223,7 @@ func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
 func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{48}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListSimilarRequest) GetNumber() int32 {
@@ -3132,7 +3244,7 @@ type ListSimilarResponse struct {
 
 func (x *ListSimilarResponse) Reset() {
 	*x = ListSimilarResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3256,7 @@ func (x *ListSimilarResponse) String() string {
 func (*ListSimilarResponse) ProtoMessage() {}
 
 func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3269,7 @@ func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
 func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{49}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
@@ -3180,7 +3292,7 @@ type SimilarTicket struct {
 
 func (x *SimilarTicket) Reset() {
 	*x = SimilarTicket{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3192,7 +3304,7 @@ func (x *SimilarTicket) String() string {
 func (*SimilarTicket) ProtoMessage() {}
 
 func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3205,7 +3317,7 @@ func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
 func (*SimilarTicket) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{50}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SimilarTicket) GetTicket() *v1.Ticket {
@@ -3251,7 +3363,7 @@ type RequestRemedyRequest struct {
 
 func (x *RequestRemedyRequest) Reset() {
 	*x = RequestRemedyRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3375,7 @@ func (x *RequestRemedyRequest) String() string {
 func (*RequestRemedyRequest) ProtoMessage() {}
 
 func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3388,7 @@ func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{51}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RequestRemedyRequest) GetTicket() int32 {
@@ -3323,7 +3435,7 @@ type RequestRemedyResponse struct {
 
 func (x *RequestRemedyResponse) Reset() {
 	*x = RequestRemedyResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3335,7 +3447,7 @@ func (x *RequestRemedyResponse) String() string {
 func (*RequestRemedyResponse) ProtoMessage() {}
 
 func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3348,7 +3460,7 @@ func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{52}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RequestRemedyResponse) GetCommandId() string {
@@ -3394,7 +3506,7 @@ type ListArticlesRequest struct {
 
 func (x *ListArticlesRequest) Reset() {
 	*x = ListArticlesRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3406,7 +3518,7 @@ func (x *ListArticlesRequest) String() string {
 func (*ListArticlesRequest) ProtoMessage() {}
 
 func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3419,7 +3531,7 @@ func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesRequest.ProtoReflect.Descriptor instead.
 func (*ListArticlesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{53}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListArticlesRequest) GetQuery() string {
@@ -3454,7 +3566,7 @@ type ListArticlesResponse struct {
 
 func (x *ListArticlesResponse) Reset() {
 	*x = ListArticlesResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3466,7 +3578,7 @@ func (x *ListArticlesResponse) String() string {
 func (*ListArticlesResponse) ProtoMessage() {}
 
 func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3591,7 @@ func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesResponse.ProtoReflect.Descriptor instead.
 func (*ListArticlesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{54}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListArticlesResponse) GetArticles() []*Article {
@@ -3500,7 +3612,7 @@ type GetArticleRequest struct {
 
 func (x *GetArticleRequest) Reset() {
 	*x = GetArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3512,7 +3624,7 @@ func (x *GetArticleRequest) String() string {
 func (*GetArticleRequest) ProtoMessage() {}
 
 func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3525,7 +3637,7 @@ func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleRequest.ProtoReflect.Descriptor instead.
 func (*GetArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{55}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GetArticleRequest) GetId() string {
@@ -3556,7 +3668,7 @@ type GetArticleResponse struct {
 
 func (x *GetArticleResponse) Reset() {
 	*x = GetArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3568,7 +3680,7 @@ func (x *GetArticleResponse) String() string {
 func (*GetArticleResponse) ProtoMessage() {}
 
 func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3581,7 +3693,7 @@ func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleResponse.ProtoReflect.Descriptor instead.
 func (*GetArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{56}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetArticleResponse) GetArticle() *Article {
@@ -3616,7 +3728,7 @@ type SaveArticleRequest struct {
 
 func (x *SaveArticleRequest) Reset() {
 	*x = SaveArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3628,7 +3740,7 @@ func (x *SaveArticleRequest) String() string {
 func (*SaveArticleRequest) ProtoMessage() {}
 
 func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3641,7 +3753,7 @@ func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleRequest.ProtoReflect.Descriptor instead.
 func (*SaveArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{57}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SaveArticleRequest) GetArticle() *Article {
@@ -3661,7 +3773,7 @@ type SaveArticleResponse struct {
 
 func (x *SaveArticleResponse) Reset() {
 	*x = SaveArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3673,7 +3785,7 @@ func (x *SaveArticleResponse) String() string {
 func (*SaveArticleResponse) ProtoMessage() {}
 
 func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3686,7 +3798,7 @@ func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleResponse.ProtoReflect.Descriptor instead.
 func (*SaveArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{58}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SaveArticleResponse) GetArticle() *Article {
@@ -3711,7 +3823,7 @@ type RateArticleRequest struct {
 
 func (x *RateArticleRequest) Reset() {
 	*x = RateArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3723,7 +3835,7 @@ func (x *RateArticleRequest) String() string {
 func (*RateArticleRequest) ProtoMessage() {}
 
 func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3736,7 +3848,7 @@ func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleRequest.ProtoReflect.Descriptor instead.
 func (*RateArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{59}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RateArticleRequest) GetId() string {
@@ -3776,7 +3888,7 @@ type RateArticleResponse struct {
 
 func (x *RateArticleResponse) Reset() {
 	*x = RateArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3788,7 +3900,7 @@ func (x *RateArticleResponse) String() string {
 func (*RateArticleResponse) ProtoMessage() {}
 
 func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3801,7 +3913,7 @@ func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleResponse.ProtoReflect.Descriptor instead.
 func (*RateArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{60}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{62}
 }
 
 // ProcedureUse is a written procedure and how it went.
@@ -3819,7 +3931,7 @@ type ProcedureUse struct {
 
 func (x *ProcedureUse) Reset() {
 	*x = ProcedureUse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3831,7 +3943,7 @@ func (x *ProcedureUse) String() string {
 func (*ProcedureUse) ProtoMessage() {}
 
 func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3844,7 +3956,7 @@ func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureUse.ProtoReflect.Descriptor instead.
 func (*ProcedureUse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{61}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ProcedureUse) GetProcedure() *v1.Procedure {
@@ -3898,7 +4010,7 @@ type ProcedureRate struct {
 
 func (x *ProcedureRate) Reset() {
 	*x = ProcedureRate{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +4022,7 @@ func (x *ProcedureRate) String() string {
 func (*ProcedureRate) ProtoMessage() {}
 
 func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +4035,7 @@ func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRate.ProtoReflect.Descriptor instead.
 func (*ProcedureRate) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{62}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ProcedureRate) GetVersion() int32 {
@@ -4026,7 +4138,7 @@ type ListProceduresRequest struct {
 
 func (x *ListProceduresRequest) Reset() {
 	*x = ListProceduresRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4038,7 +4150,7 @@ func (x *ListProceduresRequest) String() string {
 func (*ListProceduresRequest) ProtoMessage() {}
 
 func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4051,7 +4163,7 @@ func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresRequest.ProtoReflect.Descriptor instead.
 func (*ListProceduresRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{63}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{65}
 }
 
 // ListProceduresResponse is sorted by id.
@@ -4064,7 +4176,7 @@ type ListProceduresResponse struct {
 
 func (x *ListProceduresResponse) Reset() {
 	*x = ListProceduresResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4076,7 +4188,7 @@ func (x *ListProceduresResponse) String() string {
 func (*ListProceduresResponse) ProtoMessage() {}
 
 func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4089,7 +4201,7 @@ func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresResponse.ProtoReflect.Descriptor instead.
 func (*ListProceduresResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{64}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ListProceduresResponse) GetProcedures() []*ProcedureUse {
@@ -4109,7 +4221,7 @@ type GetProcedureRequest struct {
 
 func (x *GetProcedureRequest) Reset() {
 	*x = GetProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4121,7 +4233,7 @@ func (x *GetProcedureRequest) String() string {
 func (*GetProcedureRequest) ProtoMessage() {}
 
 func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4134,7 +4246,7 @@ func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureRequest.ProtoReflect.Descriptor instead.
 func (*GetProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{65}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetProcedureRequest) GetId() string {
@@ -4160,7 +4272,7 @@ type GetProcedureResponse struct {
 
 func (x *GetProcedureResponse) Reset() {
 	*x = GetProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4172,7 +4284,7 @@ func (x *GetProcedureResponse) String() string {
 func (*GetProcedureResponse) ProtoMessage() {}
 
 func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4185,7 +4297,7 @@ func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureResponse.ProtoReflect.Descriptor instead.
 func (*GetProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{66}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetProcedureResponse) GetUse() *ProcedureUse {
@@ -4230,7 +4342,7 @@ type RateProcedureRequest struct {
 
 func (x *RateProcedureRequest) Reset() {
 	*x = RateProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4242,7 +4354,7 @@ func (x *RateProcedureRequest) String() string {
 func (*RateProcedureRequest) ProtoMessage() {}
 
 func (x *RateProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4255,7 +4367,7 @@ func (x *RateProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateProcedureRequest.ProtoReflect.Descriptor instead.
 func (*RateProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *RateProcedureRequest) GetId() string {
@@ -4295,7 +4407,7 @@ type RateProcedureResponse struct {
 
 func (x *RateProcedureResponse) Reset() {
 	*x = RateProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4307,7 +4419,7 @@ func (x *RateProcedureResponse) String() string {
 func (*RateProcedureResponse) ProtoMessage() {}
 
 func (x *RateProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4320,7 +4432,7 @@ func (x *RateProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateProcedureResponse.ProtoReflect.Descriptor instead.
 func (*RateProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
 }
 
 // KnowledgeFile is a file of what the team wrote.
@@ -4335,7 +4447,7 @@ type KnowledgeFile struct {
 
 func (x *KnowledgeFile) Reset() {
 	*x = KnowledgeFile{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4347,7 +4459,7 @@ func (x *KnowledgeFile) String() string {
 func (*KnowledgeFile) ProtoMessage() {}
 
 func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4360,7 +4472,7 @@ func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
 func (*KnowledgeFile) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *KnowledgeFile) GetPath() string {
@@ -4395,7 +4507,7 @@ type KnowledgeRevision struct {
 
 func (x *KnowledgeRevision) Reset() {
 	*x = KnowledgeRevision{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4407,7 +4519,7 @@ func (x *KnowledgeRevision) String() string {
 func (*KnowledgeRevision) ProtoMessage() {}
 
 func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4420,7 +4532,7 @@ func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
 func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *KnowledgeRevision) GetRevision() int64 {
@@ -4484,7 +4596,7 @@ type KnowledgeChange struct {
 
 func (x *KnowledgeChange) Reset() {
 	*x = KnowledgeChange{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4496,7 +4608,7 @@ func (x *KnowledgeChange) String() string {
 func (*KnowledgeChange) ProtoMessage() {}
 
 func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4509,7 +4621,7 @@ func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
 func (*KnowledgeChange) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
@@ -4535,7 +4647,7 @@ type ListKnowledgeRequest struct {
 
 func (x *ListKnowledgeRequest) Reset() {
 	*x = ListKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4547,7 +4659,7 @@ func (x *ListKnowledgeRequest) String() string {
 func (*ListKnowledgeRequest) ProtoMessage() {}
 
 func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4560,7 +4672,7 @@ func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
 }
 
 // ListKnowledgeResponse is newest first, without the files' text.
@@ -4573,7 +4685,7 @@ type ListKnowledgeResponse struct {
 
 func (x *ListKnowledgeResponse) Reset() {
 	*x = ListKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4585,7 +4697,7 @@ func (x *ListKnowledgeResponse) String() string {
 func (*ListKnowledgeResponse) ProtoMessage() {}
 
 func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4598,7 +4710,7 @@ func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
@@ -4620,7 +4732,7 @@ type GetKnowledgeRequest struct {
 
 func (x *GetKnowledgeRequest) Reset() {
 	*x = GetKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +4744,7 @@ func (x *GetKnowledgeRequest) String() string {
 func (*GetKnowledgeRequest) ProtoMessage() {}
 
 func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +4757,7 @@ func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *GetKnowledgeRequest) GetRevision() int64 {
@@ -4674,7 +4786,7 @@ type GetKnowledgeResponse struct {
 
 func (x *GetKnowledgeResponse) Reset() {
 	*x = GetKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +4798,7 @@ func (x *GetKnowledgeResponse) String() string {
 func (*GetKnowledgeResponse) ProtoMessage() {}
 
 func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +4811,7 @@ func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4726,7 +4838,7 @@ type PreviewKnowledgeRequest struct {
 
 func (x *PreviewKnowledgeRequest) Reset() {
 	*x = PreviewKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4738,7 +4850,7 @@ func (x *PreviewKnowledgeRequest) String() string {
 func (*PreviewKnowledgeRequest) ProtoMessage() {}
 
 func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4751,7 +4863,7 @@ func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4777,7 +4889,7 @@ type PreviewKnowledgeResponse struct {
 
 func (x *PreviewKnowledgeResponse) Reset() {
 	*x = PreviewKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4789,7 +4901,7 @@ func (x *PreviewKnowledgeResponse) String() string {
 func (*PreviewKnowledgeResponse) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4802,7 +4914,7 @@ func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PreviewKnowledgeResponse) GetProblems() []string {
@@ -4848,7 +4960,7 @@ type PushKnowledgeRequest struct {
 
 func (x *PushKnowledgeRequest) Reset() {
 	*x = PushKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4860,7 +4972,7 @@ func (x *PushKnowledgeRequest) String() string {
 func (*PushKnowledgeRequest) ProtoMessage() {}
 
 func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4873,7 +4985,7 @@ func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4921,7 +5033,7 @@ type PushKnowledgeResponse struct {
 
 func (x *PushKnowledgeResponse) Reset() {
 	*x = PushKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4933,7 +5045,7 @@ func (x *PushKnowledgeResponse) String() string {
 func (*PushKnowledgeResponse) ProtoMessage() {}
 
 func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4946,7 +5058,7 @@ func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4969,7 +5081,7 @@ type ReleaseKnowledgeRequest struct {
 
 func (x *ReleaseKnowledgeRequest) Reset() {
 	*x = ReleaseKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4981,7 +5093,7 @@ func (x *ReleaseKnowledgeRequest) String() string {
 func (*ReleaseKnowledgeRequest) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4994,7 +5106,7 @@ func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
@@ -5028,7 +5140,7 @@ type ReleaseKnowledgeResponse struct {
 
 func (x *ReleaseKnowledgeResponse) Reset() {
 	*x = ReleaseKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5040,7 +5152,7 @@ func (x *ReleaseKnowledgeResponse) String() string {
 func (*ReleaseKnowledgeResponse) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5053,7 +5165,7 @@ func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -5075,7 +5187,7 @@ type RollBackKnowledgeRequest struct {
 
 func (x *RollBackKnowledgeRequest) Reset() {
 	*x = RollBackKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5087,7 +5199,7 @@ func (x *RollBackKnowledgeRequest) String() string {
 func (*RollBackKnowledgeRequest) ProtoMessage() {}
 
 func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5100,7 +5212,7 @@ func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RollBackKnowledgeRequest) GetRevision() int64 {
@@ -5127,7 +5239,7 @@ type RollBackKnowledgeResponse struct {
 
 func (x *RollBackKnowledgeResponse) Reset() {
 	*x = RollBackKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5139,7 +5251,7 @@ func (x *RollBackKnowledgeResponse) String() string {
 func (*RollBackKnowledgeResponse) ProtoMessage() {}
 
 func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5152,7 +5264,7 @@ func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -5175,7 +5287,7 @@ type SetEndpointSiteRequest struct {
 
 func (x *SetEndpointSiteRequest) Reset() {
 	*x = SetEndpointSiteRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5187,7 +5299,7 @@ func (x *SetEndpointSiteRequest) String() string {
 func (*SetEndpointSiteRequest) ProtoMessage() {}
 
 func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5200,7 +5312,7 @@ func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteRequest.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{84}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *SetEndpointSiteRequest) GetEndpointId() string {
@@ -5227,7 +5339,7 @@ type SetEndpointSiteResponse struct {
 
 func (x *SetEndpointSiteResponse) Reset() {
 	*x = SetEndpointSiteResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5239,7 +5351,7 @@ func (x *SetEndpointSiteResponse) String() string {
 func (*SetEndpointSiteResponse) ProtoMessage() {}
 
 func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5252,7 +5364,7 @@ func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteResponse.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{85}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
@@ -5283,7 +5395,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5295,7 +5407,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5308,7 +5420,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{86}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *View) GetId() string {
@@ -5362,7 +5474,7 @@ type ListViewsRequest struct {
 
 func (x *ListViewsRequest) Reset() {
 	*x = ListViewsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5374,7 +5486,7 @@ func (x *ListViewsRequest) String() string {
 func (*ListViewsRequest) ProtoMessage() {}
 
 func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5387,7 +5499,7 @@ func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListViewsRequest.ProtoReflect.Descriptor instead.
 func (*ListViewsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{87}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{89}
 }
 
 // ListViewsResponse is sorted: own ones first, then by name.
@@ -5400,7 +5512,7 @@ type ListViewsResponse struct {
 
 func (x *ListViewsResponse) Reset() {
 	*x = ListViewsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5412,7 +5524,7 @@ func (x *ListViewsResponse) String() string {
 func (*ListViewsResponse) ProtoMessage() {}
 
 func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5425,7 +5537,7 @@ func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListViewsResponse.ProtoReflect.Descriptor instead.
 func (*ListViewsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{88}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListViewsResponse) GetViews() []*View {
@@ -5445,7 +5557,7 @@ type PutViewRequest struct {
 
 func (x *PutViewRequest) Reset() {
 	*x = PutViewRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5569,7 @@ func (x *PutViewRequest) String() string {
 func (*PutViewRequest) ProtoMessage() {}
 
 func (x *PutViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5582,7 @@ func (x *PutViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutViewRequest.ProtoReflect.Descriptor instead.
 func (*PutViewRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{89}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *PutViewRequest) GetView() *View {
@@ -5490,7 +5602,7 @@ type PutViewResponse struct {
 
 func (x *PutViewResponse) Reset() {
 	*x = PutViewResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5502,7 +5614,7 @@ func (x *PutViewResponse) String() string {
 func (*PutViewResponse) ProtoMessage() {}
 
 func (x *PutViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5515,7 +5627,7 @@ func (x *PutViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutViewResponse.ProtoReflect.Descriptor instead.
 func (*PutViewResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{90}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *PutViewResponse) GetView() *View {
@@ -5535,7 +5647,7 @@ type DeleteViewRequest struct {
 
 func (x *DeleteViewRequest) Reset() {
 	*x = DeleteViewRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5547,7 +5659,7 @@ func (x *DeleteViewRequest) String() string {
 func (*DeleteViewRequest) ProtoMessage() {}
 
 func (x *DeleteViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5560,7 +5672,7 @@ func (x *DeleteViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteViewRequest.ProtoReflect.Descriptor instead.
 func (*DeleteViewRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{91}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *DeleteViewRequest) GetId() string {
@@ -5579,7 +5691,7 @@ type DeleteViewResponse struct {
 
 func (x *DeleteViewResponse) Reset() {
 	*x = DeleteViewResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5591,7 +5703,7 @@ func (x *DeleteViewResponse) String() string {
 func (*DeleteViewResponse) ProtoMessage() {}
 
 func (x *DeleteViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5604,7 +5716,7 @@ func (x *DeleteViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteViewResponse.ProtoReflect.Descriptor instead.
 func (*DeleteViewResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{94}
 }
 
 // CheckKnowledgeRequest is a change that is not made.
@@ -5617,7 +5729,7 @@ type CheckKnowledgeRequest struct {
 
 func (x *CheckKnowledgeRequest) Reset() {
 	*x = CheckKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5629,7 +5741,7 @@ func (x *CheckKnowledgeRequest) String() string {
 func (*CheckKnowledgeRequest) ProtoMessage() {}
 
 func (x *CheckKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5642,7 +5754,7 @@ func (x *CheckKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*CheckKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{93}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *CheckKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -5663,7 +5775,7 @@ type CheckKnowledgeResponse struct {
 
 func (x *CheckKnowledgeResponse) Reset() {
 	*x = CheckKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5675,7 +5787,7 @@ func (x *CheckKnowledgeResponse) String() string {
 func (*CheckKnowledgeResponse) ProtoMessage() {}
 
 func (x *CheckKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5688,7 +5800,7 @@ func (x *CheckKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*CheckKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{94}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *CheckKnowledgeResponse) GetProblems() []string {
@@ -5714,7 +5826,7 @@ type TryProcedureRequest struct {
 
 func (x *TryProcedureRequest) Reset() {
 	*x = TryProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5726,7 +5838,7 @@ func (x *TryProcedureRequest) String() string {
 func (*TryProcedureRequest) ProtoMessage() {}
 
 func (x *TryProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5739,7 +5851,7 @@ func (x *TryProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryProcedureRequest.ProtoReflect.Descriptor instead.
 func (*TryProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{95}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *TryProcedureRequest) GetChange() *KnowledgeChange {
@@ -5788,7 +5900,7 @@ type TryProcedureResponse struct {
 
 func (x *TryProcedureResponse) Reset() {
 	*x = TryProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5800,7 +5912,7 @@ func (x *TryProcedureResponse) String() string {
 func (*TryProcedureResponse) ProtoMessage() {}
 
 func (x *TryProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5813,7 +5925,7 @@ func (x *TryProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryProcedureResponse.ProtoReflect.Descriptor instead.
 func (*TryProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{96}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *TryProcedureResponse) GetProblems() []string {
@@ -5868,7 +5980,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5880,7 +5992,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5893,7 +6005,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{97}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *GetHistoryRequest) GetRequesterId() string {
@@ -5935,7 +6047,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5947,7 +6059,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5960,7 +6072,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *GetHistoryResponse) GetRecurrences() []*GetHistoryResponse_Recurrence {
@@ -5984,7 +6096,7 @@ type Endpoint_Twin struct {
 
 func (x *Endpoint_Twin) Reset() {
 	*x = Endpoint_Twin{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5996,7 +6108,7 @@ func (x *Endpoint_Twin) String() string {
 func (*Endpoint_Twin) ProtoMessage() {}
 
 func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6051,7 +6163,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6063,7 +6175,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6076,7 +6188,7 @@ func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45, 0}
 }
 
 func (x *PreviewTechnicianResponse_Load) GetName() string {
@@ -6111,7 +6223,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6123,7 +6235,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6136,7 +6248,7 @@ func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43, 1}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45, 1}
 }
 
 func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
@@ -6177,7 +6289,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6189,7 +6301,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6202,7 +6314,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79, 0}
 }
 
 func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
@@ -6259,7 +6371,7 @@ type GetHistoryResponse_Recurrence struct {
 
 func (x *GetHistoryResponse_Recurrence) Reset() {
 	*x = GetHistoryResponse_Recurrence{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6271,7 +6383,7 @@ func (x *GetHistoryResponse_Recurrence) String() string {
 func (*GetHistoryResponse_Recurrence) ProtoMessage() {}
 
 func (x *GetHistoryResponse_Recurrence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6284,7 +6396,7 @@ func (x *GetHistoryResponse_Recurrence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse_Recurrence.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse_Recurrence) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100, 0}
 }
 
 func (x *GetHistoryResponse_Recurrence) GetFault() string {
@@ -6348,7 +6460,7 @@ type GetHistoryResponse_Solution struct {
 
 func (x *GetHistoryResponse_Solution) Reset() {
 	*x = GetHistoryResponse_Solution{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6360,7 +6472,7 @@ func (x *GetHistoryResponse_Solution) String() string {
 func (*GetHistoryResponse_Solution) ProtoMessage() {}
 
 func (x *GetHistoryResponse_Solution) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6373,7 +6485,7 @@ func (x *GetHistoryResponse_Solution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse_Solution.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse_Solution) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98, 1}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100, 1}
 }
 
 func (x *GetHistoryResponse_Solution) GetNumber() int32 {
@@ -6437,7 +6549,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"endpointId\x12/\n" +
 	"\x04form\x18\x03 \x01(\v2\x1b.constat.desk.v1.FilledFormR\x04form\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xf1\x05\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\x9f\x06\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -6462,7 +6574,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\radd_followers\x18\x10 \x03(\tR\faddFollowers\x12)\n" +
 	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowers\x12\x12\n" +
 	"\x04deed\x18\x12 \x01(\tR\x04deed\x12\x17\n" +
-	"\x04site\x18\x1e \x01(\tH\vR\x04site\x88\x01\x01B\t\n" +
+	"\x04site\x18\x1e \x01(\tH\vR\x04site\x88\x01\x01\x12\x1f\n" +
+	"\bendpoint\x18\x1f \x01(\tH\fR\bendpoint\x88\x01\x01B\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
@@ -6476,7 +6589,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x06_majorB\f\n" +
 	"\n" +
 	"_wanted_byB\a\n" +
-	"\x05_site\"B\n" +
+	"\x05_siteB\v\n" +
+	"\t_endpoint\"B\n" +
 	"\x14UpdateTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xe4\x01\n" +
 	"\x0fAddEntryRequest\x12\x16\n" +
@@ -6596,7 +6710,13 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x18\n" +
-	"\x16RevokeEndpointResponse\"\xb3\x02\n" +
+	"\x16RevokeEndpointResponse\"S\n" +
+	"\x14EraseEndpointRequest\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x12\x1a\n" +
+	"\bhostname\x18\x02 \x01(\tR\bhostname\"1\n" +
+	"\x15EraseEndpointResponse\x12\x18\n" +
+	"\atickets\x18\x01 \x01(\x05R\atickets\"\xb3\x02\n" +
 	"\n" +
 	"Technician\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -6846,7 +6966,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\bSolution\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at2\xcc\x1f\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at2\xac \n" +
 	"\vDeskService\x12X\n" +
 	"\vListTickets\x12#.constat.desk.v1.ListTicketsRequest\x1a$.constat.desk.v1.ListTicketsResponse\x12R\n" +
 	"\tGetTicket\x12!.constat.desk.v1.GetTicketRequest\x1a\".constat.desk.v1.GetTicketResponse\x12[\n" +
@@ -6865,7 +6985,8 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\vGetSnapshot\x12#.constat.desk.v1.GetSnapshotRequest\x1a$.constat.desk.v1.GetSnapshotResponse\x12Q\n" +
 	"\bDiagnose\x12 .constat.desk.v1.DiagnoseRequest\x1a!.constat.desk.v1.DiagnoseResponse0\x01\x12^\n" +
 	"\rRequestRemedy\x12%.constat.desk.v1.RequestRemedyRequest\x1a&.constat.desk.v1.RequestRemedyResponse\x12a\n" +
-	"\x0eRevokeEndpoint\x12&.constat.desk.v1.RevokeEndpointRequest\x1a'.constat.desk.v1.RevokeEndpointResponse\x12d\n" +
+	"\x0eRevokeEndpoint\x12&.constat.desk.v1.RevokeEndpointRequest\x1a'.constat.desk.v1.RevokeEndpointResponse\x12^\n" +
+	"\rEraseEndpoint\x12%.constat.desk.v1.EraseEndpointRequest\x1a&.constat.desk.v1.EraseEndpointResponse\x12d\n" +
 	"\x0fSetEndpointSite\x12'.constat.desk.v1.SetEndpointSiteRequest\x1a(.constat.desk.v1.SetEndpointSiteResponse\x12R\n" +
 	"\tListViews\x12!.constat.desk.v1.ListViewsRequest\x1a\".constat.desk.v1.ListViewsResponse\x12L\n" +
 	"\aPutView\x12\x1f.constat.desk.v1.PutViewRequest\x1a .constat.desk.v1.PutViewResponse\x12U\n" +
@@ -6908,7 +7029,7 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 105)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 107)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
@@ -6946,184 +7067,186 @@ var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*DiagnoseResponse)(nil),                      // 33: constat.desk.v1.DiagnoseResponse
 	(*RevokeEndpointRequest)(nil),                 // 34: constat.desk.v1.RevokeEndpointRequest
 	(*RevokeEndpointResponse)(nil),                // 35: constat.desk.v1.RevokeEndpointResponse
-	(*Technician)(nil),                            // 36: constat.desk.v1.Technician
-	(*Absence)(nil),                               // 37: constat.desk.v1.Absence
-	(*ListTechniciansRequest)(nil),                // 38: constat.desk.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),               // 39: constat.desk.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),                  // 40: constat.desk.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),                 // 41: constat.desk.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),              // 42: constat.desk.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),             // 43: constat.desk.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),               // 44: constat.desk.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),              // 45: constat.desk.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),               // 46: constat.desk.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),              // 47: constat.desk.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),                    // 48: constat.desk.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),                   // 49: constat.desk.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                         // 50: constat.desk.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),                  // 51: constat.desk.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),                 // 52: constat.desk.v1.RequestRemedyResponse
-	(*ListArticlesRequest)(nil),                   // 53: constat.desk.v1.ListArticlesRequest
-	(*ListArticlesResponse)(nil),                  // 54: constat.desk.v1.ListArticlesResponse
-	(*GetArticleRequest)(nil),                     // 55: constat.desk.v1.GetArticleRequest
-	(*GetArticleResponse)(nil),                    // 56: constat.desk.v1.GetArticleResponse
-	(*SaveArticleRequest)(nil),                    // 57: constat.desk.v1.SaveArticleRequest
-	(*SaveArticleResponse)(nil),                   // 58: constat.desk.v1.SaveArticleResponse
-	(*RateArticleRequest)(nil),                    // 59: constat.desk.v1.RateArticleRequest
-	(*RateArticleResponse)(nil),                   // 60: constat.desk.v1.RateArticleResponse
-	(*ProcedureUse)(nil),                          // 61: constat.desk.v1.ProcedureUse
-	(*ProcedureRate)(nil),                         // 62: constat.desk.v1.ProcedureRate
-	(*ListProceduresRequest)(nil),                 // 63: constat.desk.v1.ListProceduresRequest
-	(*ListProceduresResponse)(nil),                // 64: constat.desk.v1.ListProceduresResponse
-	(*GetProcedureRequest)(nil),                   // 65: constat.desk.v1.GetProcedureRequest
-	(*GetProcedureResponse)(nil),                  // 66: constat.desk.v1.GetProcedureResponse
-	(*RateProcedureRequest)(nil),                  // 67: constat.desk.v1.RateProcedureRequest
-	(*RateProcedureResponse)(nil),                 // 68: constat.desk.v1.RateProcedureResponse
-	(*KnowledgeFile)(nil),                         // 69: constat.desk.v1.KnowledgeFile
-	(*KnowledgeRevision)(nil),                     // 70: constat.desk.v1.KnowledgeRevision
-	(*KnowledgeChange)(nil),                       // 71: constat.desk.v1.KnowledgeChange
-	(*ListKnowledgeRequest)(nil),                  // 72: constat.desk.v1.ListKnowledgeRequest
-	(*ListKnowledgeResponse)(nil),                 // 73: constat.desk.v1.ListKnowledgeResponse
-	(*GetKnowledgeRequest)(nil),                   // 74: constat.desk.v1.GetKnowledgeRequest
-	(*GetKnowledgeResponse)(nil),                  // 75: constat.desk.v1.GetKnowledgeResponse
-	(*PreviewKnowledgeRequest)(nil),               // 76: constat.desk.v1.PreviewKnowledgeRequest
-	(*PreviewKnowledgeResponse)(nil),              // 77: constat.desk.v1.PreviewKnowledgeResponse
-	(*PushKnowledgeRequest)(nil),                  // 78: constat.desk.v1.PushKnowledgeRequest
-	(*PushKnowledgeResponse)(nil),                 // 79: constat.desk.v1.PushKnowledgeResponse
-	(*ReleaseKnowledgeRequest)(nil),               // 80: constat.desk.v1.ReleaseKnowledgeRequest
-	(*ReleaseKnowledgeResponse)(nil),              // 81: constat.desk.v1.ReleaseKnowledgeResponse
-	(*RollBackKnowledgeRequest)(nil),              // 82: constat.desk.v1.RollBackKnowledgeRequest
-	(*RollBackKnowledgeResponse)(nil),             // 83: constat.desk.v1.RollBackKnowledgeResponse
-	(*SetEndpointSiteRequest)(nil),                // 84: constat.desk.v1.SetEndpointSiteRequest
-	(*SetEndpointSiteResponse)(nil),               // 85: constat.desk.v1.SetEndpointSiteResponse
-	(*View)(nil),                                  // 86: constat.desk.v1.View
-	(*ListViewsRequest)(nil),                      // 87: constat.desk.v1.ListViewsRequest
-	(*ListViewsResponse)(nil),                     // 88: constat.desk.v1.ListViewsResponse
-	(*PutViewRequest)(nil),                        // 89: constat.desk.v1.PutViewRequest
-	(*PutViewResponse)(nil),                       // 90: constat.desk.v1.PutViewResponse
-	(*DeleteViewRequest)(nil),                     // 91: constat.desk.v1.DeleteViewRequest
-	(*DeleteViewResponse)(nil),                    // 92: constat.desk.v1.DeleteViewResponse
-	(*CheckKnowledgeRequest)(nil),                 // 93: constat.desk.v1.CheckKnowledgeRequest
-	(*CheckKnowledgeResponse)(nil),                // 94: constat.desk.v1.CheckKnowledgeResponse
-	(*TryProcedureRequest)(nil),                   // 95: constat.desk.v1.TryProcedureRequest
-	(*TryProcedureResponse)(nil),                  // 96: constat.desk.v1.TryProcedureResponse
-	(*GetHistoryRequest)(nil),                     // 97: constat.desk.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),                    // 98: constat.desk.v1.GetHistoryResponse
-	(*Endpoint_Twin)(nil),                         // 99: constat.desk.v1.Endpoint.Twin
-	(*PreviewTechnicianResponse_Load)(nil),        // 100: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 101: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 102: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*GetHistoryResponse_Recurrence)(nil),         // 103: constat.desk.v1.GetHistoryResponse.Recurrence
-	(*GetHistoryResponse_Solution)(nil),           // 104: constat.desk.v1.GetHistoryResponse.Solution
-	(*v1.Ticket)(nil),                             // 105: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 106: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 107: constat.v1.TicketLink
-	(*ChecklistItem)(nil),                         // 108: constat.desk.v1.ChecklistItem
-	(*Maintenance)(nil),                           // 109: constat.desk.v1.Maintenance
-	(*v1.TicketDraft)(nil),                        // 110: constat.v1.TicketDraft
-	(*FilledForm)(nil),                            // 111: constat.desk.v1.FilledForm
-	(*timestamppb.Timestamp)(nil),                 // 112: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 113: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 114: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 115: constat.v1.Diagnosis
-	(*v1.RemedyResult)(nil),                       // 116: constat.v1.RemedyResult
-	(*v1.Progress)(nil),                           // 117: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 118: constat.v1.Skill
-	(*Article)(nil),                               // 119: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 120: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 121: constat.v1.Procedure
-	(*v1.Drawing)(nil),                            // 122: constat.v1.Drawing
-	(*v1.ProcedureRun_StepTaken)(nil),             // 123: constat.v1.ProcedureRun.StepTaken
-	(*v1.Procedure_Step)(nil),                     // 124: constat.v1.Procedure.Step
+	(*EraseEndpointRequest)(nil),                  // 36: constat.desk.v1.EraseEndpointRequest
+	(*EraseEndpointResponse)(nil),                 // 37: constat.desk.v1.EraseEndpointResponse
+	(*Technician)(nil),                            // 38: constat.desk.v1.Technician
+	(*Absence)(nil),                               // 39: constat.desk.v1.Absence
+	(*ListTechniciansRequest)(nil),                // 40: constat.desk.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),               // 41: constat.desk.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),                  // 42: constat.desk.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),                 // 43: constat.desk.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),              // 44: constat.desk.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),             // 45: constat.desk.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),               // 46: constat.desk.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),              // 47: constat.desk.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),               // 48: constat.desk.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),              // 49: constat.desk.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),                    // 50: constat.desk.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),                   // 51: constat.desk.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                         // 52: constat.desk.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),                  // 53: constat.desk.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),                 // 54: constat.desk.v1.RequestRemedyResponse
+	(*ListArticlesRequest)(nil),                   // 55: constat.desk.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),                  // 56: constat.desk.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),                     // 57: constat.desk.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),                    // 58: constat.desk.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),                    // 59: constat.desk.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),                   // 60: constat.desk.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),                    // 61: constat.desk.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),                   // 62: constat.desk.v1.RateArticleResponse
+	(*ProcedureUse)(nil),                          // 63: constat.desk.v1.ProcedureUse
+	(*ProcedureRate)(nil),                         // 64: constat.desk.v1.ProcedureRate
+	(*ListProceduresRequest)(nil),                 // 65: constat.desk.v1.ListProceduresRequest
+	(*ListProceduresResponse)(nil),                // 66: constat.desk.v1.ListProceduresResponse
+	(*GetProcedureRequest)(nil),                   // 67: constat.desk.v1.GetProcedureRequest
+	(*GetProcedureResponse)(nil),                  // 68: constat.desk.v1.GetProcedureResponse
+	(*RateProcedureRequest)(nil),                  // 69: constat.desk.v1.RateProcedureRequest
+	(*RateProcedureResponse)(nil),                 // 70: constat.desk.v1.RateProcedureResponse
+	(*KnowledgeFile)(nil),                         // 71: constat.desk.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 72: constat.desk.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 73: constat.desk.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 74: constat.desk.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 75: constat.desk.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 76: constat.desk.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 77: constat.desk.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 78: constat.desk.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 79: constat.desk.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 80: constat.desk.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 81: constat.desk.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 82: constat.desk.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 83: constat.desk.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 84: constat.desk.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 85: constat.desk.v1.RollBackKnowledgeResponse
+	(*SetEndpointSiteRequest)(nil),                // 86: constat.desk.v1.SetEndpointSiteRequest
+	(*SetEndpointSiteResponse)(nil),               // 87: constat.desk.v1.SetEndpointSiteResponse
+	(*View)(nil),                                  // 88: constat.desk.v1.View
+	(*ListViewsRequest)(nil),                      // 89: constat.desk.v1.ListViewsRequest
+	(*ListViewsResponse)(nil),                     // 90: constat.desk.v1.ListViewsResponse
+	(*PutViewRequest)(nil),                        // 91: constat.desk.v1.PutViewRequest
+	(*PutViewResponse)(nil),                       // 92: constat.desk.v1.PutViewResponse
+	(*DeleteViewRequest)(nil),                     // 93: constat.desk.v1.DeleteViewRequest
+	(*DeleteViewResponse)(nil),                    // 94: constat.desk.v1.DeleteViewResponse
+	(*CheckKnowledgeRequest)(nil),                 // 95: constat.desk.v1.CheckKnowledgeRequest
+	(*CheckKnowledgeResponse)(nil),                // 96: constat.desk.v1.CheckKnowledgeResponse
+	(*TryProcedureRequest)(nil),                   // 97: constat.desk.v1.TryProcedureRequest
+	(*TryProcedureResponse)(nil),                  // 98: constat.desk.v1.TryProcedureResponse
+	(*GetHistoryRequest)(nil),                     // 99: constat.desk.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),                    // 100: constat.desk.v1.GetHistoryResponse
+	(*Endpoint_Twin)(nil),                         // 101: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 102: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 103: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 104: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*GetHistoryResponse_Recurrence)(nil),         // 105: constat.desk.v1.GetHistoryResponse.Recurrence
+	(*GetHistoryResponse_Solution)(nil),           // 106: constat.desk.v1.GetHistoryResponse.Solution
+	(*v1.Ticket)(nil),                             // 107: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 108: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 109: constat.v1.TicketLink
+	(*ChecklistItem)(nil),                         // 110: constat.desk.v1.ChecklistItem
+	(*Maintenance)(nil),                           // 111: constat.desk.v1.Maintenance
+	(*v1.TicketDraft)(nil),                        // 112: constat.v1.TicketDraft
+	(*FilledForm)(nil),                            // 113: constat.desk.v1.FilledForm
+	(*timestamppb.Timestamp)(nil),                 // 114: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 115: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 116: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 117: constat.v1.Diagnosis
+	(*v1.RemedyResult)(nil),                       // 118: constat.v1.RemedyResult
+	(*v1.Progress)(nil),                           // 119: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 120: constat.v1.Skill
+	(*Article)(nil),                               // 121: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 122: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 123: constat.v1.Procedure
+	(*v1.Drawing)(nil),                            // 124: constat.v1.Drawing
+	(*v1.ProcedureRun_StepTaken)(nil),             // 125: constat.v1.ProcedureRun.StepTaken
+	(*v1.Procedure_Step)(nil),                     // 126: constat.v1.Procedure.Step
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	105, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	105, // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	106, // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	107, // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	108, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
-	109, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
-	110, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	111, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
-	105, // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	112, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	105, // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	107, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	107, // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	108, // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	109, // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	110, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
+	111, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
+	112, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	113, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
+	107, // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	114, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	107, // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
 	9,   // 11: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	106, // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	105, // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	108, // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	107, // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
 	14,  // 14: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
 	6,   // 15: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
 	15,  // 16: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
 	15,  // 17: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	107, // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	105, // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	112, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	112, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	112, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	99,  // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	109, // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	107, // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	114, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	114, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	114, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	101, // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
 	25,  // 24: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
 	25,  // 25: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	113, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	114, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	115, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	116, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
-	113, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	112, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	117, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	115, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	118, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	37,  // 35: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	112, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	112, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	112, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	36,  // 39: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	36,  // 40: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	36,  // 41: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	36,  // 42: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	100, // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	101, // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	50,  // 45: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	105, // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	112, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	119, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	119, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	119, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	120, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	119, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	119, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	121, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	62,  // 55: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	61,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	61,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	120, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	122, // 59: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
-	112, // 60: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	69,  // 61: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	69,  // 62: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	70,  // 63: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 64: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	71,  // 65: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	102, // 66: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	71,  // 67: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	70,  // 68: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 69: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	70,  // 70: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	115, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	116, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	117, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	118, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
+	115, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	114, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	119, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	117, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	120, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	39,  // 35: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	114, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	114, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	114, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	38,  // 39: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	38,  // 40: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	38,  // 41: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	38,  // 42: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	102, // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	103, // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	52,  // 45: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	107, // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	114, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	121, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	121, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	121, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	122, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	121, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	121, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	123, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	64,  // 55: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	63,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	63,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	122, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	124, // 59: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
+	114, // 60: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	71,  // 61: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	71,  // 62: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	72,  // 63: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	72,  // 64: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 65: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	104, // 66: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	73,  // 67: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	72,  // 68: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	72,  // 69: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	72,  // 70: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
 	25,  // 71: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	86,  // 72: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
-	86,  // 73: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
-	86,  // 74: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	71,  // 75: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	71,  // 76: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	123, // 77: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	121, // 78: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
-	123, // 79: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	124, // 80: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
-	103, // 81: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
-	112, // 82: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	112, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
-	112, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
-	104, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
-	112, // 86: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
+	88,  // 72: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	88,  // 73: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	88,  // 74: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	73,  // 75: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	73,  // 76: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	125, // 77: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	123, // 78: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
+	125, // 79: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	126, // 80: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
+	105, // 81: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
+	114, // 82: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	114, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
+	114, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
+	106, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
+	114, // 86: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
 	0,   // 87: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
 	2,   // 88: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
 	4,   // 89: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
@@ -7139,79 +7262,81 @@ var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	28,  // 99: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
 	30,  // 100: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
 	32,  // 101: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	51,  // 102: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	53,  // 102: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
 	34,  // 103: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	84,  // 104: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	87,  // 105: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	89,  // 106: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	91,  // 107: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	48,  // 108: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	38,  // 109: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	40,  // 110: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	44,  // 111: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	46,  // 112: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	42,  // 113: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	53,  // 114: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	55,  // 115: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	57,  // 116: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	59,  // 117: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	63,  // 118: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	65,  // 119: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	67,  // 120: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	72,  // 121: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	74,  // 122: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	76,  // 123: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	93,  // 124: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
-	95,  // 125: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
-	97,  // 126: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
-	78,  // 127: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	80,  // 128: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	82,  // 129: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 130: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 131: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 132: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 133: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 134: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 135: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 136: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 137: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 138: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 139: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 140: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 141: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 142: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 143: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 144: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	52,  // 145: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 146: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	85,  // 147: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	88,  // 148: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	90,  // 149: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	92,  // 150: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	49,  // 151: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	39,  // 152: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	41,  // 153: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	45,  // 154: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	47,  // 155: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	43,  // 156: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	54,  // 157: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	56,  // 158: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	58,  // 159: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	60,  // 160: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	64,  // 161: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	66,  // 162: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	68,  // 163: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	73,  // 164: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	75,  // 165: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	77,  // 166: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	94,  // 167: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
-	96,  // 168: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
-	98,  // 169: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
-	79,  // 170: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	81,  // 171: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	83,  // 172: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	130, // [130:173] is the sub-list for method output_type
-	87,  // [87:130] is the sub-list for method input_type
+	36,  // 104: constat.desk.v1.DeskService.EraseEndpoint:input_type -> constat.desk.v1.EraseEndpointRequest
+	86,  // 105: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	89,  // 106: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	91,  // 107: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	93,  // 108: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	50,  // 109: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	40,  // 110: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	42,  // 111: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	46,  // 112: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	48,  // 113: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	44,  // 114: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	55,  // 115: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	57,  // 116: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	59,  // 117: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	61,  // 118: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	65,  // 119: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	67,  // 120: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	69,  // 121: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	74,  // 122: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	76,  // 123: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	78,  // 124: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	95,  // 125: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
+	97,  // 126: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
+	99,  // 127: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
+	80,  // 128: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	82,  // 129: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	84,  // 130: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 131: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 132: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	5,   // 133: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	7,   // 134: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	10,  // 135: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	12,  // 136: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	16,  // 137: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	18,  // 138: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	20,  // 139: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	22,  // 140: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	24,  // 141: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	27,  // 142: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	29,  // 143: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	31,  // 144: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	33,  // 145: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	54,  // 146: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	35,  // 147: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	37,  // 148: constat.desk.v1.DeskService.EraseEndpoint:output_type -> constat.desk.v1.EraseEndpointResponse
+	87,  // 149: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	90,  // 150: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	92,  // 151: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	94,  // 152: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	51,  // 153: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	41,  // 154: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	43,  // 155: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	47,  // 156: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	49,  // 157: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	45,  // 158: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	56,  // 159: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	58,  // 160: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	60,  // 161: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	62,  // 162: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	66,  // 163: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	68,  // 164: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	70,  // 165: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	75,  // 166: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	77,  // 167: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	79,  // 168: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	96,  // 169: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
+	98,  // 170: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
+	100, // 171: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
+	81,  // 172: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	83,  // 173: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	85,  // 174: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	131, // [131:175] is the sub-list for method output_type
+	87,  // [87:131] is the sub-list for method input_type
 	87,  // [87:87] is the sub-list for extension type_name
 	87,  // [87:87] is the sub-list for extension extendee
 	0,   // [0:87] is the sub-list for field type_name
@@ -7232,15 +7357,15 @@ func file_constat_desk_v1_desk_proto_init() {
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
-	file_constat_desk_v1_desk_proto_msgTypes[74].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[99].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[76].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[101].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   105,
+			NumMessages:   107,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

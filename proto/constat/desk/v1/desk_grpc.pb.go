@@ -36,6 +36,7 @@ const (
 	DeskService_Diagnose_FullMethodName          = "/constat.desk.v1.DeskService/Diagnose"
 	DeskService_RequestRemedy_FullMethodName     = "/constat.desk.v1.DeskService/RequestRemedy"
 	DeskService_RevokeEndpoint_FullMethodName    = "/constat.desk.v1.DeskService/RevokeEndpoint"
+	DeskService_EraseEndpoint_FullMethodName     = "/constat.desk.v1.DeskService/EraseEndpoint"
 	DeskService_SetEndpointSite_FullMethodName   = "/constat.desk.v1.DeskService/SetEndpointSite"
 	DeskService_ListViews_FullMethodName         = "/constat.desk.v1.DeskService/ListViews"
 	DeskService_PutView_FullMethodName           = "/constat.desk.v1.DeskService/PutView"
@@ -101,6 +102,9 @@ type DeskServiceClient interface {
 	RequestRemedy(ctx context.Context, in *RequestRemedyRequest, opts ...grpc.CallOption) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(ctx context.Context, in *RevokeEndpointRequest, opts ...grpc.CallOption) (*RevokeEndpointResponse, error)
+	// EraseEndpoint forgets a machine and all that it observed, for good; see
+	// EraseEndpointResponse for what stays. It takes an administrator of all sites.
+	EraseEndpoint(ctx context.Context, in *EraseEndpointRequest, opts ...grpc.CallOption) (*EraseEndpointResponse, error)
 	// SetEndpointSite says at which site an endpoint is; it takes a lead.
 	SetEndpointSite(ctx context.Context, in *SetEndpointSiteRequest, opts ...grpc.CallOption) (*SetEndpointSiteResponse, error)
 	// ListViews gives the lists of tickets that the caller keeps and those that the
@@ -336,6 +340,16 @@ func (c *deskServiceClient) RevokeEndpoint(ctx context.Context, in *RevokeEndpoi
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeEndpointResponse)
 	err := c.cc.Invoke(ctx, DeskService_RevokeEndpoint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *deskServiceClient) EraseEndpoint(ctx context.Context, in *EraseEndpointRequest, opts ...grpc.CallOption) (*EraseEndpointResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseEndpointResponse)
+	err := c.cc.Invoke(ctx, DeskService_EraseEndpoint_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -639,6 +653,9 @@ type DeskServiceServer interface {
 	RequestRemedy(context.Context, *RequestRemedyRequest) (*RequestRemedyResponse, error)
 	// RevokeEndpoint ends an endpoint's certificate; it must enrol again.
 	RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error)
+	// EraseEndpoint forgets a machine and all that it observed, for good; see
+	// EraseEndpointResponse for what stays. It takes an administrator of all sites.
+	EraseEndpoint(context.Context, *EraseEndpointRequest) (*EraseEndpointResponse, error)
 	// SetEndpointSite says at which site an endpoint is; it takes a lead.
 	SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error)
 	// ListViews gives the lists of tickets that the caller keeps and those that the
@@ -751,6 +768,9 @@ func (UnimplementedDeskServiceServer) RequestRemedy(context.Context, *RequestRem
 }
 func (UnimplementedDeskServiceServer) RevokeEndpoint(context.Context, *RevokeEndpointRequest) (*RevokeEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeEndpoint not implemented")
+}
+func (UnimplementedDeskServiceServer) EraseEndpoint(context.Context, *EraseEndpointRequest) (*EraseEndpointResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseEndpoint not implemented")
 }
 func (UnimplementedDeskServiceServer) SetEndpointSite(context.Context, *SetEndpointSiteRequest) (*SetEndpointSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetEndpointSite not implemented")
@@ -1146,6 +1166,24 @@ func _DeskService_RevokeEndpoint_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DeskServiceServer).RevokeEndpoint(ctx, req.(*RevokeEndpointRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DeskService_EraseEndpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseEndpointRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeskServiceServer).EraseEndpoint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DeskService_EraseEndpoint_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeskServiceServer).EraseEndpoint(ctx, req.(*EraseEndpointRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1688,6 +1726,10 @@ var DeskService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeEndpoint",
 			Handler:    _DeskService_RevokeEndpoint_Handler,
+		},
+		{
+			MethodName: "EraseEndpoint",
+			Handler:    _DeskService_EraseEndpoint_Handler,
 		},
 		{
 			MethodName: "SetEndpointSite",

@@ -327,7 +327,10 @@ type NoticeRule struct {
 	// Kinds of Notice that are not mailed.
 	NotMailed []string `protobuf:"bytes,5,rep,name=not_mailed,json=notMailed,proto3" json:"not_mailed,omitempty"`
 	// Where mails go; empty: nowhere.
-	Mail          string `protobuf:"bytes,6,opt,name=mail,proto3" json:"mail,omitempty"`
+	Mail string `protobuf:"bytes,6,opt,name=mail,proto3" json:"mail,omitempty"`
+	// In which the caller is told things, BCP 47; the console sets it to the one it is
+	// read in. Empty in a change: as it was.
+	Language      string `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -400,6 +403,13 @@ func (x *NoticeRule) GetNotMailed() []string {
 func (x *NoticeRule) GetMail() string {
 	if x != nil {
 		return x.Mail
+	}
+	return ""
+}
+
+func (x *NoticeRule) GetLanguage() string {
+	if x != nil {
+		return x.Language
 	}
 	return ""
 }
@@ -1451,7 +1461,7 @@ const file_constat_desk_v1_notice_proto_rawDesc = "" +
 	"\x12ReadNoticesRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\")\n" +
 	"\x13ReadNoticesResponse\x12\x12\n" +
-	"\x04read\x18\x01 \x01(\x05R\x04read\"\xb8\x01\n" +
+	"\x04read\x18\x01 \x01(\x05R\x04read\"\xd4\x01\n" +
 	"\n" +
 	"NoticeRule\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x1d\n" +
@@ -1462,7 +1472,8 @@ const file_constat_desk_v1_notice_proto_rawDesc = "" +
 	"\rquiet_weekend\x18\x04 \x01(\bR\fquietWeekend\x12\x1d\n" +
 	"\n" +
 	"not_mailed\x18\x05 \x03(\tR\tnotMailed\x12\x12\n" +
-	"\x04mail\x18\x06 \x01(\tR\x04mail\"\x16\n" +
+	"\x04mail\x18\x06 \x01(\tR\x04mail\x12\x1a\n" +
+	"\blanguage\x18\a \x01(\tR\blanguage\"\x16\n" +
 	"\x14GetNoticeRuleRequest\"H\n" +
 	"\x15GetNoticeRuleResponse\x12/\n" +
 	"\x04rule\x18\x01 \x01(\v2\x1b.constat.desk.v1.NoticeRuleR\x04rule\"G\n" +
