@@ -23,10 +23,7 @@ const (
 
 func readCrashes(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("DiagnosticReports")
-	dirs := []string{"/Library/Logs/DiagnosticReports"}
-	if home := os.Getenv("HOME"); home != "" && r.Root == "" {
-		dirs = append(dirs, home+"/Library/Logs/DiagnosticReports")
-	}
+	dirs := reportDirs(r.Root)
 	c := &constatv1.Crashes{}
 	var unread error
 	read := 0
@@ -52,6 +49,16 @@ func readCrashes(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 	slices.SortStableFunc(c.System, func(a, b *constatv1.SystemCrash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.OomKills, func(a, b *constatv1.OutOfMemoryKill) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	return c, o
+}
+
+// reportDirs are where crashes are written down: the machine's, and those of who
+// runs this.
+func reportDirs(root string) []string {
+	dirs := []string{"/Library/Logs/DiagnosticReports"}
+	if home := os.Getenv("HOME"); home != "" && root == "" {
+		dirs = append(dirs, home+"/Library/Logs/DiagnosticReports")
+	}
+	return dirs
 }
 
 // macReports adds what the newest reports of a directory tell.

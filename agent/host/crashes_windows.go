@@ -82,40 +82,29 @@ func rowsOf(providers ...string) (rows []eventRow) {
 // reportsOfWER are the crashes and hangs that Windows Error Reporting keeps, of
 // the machine and of each person who has a profile.
 func reportsOfWER(ctx context.Context) ([]*constatv1.Crash, error) {
-	const below = `Microsoft\Windows\WER`
-	places := []string{filepath.Join(os.Getenv("ProgramData"), below)}
-	profiles, _ := registryBelow(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList`, 0)
-	for _, p := range profiles {
-		if home := p.text("ProfileImagePath"); home != "" {
-			places = append(places, filepath.Join(home, `AppData\Local`, below))
-		}
-	}
 	var found []*constatv1.Crash
 	var denied error
 	there := false
-	for _, place := range places {
-		for _, kind := range []string{"ReportArchive", "ReportQueue"} {
-			dir := filepath.Join(place, kind)
-			entries, err := os.ReadDir(dir)
-			if err != nil {
-				if !errors.Is(err, fs.ErrNotExist) {
-					denied = err
-				}
+	for _, dir := range placesOfWER() {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				denied = err
+			}
+			continue
+		}
+		there = true
+		for _, entry := range entries[:min(len(entries), maxReports)] {
+			if ctx.Err() != nil {
+				return found, ctx.Err()
+			}
+			// What is old is not opened.
+			info, err := entry.Info()
+			if err != nil || !info.IsDir() || time.Since(info.ModTime()) > maxCrashAge {
 				continue
 			}
-			there = true
-			for _, entry := range entries[:min(len(entries), maxReports)] {
-				if ctx.Err() != nil {
-					return found, ctx.Err()
-				}
-				// What is old is not opened.
-				info, err := entry.Info()
-				if err != nil || !info.IsDir() || time.Since(info.ModTime()) > maxCrashAge {
-					continue
-				}
-				if crash := reportOfWER(filepath.Join(dir, entry.Name(), "Report.wer")); crash != nil {
-					found = append(found, crash)
-				}
+			if crash := reportOfWER(filepath.Join(dir, entry.Name(), "Report.wer")); crash != nil {
+				found = append(found, crash)
 			}
 		}
 	}
@@ -126,6 +115,23 @@ func reportsOfWER(ctx context.Context) ([]*constatv1.Crash, error) {
 		return nil, fmt.Errorf("Windows Error Reporting keeps no reports: %w", errors.ErrUnsupported)
 	}
 	return found, nil
+}
+
+// placesOfWER are the directories that may have reports, of the machine and of each
+// person who has a profile.
+func placesOfWER() (places []string) {
+	const below = `Microsoft\Windows\WER`
+	roots := []string{filepath.Join(os.Getenv("ProgramData"), below)}
+	profiles, _ := registryBelow(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList`, 0)
+	for _, p := range profiles {
+		if home := p.text("ProfileImagePath"); home != "" {
+			roots = append(roots, filepath.Join(home, `AppData\Local`, below))
+		}
+	}
+	for _, root := range roots {
+		places = append(places, filepath.Join(root, "ReportArchive"), filepath.Join(root, "ReportQueue"))
+	}
+	return places
 }
 
 func reportOfWER(name string) *constatv1.Crash {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"constat/internal/lab"
@@ -48,6 +50,11 @@ func TestDamagedPrograms(t *testing.T) {
 		if len(s.GetSoftware().GetPrograms()) != len(want) {
 			t.Fatalf("%v, %v", s.Software, s.Manifest.Groups[0].Observation)
 		}
+		// Where it was compared, the list of the damaged is whole; else it is not known.
+		names := strings.Join(s.Software.DamagedPrograms, " ")
+		if gap := gapsOf(s, "software")["damaged_programs"]; verify && (names != "changed missing" || gap != "") || !verify && (names != "" || gap == "") {
+			t.Errorf("asked %v: damaged are %q, gap %q", verify, names, gap)
+		}
 		for _, p := range s.Software.Programs {
 			w := want[p.GetName()]
 			if !verify {
@@ -63,6 +70,9 @@ func TestDamagedPrograms(t *testing.T) {
 		s := Observe(t.Context(), Config{Root: root, Verify: true, VerifyProgram: name}, []string{"software"})
 		if all := s.GetSoftware().GetPrograms(); len(all) != 1 || all[0].GetName() != name || all[0].Damaged == nil || all[0].GetDamaged() != bad {
 			t.Errorf("asked for %s: %v", name, all)
+		}
+		if listed := slices.Equal(s.GetSoftware().GetDamagedPrograms(), []string{name}); listed != bad || gapsOf(s, "software")["damaged_programs"] != "" {
+			t.Errorf("asked for %s: damaged are %q", name, s.GetSoftware().GetDamagedPrograms())
 		}
 		if gaps := gapsOf(s, "software"); gaps["programs.damaged"] != "" {
 			t.Errorf("asked for %s: %v", name, gaps)

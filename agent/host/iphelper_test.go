@@ -110,6 +110,28 @@ func TestWindowsStack(t *testing.T) {
 	}
 }
 
+// TestWindowsWithoutServers: a link that nobody gave a server has an empty list
+// (IP_ADAPTER_ADDRESSES.FirstDnsServerAddress), or Windows' own of servers that are
+// nowhere, and neither is a server. Wine can't show it: it asks Debian, where no
+// server means this machine's own, 127.0.0.1 (resolv.conf(5)).
+func TestWindowsWithoutServers(t *testing.T) {
+	for name, servers := range map[string][]netip.Addr{
+		"none": nil, "Windows' own": {netip.MustParseAddr("fec0:0:0:ffff::1"), netip.MustParseAddr("fec0:0:0:ffff::2"), netip.MustParseAddr("fec0:0:0:ffff::3")},
+	} {
+		s, n := officeStack(), &constatv1.Network{}
+		s.links[0].servers, s.policies = servers, nil
+		if s.fill(n); len(n.Resolvers) != 0 || len(n.Routes) != 2 {
+			t.Errorf("%s: %v", name, n)
+		}
+	}
+	// One that asks itself does have a server.
+	s, n := officeStack(), &constatv1.Network{}
+	s.links[0].servers, s.policies = []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	if s.fill(n); len(n.Resolvers) != 1 || n.Resolvers[0].GetAddress() != "127.0.0.1" {
+		t.Error(n.Resolvers)
+	}
+}
+
 // TestWindowsWaitsForALease: the address that a machine gives itself is none.
 func TestWindowsWaitsForALease(t *testing.T) {
 	l := officeStack().links[0]

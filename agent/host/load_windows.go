@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +20,12 @@ import (
 const loadSample = 400 * time.Millisecond
 
 func readLoad(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("NtQuerySystemInformation, GetSystemTimes, gopsutil")
+	o := observed("NtQuerySystemInformation, GetSystemTimes, disk requests, event log, gopsutil")
 	l := &constatv1.Load{}
 	boot, bootErr := started()
 	times, timesErr := processorTimes()
 	processes, processesErr := processList(boot)
+	disks, disksErr := disksAtWork()
 	began := time.Now()
 	if memory, err := mem.VirtualMemoryWithContext(ctx); err != nil {
 		gap(o, "memory", err)
@@ -53,13 +55,56 @@ func readLoad(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observa
 	} else {
 		l.Processes = busiest(processes, now, sample, time.Since(boot).Seconds(), 1)
 	}
-	for _, fact := range []string{"boot", "disks", "pressure"} {
-		gap(o, fact, notYet())
+	if now, err := disksAtWork(); cmp.Or(disksErr, err) != nil {
+		gap(o, "disks", cmp.Or(disksErr, err))
+	} else {
+		for _, name := range sortedNames(now) {
+			if use := disks[name].use(name, now[name]); use != nil && disks[name].now != 0 {
+				l.Disks = append(l.Disks, use)
+			}
+		}
 	}
+	if err := bootErr; err != nil {
+		gap(o, "boot", err)
+	} else if events, err := loggedEvents(ctx, startRows, time.Since(boot)); err != nil {
+		gap(o, "boot", err)
+	} else if l.Boot = bootOfWindows(events, boot); l.Boot == nil {
+		gap(o, "boot", fmt.Errorf("the event log has no word of this start: %w", errors.ErrUnsupported))
+	}
+	gap(o, "pressure", errNoStalls)
 	if l.Memory == nil && l.Cpu == nil && l.Processes == nil {
 		return nil, failed(o.Source, errors.Join(timesErr, processesErr, bootErr))
 	}
 	return l, o
+}
+
+// disksAtWork asks the disks for what they did so far. It begins to count with the
+// first question.
+func disksAtWork() (map[string]diskTimes, error) {
+	const performance = 0x70020 // IOCTL_DISK_PERFORMANCE
+	all := map[string]diskTimes{}
+	var silent error
+	for number := range maxDrives {
+		name := fmt.Sprintf("PhysicalDrive%d", number)
+		handle, err := openDevice(`\\.\`+name, 0)
+		if err != nil {
+			continue
+		}
+		raw, err := control(handle, performance, nil, 88)
+		windows.CloseHandle(handle)
+		if err != nil {
+			silent = err
+		} else if times, ok := parseDiskTimes(raw); ok {
+			all[name] = times
+		}
+	}
+	if len(all) == 0 {
+		if silent == nil {
+			silent = fmt.Errorf("no disk can be seen: %w", errors.ErrUnsupported)
+		}
+		return nil, silent
+	}
+	return all, nil
 }
 
 func processorTimes() (systemTimes, error) {

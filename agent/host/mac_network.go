@@ -478,6 +478,16 @@ func macFirewall(state, blockAll []byte) *constatv1.LocalFirewall {
 	return f
 }
 
+// macPacketFilter adds what pfctl -s info says of the packet filter below: “Status:
+// Disabled …”. What one that is on lets out depends on its rules.
+func macPacketFilter(f *constatv1.LocalFirewall, content []byte) {
+	for line := range strings.Lines(string(content[:min(len(content), 1000)])) {
+		if key, value := labelled(line); f != nil && key == "Status" && strings.HasPrefix(value, "Disabled") {
+			f.OutgoingPolicy, f.OutgoingBlocks = set("accept"), set(int32(0))
+		}
+	}
+}
+
 // macEnabled reads “Firewall is enabled. (State = 1)”, “assessments enabled” and
 // their like; nil of what says neither.
 func macEnabled(content []byte) *bool {

@@ -68,6 +68,52 @@ func macCertificates(content []byte) (roots []string, own []*constatv1.MachineCe
 	return slices.Compact(roots), own[:min(len(own), maxCertificates)]
 }
 
+// macIntegrity reads csrutil status: “System Integrity Protection status: enabled.”
+// One that is put together by hand (“unknown (Custom Configuration)”) is neither.
+func macIntegrity(content []byte) *bool {
+	first, _, _ := strings.Cut(string(content[:min(len(content), 1000)]), "\n")
+	if key, value := labelled(first); key == "System Integrity Protection status" {
+		switch word, _, _ := strings.Cut(value, "."); word {
+		case "enabled":
+			return set(true)
+		case "disabled":
+			return set(false)
+		}
+	}
+	return nil
+}
+
+// macManaged reads profiles status -type enrollment: “MDM enrollment: Yes (User
+// Approved)”.
+func macManaged(content []byte) *bool {
+	for line := range strings.Lines(string(content[:min(len(content), 4000)])) {
+		if key, value := labelled(line); key == "MDM enrollment" {
+			switch word, _, _ := strings.Cut(value, " "); word {
+			case "Yes":
+				return set(true)
+			case "No":
+				return set(false)
+			}
+		}
+	}
+	return nil
+}
+
+// maxProfiled bounds how many profiles are told.
+const maxProfiled = 64
+
+// macProfiles are the names of the machine's own profiles, of what profiles list
+// -output stdout-xml wrote; those of persons are theirs.
+func macProfiles(tree node) (names []string) {
+	for _, p := range tree.at("_computerlevel").list() {
+		if name := p.at("ProfileDisplayName").text(); name != "" && len(names) < maxProfiled {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // macTimeServer is the server that the clock follows by /etc/ntp.conf.
 func macTimeServer(content []byte) *string {
 	for line := range strings.Lines(string(content)) {

@@ -610,7 +610,9 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 		Software: &constatv1.Software{Programs: macPrograms(macTree(t, "applications.json")), StartupItems: macLoginItems(mac(t, "btm.txt"))},
 		Services: &constatv1.Services{Services: []*constatv1.Service{parseMacJob("com.example.looping", mac(t, "job-looping.txt"))}},
 		Host:     &constatv1.Host{Sessions: parseWho(mac(t, "who.txt"))},
+		Security: macProtection(t),
 	}
+	macPacketFilter(s.Network.Firewall, mac(t, "pfctl.txt"))
 	s.Peripherals.BluetoothAdapters, s.Peripherals.BluetoothDevices = macBluetooth(desk)
 	for _, l := range s.Network.Links {
 		if l.GetName() == "en0" {
@@ -627,6 +629,41 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 		proto.Merge(s.Crashes, macReport(name, mac(t, file)))
 	}
 	return s
+}
+
+func TestMacProtection(t *testing.T) {
+	same(t, "protection", &constatv1.Security{SystemIntegrity: set(true), Gatekeeper: set(true), Managed: set(true), Profiles: []string{"Certificates", "Office Wi-Fi"}}, macProtection(t))
+	for text, want := range map[string]*bool{
+		"System Integrity Protection status: disabled.\n":                                                                     set(false),
+		"System Integrity Protection status: unknown (Custom Configuration).\n\nConfiguration:\n\tApple Internal: disabled\n": nil,
+		"": nil, "csrutil: command not found": nil,
+	} {
+		if got := macIntegrity([]byte(text)); fmt.Sprint(deref2(got)) != fmt.Sprint(deref2(want)) {
+			t.Errorf("%q: %v", text, deref2(got))
+		}
+	}
+	if got := macManaged([]byte("Enrolled via DEP: No\nMDM enrollment: No\n")); got == nil || *got {
+		t.Errorf("not enrolled: %v", deref2(got))
+	}
+	if macManaged([]byte("profiles: the command could not be run")) != nil || macEnabled([]byte("assessments disabled\n")) == nil || len(macProfiles(node{})) != 0 {
+		t.Error("what was not said is told")
+	}
+	f := macFirewall([]byte("Firewall is disabled. (State = 0)"), nil)
+	if macPacketFilter(f, []byte("Status: Enabled for 3 days 01:02:03           Debug: Urgent\n")); f.OutgoingPolicy != nil {
+		t.Error("rules that nobody read:", f)
+	}
+	if macPacketFilter(f, mac(t, "pfctl.txt")); f.GetOutgoingPolicy() != "accept" || f.OutgoingBlocks == nil {
+		t.Error(f)
+	}
+	macPacketFilter(nil, mac(t, "pfctl.txt"))
+}
+
+// macProtection is what the composed answers tell of it.
+func macProtection(t testing.TB) *constatv1.Security {
+	return &constatv1.Security{
+		SystemIntegrity: macIntegrity(mac(t, "csrutil.txt")), Gatekeeper: macEnabled(mac(t, "spctl.txt")), Managed: macManaged(mac(t, "enrollment.txt")),
+		Profiles: macProfiles(macTree(t, "profiles.plist")),
+	}
 }
 
 func FuzzMac(f *testing.F) {
@@ -660,6 +697,7 @@ func FuzzMac(f *testing.F) {
 			macInstalls(tree)
 			macUpdates(tree)
 			macJoin(tree)
+			macProfiles(tree)
 			macMounts([]macMount{{point: "/", device: "/dev/disk1s1", local: true}}, encrypted)
 			for _, m := range []proto.Message{h, &constatv1.Usb{Devices: devices}, &constatv1.Peripherals{Devices: p}} {
 				scrub(m)
@@ -695,6 +733,9 @@ func FuzzMac(f *testing.F) {
 		macSpeedLimit(content)
 		macThermalPressure(content)
 		macVault(content)
+		macIntegrity(content)
+		macManaged(content)
+		macPacketFilter(&constatv1.LocalFirewall{}, content)
 		macLoginItems(content)
 		macCertificates(content)
 		macTimeServer(content)

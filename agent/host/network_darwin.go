@@ -83,6 +83,11 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		}
 		blockAll, _ := r.run(ctx, networkStep, firewallProgram, "--getblockall")
 		n.Firewall = macFirewall(state, blockAll)
+		if info, err := r.run(ctx, networkStep, pfctlProgram, "-s", "info"); err != nil { // root's
+			gap(o, "firewall.outgoing_policy", err)
+		} else {
+			macPacketFilter(n.Firewall, info)
+		}
 	})
 	readHosts(r, n, o)
 	steps.Wait()
@@ -90,9 +95,10 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		o.Gaps = append(o.Gaps, g.Gaps...)
 	}
 	readNeighbours(r, n, o)
-	for _, fact := range []string{"firewall.verdicts", "links.dot1x", "links.driver", "networking_enabled", "routes.metric"} {
+	for _, fact := range []string{"firewall.verdicts", "links.driver", "networking_enabled", "routes.metric"} {
 		gap(o, fact, errMacSilent)
 	}
+	gap(o, "links.dot1x", notYet())
 	return n, o
 }
 

@@ -62,7 +62,8 @@ func reasonOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return clean("timed out: " + err.Error())
 	}
-	return clean(strings.TrimSuffix(err.Error(), ": "+errors.ErrUnsupported.Error()))
+	text := strings.ReplaceAll(err.Error(), ": "+errors.ErrUnsupported.Error(), "") // the status says so
+	return clean(strings.ReplaceAll(text, "\n", "; "))                              // of several, as errors.Join has them
 }
 
 // maxText is the longest text a fact keeps, in bytes; names, models and

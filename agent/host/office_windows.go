@@ -1,6 +1,9 @@
 package host
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -97,4 +100,31 @@ func officeSuite() (configuration, updates registryKey, found bool) {
 	}
 	updates, _ = registryValues(registry.LOCAL_MACHINE, clickToRun+`\Updates`, 0)
 	return configuration, updates, true
+}
+
+// officeDamaged tells whether one of the programs that click-to-run's suite
+// registered is gone from its place; nil: it registered none, or its place is not
+// there. App Paths are by which the system starts programs by their name
+// (learn.microsoft.com, "Application Registration").
+func officeDamaged(configuration registryKey) (damaged *bool) {
+	place := configuration.text("InstallationPath")
+	if info, err := os.Stat(place); place == "" || err != nil || !info.IsDir() {
+		return nil
+	}
+	names, _ := registryNames(registry.LOCAL_MACHINE, currentVersion+`\App Paths`, 0)
+	for _, name := range names {
+		key, err := registryValues(registry.LOCAL_MACHINE, currentVersion+`\App Paths\`+name, 0)
+		program := strings.Trim(key.text(""), `"`)
+		if err != nil || !strings.HasPrefix(strings.ToLower(program), strings.ToLower(place)+`\`) {
+			continue
+		}
+		_, err = os.Stat(program)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return set(true)
+		case err == nil && damaged == nil:
+			damaged = set(false)
+		}
+	}
+	return damaged
 }

@@ -162,7 +162,7 @@ func TestQueuesOfWindows(t *testing.T) {
 	if !lost.GetOffline() || lost.GetState() != "processing" {
 		t.Error(lost.Queue)
 	}
-	if d := ports.device(lost); d.address != "192.0.2.10:3911" || d.connection != "other" {
+	if d := ports.device(lost); d.address != "192.0.2.10:3911" || d.connection != "wsd" {
 		t.Errorf("%+v", d)
 	}
 	if d := ports.device(paper); d.connection != "usb" || d.id != "E7812" || !slices.Equal(paper.StateReasons, []string{"door-open-error", "media-jam-error"}) {
@@ -543,6 +543,8 @@ func FuzzTextsOfWindows(f *testing.F) {
 			l.windowsEvents([]loggedEvent{e, e})
 			u := &constatv1.Updates{}
 			updateEvents(u, []loggedEvent{e})
+			bootOfWindows([]loggedEvent{e}, time.Time{})
+			diskErrors([]loggedEvent{e})
 		}
 		parseWinget(text)
 		w32timeStatus(&constatv1.Clock{}, text)

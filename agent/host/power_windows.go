@@ -67,21 +67,21 @@ func readPower(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observ
 // readSupply tells whether the machine runs on mains. One without a battery has
 // no charger that could be out.
 func readSupply(p *constatv1.Power) error {
-	var s struct {
-		line, flags, percent, saver byte
-		left, whole                 uint32
+	s, err := supplyStatus()
+	if err != nil {
+		return err
 	}
-	if ok, _, err := getSystemPowerStatus.Call(uintptr(unsafe.Pointer(&s))); ok == 0 {
-		return fmt.Errorf("GetSystemPowerStatus: %w", err)
-	}
-	const noBattery, unknown = 128, 255
-	if s.line == 0 || s.line == 1 {
-		p.OnBattery = set(s.line == 0)
-		if s.flags&noBattery == 0 && s.flags != unknown {
-			p.Chargers = []*constatv1.Charger{{Name: set("AC"), Online: set(s.line == 1)}}
-		}
+	if p.OnBattery = s.onBattery(); p.OnBattery != nil && s.hasBattery() {
+		p.Chargers = []*constatv1.Charger{{Name: set("AC"), Online: set(!*p.OnBattery)}}
 	}
 	return nil
+}
+
+func supplyStatus() (s powerStatus, err error) {
+	if ok, _, err := getSystemPowerStatus.Call(uintptr(unsafe.Pointer(&s))); ok == 0 {
+		return s, fmt.Errorf("GetSystemPowerStatus: %w", err)
+	}
+	return s, nil
 }
 
 func readBatteries(p *constatv1.Power) error {

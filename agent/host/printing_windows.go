@@ -38,7 +38,7 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	answer := make(chan told, 1)
 	go func() {
 		var t told
-		t.queues, t.errs[0] = localQueues()
+		t.queues, t.errs[0] = enumQueues(printersHere | printersConnected)
 		t.names, t.errs[1] = driverNames()
 		t.jobs, t.errs[2] = queueJobs(t.queues)
 		t.ports = readPorts()
@@ -183,12 +183,17 @@ func enumerate(name string, call enumeration) (winBuffer, uint32, error) {
 	return winBuffer{}, 0, fmt.Errorf("%s: its answer grows", name)
 }
 
-// localQueues are the queues of this machine, and the connections to print
-// servers of the account that this program runs as.
-func localQueues() ([]winQueue, error) {
-	const local, connected, level = 0x2, 0x4, 2
+// PRINTER_ENUM_…: the queues of this machine, and the connections to print servers
+// of the account that this program runs as.
+const (
+	printersHere      = 0x2
+	printersConnected = 0x4
+)
+
+func enumQueues(which uintptr) ([]winQueue, error) {
+	const level = 2
 	b, n, err := enumerate("EnumPrinters", func(buffer *uint64, size uint32, needed, n *uint32) (uintptr, error) {
-		ok, _, err := winspool.NewProc("EnumPrintersW").Call(local|connected, 0, level, uintptr(unsafe.Pointer(buffer)), uintptr(size),
+		ok, _, err := winspool.NewProc("EnumPrintersW").Call(which, 0, level, uintptr(unsafe.Pointer(buffer)), uintptr(size),
 			uintptr(unsafe.Pointer(needed)), uintptr(unsafe.Pointer(n)))
 		return ok, err
 	})

@@ -16,6 +16,7 @@ import (
 // and with words that are fixed, but for names of disks, links and jobs, which are
 // checked.
 const (
+	csrutilProgram    = "/usr/bin/csrutil"
 	defaultsProgram   = "/usr/bin/defaults"
 	diskutilProgram   = "/usr/sbin/diskutil"
 	dsconfigadProgram = "/usr/sbin/dsconfigad"
@@ -28,12 +29,15 @@ const (
 	networksetup      = "/usr/sbin/networksetup"
 	notifyutilProgram = "/usr/bin/notifyutil"
 	osascriptProgram  = "/usr/bin/osascript"
+	pfctlProgram      = "/sbin/pfctl"
 	pmsetProgram      = "/usr/bin/pmset"
 	profilerProgram   = "/usr/sbin/system_profiler"
+	profilesProgram   = "/usr/bin/profiles"
 	psProgram         = "/bin/ps"
 	scutilProgram     = "/usr/sbin/scutil"
 	securityProgram   = "/usr/bin/security"
 	sfltoolProgram    = "/usr/bin/sfltool"
+	spctlProgram      = "/usr/sbin/spctl"
 	systemsetup       = "/usr/sbin/systemsetup"
 	topProgram        = "/usr/bin/top"
 	vmStatProgram     = "/usr/bin/vm_stat"

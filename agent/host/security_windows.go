@@ -1,10 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,11 +17,13 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-func readSecurity(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("registry: Security Center, Windows Defender, certificate stores; service control manager")
 	s := &constatv1.Security{}
+	var centreErr error
 	for place, kind := range map[string]string{"Av": "antivirus", "Fw": "firewall"} {
-		keys, _ := registryBelow(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Security Center\Provider\`+place, 0)
+		keys, err := registryBelow(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Security Center\Provider\`+place, 0)
+		centreErr = cmp.Or(centreErr, err)
 		for _, key := range keys {
 			if p := securityProduct(key, kind); p != nil {
 				s.Products = append(s.Products, p)
@@ -43,6 +47,9 @@ func readSecurity(_ context.Context, r *reader) (proto.Message, *constatv1.Obser
 			s.Products = append(s.Products, &constatv1.SecurityProduct{Name: set(name), Kind: set("edr"), Enabled: set(running)})
 		}
 	}
+	if len(s.Products) == 0 && centreErr != nil { // that nobody lists any is not that there is none
+		gap(o, "products", centreErr)
+	}
 	slices.SortFunc(s.Products, func(a, b *constatv1.SecurityProduct) int {
 		return strings.Compare(a.GetName()+" "+a.GetKind(), b.GetName()+" "+b.GetKind())
 	})
@@ -60,7 +67,13 @@ func readSecurity(_ context.Context, r *reader) (proto.Message, *constatv1.Obser
 	slices.SortFunc(s.Certificates, func(a, b *constatv1.MachineCertificate) int {
 		return strings.Compare(a.GetPurpose()+a.GetSubject()+a.GetIssuer(), b.GetPurpose()+b.GetSubject()+b.GetIssuer())
 	})
-	gap(o, "disk_encrypted", fmt.Errorf("not read on Windows yet: %w", errors.ErrUnsupported))
+	if kinds, err := bitLocker(ctx); err != nil {
+		gap(o, "disk_encrypted", err)
+	} else if kind := kinds[os.Getenv("SystemDrive")]; kind != "" {
+		s.DiskEncrypted = set(kind != "none")
+	} else {
+		gap(o, "disk_encrypted", fmt.Errorf("BitLocker does not name the system's volume: %w", errors.ErrUnsupported))
+	}
 	return s, o
 }
 

@@ -1,7 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -75,7 +80,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 }
 
 func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("socketfilterfw, fdesetup, security, /Applications")
+	o := observed("socketfilterfw, fdesetup, security, csrutil, spctl, profiles, /Applications")
 	s := &constatv1.Security{}
 	var processes map[string]bool
 	if list, err := r.run(ctx, programLimit, psProgram, psWords...); err == nil {
@@ -100,6 +105,29 @@ func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		gap(o, "certificates", err)
 	} else {
 		s.AddedRoots, s.Certificates = macCertificates(content)
+	}
+	for _, question := range []struct {
+		fact   string
+		answer **bool
+		read   func([]byte) *bool
+		words  []string
+	}{
+		{"system_integrity", &s.SystemIntegrity, macIntegrity, []string{csrutilProgram, "status"}},
+		{"gatekeeper", &s.Gatekeeper, macEnabled, []string{spctlProgram, "--status"}},
+		{"managed", &s.Managed, macManaged, []string{profilesProgram, "status", "-type", "enrollment"}},
+	} {
+		// spctl ends with an error where it is off.
+		content, err := r.run(ctx, programLimit, question.words[0], question.words[1:]...)
+		if *question.answer = question.read(content); *question.answer == nil {
+			gap(o, question.fact, cmp.Or(err, errors.New("what it says is not as expected")))
+		}
+	}
+	if os.Geteuid() != 0 {
+		gap(o, "profiles", fmt.Errorf("only root is told of the machine's profiles: %w", fs.ErrPermission))
+	} else if tree, err := r.tree(ctx, programLimit, profilesProgram, "list", "-output", "stdout-xml"); err != nil {
+		gap(o, "profiles", err)
+	} else {
+		s.Profiles = macProfiles(tree)
 	}
 	gap(o, "products.up_to_date", errMacSilent)
 	return s, o

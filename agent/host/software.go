@@ -3,6 +3,8 @@ package host
 import (
 	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,6 +31,20 @@ func (d *debian) programs() []*constatv1.Program {
 		programs = append(programs, p)
 	}
 	return programs
+}
+
+// errNotCompared: reading the files of all programs takes seconds.
+var errNotCompared = fmt.Errorf("programs are compared with their packages only where a program is looked into: %w", errors.ErrUnsupported)
+
+// damagedPrograms are the names of those that are known to be damaged, sorted.
+func damagedPrograms(programs []*constatv1.Program) (names []string) {
+	for _, p := range programs {
+		if p.GetDamaged() {
+			names = append(names, p.GetName())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // sortPrograms brings programs into the schema's order, and bounds them.

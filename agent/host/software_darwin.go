@@ -52,7 +52,7 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		items = macLoginItems(content)
 	}
 	s.StartupItems = macStartup(files, items)
-	for _, fact := range []string{"programs.available_version", "programs.damaged", "add_ins"} {
+	for _, fact := range []string{"programs.available_version", "programs.damaged", "damaged_programs", "add_ins"} {
 		gap(o, fact, errMacSilent)
 	}
 	return s, o

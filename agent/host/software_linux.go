@@ -26,6 +26,10 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	o := observed("/var/lib/dpkg, rpm, /var/lib/apt/lists, /var/cache/dnf, /var/cache/libdnf5, /var/cache/zypp, /var/lib/flatpak, /snap, /etc/xdg/autostart")
 	s := &constatv1.Software{}
 	sources := 0
+	var uncompared error // why not all programs were compared with their packages
+	if !r.Verify {
+		uncompared = errNotCompared
+	}
 	if apps := flatpaks(r); apps != nil {
 		sources++
 		if len(apps) > 0 {
@@ -54,6 +58,7 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		if r.Verify {
 			if err := r.verify(ctx, d, programs); err != nil {
 				gap(o, "programs.damaged", err)
+				uncompared = err
 			}
 		}
 		if d.offered != nil {
@@ -61,6 +66,7 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		gap(o, "programs", err)
+		uncompared = err
 	}
 	switch found, stamp, err := r.rpms(ctx); {
 	case err == nil:
@@ -80,17 +86,20 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			}
 			if err := r.verifyRPM(ctx, programs); err != nil {
 				gap(o, "programs.damaged", err)
+				uncompared = err
 			}
 		}
 		s.Programs = append(s.Programs, programs...)
 	case !errors.Is(err, fs.ErrNotExist):
 		sources++
 		gap(o, "programs", err)
+		uncompared = err
 	}
 	for _, database := range unreadDatabases {
 		if _, err := r.stat(database.file); err == nil {
 			sources++
-			gap(o, "programs", fmt.Errorf("%s: %w", database.why, errors.ErrUnsupported))
+			uncompared = fmt.Errorf("%s: %w", database.why, errors.ErrUnsupported)
+			gap(o, "programs", uncompared)
 			break
 		}
 	}
@@ -99,6 +108,10 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	}
 	if r.Verify && r.VerifyProgram != "" { // the answer is of this one
 		s.Programs = slices.DeleteFunc(s.Programs, func(p *constatv1.Program) bool { return p.GetName() != r.VerifyProgram })
+	}
+	s.DamagedPrograms = damagedPrograms(s.Programs)
+	if uncompared != nil {
+		gap(o, "damaged_programs", uncompared)
 	}
 	s.Programs = sortPrograms(s.Programs)
 	items, err := startupItems(r)

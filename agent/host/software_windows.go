@@ -67,6 +67,9 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 				continue
 			}
 			p.Version, p.Channel = set(configuration.text("VersionToReport")), officeChannel(configuration)
+			if r.Verify {
+				p.Damaged = officeDamaged(configuration)
+			}
 			if next := updates.text("UpdateToVersion"); next != "" && next != p.GetVersion() {
 				p.AvailableVersion = &next
 			}
@@ -77,11 +80,13 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	} else {
 		offerWinget(s.Programs, offers)
 	}
-	if r.Verify {
-		if err := verifyProducts(ctx, products); err != nil {
-			gap(o, "programs.damaged", err)
-		}
+	if !r.Verify {
+		gap(o, "damaged_programs", errNotCompared)
+	} else if err := verifyProducts(ctx, products); err != nil {
+		gap(o, "programs.damaged", err)
+		gap(o, "damaged_programs", err)
 	}
+	s.DamagedPrograms = damagedPrograms(s.Programs)
 	s.AddIns = sortAddIns(officeAddIns())
 	s.StartupItems = startupNames(persons)
 	return s, o

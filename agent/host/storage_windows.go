@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/yusufpapurcu/wmi"
@@ -144,8 +146,8 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	for _, err := range seen.silent {
 		gap(o, "disks.smart_passed", err)
 	}
-	if len(s.Disks) > 0 {
-		gap(o, "disks.io_errors", errNotRead)
+	if err := countDiskErrors(ctx, s.Disks); err != nil && len(s.Disks) > 0 {
+		gap(o, "disks.io_errors", err)
 	}
 	encrypted, err := bitLocker(ctx)
 	if err != nil {
@@ -164,6 +166,25 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		}
 	}
 	return s, o
+}
+
+// countDiskErrors adds what the event log has of the disks' errors since the start.
+func countDiskErrors(ctx context.Context, disks []*constatv1.Disk) error {
+	boot, err := started()
+	if err != nil || len(disks) == 0 {
+		return err
+	}
+	events, err := loggedEvents(ctx, diskRows, time.Since(boot))
+	if err != nil {
+		return err
+	}
+	counts := diskErrors(events)
+	for _, d := range disks {
+		if number, err := strconv.Atoi(strings.TrimPrefix(d.GetName(), "PhysicalDrive")); err == nil {
+			d.IoErrors = set(counts[number])
+		}
+	}
+	return nil
 }
 
 // readVolume tells of what stands behind a letter; nil where that is a disc, a

@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -11,33 +13,72 @@ import (
 
 // Sampler takes the readings of this machine again and again, without starting a
 // program.
-type Sampler struct{ config Config }
+type Sampler struct {
+	config Config
+	pulse  pulse
+	// signs are those of the last sample.
+	signs Signs
+}
 
 // NewSampler begins to follow a machine.
-func NewSampler(c Config) *Sampler { return &Sampler{c} }
+func NewSampler(c Config) *Sampler { return &Sampler{config: c} }
 
 // Sample takes one reading of everything that can be read. Not settled is a
-// machine that has just woken up or whose clock was set.
-func (s *Sampler) Sample(context.Context, bool) (all []Reading) {
+// machine that has just woken up or whose clock was set: its network is not asked.
+func (s *Sampler) Sample(ctx context.Context, settled bool) (all []Reading) {
+	s.signs = Signs{}
 	// The kernel's own word of how much of the memory could be had.
 	if level, err := unix.SysctlUint32("kern.memorystatus_level"); err == nil && level <= 100 {
 		all = append(all, Reading{"memoryAvailablePercent", "", float64(level)})
 	}
-	mounts, err := macMounted()
-	if err != nil {
+	if mounts, err := macMounted(); err == nil {
+		used := macSpace(mounts)
+		for _, f := range used[:min(len(used), maxVitalMounts)] {
+			if f.GetTotalBytes() > 0 && f.FreeBytes != nil {
+				all = append(all, Reading{"diskFreePercent", f.GetMountPoint(), 100 * float64(f.GetFreeBytes()) / float64(f.GetTotalBytes())})
+			}
+		}
+	}
+	routes, err := routingTable()
+	if err != nil || s.config.Root != "" {
 		return all
 	}
-	used := macSpace(mounts)
-	for _, f := range used[:min(len(used), maxVitalMounts)] {
-		if f.GetTotalBytes() > 0 && f.FreeBytes != nil {
-			all = append(all, Reading{"diskFreePercent", f.GetMountPoint(), 100 * float64(f.GetFreeBytes()) / float64(f.GetTotalBytes())})
-		}
+	wide := macDefaultRoutes(routes, linkNames())
+	s.signs.Routed = set(len(wide) > 0) // configd takes the routes of a link that is out away
+	if settled {
+		readings, dns := s.pulse.ask(ctx, eachOnce(wide), s.upstream)
+		s.signs.DNS = dns
+		all = append(all, readings...)
+	} else {
+		s.pulse.wakes()
 	}
 	return all
 }
 
-// Signs are not read on this system.
-func (s *Sampler) Signs(context.Context) Signs { return Signs{} }
+// upstream is the first resolver; the zero address where there is none.
+func (s *Sampler) upstream() netip.Addr {
+	content, err := readFile("/etc/resolv.conf")
+	if err != nil {
+		return netip.Addr{}
+	}
+	if servers := parseResolvConf(content).servers; len(servers) > 0 {
+		return servers[0]
+	}
+	return netip.Addr{}
+}
+
+// Signs are those of the minute that Sample looked at last. The print server is not
+// asked: launchd would start it for that, again every minute.
+func (s *Sampler) Signs(context.Context) Signs {
+	signs := s.signs
+	// A report that is written changes its directory.
+	for _, dir := range reportDirs(s.config.Root) {
+		if info, err := os.Stat(dir); err == nil && info.ModTime().After(signs.CrashFiles) {
+			signs.CrashFiles = info.ModTime()
+		}
+	}
+	return signs
+}
 
 // Metered is not known on this system.
 func Metered(context.Context, Config) bool { return false }
@@ -57,5 +98,9 @@ func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.
 
 // Gaps are the facts of the vitals that can't be had here.
 func (s *Sampler) Gaps() []*constatv1.Gap {
-	return []*constatv1.Gap{{Fact: "vitals.gatewayMs", Status: statusUnsupported, Reason: notYet().Error()}}
+	all := []*constatv1.Gap{{Fact: "vitals.cpuPercent", Status: statusUnsupported, Reason: notYet().Error()}}
+	if s.pulse.silenced.Load() {
+		all = append(all, &constatv1.Gap{Fact: "vitals.gatewayMs", Status: statusDenied, Reason: "this user may not send echo requests"})
+	}
+	return all
 }

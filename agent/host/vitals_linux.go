@@ -4,52 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/genetlink"
-	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/sys/unix"
 
 	constatv1 "constat/proto/constat/v1"
 )
 
-const (
-	// vitalPatience is how long gateway and resolver may take.
-	vitalPatience = time.Second
-	// askEvery is the pace of questions to the resolver, and to gateways that
-	// have not answered yet. The resolver is asked for the root's name servers,
-	// which every one knows: nobody beyond it has to be asked.
-	askEvery = 5 * time.Minute
-)
-
 // Sampler takes the readings of this machine again and again, without a child
-// process or a right. What goes over the network is one echo request a minute to
-// the machine's own gateways (three where the first is lost) and one question to
-// its own resolver every five.
+// process or a right.
 type Sampler struct {
 	config Config
 	before cpuTimes
 	// links were physical or led somewhere at some time; their counters are
 	// followed from then on, also while the cable is out.
 	links map[string]bool
-	// echoes are the gateways that have answered an echo request: only their
-	// silence is a loss, others never answer.
-	echoes map[netip.Addr]bool
-	// rare is when what is asked at the slow pace was asked last.
-	rare time.Time
-	// silenced: this user may not send echo requests.
-	silenced atomic.Bool
-	// resolves: the resolver has answered at some time.
-	resolves bool
+	pulse pulse
 	// signs are those of the last sample that it saw on its way.
 	signs Signs
 	// slept is how long the machine had slept since its start at the last look,
@@ -59,7 +36,7 @@ type Sampler struct {
 
 // NewSampler begins to follow a machine.
 func NewSampler(c Config) *Sampler {
-	return &Sampler{config: c, links: map[string]bool{}, echoes: map[netip.Addr]bool{}}
+	return &Sampler{config: c, links: map[string]bool{}}
 }
 
 // Sample takes one reading of everything that can be read. Not settled is a
@@ -74,15 +51,21 @@ func (s *Sampler) Sample(ctx context.Context, settled bool) []Reading {
 	all, gateways := s.stack(ctx, r)
 	all = append(all, s.machine(r, settled)...)
 	if settled {
-		all = append(all, s.network(ctx, r, gateways)...)
+		if s.config.Root == "" { // files below a root are another machine's, whose network can't be asked
+			readings, dns := s.pulse.ask(ctx, gateways, r.upstream)
+			s.signs.DNS = dns
+			all = append(all, readings...)
+		}
 		all = append(all, heardSignals(r)...)
+	} else {
+		s.pulse.wakes()
 	}
 	return all
 }
 
 // Gaps are the facts of the vitals that this user may not have.
 func (s *Sampler) Gaps() []*constatv1.Gap {
-	if !s.silenced.Load() {
+	if !s.pulse.silenced.Load() {
 		return nil
 	}
 	return []*constatv1.Gap{{
@@ -112,13 +95,8 @@ func (s *Sampler) stack(ctx context.Context, r *reader) (all []Reading, gateways
 		s.signs.Routed = set(slices.ContainsFunc(wide, func(g *constatv1.Route) bool { return !dead[g.GetLink()] }))
 		for _, route := range wide {
 			s.links[route.GetLink()] = true
-			same := func(g *constatv1.Route) bool {
-				return g.GetGateway() == route.GetGateway() && g.GetLink() == route.GetLink()
-			}
-			if route.GetGateway() != "" && !slices.ContainsFunc(gateways, same) {
-				gateways = append(gateways, route)
-			}
 		}
+		gateways = eachOnce(wide)
 	}
 	for _, l := range links {
 		name := l.Attributes.Name
@@ -131,7 +109,7 @@ func (s *Sampler) stack(ctx context.Context, r *reader) (all []Reading, gateways
 			all = append(all, Reading{CarrierLosses, name, float64(*n)})
 		}
 	}
-	return all, gateways[:min(len(gateways), maxVitalLinks)]
+	return all, gateways
 }
 
 // carrierLosses is how often the carrier went. Kernels before 4.16 count ups and
@@ -206,78 +184,6 @@ func free(r *reader) (all []Reading) {
 	return all
 }
 
-// network asks the gateways and, now and then, the resolver.
-func (s *Sampler) network(ctx context.Context, r *reader, gateways []*constatv1.Route) (all []Reading) {
-	if s.config.Root != "" {
-		return nil // files below a root are another machine's, whose network can't be asked
-	}
-	ctx, cancel := context.WithTimeout(ctx, vitalPatience)
-	defer cancel()
-	var (
-		wait sync.WaitGroup
-		mu   sync.Mutex
-	)
-	note := func(kind, owner string, value float64) {
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, Reading{kind, owner, value})
-	}
-	now := time.Now()
-	rarely := now.Sub(s.rare) >= askEvery || now.Before(s.rare)
-	if rarely {
-		s.rare = now
-		if server := r.upstream(); server.IsValid() {
-			wait.Go(func() {
-				took, err := askRoot(ctx, server)
-				if err == nil {
-					note("dnsMs", server.String(), float64(took)/float64(time.Millisecond))
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				s.signs.DNS = set(err == nil)
-				if err != nil && s.resolves {
-					s.rare = time.Time{} // and once more in a minute
-				}
-				s.resolves = s.resolves || err == nil
-			})
-		}
-	}
-	for _, route := range gateways {
-		address, err := netip.ParseAddr(route.GetGateway())
-		if err != nil {
-			continue
-		}
-		if address.IsLinkLocalUnicast() && address.Is6() {
-			address = address.WithZone(route.GetLink())
-		}
-		answered := s.echoes[address]
-		if !answered && !rarely {
-			continue
-		}
-		wait.Go(func() {
-			g := &constatv1.GatewayProbe{}
-			ping(ctx, address, g)
-			switch {
-			case g.PingMs != nil:
-				note("gatewayMs", route.GetLink(), *g.PingMs)
-				note("lossPercent", route.GetLink(), g.GetLossPercent())
-				mu.Lock()
-				s.echoes[address] = true
-				mu.Unlock()
-			case g.GetPing() == "denied":
-				s.silenced.Store(true)
-			case answered && g.GetPing() == "timeout":
-				note("lossPercent", route.GetLink(), 100)
-			}
-		})
-	}
-	wait.Wait()
-	if len(s.echoes) > maxVitalLinks {
-		clear(s.echoes) // of a traveller: it is learned again at once
-	}
-	return all
-}
-
 // upstream is the first resolver, and not the stub of systemd-resolved: that one
 // answers from its memory.
 func (r *reader) upstream() netip.Addr {
@@ -291,16 +197,6 @@ func (r *reader) upstream() netip.Addr {
 		}
 	}
 	return netip.Addr{}
-}
-
-// askRoot asks a resolver for the name servers of the root.
-func askRoot(ctx context.Context, server netip.Addr) (time.Duration, error) {
-	message, err := packQuestion(uint16(rand.Uint32()), ".", dnsmessage.TypeNS)
-	if err != nil {
-		return 0, err
-	}
-	_, took, err := exchangeUDP(ctx, net.JoinHostPort(server.String(), "53"), message, func() {})
-	return took, err
 }
 
 // heardSignals is how well the access points are heard.

@@ -52,9 +52,7 @@ func readWifi(_ context.Context, r *reader) (proto.Message, *constatv1.Observati
 		gap(o, "service_state", err)
 	}
 	w.ServiceState = filled(state)
-	var client uintptr
-	var version uint32
-	err = call(wlanOpenHandle, 2, 0, uintptr(unsafe.Pointer(&version)), uintptr(unsafe.Pointer(&client)))
+	client, adapters, err := wlanAdapters()
 	if errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
 		gap(o, "radios", fmt.Errorf("the service does not run: %w", err))
 		return w, o
@@ -63,31 +61,22 @@ func readWifi(_ context.Context, r *reader) (proto.Message, *constatv1.Observati
 		return nil, failed(source, err)
 	}
 	defer wlanCloseHandle.Call(client, 0)
-	var list *struct {
-		count, index uint32
-		all          [1]wlanInterface
-	}
-	if err := call(wlanEnumInterfaces, client, 0, uintptr(unsafe.Pointer(&list))); err != nil {
-		return nil, failed(source, err)
-	}
-	if list == nil {
+	if len(adapters) == 0 {
 		return w, o
 	}
-	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(list)))
 	stack := &ipStack{}
 	if err := stack.readInterfaces(); err != nil {
 		gap(o, "radios.link", err)
 	}
 	stack.readDevices(func(instance string) string { return instance })
 	withheld := false
-	for _, i := range unsafe.Slice(&list.all[0], list.count)[:min(list.count, 16)] {
-		a := wlanAdapter{client, i.guid}
+	for _, a := range adapters {
 		radio := &constatv1.Radio{}
-		if int(i.state) < len(wlanStates) {
-			radio.State = &wlanStates[i.state]
+		if int(a.state) < len(wlanStates) {
+			radio.State = &wlanStates[a.state]
 		}
 		for _, l := range stack.links {
-			if strings.EqualFold(l.guid, i.guid.String()) && l.flags&ipFilter == 0 {
+			if strings.EqualFold(l.guid, a.guid.String()) && l.flags&ipFilter == 0 {
 				radio.Link, radio.Driver = filled(l.name), filled(l.device.service)
 			}
 		}
@@ -106,6 +95,45 @@ func readWifi(_ context.Context, r *reader) (proto.Message, *constatv1.Observati
 type wlanAdapter struct {
 	client uintptr
 	guid   windows.GUID
+	state  uint32
+}
+
+// wlanAdapters opens a client of the service, which the caller closes where there
+// is no error, and lists its interfaces.
+func wlanAdapters() (client uintptr, adapters []wlanAdapter, err error) {
+	var version uint32
+	if err := call(wlanOpenHandle, 2, 0, uintptr(unsafe.Pointer(&version)), uintptr(unsafe.Pointer(&client))); err != nil {
+		return 0, nil, err
+	}
+	var list *struct {
+		count, index uint32
+		all          [1]wlanInterface
+	}
+	if err := call(wlanEnumInterfaces, client, 0, uintptr(unsafe.Pointer(&list))); err != nil {
+		wlanCloseHandle.Call(client, 0)
+		return 0, nil, err
+	}
+	if list == nil {
+		return client, nil, nil
+	}
+	defer wlanFreeMemory.Call(uintptr(unsafe.Pointer(list)))
+	for _, i := range unsafe.Slice(&list.all[0], list.count)[:min(list.count, 16)] {
+		adapters = append(adapters, wlanAdapter{client, i.guid, i.state})
+	}
+	return client, adapters, nil
+}
+
+// signal is how well the adapter hears its access point, in dBm; nil where it does
+// not tell.
+func (a *wlanAdapter) signal() *int32 {
+	raw, err := a.ask(wlanOpRSSI)
+	if err != nil || len(raw) < 4 {
+		return nil
+	}
+	if dbm := *(*int32)(unsafe.Pointer(&raw[0])); dbm < 0 && dbm >= -200 {
+		return &dbm
+	}
+	return nil
 }
 
 // ask asks one question about an interface.
@@ -140,9 +168,9 @@ func (a *wlanAdapter) describe(r *constatv1.Radio, o *constatv1.Observation) (wi
 	case errors.Is(err, fs.ErrPermission):
 		withheld = true
 	}
-	if raw, err := a.ask(wlanOpRSSI); err == nil && len(raw) >= 4 && r.GetState() == "connected" {
-		if dbm := *(*int32)(unsafe.Pointer(&raw[0])); dbm < 0 && dbm >= -200 {
-			r.SignalDbm = &dbm
+	if r.GetState() == "connected" {
+		if dbm := a.signal(); dbm != nil {
+			r.SignalDbm = dbm
 		}
 	}
 	heard, err := a.heard(own)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"constat/internal/lab"
 	constatv1 "constat/proto/constat/v1"
@@ -98,8 +99,12 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	}
 	addHeard(radio, heard, nil, []string{"office"})
 
+	disk.IoErrors = set(diskErrors(composedDiskErrors(t))[1])
+	load := &constatv1.Load{
+		Disks: []*constatv1.DiskLoad{composedDiskLoad(t)}, Boot: bootOfWindows(composedStart(t), time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)),
+	}
 	return &constatv1.Snapshot{
-		Network: network, Counters: counters, Usb: usb, Hardware: hardware, Power: power,
+		Load: load, Network: network, Counters: counters, Usb: usb, Hardware: hardware, Power: power,
 		Peripherals: &constatv1.Peripherals{
 			Devices: tree.peripherals(),
 			Cameras: []*constatv1.Camera{{Permission: consent{machine: "Deny"}.permission(), UsedBy: set(consentProgram(`C:#x#Zoom.exe`))}},

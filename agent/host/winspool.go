@@ -55,8 +55,9 @@ const (
 // winQueue is a queue of Windows' spooler, and the port it prints to.
 type winQueue struct {
 	*constatv1.Queue
-	port   string
-	remote bool
+	port    string
+	remote  bool
+	waiting uint32 // jobs in it
 }
 
 // decodeQueues reads the answer of EnumPrintersW at level 2.
@@ -64,7 +65,7 @@ func decodeQueues(b winBuffer, n uint32) []winQueue {
 	var list []winQueue
 	for _, at := range b.rows(n, printerRowSize) {
 		status, attributes := b.u32(at+124), b.u32(at+104)
-		q := winQueue{port: b.text(at + 24), remote: attributes&attributeNetwork != 0, Queue: &constatv1.Queue{
+		q := winQueue{port: b.text(at + 24), waiting: b.u32(at + 128), remote: attributes&attributeNetwork != 0, Queue: &constatv1.Queue{
 			Name: filled(b.text(at + 8)), Driver: filled(b.text(at + 32)), Shared: set(attributes&attributeShared != 0),
 			State: set("idle"), AcceptingJobs: set(status&printerPendingDeletion == 0),
 			Offline: set(attributes&attributeWorkOffline != 0 || status&printerOffline != 0),
@@ -230,7 +231,7 @@ func (p winPorts) device(q winQueue) printDevice {
 	case isTCP:
 		return tcpPort(tcp)
 	case isWSD || strings.HasPrefix(q.port, "WSD-"):
-		d := printDevice{shown: "wsd://", connection: "other", physical: set(true)}
+		d := printDevice{shown: "wsd://", connection: "wsd", physical: set(true)}
 		if u, err := url.Parse(wsd); err == nil && u.Hostname() != "" && u.Scheme == "http" {
 			port := u.Port()
 			if port == "" {
