@@ -56,11 +56,12 @@ func setClock(ctx context.Context, argument string) ([]byte, error) {
 			return nil, err
 		}
 		const program = "/usr/bin/chronyc"
-		// It measures before it can step, and steps by what it measured.
+		// It measures before it can step, and steps by what it measured: five times at
+		// most, two seconds apart (chronyc(1), burst).
 		if err := outside(ctx, clockTime, "clock", program, "-n", "burst 3/5"); err != nil {
 			return nil, err
 		}
-		if err := outside(ctx, clockTime, "clock", program, "-n", "waitsync 6 0 0 1"); err != nil {
+		if err := outside(ctx, clockTime, "clock", program, "-n", "waitsync 12 0 0 1"); err != nil {
 			return nil, fmt.Errorf("no time server answers: %w", err)
 		}
 		if err := outside(ctx, clockTime, "clock", program, "-n", "makestep"); err != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -292,14 +294,36 @@ func setClock(ctx context.Context, argument string) ([]byte, error) {
 	return fmt.Appendf(nil, "the time service set the clock by %+.3f s", (time.Now().Round(0).Sub(before) - time.Since(since)).Seconds()), nil
 }
 
-// repairPackage has Windows Installer put a program's files, keys and shortcuts
-// back, from the package that the system kept or its configured source: as
-// "msiexec /fomus" does, without its windows and without a restart.
+// repairTime is how long a program of a package manager may work.
+const repairTime = 10 * time.Minute
+
+// repairPackage has what installed a program put it in order: Windows Installer,
+// and where that has no source any more winget, which fetches one; or Office's
+// click-to-run.
 func repairPackage(ctx context.Context, name string) ([]byte, error) {
 	product, err := productOf(name)
+	if errors.Is(err, fs.ErrNotExist) && isOffice(name) {
+		return repairOffice(ctx, name)
+	}
 	if err != nil {
 		return nil, err
 	}
+	said, err := repairProduct(ctx, name, product)
+	if errors.Is(err, windows.ERROR_INSTALL_SOURCE_ABSENT) {
+		switch err2 := repairByWinget(ctx, product); {
+		case err2 == nil:
+			return []byte("winget repaired " + name + ", as Windows Installer could not"), nil
+		case !errors.Is(err2, fs.ErrNotExist):
+			return nil, errors.Join(err, err2)
+		}
+	}
+	return said, err
+}
+
+// repairProduct puts a product's files, keys and shortcuts back, from the package
+// that the system kept or its configured source: as "msiexec /fomus" does, without
+// its windows and without a restart.
+func repairProduct(ctx context.Context, name, product string) ([]byte, error) {
 	code, err := windows.UTF16PtrFromString(product)
 	if err != nil {
 		return nil, err
@@ -331,35 +355,113 @@ func repairPackage(ctx context.Context, name string) ([]byte, error) {
 	}
 }
 
+// repairByWinget has winget fetch the installer of a product and repair by it
+// (learn.microsoft.com, "repair command (winget)").
+func repairByWinget(ctx context.Context, product string) error {
+	programs, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFiles, 0)
+	if err != nil {
+		return err
+	}
+	// Its alias is a person's own; this is where the package itself is.
+	found, err := filepath.Glob(filepath.Join(programs, `WindowsApps\Microsoft.DesktopAppInstaller_*_8wekyb3d8bbwe\winget.exe`))
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("winget is not installed: %w", fs.ErrNotExist)
+	}
+	slices.Sort(found)
+	ctx, cancel := context.WithTimeout(ctx, repairTime)
+	defer cancel()
+	return execute(ctx, found[len(found)-1], "repair", "--product-code", product, "--silent",
+		"--accept-source-agreements", "--accept-package-agreements", "--disable-interactivity")
+}
+
+// isOffice tells whether a program is a suite that click-to-run installed, by the
+// name it shows.
+func isOffice(name string) bool {
+	return eachInstalled(func(_ string, k registry.Key) bool {
+		shown, _, _ := k.GetStringValue("DisplayName")
+		remove, _, _ := k.GetStringValue("UninstallString")
+		return shown == name && strings.Contains(strings.ToLower(remove), "officeclicktorun.exe")
+	})
+}
+
+// repairOffice has click-to-run repair its suite with what is on the disk, which
+// takes minutes and no network ("Quick Repair"). Programs of it that are open are
+// not ended. Its settings say which platform and language it is.
+func repairOffice(ctx context.Context, name string) ([]byte, error) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\Microsoft\Office\ClickToRun\Configuration`, registry.QUERY_VALUE|registry.WOW64_64KEY)
+	if err != nil {
+		return nil, fmt.Errorf("the settings of Office's click-to-run: %w", err)
+	}
+	defer k.Close()
+	platform, _, _ := k.GetStringValue("Platform")
+	culture, _, _ := k.GetStringValue("ClientCulture")
+	arguments, err := quickRepair(platform, culture)
+	if err != nil {
+		return nil, err
+	}
+	common, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFilesCommon, 0)
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(common, `Microsoft Shared\ClickToRun\OfficeClickToRun.exe`)
+	if _, err := os.Stat(program); err != nil {
+		return nil, fmt.Errorf("Office's own repair is not there: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, repairTime)
+	defer cancel()
+	if err := execute(ctx, append([]string{program}, arguments...)...); err != nil {
+		return nil, err
+	}
+	return []byte("Office repaired " + name + " with what is on the disk"), nil
+}
+
+var cultureForm = form(`^[a-z]{2,3}(-[A-Za-z]{4})?-[A-Za-z]{2}$`)
+
+// quickRepair is what OfficeClickToRun.exe is told.
+func quickRepair(platform, culture string) ([]string, error) {
+	if platform != "x64" && platform != "x86" || !cultureForm().MatchString(culture) {
+		return nil, fmt.Errorf("Office's settings name the platform %q and the language %q, which are none", platform, culture)
+	}
+	return []string{"scenario=Repair", "platform=" + platform, "culture=" + culture, "forceappshutdown=False", "RepairType=QuickRepair", "DisplayLevel=False"}, nil
+}
+
 // productOf is the code of a product that Windows Installer installed, by the name
 // it shows.
-func productOf(name string) (string, error) {
+func productOf(name string) (code string, err error) {
+	found := eachInstalled(func(key string, k registry.Key) bool {
+		shown, _, err := k.GetStringValue("DisplayName")
+		by, _, _ := k.GetIntegerValue("WindowsInstaller")
+		code = key
+		return productForm().MatchString(key) && err == nil && shown == name && by == 1
+	})
+	if !found {
+		return "", fmt.Errorf("%s was not installed by Windows Installer: %w", name, fs.ErrNotExist)
+	}
+	return code, nil
+}
+
+// eachInstalled goes through the programs that are installed for all, until one is
+// it.
+func eachInstalled(is func(key string, k registry.Key) bool) bool {
 	const place = `SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`
 	for _, view := range []uint32{registry.WOW64_64KEY, registry.WOW64_32KEY} {
 		all, err := registry.OpenKey(registry.LOCAL_MACHINE, place, registry.ENUMERATE_SUB_KEYS|view)
 		if err != nil {
 			continue
 		}
-		codes, err := all.ReadSubKeyNames(-1)
+		keys, _ := all.ReadSubKeyNames(-1)
 		all.Close()
-		if err != nil {
-			return "", err
-		}
-		for _, code := range codes {
-			if !productForm().MatchString(code) {
-				continue
-			}
-			k, err := registry.OpenKey(registry.LOCAL_MACHINE, place+`\`+code, registry.QUERY_VALUE|view)
+		for _, key := range keys {
+			k, err := registry.OpenKey(registry.LOCAL_MACHINE, place+`\`+key, registry.QUERY_VALUE|view)
 			if err != nil {
 				continue
 			}
-			shown, _, err := k.GetStringValue("DisplayName")
-			by, _, _ := k.GetIntegerValue("WindowsInstaller")
+			found := is(key, k)
 			k.Close()
-			if err == nil && shown == name && by == 1 {
-				return code, nil
+			if found {
+				return true
 			}
 		}
 	}
-	return "", fmt.Errorf("%s was not installed by Windows Installer: %w", name, fs.ErrNotExist)
+	return false
 }

@@ -31,6 +31,20 @@ func TestRemediesFailCleanly(t *testing.T) {
 	}
 }
 
+// Office is told the platform and language of its own settings, and nothing else
+// that might stand there.
+func TestQuickRepair(t *testing.T) {
+	arguments, err := quickRepair("x64", "fr-FR")
+	if want := "scenario=Repair platform=x64 culture=fr-FR forceappshutdown=False RepairType=QuickRepair DisplayLevel=False"; err != nil || strings.Join(arguments, " ") != want {
+		t.Errorf("%q, %v", arguments, err)
+	}
+	for _, bad := range [][2]string{{"", "en-us"}, {"x64", ""}, {"x64", "en-us RepairType=FullRepair"}, {"arm64 scenario=Uninstall", "en-us"}, {"x64", `en-us" & calc`}} {
+		if arguments, err := quickRepair(bad[0], bad[1]); err == nil {
+			t.Errorf("%q gives %q", bad, arguments)
+		}
+	}
+}
+
 func TestFlushNames(t *testing.T) {
 	said, err := verbs["flush-dns"](t.Context(), "")
 	if err != nil || len(said) == 0 {

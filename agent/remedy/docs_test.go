@@ -50,20 +50,22 @@ var ways = []way{
 	{"repair-package", onLinux, "dpkg and apt", "ends a configuration that stopped half-way, else installs the same package once more; nothing else is installed or removed", []string{"TestLabBackends", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"repair-package", onLinux, "dnf", "`dnf reinstall`", []string{"TestLabBackends"}, ""},
 	{"repair-package", onWindows, "Windows Installer", "`MsiConfigureProductEx` with what `msiexec /fomus` says", []string{"TestRemedies"}, ""},
+	{"repair-package", onWindows, "winget", "`winget repair --product-code`, where Windows Installer has no source any more", nil, ""},
+	{"repair-package", onWindows, "Office's click-to-run", "`OfficeClickToRun.exe scenario=Repair RepairType=QuickRepair`, with the platform and language of its settings", nil, wineOnly},
 	{"reset-usb", onLinux, "the kernel", "`USBDEVFS_RESET`, and drivers are asked again; never storage, a hub, or the only keyboard or mouse", []string{"TestLabMends"}, "on a port of USB/IP; what is never reset is tested on trees of sysfs"},
 	{"reset-usb", onWindows, "Plug and Play", "`pnputil /restart-device`", nil, wineOnly},
 	{"restart-printing", onLinux, "systemd and CUPS", "restarts `cups.service`; one that ends again within 4 s is left stopped", []string{"TestLabConsent", "TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"restart-printing", onWindows, "the spooler", "stops and starts the service", []string{"TestRemedies"}, ""},
 	{"restart-printing", onMac, "launchd and CUPS", "`launchctl kickstart -k`", nil, ""},
 	{"restart-wifi", onLinux, "rfkill", "off for two seconds and on again, or only on; a watchdog of its own process switches it on after 30 s", []string{"TestLabMends"}, "of a radio that is on only what switches it on again"},
-	{"restart-wifi", onLinux, "NetworkManager", "the same by its switch, so that it knows", nil, ""},
+	{"restart-wifi", onLinux, "NetworkManager", "the same by its switch, so that it knows", []string{"TestLabMendsManaged"}, "of a radio that was switched off only"},
 	{"restart-wifi", onWindows, "netsh", "disables the adapter for two seconds; without a watchdog yet", nil, ""},
 	{"restart-wifi", onMac, "networksetup", "`-setairportpower` off and on", nil, ""},
 	{"resume-queue", onLinux, "CUPS", "the queue takes documents and prints", []string{"TestLabRemedies", "TestLabRemediesByTheService"}, ""},
 	{"resume-queue", onWindows, "the spooler", "`SetPrinter`, resume", nil, wineOnly},
 	{"resume-queue", onMac, "CUPS", "as on Linux", nil, ""},
-	{"set-clock", onLinux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabRemedies"}, "only that it says so where no server answers"},
-	{"set-clock", onLinux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", nil, ""},
+	{"set-clock", onLinux, "systemd-timesyncd, ntpsec, ntp", "restarts it: it asks at its start", []string{"TestLabMendsManaged", "TestLabRemedies"}, "systemd-timesyncd; of the others only that it says so where no server answers"},
+	{"set-clock", onLinux, "chrony", "`chronyc burst`, `waitsync`, `makestep`", []string{"TestLabMendsManaged"}, "of one that was stopped"},
 	{"set-clock", onWindows, "w32time", "`w32tm /resync /force`", nil, ""},
 	{"set-clock", onMac, "sntp", "`sntp -sS`", nil, ""},
 }
@@ -120,7 +122,7 @@ that was cut short is never done again: at the next start the agent looks, takes
 ## How, and where it was executed
 
 Each test named here does it live: on a machine of namespaces with systemd and Debian's packages (TestLabBackends,
-TestLabConsent, TestLabRemedies, TestLabRemediesByTheService), in a virtual machine (TestLabMends), or, what is for
+TestLabConsent, TestLabRemedies, TestLabRemediesByTheService), in a virtual machine (TestLabMends, TestLabMendsManaged), or, what is for
 Windows, under Wine 10 (TestRemedies), and never on Windows itself. What has no test was compiled, and what it is told
 is checked; it was never executed.
 

@@ -70,7 +70,7 @@ var verbs = []*Verb{
 			"{component|L’appareil}, que quelqu’un ou un logiciel avait désactivé, est activé. S’il ne fonctionne toujours pas, il est de nouveau désactivé. Si les règles de votre organisation l’interdisent, rien n’est fait."),
 		Failed: both(
 			"The device could not be switched on. Unplug it and plug it into another port; if that does not help, support has to look.",
-			"L’appareil n’a pas pu être activé. Débranchez-le et rebranchez-le sur une autre prise ; si cela ne change rien, l’assistance doit regarder."),
+			"L’appareil n’a pas pu être activé. Débranchez-le et rebranchez-le sur une autre prise ; si cela ne change rien, l’assistance doit l’examiner."),
 		target: switchedOff, measure: deviceState,
 	},
 	{
@@ -122,7 +122,7 @@ var verbs = []*Verb{
 		Title: both("Restart printing", "Relancer l’impression"),
 		Consent: both(
 			"The service that prints is started anew. A document that is being printed may come out once more; those in line stay. If the service ends again at once, it is left stopped.",
-			"Le service d’impression est redémarré. Un document en cours d’impression peut sortir une seconde fois ; ceux qui attendent restent en file. Si le service s’arrête aussitôt, il est laissé arrêté."),
+			"Le service d’impression est redémarré. Un document en cours d’impression peut sortir une seconde fois ; ceux qui attendent restent en file. Si le service s’arrête aussitôt, il reste arrêté."),
 		Failed: both(
 			"The print service does not start. Starting the computer anew may help; else support has to look at its settings.",
 			"Le service d’impression ne démarre pas. Redémarrer l’ordinateur peut suffire ; sinon, l’assistance doit revoir ses réglages."),

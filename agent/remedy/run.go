@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -56,6 +57,7 @@ type Bench struct {
 
 	// one keeps runs apart: the second is refused.
 	one     sync.Mutex
+	phase   atomic.Value // of the one that is under way
 	mu      sync.Mutex
 	journal journal
 }
@@ -74,10 +76,20 @@ func (b *Bench) Run(ctx context.Context, request *constatv1.RemedyRequest, conse
 	return b.carryOut(ctx, run)
 }
 
+// Phase is how far the one is that is under way: looking, doing, checking; empty: none
+// is.
+func (b *Bench) Phase() string {
+	phase, _ := b.phase.Load().(string)
+	return phase
+}
+
 // carryOut does what stands on the disk as under way.
 func (b *Bench) carryOut(ctx context.Context, run *constatv1.RemedyRun) *constatv1.RemedyResult {
+	begun := time.Now() // and not by At: a remedy sets the clock
+	b.phase.Store("looking")
+	defer b.phase.Store("")
 	result := b.run(ctx, run)
-	result.ElapsedMs = int32(time.Since(result.GetAt().AsTime()).Milliseconds())
+	result.ElapsedMs = int32(time.Since(begun).Milliseconds())
 	return b.settle(result)
 }
 
@@ -164,7 +176,9 @@ func (b *Bench) run(ctx context.Context, run *constatv1.RemedyRun) *constatv1.Re
 // act does the verb and looks what came of it.
 func (b *Bench) act(ctx context.Context, look *looking, run *constatv1.RemedyRun, to target) *constatv1.RemedyResult {
 	result := run.GetResult()
+	b.phase.Store("doing")
 	done, err := b.Do(ctx, run.GetRequest().GetVerb(), to.argument)
+	b.phase.Store("checking")
 	switch {
 	case errors.Is(err, privileged.ErrTakenBack):
 		look.compare(ctx, run, false)

@@ -165,7 +165,7 @@ func installed(s *scene) (target, error) {
 		return target{argument: s.component}, nil
 	}
 	for _, p := range s.GetSoftware().GetPrograms() {
-		if p.GetName() == s.component && slices.Contains([]string{"dpkg", "rpm", "msi"}, p.GetSource()) {
+		if p.GetName() == s.component && slices.Contains([]string{"dpkg", "rpm", "msi", "clickToRun"}, p.GetSource()) {
 			return target{argument: s.component}, nil
 		}
 	}

@@ -28,7 +28,7 @@ var (
 	toldStill   = both("It was done, and the fault is still there.", "Cela a été fait, mais la panne est toujours là.")
 	toldUnclear = both("It was done. Whether the fault is gone could not be seen.", "Cela a été fait. Impossible de vérifier si la panne a disparu.")
 	toldHalf    = both("It did not help, and could not be taken back: a technician has to look at it.",
-		"Cela n’a pas aidé et n’a pas pu être annulé : un technicien doit regarder.")
+		"Cela n’a pas aidé et n’a pas pu être annulé : un technicien doit s’en occuper.")
 	toldCut = both("It was interrupted, as this computer or its service was stopped meanwhile.",
 		"L’opération a été interrompue : l’ordinateur ou son service s’est arrêté entre-temps.")
 )
