@@ -60,9 +60,11 @@ type counter struct {
 	kept []kept
 	// triggers bounds what is looked into without being asked; refused are the
 	// devices that can't be used, nil before the first look; found is what was
-	// found, newest last, and foundMore that it is more than what is remembered.
+	// found, newest last, and foundMore that it is more than what is remembered;
+	// held is what waits to be looked into.
 	triggers  trigger.Policy
 	refused   []string
+	held      []trigger.Held
 	found     []*constatv1.Finding
 	foundMore bool
 	remedies  *remedy.Bench // nil until bench makes it
@@ -105,18 +107,24 @@ func (c *counter) look(ctx context.Context) *constatv1.Snapshot {
 }
 
 // GetStatus says how the agent stands.
-func (c *counter) GetStatus(_ context.Context, r *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
+func (c *counter) GetStatus(ctx context.Context, r *constatv1.GetStatusRequest) (*constatv1.GetStatusResponse, error) {
 	link := c.link.Load()
 	if link == nil {
 		problem := enrolling
 		if p := c.unjoined.Load(); p != nil {
 			problem = *p
 		}
-		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now(), r.GetLanguage())}, nil
+		return &constatv1.GetStatusResponse{AgentVersion: version.Version, Problem: problem, Found: c.findings(time.Now(), r.GetLanguage()), Held: c.heldBack()}, nil
 	}
 	st := link.Status()
 	st.Phone = link.Policy().GetPhone()
-	st.Found = c.findings(time.Now(), r.GetLanguage())
+	st.Found, st.Held = c.findings(time.Now(), r.GetLanguage()), c.heldBack()
+	if user, ok := local.Peer(ctx); ok && r.GetPlanned() {
+		ctx, cancel := context.WithTimeout(ctx, plannedTimeout)
+		defer cancel()
+		said, _ := c.asks(ctx, user, r.GetLanguage())
+		st.Planned = said.GetPlanned()
+	}
 	return st, nil
 }
 
@@ -208,7 +216,8 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 	if r.GetReplyTo() != "" {
 		return c.reply(ctx, user, r)
 	}
-	if err := checkPictures(r.GetPictures()); err != nil {
+	pictures, err := bare(r.GetPictures())
+	if err != nil {
 		return nil, err
 	}
 	now := timestamppb.Now()
@@ -220,7 +229,7 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 		OccurredAt: now,
 		Language:   (&options{language: r.Language}).lang(),
 		Channel:    "agent",
-		Pictures:   r.GetPictures(),
+		Pictures:   pictures,
 	}
 	if r.DiagnosisId != "" {
 		k, ok := c.find(user, r.DiagnosisId)

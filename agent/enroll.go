@@ -150,7 +150,7 @@ func askStatus(ctx context.Context, socket, language string, wait time.Duration)
 	}
 	defer conn.Close()
 	for end := time.Now().Add(wait); ; {
-		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{Language: language})
+		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{Language: language, Planned: true})
 		if err != nil {
 			return nil, command.Plain(err)
 		}
@@ -168,15 +168,15 @@ func askStatus(ctx context.Context, socket, language string, wait time.Duration)
 
 // statusWords are the fixed texts of a printed status.
 type statusWords struct {
-	agent, enrolled, collector, waiting, connected, found string
-	yes, no, as, because, nothing, events                 string
-	why                                                   map[string]string
+	agent, enrolled, collector, waiting, connected, found, held, planned string
+	yes, no, as, because, nothing, events, holds, work                   string
+	why, reasons                                                         map[string]string
 }
 
 var statusTexts = map[string]statusWords{
 	"en": {
-		agent: "agent:", enrolled: "enrolled:", collector: "collector:", waiting: "waiting:", connected: "connected:", found: "found:",
-		yes: "yes", no: "no", as: "yes, as %s", because: "no (%s)", nothing: "no cause found", events: "%s, because %s: %s",
+		agent: "agent:", enrolled: "enrolled:", collector: "collector:", waiting: "waiting:", connected: "connected:", found: "found:", held: "held back:", planned: "planned:",
+		yes: "yes", no: "no", as: "yes, as %s", because: "no (%s)", nothing: "no cause found", events: "%s, because %s: %s", holds: "%s, but %s", work: "%s: %s",
 		why: map[string]string{
 			trigger.PrintJobFailed: "documents could not go on", trigger.LinkLost: "there was no way out any more",
 			trigger.LinkFlaps: "the connection came and went", trigger.GatewaySilent: "the router fell silent",
@@ -184,16 +184,28 @@ var statusTexts = map[string]statusWords{
 			trigger.ServiceLoops: "a service was restarted again and again", trigger.DeviceRefused: "a device could not be used",
 			trigger.Resumed: "nothing answered after the computer slept", trigger.Daily: "it was time for the day’s look",
 		},
+		reasons: map[string]string{
+			trigger.PerHour: "enough was looked into within the hour", trigger.PerDay: "enough was looked into within a day",
+			trigger.QuietHours: "these are the quiet hours", trigger.LowBattery: "the battery is nearly empty",
+			trigger.OnBattery: "the computer runs on its battery", trigger.Metered: "the network is metered",
+			trigger.Busy: "the computer is busy",
+		},
 	},
 	"fr": {
-		agent: "agent :", enrolled: "inscrit :", collector: "serveur :", waiting: "en attente :", connected: "connecté :", found: "constaté :",
-		yes: "oui", no: "non", as: "oui, sous le nom %s", because: "non (%s)", nothing: "aucune cause trouvée", events: "%s, parce que %s : %s",
+		agent: "agent :", enrolled: "inscrit :", collector: "serveur :", waiting: "en attente :", connected: "connecté :", found: "constaté :", held: "différé :", planned: "prévu :",
+		yes: "oui", no: "non", as: "oui, sous le nom %s", because: "non (%s)", nothing: "aucune cause trouvée", events: "%s, parce que %s : %s", holds: "%s, mais %s", work: "%s : %s",
 		why: map[string]string{
 			trigger.PrintJobFailed: "des documents restaient bloqués", trigger.LinkLost: "plus rien ne menait au réseau",
 			trigger.LinkFlaps: "la connexion allait et venait", trigger.GatewaySilent: "la box ou le routeur ne répondait plus",
 			trigger.DNSSilent: "le serveur de noms ne répondait plus", trigger.ProgramCrashes: "un logiciel a planté deux fois",
 			trigger.ServiceLoops: "un service redémarrait sans cesse", trigger.DeviceRefused: "un appareil était inutilisable",
 			trigger.Resumed: "plus rien ne répondait après la mise en veille", trigger.Daily: "c’était l’heure du contrôle quotidien",
+		},
+		reasons: map[string]string{
+			trigger.PerHour: "assez de contrôles ont eu lieu depuis une heure", trigger.PerDay: "assez de contrôles ont eu lieu en un jour",
+			trigger.QuietHours: "ce sont les heures calmes", trigger.LowBattery: "la batterie est presque vide",
+			trigger.OnBattery: "l’ordinateur fonctionne sur batterie", trigger.Metered: "la connexion est facturée à l’usage",
+			trigger.Busy: "l’ordinateur est occupé",
 		},
 	},
 }
@@ -219,14 +231,24 @@ func writeStatus(out io.Writer, st *constatv1.GetStatusResponse, language string
 	} else {
 		row(w.connected, fmt.Sprintf(w.because, st.Problem))
 	}
-	for _, f := range st.Found {
-		why, what := cmp.Or(w.why[f.Event], f.Event), w.nothing
-		if f.Subject != "" {
-			why += " (" + f.Subject + ")"
+	for _, p := range st.Planned {
+		row(w.planned, fmt.Sprintf(w.work, plannedTexts[language].during(p, time.Now()), p.GetTitle()))
+	}
+	because := func(event, subject string) string {
+		why := cmp.Or(w.why[event], event)
+		if subject != "" {
+			why += " (" + subject + ")"
 		}
+		return why
+	}
+	for _, f := range st.Found {
+		what := w.nothing
 		if f.Title != "" {
 			what = f.Title + ", " + diagnosisWords[language].certainties[f.Certainty]
 		}
-		r.hang(padded(w.found), strings.Repeat(" ", column), fmt.Sprintf(w.events, f.GetAt().AsTime().Local().Format("15:04"), why, what))
+		r.hang(padded(w.found), strings.Repeat(" ", column), fmt.Sprintf(w.events, f.GetAt().AsTime().Local().Format("15:04"), because(f.Event, f.Subject), what))
+	}
+	for _, h := range st.Held {
+		r.hang(padded(w.held), strings.Repeat(" ", column), fmt.Sprintf(w.holds, because(h.Event, h.Subject), cmp.Or(w.reasons[h.Reason], h.Reason)))
 	}
 }

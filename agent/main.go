@@ -57,7 +57,7 @@ func rootCommand() *cobra.Command {
 			{"/var/lib/constat-agent", "The identity of this computer, and what waits to be sent."},
 		}),
 	)
-	root.AddCommand(installerCommands()...)
+	root.AddCommand(installerCommands(&o)...)
 	return root
 }
 

@@ -50,6 +50,7 @@ func (c *counter) occasions(ctx context.Context, minutes <-chan history.Minute, 
 			w.Policy = c.triggers
 			c.mu.Unlock()
 			due := w.Next(s.minute(ctx, c, m))
+			c.holdBack(w.Held(), log)
 			c.remember(&w, log)
 			for _, o := range due {
 				if c.lookInto(ctx, o, log); ctx.Err() == nil {
@@ -234,6 +235,29 @@ func (c *counter) takeTriggers(p *constatv1.TriggerPolicy) {
 	c.mu.Lock()
 	c.triggers = policy
 	c.mu.Unlock()
+}
+
+// holdBack says what happened and waits: in the log when that begins, and to who asks.
+func (c *counter) holdBack(held []trigger.Held, log *slog.Logger) {
+	c.mu.Lock()
+	before := c.held
+	c.held = held
+	c.mu.Unlock()
+	for _, h := range held {
+		if !slices.Contains(before, h) {
+			log.Info("a look waits", "event", h.Event, "subject", h.Subject, "reason", h.Reason)
+		}
+	}
+}
+
+// heldBack is what waits, for who asks.
+func (c *counter) heldBack() (all []*constatv1.GetStatusResponse_Held) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.held {
+		all = append(all, &constatv1.GetStatusResponse_Held{Event: h.Event, Subject: h.Subject, Reason: h.Reason})
+	}
+	return all
 }
 
 // lookInto runs the procedure of an occasion, and passes on what it found.

@@ -330,10 +330,14 @@ func TestStatusTellsWhatWasFound(t *testing.T) {
 	st := &constatv1.GetStatusResponse{AgentVersion: "1.0", Problem: "x", Found: []*constatv1.Finding{
 		{At: timestamppb.New(at), Event: trigger.PrintJobFailed, Subject: "Accounting", Title: "Paper is jammed", Certainty: "confirmed"},
 		{At: timestamppb.New(at), Event: trigger.DNSSilent},
+	}, Held: []*constatv1.GetStatusResponse_Held{
+		{Event: trigger.Daily, Reason: trigger.Metered}, {Event: trigger.PrintJobFailed, Subject: "Stores", Reason: trigger.LowBattery},
 	}}
 	for language, want := range map[string][]string{
-		"en": {"found:      15:04, because documents could not go on (Accounting): Paper is\n            jammed, confirmed\n", "found:      15:04, because the name server fell silent: no cause found\n"},
-		"fr": {"constaté :  15:04, parce que des documents restaient bloqués (Accounting) :\n            Paper is jammed, confirmé\n", "constaté :  15:04, parce que le serveur de noms ne répondait plus : aucune\n            cause trouvée\n"},
+		"en": {"found:      15:04, because documents could not go on (Accounting): Paper is\n            jammed, confirmed\n", "found:      15:04, because the name server fell silent: no cause found\n",
+			"held back:  it was time for the day’s look, but the network is metered\n", "held back:  documents could not go on (Stores), but the battery is nearly\n            empty\n"},
+		"fr": {"constaté :  15:04, parce que des documents restaient bloqués (Accounting) :\n            Paper is jammed, confirmé\n", "constaté :  15:04, parce que le serveur de noms ne répondait plus : aucune\n            cause trouvée\n",
+			"différé :   c’était l’heure du contrôle quotidien, mais la connexion est\n            facturée à l’usage\n", "différé :   des documents restaient bloqués (Stores), mais la batterie est\n            presque vide\n"},
 	} {
 		var said strings.Builder
 		writeStatus(&said, st, language)
@@ -344,6 +348,9 @@ func TestStatusTellsWhatWasFound(t *testing.T) {
 		}
 		if got := slices.Sorted(maps.Keys(statusTexts[language].why)); !slices.Equal(got, trigger.Events()) {
 			t.Errorf("%s has words for %q", language, got)
+		}
+		if got := slices.Sorted(maps.Keys(statusTexts[language].reasons)); !slices.Equal(got, trigger.Reasons()) {
+			t.Errorf("%s has words for the reasons %q", language, got)
 		}
 	}
 }

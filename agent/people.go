@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,13 +33,13 @@ const (
 	// askTimeout is how long a person waits for the collector's word on their
 	// tickets; then they read what it said last.
 	askTimeout = 8 * time.Second
+	// plannedTimeout is how long who asks how the agent stands waits for what is
+	// planned.
+	plannedTimeout = 2 * time.Second
 	// peopleFile has what this machine's people have read and were told.
 	peopleFile = "people"
 	// keptTold bounds what is remembered of one person.
 	keptTold = 100
-	// maxPictures and maxPicture bound what is sent with a ticket.
-	maxPictures = 3
-	maxPicture  = 3 << 20
 )
 
 // people are those of this machine: what each has read and was told, and who is
@@ -160,12 +160,12 @@ func (p *people) once(user local.User, key string) bool {
 }
 
 // asks has the collector's word on a person's tickets, else its last one.
-func (c *counter) asks(ctx context.Context, user local.User) (answer *constatv1.ListPersonTicketsResponse, reached bool) {
+func (c *counter) asks(ctx context.Context, user local.User, language string) (answer *constatv1.ListPersonTicketsResponse, reached bool) {
 	if link := c.link.Load(); link != nil {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		var err error
-		answer, err = link.Tickets(ctx, user.Name)
+		answer, err = link.Tickets(ctx, user.Name, language)
 		reached = err == nil
 	}
 	c.people.mu.Lock()
@@ -177,7 +177,9 @@ func (c *counter) asks(ctx context.Context, user local.User) (answer *constatv1.
 	if one.answer == nil {
 		return &constatv1.ListPersonTicketsResponse{}, reached
 	}
-	return proto.CloneOf(one.answer), reached
+	answer = proto.CloneOf(one.answer)
+	answer.Planned = slices.DeleteFunc(answer.GetPlanned(), func(p *constatv1.PlannedWork) bool { return !time.Now().Before(p.GetUntil().AsTime()) })
+	return answer, reached
 }
 
 // ListTickets gives the tickets of who asks, and what of them still waits here.
@@ -190,8 +192,8 @@ func (c *counter) ListTickets(ctx context.Context, r *constatv1.ListTicketsReque
 	if r.GetSent() {
 		return &constatv1.ListTicketsResponse{Sent: c.sent(language)}, nil
 	}
-	said, reached := c.asks(ctx, user)
-	answer := &constatv1.ListTicketsResponse{Tickets: said.GetTickets(), Known: c.named(said.GetKnown(), language), Reached: reached}
+	said, reached := c.asks(ctx, user, language)
+	answer := &constatv1.ListTicketsResponse{Tickets: said.GetTickets(), Known: c.named(said.GetKnown(), language), Reached: reached, Planned: said.GetPlanned()}
 	if link := c.link.Load(); link != nil {
 		waiting, err := link.Spool().Said()
 		if err != nil {
@@ -296,20 +298,6 @@ func (c *counter) reply(ctx context.Context, user local.User, r *constatv1.Submi
 	return &constatv1.SubmitTicketResponse{Id: reply.Id, Number: number}, nil
 }
 
-// checkPictures refuses what a page should not have let through.
-func checkPictures(pictures [][]byte) error {
-	if len(pictures) > maxPictures {
-		return status.Errorf(codes.InvalidArgument, "a ticket has at most %d pictures", maxPictures)
-	}
-	for _, p := range pictures {
-		isPicture := bytes.HasPrefix(p, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(p, []byte("\xff\xd8\xff"))
-		if len(p) > maxPicture || !isPicture {
-			return status.Errorf(codes.InvalidArgument, "a picture is PNG or JPEG, of at most %d MB", maxPicture>>20)
-		}
-	}
-	return nil
-}
-
 // sent tells what left this machine.
 func (c *counter) sent(language string) (all []*constatv1.ListTicketsResponse_Sent) {
 	link := c.link.Load()
@@ -354,7 +342,7 @@ func (c *counter) Watch(r *constatv1.WatchRequest, stream grpc.ServerStreamingSe
 		c.people.mu.Unlock()
 		if fresh != news {
 			news = fresh
-			c.asks(ctx, user)
+			c.asks(ctx, user, language)
 		}
 		state, notices := c.stands(user, language)
 		if len(notices) == 0 && state != before {
@@ -375,9 +363,11 @@ func (c *counter) Watch(r *constatv1.WatchRequest, stream grpc.ServerStreamingSe
 }
 
 // noticeWords are what a person is told without asking.
-var noticeWords = map[string]struct{ answered, asked, askedText, hurts string }{
-	"en": {"%s answered", "Your technician asks", "%s asks to do something on this computer. Nothing happens without your yes.", "This may hurt soon"},
-	"fr": {"%s vous a répondu", "Votre technicien demande", "%s demande à faire quelque chose sur cet ordinateur. Rien ne se passe sans votre oui.", "À traiter sans attendre"},
+var noticeWords = map[string]struct{ answered, asked, askedText, hurts, known, knownText string }{
+	"en": {"%s answered", "Your technician asks", "%s asks to do something on this computer. Nothing happens without your yes.", "This may hurt soon",
+		"Known already", "%s Your technicians are working on it; you need not tell them."},
+	"fr": {"%s vous a répondu", "Votre technicien demande", "%s demande à faire quelque chose sur cet ordinateur. Rien ne se passe sans votre oui.", "À traiter sans attendre",
+		"Déjà signalé", "%s Vos techniciens y travaillent ; inutile de le signaler."},
 }
 
 // stands is how things stand for a person, and what they were not told yet.
@@ -391,6 +381,7 @@ func (c *counter) stands(user local.User, language string) (state string, notice
 	c.people.mu.Lock()
 	one := c.people.of(user)
 	read, working, tickets := one.Read, one.working > 0, one.answer.GetTickets()
+	known := proto.CloneOf(one.answer).GetKnown()
 	c.people.mu.Unlock()
 
 	tell := func(key, title, text, view string) {
@@ -410,10 +401,14 @@ func (c *counter) stands(user local.User, language string) (state string, notice
 	for _, request := range asked {
 		tell("request "+request.GetId(), w.asked, strings.ReplaceAll(w.askedText, "%s", request.GetRequestedBy()), "start")
 	}
+	for _, k := range c.named(known, language) {
+		tell(fmt.Sprintf("known %s %s %d", k.GetFault(), k.GetSubject(), k.GetAt().GetSeconds()), w.known,
+			strings.ReplaceAll(w.knownText, "%s", strings.TrimRight(k.GetTitle(), ". ")+"."), "")
+	}
 	for _, f := range found {
 		// What an event set off is felt already; what the daily look found is not.
 		if f.GetEvent() == trigger.Daily && f.GetFault() != "" && f.GetCertainty() != "possible" {
-			tell("finding "+f.GetFault(), w.hurts, c.titled(f, language), f.GetProcedure())
+			tell(strings.TrimSpace("finding "+f.GetFault()+" "+f.GetComponent()), w.hurts, f.GetTitle(), f.GetProcedure())
 		}
 	}
 	switch {
@@ -427,16 +422,6 @@ func (c *counter) stands(user local.User, language string) (state string, notice
 		return "found", notices
 	}
 	return "fine", notices
-}
-
-// titled is a finding in a language: it was found for nobody, in the machine's.
-func (c *counter) titled(f *constatv1.Finding, language string) string {
-	if catalog, _, _, err := c.observer.known(); err == nil {
-		if known := catalog.Lookup(f.GetFault()); known != nil {
-			return known.Title.About(language, "")
-		}
-	}
-	return f.GetTitle()
 }
 
 // firstLine is short enough for a notification.

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/agent/local"
@@ -56,12 +54,13 @@ func TestPeopleAreToldOnce(t *testing.T) {
 	}}}}
 	c.people.of(anna).answer = said
 	c.found = []*constatv1.Finding{
+		{At: timestamppb.New(at), Event: "daily", Fault: "hw-battery-worn", Component: "BAT1", Title: "as it was found", Certainty: "probable", Procedure: "power"},
 		{At: timestamppb.New(at), Event: "daily", Fault: "made-up", Title: "The disk will fail", Certainty: "probable", Procedure: "full"},
 		{At: timestamppb.New(at), Event: "linkFlaps", Fault: "other-made-up", Title: "felt already", Certainty: "confirmed", Procedure: "internet"},
 	}
 	state, notices := c.stands(anna, "fr")
-	if state != "answered" || len(notices) != 2 || notices[0].GetText() != "Is it on?" || !strings.Contains(notices[0].GetTitle(), "Ada vous a répondu") || notices[0].GetView() != "tickets" ||
-		notices[1].GetText() != "The disk will fail" || notices[1].GetView() != "full" {
+	if state != "answered" || len(notices) != 3 || notices[0].GetText() != "Is it on?" || !strings.Contains(notices[0].GetTitle(), "Ada vous a répondu") || notices[0].GetView() != "tickets" ||
+		notices[1].GetText() != "The disk will fail" || notices[1].GetView() != "full" || !strings.Contains(notices[2].GetText(), "La batterie BAT1") {
 		t.Errorf("%s %v", state, notices)
 	}
 	end := c.people.works(anna)
@@ -74,26 +73,18 @@ func TestPeopleAreToldOnce(t *testing.T) {
 	if state, notices := again.stands(anna, "en"); state != "answered" || len(notices) != 0 {
 		t.Errorf("after a restart: %s %v", state, notices)
 	}
+	// What others have too is told before anybody writes a ticket of it, once.
+	again.people.of(anna).answer = &constatv1.ListPersonTicketsResponse{Tickets: said.GetTickets(), Known: []*constatv1.Finding{
+		{Fault: "printer-unreachable-off", Subject: "Floor 2", At: timestamppb.New(at)}, {Fault: "nobody-knows", At: timestamppb.New(at)}}}
+	if _, notices := again.stands(anna, "fr"); len(notices) != 1 || notices[0].GetTitle() != "Déjà signalé" || !strings.Contains(notices[0].GetText(), "Floor 2") ||
+		!strings.HasSuffix(notices[0].GetText(), ". Vos techniciens y travaillent ; inutile de le signaler.") {
+		t.Errorf("of what is known: %v", notices)
+	}
+	if _, notices := again.stands(anna, "fr"); len(notices) != 0 {
+		t.Errorf("and once more: %v", notices)
+	}
 	again.people.of(anna).Read = latest(said)
 	if state, _ := again.stands(anna, "en"); state != "found" {
 		t.Errorf("when it was read: %s", state)
-	}
-}
-
-func TestOnlyPicturesAreSent(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n")
-	for name, c := range map[string]struct {
-		pictures [][]byte
-		fine     bool
-	}{
-		"none":      {nil, true},
-		"a picture": {[][]byte{png, []byte("\xff\xd8\xff\xe0")}, true},
-		"a page":    {[][]byte{[]byte("<svg>")}, false},
-		"too large": {[][]byte{append(png, make([]byte, maxPicture)...)}, false},
-		"too many":  {[][]byte{png, png, png, png}, false},
-	} {
-		if err := checkPictures(c.pictures); (err == nil) != c.fine || err != nil && status.Code(err) != codes.InvalidArgument {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }

@@ -27,7 +27,11 @@ func (c *counter) PreviewTicket(ctx context.Context, r *constatv1.PreviewTicketR
 	if !ok {
 		return nil, status.Errorf(codes.NotFound, "there is no diagnosis %s of yours: run it again", r.GetDiagnosisId())
 	}
-	language := (&options{language: r.GetLanguage()}).lang()
+	return k.preview((&options{language: r.GetLanguage()}).lang()), nil
+}
+
+// preview is all that a ticket would carry, in words.
+func (k kept) preview(language string) *constatv1.PreviewTicketResponse {
 	answer := &constatv1.PreviewTicketResponse{}
 	answer.Sections = append(answer.Sections, k.always(language))
 	for _, group := range snapshot.Names() {
@@ -43,7 +47,7 @@ func (c *counter) PreviewTicket(ctx context.Context, r *constatv1.PreviewTicketR
 			answer.Sections = append(answer.Sections, section)
 		}
 	}
-	return answer, nil
+	return answer
 }
 
 // previewWords name what is in every ticket.

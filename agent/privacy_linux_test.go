@@ -17,6 +17,7 @@ import (
 
 	"constat/agent/history"
 	"constat/agent/host"
+	"constat/agent/local"
 	"constat/agent/sheet"
 	"constat/agent/uplink"
 	"constat/internal/command"
@@ -91,6 +92,19 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 	sheet.Write(&printed, s, "en")
 	writeDiagnosis(&printed, d, catalog, "fr")
 	look(t, "what is printed", printed.Bytes())
+	anna := local.User{ID: "1000", Name: "anna"}
+	for _, language := range []string{"en", "fr"} {
+		preview := kept{anna, d, s}.preview(language).String()
+		if !strings.Contains(preview, "office") {
+			t.Error("the preview does not show the queue")
+		}
+		look(t, "the preview", []byte(preview))
+	}
+	asPNG, asJPEG := talkative(t)
+	pictures, err := bare([][]byte{asPNG, asJPEG})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	dir := t.TempDir()
 	spool, err := uplink.OpenSpool(dir, uplink.SpoolLimits{}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -100,10 +114,22 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 	for _, r := range []*constatv1.Report{
 		{Content: &constatv1.Report_Snapshot{Snapshot: &constatv1.SnapshotReport{Payloads: snapshot.Payloads(s), Manifest: s.GetManifest()}}},
 		{Content: &constatv1.Report_Diagnosis{Diagnosis: d}},
+		{Content: &constatv1.Report_Ticket{Ticket: &constatv1.TicketDraft{Id: "01950000-0000-7000-8000-00000000000a", Complaint: "printing", Text: "Nothing comes out", Requester: &constatv1.Person{Id: anna.ID, Name: anna.Name}, Pictures: pictures}}},
 	} {
 		if err := spool.Put(r); err != nil {
 			t.Fatal(err)
 		}
+	}
+	waiting, err := spool.Said()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := addWaiting(nil, waiting, anna, "en")
+	if len(mine) != 1 {
+		t.Errorf("of the tickets that wait anna reads %v", mine)
+	}
+	for _, ticket := range mine {
+		look(t, "my tickets", []byte(ticket.String()))
 	}
 	for what, dir := range map[string]string{"the spool": dir, "the memory": remembered} {
 		files := 0

@@ -437,7 +437,7 @@ func (w *walk) mend(s *constatv1.Procedure_Step, next *constatv1.WalkResponse) (
 		w.out.wrap("   ", proof.GetEn())
 	}
 	if !slices.Contains([]string{"fixed", "notFixed"}, r.GetOutcome()) {
-		w.out.wrap("   ", w.words.notDone+" "+toldOf(r, w.language))
+		w.out.wrap("   ", toldOf(r, w.language))
 		return false, nil
 	}
 	return true, nil
@@ -605,7 +605,7 @@ var walkWords = map[string]walkText{
 		gone:    "J’ai vérifié : c’est réparé.", there: "J’ai vérifié : le problème est toujours là.",
 		works:   "Est-ce que tout marche maintenant ?",
 		solved:  "Parfait. Il n’y a plus rien à faire.",
-		support: "Un technicien doit maintenant regarder.",
+		support: "Un technicien doit maintenant prendre le relais.",
 		offer:   "Dois-je ouvrir un ticket, avec tout ce qui a été trouvé ?",
 		ended:   "Il n’y a plus rien à essayer ici.",
 		alone:   "Cet ordinateur n’est relié à aucun service d’assistance : montrez ceci à la personne qui vous aide.",

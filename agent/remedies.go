@@ -204,7 +204,7 @@ func (c *counter) ListRemedies(ctx context.Context, r *constatv1.ListRemediesReq
 		return nil, err
 	}
 	language := (&options{language: r.GetLanguage()}).lang()
-	answer := &constatv1.ListRemediesResponse{}
+	answer := &constatv1.ListRemediesResponse{Phase: b.Phase()}
 	if r.GetPast() {
 		answer.Past = b.Results()
 		slices.Reverse(answer.Past)
@@ -578,6 +578,15 @@ func remedyAlone(cmd *cobra.Command, o *options, request *constatv1.RunRemedyReq
 	if err != nil {
 		return nil, err
 	}
+	refused := func(why error) *constatv1.RemedyResult {
+		return &constatv1.RemedyResult{Verb: request.GetVerb(), Component: request.GetComponent(), Fault: request.GetFault(),
+			RequestedBy: me.Username, At: timestamppb.Now(), Outcome: remedy.Refused, Reason: why.Error()}
+	}
+	// Without a place for the journal nothing is begun; on Windows this may be the
+	// first to need it.
+	if err := secureData(s.Data); err != nil {
+		return refused(err), nil
+	}
 	seen, err := newJudge(cmd.Context(), s, s.Data)
 	if err != nil {
 		return nil, err
@@ -587,8 +596,7 @@ func remedyAlone(cmd *cobra.Command, o *options, request *constatv1.RunRemedyReq
 	log := slog.New(slog.DiscardHandler)
 	b, err := c.bench()
 	if errors.Is(err, remedy.ErrElsewhere) {
-		return &constatv1.RemedyResult{Verb: request.GetVerb(), Component: request.GetComponent(), Fault: request.GetFault(),
-			RequestedBy: me.Username, At: timestamppb.Now(), Outcome: remedy.Refused, Reason: err.Error()}, nil
+		return refused(err), nil
 	}
 	if err != nil {
 		return nil, err

@@ -38,7 +38,9 @@ type desk struct {
 	// healthy: nothing is found. mends: the remedy helps. offline: tickets wait.
 	healthy, mends, offline bool
 	// held keeps a diagnosis from ending until it is closed.
-	held      chan struct{}
+	held chan struct{}
+	// mending keeps a remedy from ending, likewise.
+	mending   chan struct{}
 	runs      []string
 	submitted []*constatv1.SubmitTicketRequest
 }
@@ -101,6 +103,9 @@ func (d *desk) ListRemedies(_ context.Context, r *constatv1.ListRemediesRequest)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	answer := &constatv1.ListRemediesResponse{}
+	if d.mending != nil {
+		answer.Phase = "checking"
+	}
 	if r.GetPast() {
 		answer.Past = []*constatv1.RemedyResult{{At: timestamppb.Now(), Verb: "resume-queue", RequestedBy: "Ada", ConsentedBy: "anna", Outcome: "fixed", Proof: &constatv1.RemedyText{En: "The queue prints.", Fr: "La file imprime."}}}
 	}
@@ -112,6 +117,12 @@ func (d *desk) ListRemedies(_ context.Context, r *constatv1.ListRemediesRequest)
 }
 
 func (d *desk) RunRemedy(context.Context, *constatv1.RunRemedyRequest) (*constatv1.RunRemedyResponse, error) {
+	d.mu.Lock()
+	mending := d.mending
+	d.mu.Unlock()
+	if mending != nil {
+		<-mending
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mends {
@@ -155,7 +166,7 @@ func (d *desk) SubmitTicket(_ context.Context, r *constatv1.SubmitTicketRequest)
 	if d.offline {
 		return &constatv1.SubmitTicketResponse{Id: "01950000-0000-7000-8000-000000000002"}, nil
 	}
-	return &constatv1.SubmitTicketResponse{Id: "01950000-0000-7000-8000-000000000002", Number: 17}, nil
+	return &constatv1.SubmitTicketResponse{Id: "01950000-0000-7000-8000-00000000000a", Number: 17}, nil
 }
 
 func (d *desk) ListTickets(_ context.Context, r *constatv1.ListTicketsRequest) (*constatv1.ListTicketsResponse, error) {
@@ -168,6 +179,7 @@ func (d *desk) ListTickets(_ context.Context, r *constatv1.ListTicketsRequest) (
 	return &constatv1.ListTicketsResponse{
 		Reached: !d.offline,
 		Known:   []*constatv1.Finding{{Fault: "printer-offline", Subject: "Floor 2", Title: in(r.GetLanguage(), "The printer “Floor 2” is off.", "L’imprimante « Floor 2 » est éteinte."), At: at}},
+		Planned: []*constatv1.PlannedWork{{From: timestamppb.New(at.AsTime().Add(-time.Hour)), Until: timestamppb.New(at.AsTime().Add(time.Hour)), Title: in(r.GetLanguage(), "The disks are replaced.", "Remplacement des disques"), Text: "Leave <b>it</b> on."}},
 		Tickets: []*constatv1.PersonTicket{
 			{Ticket: &constatv1.Ticket{Id: "01950000-0000-7000-8000-00000000000a", Number: 16, Title: "No paper", Status: "open", Assignee: "Ada", DueAt: timestamppb.New(time.Now().Add(time.Hour))}, Messages: []*constatv1.TicketEntry{
 				{Id: "1", At: at, Kind: "message", Actor: "anna", ActorRole: "requester", Text: "Nothing comes out", Files: []*constatv1.TicketFile{{Name: "picture-1.png"}}},
@@ -192,6 +204,7 @@ type visit struct {
 func visitIn(t testing.TB, tab *chrome.Tab, language string) *visit {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	l, err := local.Listen(socket)
 	if err != nil {
@@ -257,6 +270,13 @@ func (v *visit) good(where string) {
 			v.Picture(filepath.Join("..", "..", "docs", "page", where+".webp"))
 		}
 	}
+	// High contrast: the system chooses the colours, and lines show what is what.
+	v.Call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "forced-colors", "value": "active"}}}, nil)
+	if bare := v.Eval("[...document.querySelectorAll('button:not(.mark), textarea, .card')].filter(e => e.checkVisibility() && getComputedStyle(e).borderTopStyle !== 'solid').map(e => e.outerHTML.slice(0, 80)).join()"); bare != "" {
+		v.Errorf("%s: without lines in high contrast: %s", where, bare)
+	}
+	v.Keep("page-" + where + "-contrast")
+	v.Look(1280, "light")
 	v.Complaints = slices.DeleteFunc(v.Complaints, func(c string) bool {
 		return v.gone && (strings.Contains(c, "a status of 502") || strings.Contains(c, "a status of 503"))
 	})
@@ -268,10 +288,10 @@ func (v *visit) good(where string) {
 func TestPageInChromium(t *testing.T) {
 	tab := chrome.Start(t)
 	for _, w := range []struct {
-		language, title, wrong, yes, fixed, still, again, steps, question, answer, send, now, number, healthy, home, works, good string
+		language, title, wrong, yes, checking, fixed, still, again, steps, question, answer, send, now, number, due, healthy, home, works, good string
 	}{
-		{"en", "Something is not working?", "Here is what is wrong", "Yes, do it", "Fixed.", "the problem is still there", "Look again", "Help me step by step", "Is there paper in the tray?", "Yes", "Send to support", "Send now", "Your ticket is number 17.", "Everything that the computer can check works.", "Back to the start", "Yes, it works", "Nothing more needs to be done."},
-		{"fr", "Quelque chose ne marche pas ?", "Voici ce qui ne va pas", "Oui, allez-y", "Réparé.", "le problème est toujours là", "Vérifier encore", "Me guider pas à pas", "Y a-t-il du papier dans le bac ?", "Oui", "Envoyer à l’assistance", "Envoyer maintenant", "Votre ticket porte le numéro 17.", "Tout ce que l’ordinateur peut vérifier fonctionne.", "Revenir au début", "Oui, ça marche", "Il n’y a plus rien à faire."},
+		{"en", "Something is not working?", "Here is what is wrong", "Yes, do it", "I look if it helped", "Fixed.", "the problem is still there", "Look again", "Help me step by step", "Is there paper in the tray?", "Yes", "Send to support", "Send now", "Your ticket is number 17.", "You get an answer by", "Everything that the computer can check works.", "Back to the start", "Yes, it works", "Nothing more needs to be done."},
+		{"fr", "Quelque chose ne marche pas ?", "Voici ce qui ne va pas", "Oui, allez-y", "Je vérifie si cela a aidé", "Réparé.", "le problème est toujours là", "Vérifier encore", "Me guider pas à pas", "Y a-t-il du papier dans le bac ?", "Oui", "Envoyer à l’assistance", "Envoyer maintenant", "Votre ticket porte le numéro 17.", "Vous aurez une réponse avant", "Tout ce que l’ordinateur peut vérifier fonctionne.", "Revenir au début", "Oui, ça marche", "Il n’y a plus rien à faire."},
 	} {
 		v := visitIn(t, tab, w.language)
 		v.enter("")
@@ -300,7 +320,13 @@ func TestPageInChromium(t *testing.T) {
 		v.enter("printing")
 		v.says(w.wrong)
 		v.good("answer-" + w.language)
+		mending := make(chan struct{})
+		v.desk.script(func() { v.desk.mending = mending })
 		v.push(w.yes)
+		v.says(w.checking)
+		v.good("mending-" + w.language)
+		v.desk.script(func() { v.desk.mending = nil })
+		close(mending)
 		v.says(w.still)
 		v.desk.script(func() { v.desk.mends = true })
 		v.push(w.again)
@@ -329,6 +355,7 @@ func TestPageInChromium(t *testing.T) {
 		v.Write("Zwölf Seiten, 印刷")
 		v.push(w.now)
 		v.says(w.number)
+		v.says(w.due)
 		v.good("sent-" + w.language)
 		v.desk.script(func() {
 			if s := v.desk.submitted; len(s) != 1 || s[0].GetText() != "Zwölf Seiten, 印刷" || s[0].GetDiagnosisId() == "" || s[0].GetComplaint() != "printing" {
@@ -366,6 +393,9 @@ func TestTicketsOnThePage(t *testing.T) {
 	v.good("trace")
 	v.enter("")
 	v.says("The printer “Floor 2” is off. Others have this too")
+	v.says("Under way on this computer, until ")
+	v.says(": The disks are replaced.\n")
+	v.says("Leave <b>it</b> on.")
 }
 
 // Without a network a ticket waits and says so; refused, it stays on the page; and
@@ -399,6 +429,30 @@ func TestWordsAreNotLost(t *testing.T) {
 	if second := other.Eval("sessionStorage.getItem('session')"); second == first || second == "" {
 		t.Error("two pages have one session")
 	}
+
+	// The tray ends, and another one comes: its page has another address. Meanwhile
+	// the clock was put back.
+	v.Until("fetch('/drafts', {method: 'POST', body: '{}', headers: {Authorization: 'Bearer ' + sessionStorage.getItem('session')}}).then(a => a.text()).then(a => a.includes('No page comes out'))")
+	after, err := Serve(t.Context(), v.page.socket, "en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.page = after
+	v.enter("printing")
+	v.Eval("Date.now = () => -1e12")
+	v.push("Send to support")
+	v.Until("document.querySelector('#text')?.value === 'No page comes out'")
+	v.push("Send now")
+	v.says("It is sent as soon as there is a connection.")
+	v.push("Back to the start")
+	v.push("The printer does not print")
+	v.push("Send to support")
+	v.Until("document.querySelector('#text')?.value === ''") // it was sent
+	v.enter("printing")
+	v.push("Send to support")
+	v.Until("document.querySelector('#text')")
+	v.Eval("document.querySelector('#text').focus()")
+	v.Write("No page comes out")
 	v.push("Send now")
 	v.says("It is sent as soon as there is a connection.")
 	v.says("If it can’t wait, phone 01 23 45 67 89.")
@@ -616,10 +670,17 @@ func BenchmarkPage(b *testing.B) {
 	b.Setenv("XDG_RUNTIME_DIR", b.TempDir())
 	v := visitIn(b, chrome.Start(b), "en")
 	b.Run("ready", func(b *testing.B) {
+		var inside, script float64
 		for b.Loop() {
 			v.enter("")
 			v.Until("document.querySelector('.choices button')")
+			var at struct{ Paint, Script float64 }
+			v.EvalInto("{ paint: performance.now(), script: Math.max(...performance.getEntriesByType('resource').filter(e => e.name.endsWith('.js')).map(e => e.responseEnd)) }", &at)
+			inside, script = inside+at.Paint, script+at.Script
 		}
+		// The rest is the browser's, which goes from the file to the page.
+		b.ReportMetric(inside/float64(b.N), "ms-in-page")
+		b.ReportMetric(script/float64(b.N), "ms-to-scripts")
 	})
 	b.Run("answer", func(b *testing.B) {
 		for b.Loop() {

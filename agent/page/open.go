@@ -77,7 +77,7 @@ func wayDir() (string, error) {
 		}
 	}
 	dir, err := os.Getenv("XDG_RUNTIME_DIR"), error(nil)
-	if dir == "" {
+	if dir == "" || runtime.GOOS != "linux" {
 		dir, err = os.UserCacheDir()
 	}
 	return filepath.Join(dir, "constat"), err

@@ -12,7 +12,8 @@
 //   - A request names this very address as its host, so that no name that was
 //     pointed at 127.0.0.1 gets anything.
 //
-// What the page can ask is LocalService, as the same user, and nothing else.
+// What the page can ask is LocalService, as the same user, and to keep what that
+// user types until it is sent; nothing else.
 package page
 
 import (
@@ -46,6 +47,7 @@ type Page struct {
 	socket   string
 	language string
 	address  string
+	drafts   drafts
 
 	mu       sync.Mutex
 	ways     map[string]way // by their tokens
@@ -94,6 +96,7 @@ func (p *Page) handler() http.Handler {
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST /enter", p.enter)
+	mux.Handle("POST /drafts", p.known(http.HandlerFunc(p.keep)))
 	mux.Handle("POST /agent/{method}", p.known(http.HandlerFunc(p.call)))
 	return p.guard(mux)
 }

@@ -3,12 +3,15 @@ package page
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -43,6 +46,7 @@ func (agent) RunDiagnosis(r *constatv1.RunDiagnosisRequest, s grpc.ServerStreami
 func open(t *testing.T) *Page {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	socket := filepath.Join(t.TempDir(), "agent.sock")
 	l, err := local.Listen(socket)
 	if err != nil {
@@ -147,6 +151,57 @@ func TestNoAgent(t *testing.T) {
 	}
 }
 
+// What was typed is kept for this user alone, over the end of the tray, until it was
+// sent.
+func TestDrafts(t *testing.T) {
+	p := open(t)
+	key := p.session(t)
+	keep := func(p *Page, key, body string, code int, want string) {
+		t.Helper()
+		if got, said := p.post(t, "/drafts", key, body, nil); got != code || !strings.HasPrefix(said, want) {
+			t.Errorf("%.40s: %d %s, want %d %s", body, got, said, code, want)
+		}
+	}
+	file := filepath.Join(os.Getenv("XDG_STATE_HOME"), "constat", "drafts.json")
+	keep(p, key, "{}", 200, "{}")
+	if _, err := os.Stat(file); err == nil {
+		t.Error("there is a file of nothing")
+	}
+	keep(p, key, `{"text":"Zwölf","reply 1":"Yes"}`, 200, `{"reply 1":"Yes","text":"Zwölf"}`)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("it is kept in %v, %v", info, err)
+	}
+	keep(p, key, `{"text":1}`, 400, `{"problem":"invalid"`)
+	keep(p, key, `{"text":"`+strings.Repeat("x", maxDraftBody)+`"}`, 413, `{"problem":"tooLarge"`)
+
+	again, err := Serve(t.Context(), p.socket, "fr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := again.session(t)
+	keep(again, other, `{"text":""}`, 200, `{"reply 1":"Yes"}`)
+	many := map[string]string{}
+	for i := range maxDrafts + 1 {
+		many[fmt.Sprint(i)] = "x"
+	}
+	body, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(again, other, string(body), 507, `{"problem":"notKept"`)
+	keep(p, key, `{"reply 1":""}`, 200, "{}")
+	if _, err := os.Stat(file); err == nil {
+		t.Error("what was sent is left")
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keep(p, key, `{"text":"x"}`, 507, `{"problem":"notKept"`)
+	if content, err := os.ReadFile(file); err != nil || string(content) != "{" {
+		t.Errorf("what can't be read is overwritten: %s %v", content, err)
+	}
+}
+
 // What a hostile page, a name that points here, a thief of old tokens or another
 // program of this machine can try.
 func TestStrangersGetNothing(t *testing.T) {
@@ -170,6 +225,8 @@ func TestStrangersGetNothing(t *testing.T) {
 		"a form of another site":  {"/agent/GetStatus", key, header("Sec-Fetch-Site", "cross-site"), 403},
 		"a name that points here": {"/agent/GetStatus", key, func(r *http.Request) { r.Host = "evil.example:" + strings.Split(p.address, ":")[1] }, 421},
 		"another name of this":    {"/agent/GetStatus", key, func(r *http.Request) { r.Host = strings.Replace(p.address, "127.0.0.1", "localhost", 1) }, 421},
+		"what somebody typed":     {"/drafts", "", nil, 401},
+		"a page for the words":    {"/drafts", key, header("Origin", "http://evil.example"), 403},
 		"a way out of the files":  {"/../page.go", key, nil, 405},
 	} {
 		if code, body := p.post(t, c.path, c.key, "{}", c.change); code != c.code || strings.Contains(body, "1.2.3") {
@@ -204,6 +261,32 @@ func TestFilesAreHarmless(t *testing.T) {
 		}
 		if bytes.Contains(content, []byte("innerHTML")) || bytes.Contains(content, []byte("//cdn")) || regexp.MustCompile(`https?://`).Match(content) {
 			t.Errorf("%s writes HTML, or fetches from elsewhere", name)
+		}
+	}
+}
+
+// A browser from a snap reads no hidden folder of its user's, and not the runtime
+// directory (snapcraft.io/docs/home-interface): the way lies in its own. No snap was at
+// hand: the rule is followed, and was not tried.
+func TestWayForASnap(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("snaps are Linux's")
+	}
+	home, bin := t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	own := filepath.Join(home, "snap", "firefox", "common")
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := open(t)
+	for browser, want := range map[string]string{"firefox_firefox.desktop": own, "firefox.desktop": os.Getenv("XDG_RUNTIME_DIR"), "../../x_y.desktop": os.Getenv("XDG_RUNTIME_DIR")} {
+		if err := os.WriteFile(filepath.Join(bin, "xdg-settings"), []byte("#!/bin/sh\necho "+browser+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file, err := p.Way("")
+		if err != nil || filepath.Dir(file) != filepath.Join(want, "constat") {
+			t.Errorf("for %s the way is %s, %v", browser, file, err)
 		}
 	}
 }

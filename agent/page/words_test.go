@@ -13,7 +13,7 @@ import (
 )
 
 // scripts are the page's own.
-var scripts = []string{"page.js", "agent.js", "kit.js", "tickets.js", "picture.js", "drawing.js"}
+var scripts = []string{"page.js", "agent.js", "draft.js", "kit.js", "tickets.js", "picture.js", "drawing.js"}
 
 // Every text that the page asks for is there in both languages, with the same
 // gaps, and none is left over.
@@ -60,7 +60,7 @@ func TestWords(t *testing.T) {
 	}
 	for key := range en {
 		made := strings.HasPrefix(key, "complaint.") || strings.HasPrefix(key, "group.") || strings.HasPrefix(key, "certainty.") ||
-			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.") || strings.HasPrefix(key, "status.") || strings.HasPrefix(key, "kind.")
+			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.") || strings.HasPrefix(key, "status.") || strings.HasPrefix(key, "kind.") || strings.HasPrefix(key, "phase.")
 		if !made && !bytes.Contains(script, []byte(`"`+key+`"`)) {
 			t.Errorf("the page never asks for %q", key)
 		}

@@ -42,13 +42,17 @@ func main() {
 
 // language is the session's, of those that there are words in.
 func language() string {
+	wanted := ""
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			if strings.HasPrefix(v, "fr") {
-				return "fr"
-			}
-			break
+		if wanted == "" {
+			wanted = os.Getenv(name)
 		}
+	}
+	if wanted == "" {
+		wanted = preferred() // not every system tells programs by their environment
+	}
+	if strings.HasPrefix(wanted, "fr") {
+		return "fr"
 	}
 	return "en"
 }

@@ -80,3 +80,6 @@ func once(name string) bool {
 	}
 	return f.Close() == nil
 }
+
+// preferred is nothing more than the environment says.
+func preferred() string { return "" }

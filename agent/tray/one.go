@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -16,7 +17,7 @@ import (
 // to open: whoever starts a second one rings there, and ends.
 func doorbell() (string, error) {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
-	if dir == "" {
+	if dir == "" || runtime.GOOS != "linux" {
 		var err error
 		if dir, err = os.UserCacheDir(); err != nil {
 			return "", err

@@ -1,4 +1,4 @@
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin
 
 package main
 
@@ -11,3 +11,6 @@ import (
 func show(context.Context, *session) error {
 	return errors.New("there is no menu on this system yet: use \"constat-agent diagnose\" and \"constat-agent ticket new\" in a terminal")
 }
+
+// preferred is nothing more than the environment says.
+func preferred() string { return "" }

@@ -2,15 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"google.golang.org/grpc"
 
 	"constat/agent/local"
 	"constat/internal/lab"
@@ -32,25 +31,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// standing is an agent that says how things stand.
-type standing struct {
-	constatv1.UnimplementedLocalServiceServer
-	said chan *constatv1.WatchResponse
-}
-
-func (a standing) Watch(_ *constatv1.WatchRequest, s grpc.ServerStreamingServer[constatv1.WatchResponse]) error {
-	for {
-		select {
-		case <-s.Context().Done():
-			return nil
-		case m := <-a.said:
-			if err := s.Send(m); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // told is a desktop's notification service, on a real bus.
@@ -196,6 +176,8 @@ func (d *desktop) opened() string {
 func TestTrayWithoutIcons(t *testing.T) {
 	d := newDesktop(t, "DISPLAY=:77")
 	first := d.tray("open", "printing")
+	var log bytes.Buffer
+	first.Stderr = &log
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +216,22 @@ func TestTrayWithoutIcons(t *testing.T) {
 	d.until("it leads to the tickets", func() bool { return strings.Count(d.opened(), "/tickets\"") > ways })
 	if n := strings.Count(d.told.all(), "no icon"); n != 1 {
 		t.Errorf("told %d times that there are no icons", n)
+	}
+	// Its log has neither what was told nor a way in.
+	_ = first.Process.Kill()
+	_ = first.Wait()
+	tokens := regexp.MustCompile(`#(\w+)`).FindAllStringSubmatch(d.opened(), -1)
+	if len(tokens) == 0 {
+		t.Fatalf("no way has a token: %s", d.opened())
+	}
+	secrets := []string{"Ada", "Is it on"}
+	for _, token := range tokens {
+		secrets = append(secrets, token[1])
+	}
+	for _, secret := range secrets {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log has %q: %s", secret, &log)
+		}
 	}
 }
 
@@ -321,49 +319,22 @@ func (d *desktop) screen() *image.NRGBA {
 	if err != nil {
 		d.Fatalf("xwd: %v", err)
 	}
-	// X11/XWDFile.h, version 7: 25 words of 32 bits, big-endian, word 11 the bits of a pixel,
-	// then the colours, 12 bytes each, and rows of blue, green and red.
-	word := func(i int) int { return int(binary.BigEndian.Uint32(dump[4*i:])) }
-	width, height, line, colours := word(4), word(5), word(12), word(19)
-	bytes, pixels := word(11)/8, dump[word(0)+12*colours:]
-	picture := image.NewNRGBA(image.Rect(0, 0, width, height))
-	for y := range height {
-		for x := range width {
-			p := pixels[y*line+bytes*x:]
-			picture.SetNRGBA(x, y, color.NRGBA{p[2], p[1], p[0], 255})
-		}
+	picture, err := lab.Screen(dump)
+	if err != nil {
+		d.Fatal(err)
 	}
 	return picture
 }
 
 // find gives the middle of what has a colour on the screen.
 func (d *desktop) find(c color.NRGBA) (image.Point, bool) {
-	screen := d.screen()
-	var sum image.Point
-	n := 0
-	near := func(a, b uint8) bool { return max(a, b)-min(a, b) < 12 }
-	for y := range screen.Bounds().Dy() {
-		for x := range screen.Bounds().Dx() {
-			if p := screen.NRGBAAt(x, y); near(p.R, c.R) && near(p.G, c.G) && near(p.B, c.B) {
-				sum, n = sum.Add(image.Pt(x, y)), n+1
-			}
-		}
-	}
-	if n < 4 {
-		return image.Point{}, false
-	}
-	return sum.Div(n), true
+	return lab.Find(d.screen(), c, 4)
 }
 
 func (d *desktop) keep(name string) {
 	d.Helper()
 	write := func(dir string, picture image.Image) {
-		f, err := os.Create(filepath.Join(dir, name+".png"))
-		if err != nil {
-			d.Fatal(err)
-		}
-		defer f.Close()
-		if err := png.Encode(f, picture); err != nil {
+		if err := lab.WritePicture(filepath.Join(dir, name+".png"), picture); err != nil {
 			d.Fatal(err)
 		}
 	}

@@ -51,8 +51,16 @@ A test of agent/trigger checks this page against the code; %s writes it.
 		fmt.Fprintf(&b, "| %s: %s | %s | %s | %s | %s |\n", "`"+t.event+"`", "`"+procedures[t.event]+"`", t.what, t.source, t.lasts, t.not)
 	}
 	fmt.Fprintf(&b, `
-Behind each event stands the procedure that looks into it. On Windows and macOS only the day's look is made: what
-sets off the others is not read there yet.
+Behind each event stands the procedure that looks into it.
+
+On Windows the same rules get what IP Helper says of links and ways out (it keeps no count of lost carriers: they are
+looked at whenever it tells of a change, and each minute), the same questions to gateways and resolver, the spooler's
+queues with documents that are paused, offline or in trouble, the reports of Windows Error Reporting, the service
+manager's restarts by the event log, what Plug and Play brings and can't use, and the service manager's word that the
+machine woke up. Under Wine 10 `+"`gatewaySilent`, `linkLost`, `programCrashes` and `deviceRefused`"+` set off one look each, and a
+sleep none (TestOccasions of internal/lab/wine); the rest is tested with composed answers, and nothing of it was seen on
+Windows itself. On macOS gateways, resolver, the way out, crash reports and the day are looked at, compiled and not executed;
+queues, carriers and devices that come and go are not read there yet.
 
 - Each event of one subject is looked into once, however long it lasts, and again at the earliest %d hours later,
   when it was over in between. What was known before a restart of the agent or the machine is no news after it.
@@ -63,10 +71,11 @@ sets off the others is not read there yet.
   they are over.
 - The day's look is not made on battery, while the processor is busy, or on a network that NetworkManager says or
   guesses is paid for. Where nobody knows whether it is, it is taken for free.
+- What waits, and why, stands in the agent's log when that begins, and in %s as long as it waits.
 - Nobody is interrupted. A look that found nothing leaves a line in the agent's log. What was found stands in
   %s for a day, goes to the requester's open ticket about it, and waits a day for one where there is
   none; the collector shows it at the machine, too.
-`, int(again.Hours()), perHour, perDay, "`looksPerDay`", "`quietHours`", "`looksOff`", lowCharge, "`constat-agent status`")
+`, int(again.Hours()), perHour, perDay, "`looksPerDay`", "`quietHours`", "`looksOff`", lowCharge, "`constat-agent status`", "`constat-agent status`")
 	return b.String()
 }
 

@@ -48,6 +48,25 @@ var procedures = map[string]string{
 	Daily:          "full",
 }
 
+// Reasons for which a look waits, as GetStatusResponse.Held.reason of the schema
+// has them.
+const (
+	PerHour    = "perHour"
+	PerDay     = "perDay"
+	QuietHours = "quietHours"
+	LowBattery = "lowBattery"
+	OnBattery  = "onBattery"
+	Metered    = "metered"
+	Busy       = "busy"
+	// off is no waiting: the organisation wants none of it.
+	off = "off"
+)
+
+// Reasons lists them, sorted.
+func Reasons() []string {
+	return []string{Busy, LowBattery, Metered, OnBattery, PerDay, PerHour, QuietHours}
+}
+
 // Events lists what can set a diagnosis off, sorted.
 func Events() []string { return slices.Sorted(maps.Keys(procedures)) }
 
@@ -61,6 +80,9 @@ type Occasion struct {
 	// At is when it was noticed.
 	At time.Time
 }
+
+// Held is something that happened and is not looked into yet, for a reason.
+type Held struct{ Event, Subject, Reason string }
 
 // Minute is what was seen within a minute.
 type Minute struct {
@@ -210,6 +232,8 @@ type Watch struct {
 	looks []time.Time
 	// changed: one of these three did since they were last told.
 	changed bool
+	// held is what waits in this minute.
+	held []Held
 }
 
 // Memory is what outlives a restart of the agent or of its machine: what is known
@@ -255,7 +279,9 @@ func (w *Watch) begin(now time.Time) {
 // Next takes what was seen in a minute and gives what is to be looked into now.
 func (w *Watch) Next(m Minute) []Occasion {
 	w.begin(m.At)
+	w.forget(m.At)
 	now := map[string]bool{} // what holds in this minute
+	w.held = nil
 	w.network(m, now)
 	w.printing(m, now)
 	w.programs(m, now)
@@ -265,7 +291,15 @@ func (w *Watch) Next(m Minute) []Occasion {
 	var due []Occasion
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		event, subject, _ := strings.Cut(key, " ")
-		if w.open[key] || !w.may(event, m) {
+		if w.open[key] {
+			continue
+		}
+		last, taken := w.past[key]
+		known := taken && m.At.Sub(last) < again
+		if reason := w.waits(event, m); reason != "" {
+			if !known {
+				w.hold(event, subject, reason)
+			}
 			continue
 		}
 		// A flood of subjects is one trouble: each event is taken up once a minute.
@@ -276,7 +310,7 @@ func (w *Watch) Next(m Minute) []Occasion {
 		if slices.ContainsFunc(due, func(o Occasion) bool { return o.Procedure == procedures[event] }) {
 			continue
 		}
-		if last, taken := w.past[key]; taken && m.At.Sub(last) < again {
+		if known {
 			continue
 		}
 		w.past[key] = m.At
@@ -289,8 +323,39 @@ func (w *Watch) Next(m Minute) []Occasion {
 			w.changed = true
 		}
 	}
-	maps.DeleteFunc(w.past, func(_ string, at time.Time) bool { return m.At.Sub(at) > 2*24*time.Hour })
 	return due
+}
+
+// forget drops what is long past. What is of a time that is still to come was just
+// now: the clock was set back since.
+func (w *Watch) forget(now time.Time) {
+	maps.DeleteFunc(w.past, func(_ string, at time.Time) bool { return now.Sub(at) > 2*24*time.Hour })
+	w.looks = slices.DeleteFunc(w.looks, func(at time.Time) bool { return now.Sub(at) >= 24*time.Hour })
+	for _, times := range []map[string]time.Time{w.past, w.lostAt} {
+		for key, at := range times {
+			times[key] = earlier(at, now)
+		}
+	}
+	lists := []([]time.Time){w.looks}
+	for _, all := range w.flaps {
+		lists = append(lists, all)
+	}
+	for _, all := range lists {
+		for i, at := range all {
+			all[i] = earlier(at, now)
+		}
+	}
+	w.routeless = earlier(w.routeless, now)
+	if w.daily.Sub(now) > 24*time.Hour { // within a day it was this day's
+		w.daily = now
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // over tells whether something that does not hold in this minute is known to be
@@ -314,25 +379,48 @@ func (w *Watch) over(key string, m Minute) bool {
 	return true
 }
 
-// may tells whether a look for this event may begin in this minute.
-func (w *Watch) may(event string, m Minute) bool {
-	w.looks = slices.DeleteFunc(w.looks, func(at time.Time) bool { return m.At.Sub(at) >= 24*time.Hour })
+// Held is what happened and waits, as of the last minute, by event and subject.
+func (w *Watch) Held() []Held {
+	slices.SortFunc(w.held, func(a, b Held) int {
+		return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Subject, b.Subject))
+	})
+	return w.held
+}
+
+// hold notes that something waits, unless nobody wants it.
+func (w *Watch) hold(event, subject, reason string) {
+	if reason != off {
+		w.held = append(w.held, Held{event, subject, reason})
+	}
+}
+
+// waits says why a look for this event may not begin in this minute; empty: it may.
+func (w *Watch) waits(event string, m Minute) string {
 	lately := 0
 	for _, at := range w.looks {
 		if m.At.Sub(at) < time.Hour {
 			lately++
 		}
 	}
-	switch {
-	case slices.Contains(w.Policy.Off, event),
-		len(w.looks) >= cmp.Or(w.Policy.PerDay, perDay), lately >= perHour,
-		w.Policy.quiet(m.At),
-		m.OnBattery != nil && *m.OnBattery && m.Charge != nil && *m.Charge < lowCharge:
-		return false
-	case event == Daily:
-		return !m.Metered && m.Idle && (m.OnBattery == nil || !*m.OnBattery)
+	onBattery := m.OnBattery != nil && *m.OnBattery
+	for _, limit := range []struct {
+		reason string
+		holds  bool
+	}{
+		{off, slices.Contains(w.Policy.Off, event)},
+		{QuietHours, w.Policy.quiet(m.At)},
+		{LowBattery, onBattery && m.Charge != nil && *m.Charge < lowCharge},
+		{OnBattery, onBattery && event == Daily},
+		{Metered, m.Metered && event == Daily},
+		{PerDay, len(w.looks) >= cmp.Or(w.Policy.PerDay, perDay)},
+		{PerHour, lately >= perHour},
+		{Busy, !m.Idle && event == Daily},
+	} {
+		if limit.holds {
+			return limit.reason
+		}
 	}
-	return true
+	return ""
 }
 
 // network follows links, gateways and the resolver.
@@ -551,8 +639,13 @@ func (w *Watch) day(m Minute, now map[string]bool) {
 	h.Write([]byte(w.Machine))
 	span := uint32((dailyUntil - dailyFrom) * 60)
 	due := midnight.Add(dailyFrom*time.Hour + time.Duration(h.Sum32()%span)*time.Minute)
-	if !at.Before(due) && w.daily.Before(due) && at.Hour() < dailyUntil && w.may(Daily, m) {
-		w.daily = at
-		now[Daily] = true
+	if at.Before(due) || !w.daily.Before(due) || at.Hour() >= dailyUntil {
+		return
 	}
+	if reason := w.waits(Daily, m); reason != "" {
+		w.hold(Daily, "", reason)
+		return
+	}
+	w.daily = at
+	now[Daily] = true
 }

@@ -110,105 +110,181 @@ func TestEachEventOnce(t *testing.T) {
 	}
 }
 
+// alike is what only looks like an event.
+type alike struct {
+	like string
+	// live is the row of the lab in which it happens to a real machine; empty: none.
+	live string
+	tell story
+}
+
+var lookAlikes = map[string]alike{
+	"nothing happens": {"", "nothing happens", func(int, *Minute) {}},
+	"it sleeps for an hour, and its network comes back after a while": {Resumed, "it sleeps, and wakes up where its network comes late", func(i int, m *Minute) {
+		switch {
+		case i < 60:
+			*m = Minute{At: m.At} // nothing was seen
+		case i == 60:
+			m.Settled, m.Gateways, m.DNS, m.Routed = false, nil, nil, set(false)
+		case i == 61:
+			m.Gateways["eth0"], m.DNS = false, set(false)
+		}
+	}},
+	"it sleeps here and wakes up where there is no network": {LinkLost, "it sleeps, and wakes up where there is no network", func(i int, m *Minute) {
+		m.Settled = i != 0
+		m.Gateways, m.DNS, m.Routed, m.OnBattery, m.Charge = nil, nil, set(false), set(true), set(80)
+	}},
+	"it is undocked, and has Wi-Fi": {LinkLost, "", func(i int, m *Minute) {
+		m.CarrierLosses, m.Gateways, m.OnBattery, m.Charge = map[string]int{"wlan0": 0}, map[string]bool{"wlan0": i > 0}, set(true), set(90)
+	}},
+	"it is undocked and carried out of the house": {LinkLost, "it is carried away on its battery", func(i int, m *Minute) {
+		m.OnBattery, m.Charge = set(i >= 2), set(90)
+		if i >= 3 {
+			m.CarrierLosses["eth0"], m.Gateways, m.DNS, m.Routed = 2, nil, nil, set(false)
+		}
+	}},
+	"it is docked, and the dock's adapter comes and goes once": {LinkFlaps, "a dock with a network card of its own, and away again", func(i int, m *Minute) {
+		m.CarrierLosses["enx00"] = min(i, 1)
+		m.Gateways["enx00"] = i > 1
+	}},
+	"it is restarted, on purpose": {Resumed, "it is shut down and started", func(i int, m *Minute) {
+		if i < 2 {
+			m.Settled, m.Gateways["eth0"], m.DNS = false, false, set(false)
+		}
+	}},
+	"a VPN takes all the traffic, and the gateway is not reached past it": {GatewaySilent, "a VPN takes all the traffic for a while", func(i int, m *Minute) {
+		if i >= 5 {
+			m.Gateways = map[string]bool{"tun0": true}
+		}
+	}},
+	"a VPN is there that answers no echo": {GatewaySilent, "", func(i int, m *Minute) {
+		if i >= 5 {
+			m.Gateways["tun0"] = false
+		}
+	}},
+	"a gateway that never answers": {GatewaySilent, "", func(i int, m *Minute) { m.Gateways["wlan0"] = false }},
+	"one lost minute":              {GatewaySilent, "the gateway is silent for a minute", func(i int, m *Minute) { m.Gateways["eth0"], m.DNS = i%7 != 3, set(i%11 != 3) }},
+	"a cable is put elsewhere, twice": {LinkFlaps, "the cable is put elsewhere", func(i int, m *Minute) {
+		m.CarrierLosses["eth0"] = 1 + min(i/20, 2)
+	}},
+	"a print job waits a minute for paper": {PrintJobFailed, "", func(i int, m *Minute) {
+		if i%15 == 3 {
+			m.FailedQueues = []string{"Accounting"}
+		}
+	}},
+	"two programs crash once each": {ProgramCrashes, "a program crashes once", func(i int, m *Minute) {
+		switch i {
+		case 3:
+			m.Crashes = []Crash{{"soffice.bin", m.At}}
+		case 9:
+			m.Crashes = []Crash{{"soffice.bin", m.At.Add(-6 * time.Minute)}, {"gimp", m.At}}
+		}
+	}},
+	"one crash is read again and again, each time a little later": {ProgramCrashes, "a program crashes once", func(i int, m *Minute) {
+		m.Crashes = []Crash{}
+		if i >= 3 {
+			m.Crashes = []Crash{{"soffice.bin", noon.Add(3*time.Minute + time.Duration(i)*time.Microsecond)}}
+		}
+	}},
+	"one crash before a sleep, by a clock that rested in it": {ProgramCrashes, "", func(i int, m *Minute) {
+		m.Settled = i != 60
+		if i >= 3 {
+			m.Crashes = []Crash{{"soffice.bin", noon.Add(3 * time.Minute)}}
+		}
+		if i >= 60 {
+			m.Crashes = []Crash{{"soffice.bin", noon.Add(50 * time.Minute)}}
+		}
+	}},
+	"two crashes are on record when the agent starts": {ProgramCrashes, "the agent is started before the network is there", func(i int, m *Minute) {
+		m.Settled = i != 0
+		m.Crashes = []Crash{{"soffice.bin", noon.Add(-3 * time.Hour)}, {"soffice.bin", noon.Add(-time.Hour)}}
+	}},
+	"a crash is two days after the other": {ProgramCrashes, "", func(i int, m *Minute) {
+		if i == 3 {
+			m.Crashes = []Crash{{"soffice.bin", m.At.Add(-49 * time.Hour)}, {"soffice.bin", m.At}}
+		}
+	}},
+	"the day's look would run on battery": {Daily, "the day's look is due while it runs on its battery", func(i int, m *Minute) {
+		m.At, m.OnBattery, m.Charge = m.At.Add(17*time.Hour), set(true), set(60)
+	}},
+	"the day's look would cost money": {Daily, "the day's look is due while the network is paid for", func(i int, m *Minute) { m.At, m.Metered = m.At.Add(17*time.Hour), true }},
+	"the battery is nearly empty": {PrintJobFailed, "nearly no battery, and a document can't be printed", func(i int, m *Minute) {
+		m.OnBattery, m.Charge, m.FailedQueues = set(true), set(12), []string{"Accounting"}
+	}},
+}
+
 // What only looks like one of them is none.
 func TestLookAlikes(t *testing.T) {
-	for name, tell := range map[string]story{
-		"nothing happens": func(int, *Minute) {},
-		"it sleeps for an hour, and its network comes back after a while": func(i int, m *Minute) {
-			switch {
-			case i < 60:
-				*m = Minute{At: m.At} // nothing was seen
-			case i == 60:
-				m.Settled, m.Gateways, m.DNS, m.Routed = false, nil, nil, set(false)
-			case i == 61:
-				m.Gateways["eth0"], m.DNS = false, set(false)
-			}
-		},
-		"it sleeps here and wakes up where there is no network": func(i int, m *Minute) {
-			m.Settled = i != 0
-			m.Gateways, m.DNS, m.Routed, m.OnBattery, m.Charge = nil, nil, set(false), set(true), set(80)
-		},
-		"it is undocked, and has Wi-Fi": func(i int, m *Minute) {
-			m.CarrierLosses, m.Gateways, m.OnBattery, m.Charge = map[string]int{"wlan0": 0}, map[string]bool{"wlan0": i > 0}, set(true), set(90)
-		},
-		"it is undocked and carried out of the house": func(i int, m *Minute) {
-			m.OnBattery, m.Charge = set(i >= 2), set(90)
-			if i >= 3 {
-				m.CarrierLosses["eth0"], m.Gateways, m.DNS, m.Routed = 2, nil, nil, set(false)
-			}
-		},
-		"it is docked, and the dock's adapter comes and goes once": func(i int, m *Minute) {
-			m.CarrierLosses["enx00"] = min(i, 1)
-			m.Gateways["enx00"] = i > 1
-		},
-		"it is restarted, on purpose": func(i int, m *Minute) {
-			if i < 2 {
-				m.Settled, m.Gateways["eth0"], m.DNS = false, false, set(false)
-			}
-		},
-		"a VPN takes all the traffic, and the gateway is not reached past it": func(i int, m *Minute) {
-			if i >= 5 {
-				m.Gateways = map[string]bool{"tun0": true}
-			}
-		},
-		"a VPN is there that answers no echo": func(i int, m *Minute) {
-			if i >= 5 {
-				m.Gateways["tun0"] = false
-			}
-		},
-		"a gateway that never answers": func(i int, m *Minute) { m.Gateways["wlan0"] = false },
-		"one lost minute":              func(i int, m *Minute) { m.Gateways["eth0"], m.DNS = i%7 != 3, set(i%11 != 3) },
-		"a cable is put elsewhere, twice": func(i int, m *Minute) {
-			m.CarrierLosses["eth0"] = 1 + min(i/20, 2)
-		},
-		"a print job waits a minute for paper": func(i int, m *Minute) {
-			if i%15 == 3 {
-				m.FailedQueues = []string{"Accounting"}
-			}
-		},
-		"two programs crash once each": func(i int, m *Minute) {
-			switch i {
-			case 3:
-				m.Crashes = []Crash{{"soffice.bin", m.At}}
-			case 9:
-				m.Crashes = []Crash{{"soffice.bin", m.At.Add(-6 * time.Minute)}, {"gimp", m.At}}
-			}
-		},
-		"one crash is read again and again, each time a little later": func(i int, m *Minute) {
-			m.Crashes = []Crash{}
-			if i >= 3 {
-				m.Crashes = []Crash{{"soffice.bin", noon.Add(3*time.Minute + time.Duration(i)*time.Microsecond)}}
-			}
-		},
-		"one crash before a sleep, by a clock that rested in it": func(i int, m *Minute) {
-			m.Settled = i != 60
-			if i >= 3 {
-				m.Crashes = []Crash{{"soffice.bin", noon.Add(3 * time.Minute)}}
-			}
-			if i >= 60 {
-				m.Crashes = []Crash{{"soffice.bin", noon.Add(50 * time.Minute)}}
-			}
-		},
-		"two crashes are on record when the agent starts": func(i int, m *Minute) {
-			m.Settled = i != 0
-			m.Crashes = []Crash{{"soffice.bin", noon.Add(-3 * time.Hour)}, {"soffice.bin", noon.Add(-time.Hour)}}
-		},
-		"a crash is two days after the other": func(i int, m *Minute) {
-			if i == 3 {
-				m.Crashes = []Crash{{"soffice.bin", m.At.Add(-49 * time.Hour)}, {"soffice.bin", m.At}}
-			}
-		},
-		"the day's look would run on battery": func(i int, m *Minute) {
-			m.At, m.OnBattery, m.Charge = m.At.Add(17*time.Hour), set(true), set(60)
-		},
-		"the day's look would cost money": func(i int, m *Minute) { m.At, m.Metered = m.At.Add(17*time.Hour), true },
-		"the battery is nearly empty": func(i int, m *Minute) {
-			m.OnBattery, m.Charge, m.FailedQueues = set(true), set(12), []string{"Accounting"}
-		},
-	} {
-		if got := live(&Watch{Machine: "endpoint-1"}, 5*60, tell); len(got) > 0 {
+	for name, a := range lookAlikes {
+		if got := live(&Watch{Machine: "endpoint-1"}, 5*60, a.tell); len(got) > 0 {
 			t.Errorf("%s: looked into %q", name, got)
 		}
+	}
+}
+
+// A clock that was wrong, and is set back, keeps nothing from being looked into: not
+// the number of the hour, nor the day's look, nor what happened by the wrong time.
+func TestClockSetBack(t *testing.T) {
+	const ahead = 300 * 24 * time.Hour
+	w := &Watch{Machine: "endpoint-1"}
+	live(w, 30, func(i int, m *Minute) {
+		m.At, m.Settled = m.At.Add(ahead), i != 0
+		m.FailedQueues = []string{fmt.Sprint("queue", i/3)}
+		m.CarrierLosses["eth0"] = min(1+i/20, 2)
+	})
+	if len(w.looks) != perHour {
+		t.Fatalf("%d looks by the wrong time", len(w.looks))
+	}
+	var all []string
+	for i := range 20 * 60 {
+		// An hour after that the number of looks is as ever.
+		m := office(noon.Add(time.Duration(i) * time.Minute))
+		m.Settled, m.CarrierLosses["eth0"], m.Gateways["eth0"] = i != 0, 2, i < 65
+		for _, o := range w.Next(m) {
+			all = append(all, o.Event)
+		}
+	}
+	if want := []string{GatewaySilent, Daily}; !slices.Equal(all, want) {
+		t.Errorf("afterwards %q is looked into, want %q", all, want)
+	}
+}
+
+// What happened and is not looked into is told, with the reason, until it is over or is
+// looked into.
+func TestHeld(t *testing.T) {
+	stuck := func(m *Minute) { m.FailedQueues = []string{"Accounting"} }
+	low := func(m *Minute) { stuck(m); m.OnBattery, m.Charge = set(true), set(12) }
+	for name, test := range map[string]struct {
+		policy Policy
+		now    func(*Minute)
+		want   []Held
+	}{
+		"nothing waits":             {Policy{}, func(*Minute) {}, nil},
+		"it was looked into":        {Policy{}, stuck, nil},
+		"a battery nearly empty":    {Policy{}, low, []Held{{PrintJobFailed, "Accounting", LowBattery}}},
+		"quiet hours":               {Policy{From: 17 * 60, Until: 20 * 60}, stuck, []Held{{PrintJobFailed, "Accounting", QuietHours}}},
+		"nobody wants it":           {Policy{Off: []string{PrintJobFailed}}, stuck, nil},
+		"the day's look, metered":   {Policy{}, func(m *Minute) { m.At, m.Metered = m.At.Add(21*time.Hour+49*time.Minute), true }, []Held{{Daily, "", Metered}}},
+		"the day's look, busy":      {Policy{}, func(m *Minute) { m.At, m.Idle = m.At.Add(21*time.Hour+49*time.Minute), false }, []Held{{Daily, "", Busy}}},
+		"the day's look, unplugged": {Policy{}, func(m *Minute) { m.At, m.OnBattery = m.At.Add(21*time.Hour+49*time.Minute), set(true) }, []Held{{Daily, "", OnBattery}}},
+		"the day's look, too late":  {Policy{}, func(m *Minute) { m.At, m.Metered = m.At.Add(22*time.Hour), true }, nil},
+	} {
+		w := &Watch{Machine: "endpoint-1", Policy: test.policy}
+		live(w, 10, func(_ int, m *Minute) { test.now(m) })
+		if got := w.Held(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v waits, want %v", name, got, test.want)
+		}
+	}
+	w := &Watch{Policy: Policy{PerDay: 5}}
+	reasons := map[string]bool{}
+	live(w, 2*60, func(i int, m *Minute) {
+		m.FailedQueues = []string{"a", "b", "c", "d", "e", "f", "g"}[:min(7, 1+i/3)]
+		for _, h := range w.Held() {
+			reasons[h.Subject+" "+h.Reason] = true
+		}
+	})
+	if got, want := slices.Sorted(maps.Keys(reasons)), []string{"e perHour", "f perDay", "f perHour", "g perDay", "g perHour"}; !slices.Equal(got, want) {
+		t.Errorf("over the numbers of looks %q waits, want %q", got, want)
 	}
 }
 

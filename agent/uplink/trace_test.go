@@ -1,9 +1,12 @@
 package uplink
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -31,7 +34,7 @@ func TestRepliesWaitAndWhatWentIsTold(t *testing.T) {
 		}
 	})
 	l := c.open()
-	if _, err := l.Tickets(t.Context(), "anna"); !errors.Is(err, ErrNotConnected) {
+	if _, err := l.Tickets(t.Context(), "anna", "fr"); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("asked without a connection: %v", err)
 	}
 	for _, r := range []*constatv1.Report{diagnosisReport(3), replyReport(2), ticketReport(1, "")} {
@@ -78,5 +81,27 @@ func TestRepliesWaitAndWhatWentIsTold(t *testing.T) {
 	}
 	if got := kinds(again); got != "diagnosis ticket " {
 		t.Errorf("what went: %q", got)
+	}
+}
+
+// What is told of what was sent names topics, and quotes nothing of it.
+func TestTraceQuotesNothing(t *testing.T) {
+	const secret = "canary7c1f"
+	person := &constatv1.Person{Id: secret, Name: secret}
+	for _, r := range []*constatv1.Report{
+		{Content: &constatv1.Report_Snapshot{Snapshot: &constatv1.SnapshotReport{Payloads: []*constatv1.Payload{{Group: "network", Content: []byte(secret)}}}}},
+		{Content: &constatv1.Report_Diagnosis{Diagnosis: &constatv1.Diagnosis{Procedure: "printing", NextStep: secret, RootCauses: []*constatv1.RootCause{{Title: secret, Component: secret}}}}},
+		{Content: &constatv1.Report_Ticket{Ticket: &constatv1.TicketDraft{Text: secret, Requester: person, Pictures: [][]byte{[]byte(secret)}}}},
+		{Content: &constatv1.Report_Reply{Reply: &constatv1.TicketReply{Text: secret, Requester: person}}},
+		{Content: &constatv1.Report_Remedy{Remedy: &constatv1.RemedyResult{Verb: "resume-queue", Component: secret, Action: secret, Reason: secret}}},
+		{Content: &constatv1.Report_Run{Run: &constatv1.ProcedureRun{Procedure: "printing", Steps: []*constatv1.ProcedureRun_StepTaken{{Answer: secret}}}}},
+	} {
+		text, err := json.Marshal(sentOf(r, &constatv1.Receipt{TicketNumber: 7}, time.Now()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte(secret)) || !bytes.Contains(text, []byte("about")) {
+			t.Errorf("it is told %s", text)
+		}
 	}
 }

@@ -185,15 +185,15 @@ func (l *Link) Policy() *constatv1.Policy {
 var ErrNotConnected = errors.New("there is no connection to the collector")
 
 // Tickets asks the collector what a person of this machine, by the name of their
-// account, asked for here.
-func (l *Link) Tickets(ctx context.Context, account string) (*constatv1.ListPersonTicketsResponse, error) {
+// account, asked for here, and what is known and planned there, in their language.
+func (l *Link) Tickets(ctx context.Context, account, language string) (*constatv1.ListPersonTicketsResponse, error) {
 	l.mu.Lock()
 	client := l.client
 	l.mu.Unlock()
 	if client == nil {
 		return nil, ErrNotConnected
 	}
-	answer, err := client.ListPersonTickets(ctx, &constatv1.ListPersonTicketsRequest{Account: account})
+	answer, err := client.ListPersonTickets(ctx, &constatv1.ListPersonTicketsRequest{Account: account, Language: language})
 	if err != nil {
 		return nil, fmt.Errorf("asking for tickets: %w", err)
 	}

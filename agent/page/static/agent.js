@@ -32,8 +32,8 @@ export async function enter() {
   return view || "";
 }
 
-function ask(path, key, body, signal) {
-  return fetch(path, { method: "POST", headers: { Authorization: "Bearer " + key, "Content-Type": "application/json" }, body, signal })
+function ask(path, key, body, signal, keepalive) {
+  return fetch(path, { method: "POST", headers: { Authorization: "Bearer " + key, "Content-Type": "application/json" }, body, signal, keepalive })
     .catch((reason) => { throw new Trouble(signal?.aborted ? "stopped" : "closed", String(reason)); });
 }
 
@@ -66,6 +66,15 @@ export async function* follow(method, request = {}, signal) {
 export async function call(method, request) {
   for await (const message of follow(method, request)) return message;
   throw new Trouble("failed", method + " gave no answer");
+}
+
+// drafts keeps changes of what is typed, also when the tab closes just now, and gives
+// all that is kept.
+export async function drafts(changes) {
+  const body = JSON.stringify(changes);
+  const answer = await ask("/drafts", session, body, undefined, body.length < 16000); // browsers send no more behind a tab
+  if (!answer.ok) throw trouble(await answer.json().catch(() => ({})));
+  return answer.json();
 }
 
 function trouble({ problem = "failed", said = "" }) {

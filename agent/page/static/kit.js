@@ -12,11 +12,14 @@ let leaving = new AbortController();
 
 export let language = "en";
 
-// speak fetches a language's words.
+// Both are asked for before it is known which is wanted: that takes no time then.
+const spoken = Object.fromEntries(["en", "fr"].map((name) => [name, fetch("words." + name + ".json").then((answer) => answer.json(), () => ({}))]));
+
+// speak takes up a language.
 export async function speak(wanted) {
   language = wanted;
   document.documentElement.lang = language;
-  words = await (await fetch("words." + language + ".json")).json();
+  words = await spoken[language] ?? {};
 }
 
 // homeIs says where "back to the start" leads.

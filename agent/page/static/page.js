@@ -1,8 +1,9 @@
 // The page: what a person chooses, what is being looked into, and the answer.
 
 import { call, enter, follow, Trouble } from "./agent.js";
+import { keep, written } from "./draft.js";
 import { drawing } from "./drawing.js";
-import { attempt, back, button, h, has, homeIs, language, row, say, show, speak, t, time, trouble } from "./kit.js";
+import { attempt, back, button, day, h, has, homeIs, language, row, say, show, speak, t, time, trouble } from "./kit.js";
 import { pictures } from "./picture.js";
 import { others, sent, tickets } from "./tickets.js";
 
@@ -15,22 +16,27 @@ function stand() {
   standing.textContent = t(!status.enrolled ? "standing.alone" : status.connected ? "standing.connected" : "standing.waiting");
 }
 
-// start is what the page begins with.
+// start is what the page begins with: the choices at once, and what the agent says of
+// itself when it says it.
 async function start() {
   home.hidden = true;
-  status = await call("GetStatus", { language });
-  stand();
-  const asked = (await call("ListRemedies", { language })).offers.filter((o) => o.request.id);
+  const asked = h("div", { "aria-live": "polite" });
+  const found = h("div");
   show(
-    asked.map(request),
+    asked,
     others(),
     h("h1", {}, t("title")),
     h("p", { class: "quiet" }, t("choose")),
     h("div", { class: "choices" }, complaints.map((id) => button(t("complaint." + id), () => attempt((signal) => look(id, signal))))),
-    status.found.length ? [h("h2", {}, t("found")), h("ul", { class: "plain" }, status.found.map((f) => h("li", {}, f.title + " (" + time(f.at) + ") ",
-      complaints.includes(f.procedure) ? button(t("found.what"), () => attempt((signal) => look(f.procedure, signal))) : "")))] : null,
+    found,
     h("div", { class: "row" }, button(t("tickets"), () => open("tickets")), button(t("trace"), () => open("sent"))),
   );
+  const [is, remedies] = await Promise.all([call("GetStatus", { language }), call("ListRemedies", { language })]);
+  status = is;
+  stand();
+  asked.append(...remedies.offers.filter((o) => o.request.id).map(request));
+  if (is.found.length) found.append(h("h2", {}, t("found")), h("ul", { class: "plain" }, is.found.map((f) => h("li", {}, f.title + " (" + time(f.at) + ") ",
+    complaints.includes(f.procedure) ? button(t("found.what"), () => attempt((signal) => look(f.procedure, signal))) : ""))));
 }
 
 // open shows a view by its name.
@@ -55,12 +61,30 @@ function request(offer) {
 }
 
 async function settle(card, act) {
-  card.replaceChildren(h("p", {}, t("mending")), h("progress"));
+  const [shown, end] = mending();
+  card.replaceChildren(...shown);
   try {
     card.replaceChildren(outcome((await act()).result));
   } catch (error) {
     card.replaceChildren(trouble(error));
+  } finally {
+    end();
   }
+}
+
+// mending shows that a remedy is under way, and says how far it is until it is ended.
+function mending() {
+  const said = h("p", { role: "status" }, t("mending"));
+  let over = false;
+  const ask = async () => {
+    const { phase } = await call("ListRemedies", { language }).catch(() => ({}));
+    if (over) return;
+    const words = has("phase." + phase) ? t("phase." + phase) : t("mending");
+    if (said.textContent !== words) said.textContent = words;
+    setTimeout(ask, 500);
+  };
+  ask();
+  return [[said, h("progress", { "aria-label": t("mending") })], () => { over = true; }];
 }
 
 // outcome says how a remedy went, with its proof.
@@ -105,15 +129,15 @@ async function answer(complaint, seen) {
   say(title + " " + (seen.causes?.[first?.fault]?.explanation ?? ""));
   show(
     h("h1", {}, title),
-    first ? cause(first, seen.causes?.[first.fault]) : d.nextStep ? h("p", {}, d.nextStep) : "",
+    first ? cause(first, seen.causes?.[first.fault]) : h("p", {}, d.verdict === "healthy" ? t("healthy.next") : d.nextStep),
     more.length ? h("h2", {}, t("more")) : "",
     more.map((c) => h("section", { class: "card" }, cause(c, seen.causes?.[c.fault]))),
-    offers.map((o) => offer(complaint, o)),
+    offers.map((o, index) => offer(complaint, o, index ? "" : "main")),
     h("h2", {}, t("helped")),
     h("div", { class: "row" },
       button(t("helped.yes"), () => good(d)),
       button(t("walk"), () => attempt((signal) => walk(complaint, seen, signal)), first && offers.length ? "" : "main"),
-      button(t("send"), () => compose(complaint, d)),
+      button(t("send"), () => attempt(() => compose(complaint, d))),
       button(t("again"), () => attempt((signal) => look(complaint, signal)))),
     d.unrelated.length ? h("p", { class: "quiet" }, t("also", { title: d.unrelated[0].title })) : "",
   );
@@ -124,22 +148,23 @@ async function answer(complaint, seen) {
 function cause(c, said) {
   return h("div", {},
     h("p", { class: "lead" }, said?.explanation || c.title),
-    h("p", { class: "sure" }, t("certainty." + c.certainty), said?.began ? " " + said.began : ""),
+    h("p", { class: "sure" }, t("certainty." + c.certainty), c.since ? " " + t("since", { when: day(c.since) }) : ""),
     c.advice?.user ? [h("h2", {}, t("todo")), h("p", {}, c.advice.user)] : "",
     h("details", {}, h("summary", {}, t("why")),
       h("p", {}, c.title),
+      said?.began ? h("p", {}, said.began) : "",
       h("table", {}, c.evidence.map((e) => h("tr", {}, h("td", {}, e.fact), h("td", {}, e.value)))),
       c.advice?.technician ? h("p", {}, t("technician", { text: c.advice.technician })) : ""));
 }
 
 // offer is a remedy that the diagnosis suggests: done only after a yes.
-function offer(complaint, o) {
+function offer(complaint, o, kind) {
   const card = h("section", { class: "card" }, h("h2", {}, o.title), h("p", {}, o.text),
     h("div", { class: "row" }, button(t("yes"), async () => {
       const { verb, component, fault } = o.request;
       await settle(card, () => call("RunRemedy", { verb, component, fault }));
       card.append(h("div", { class: "row" }, button(t("again"), () => attempt((signal) => look(complaint, signal)))));
-    }, "main")));
+    }, kind)));
   return card;
 }
 
@@ -148,10 +173,12 @@ function good() {
   show(h("h1", {}, t("good")), row(back()));
 }
 
+const since = (begun) => Math.round(Math.min(performance.now() - begun, 2 ** 31 - 1));
+
 // walk leads through the written procedure for a complaint, a step at a time.
 async function walk(complaint, seen, signal) {
   const run = { id: crypto.randomUUID(), steps: [], trigger: "user", startedAt: seen.diagnosis.startedAt, diagnosisId: seen.diagnosis.id };
-  const begun = Date.now();
+  const begun = performance.now(); // whatever happens to the clock
   for (;;) {
     const next = await call("Walk", { procedure: complaint, diagnosisId: seen.diagnosis.id, taken: run.steps });
     run.procedure = next.procedure.id;
@@ -164,24 +191,24 @@ async function walk(complaint, seen, signal) {
     }
     const result = await step(complaint, seen, next, signal);
     seen = result.seen;
-    run.steps.push({ step: next.step.id, answer: result.answer, by: result.by, elapsedMs: Math.min(result.elapsed, 2 ** 31 - 1) });
+    run.steps.push({ step: next.step.id, answer: result.answer, by: result.by, elapsedMs: result.elapsed });
     if (result.answer === "helped") run.helped = true;
   }
-  run.elapsedMs = Math.min(Date.now() - begun, 2 ** 31 - 1);
+  run.elapsedMs = since(begun);
   if (run.outcome === "solved" && run.helped === undefined) {
     run.helped = await ask(h("h1", {}, t("helped")), [["yes", t("helped.yes")], ["no", t("helped.no")]], signal) === "yes";
     if (!run.helped) run.outcome = "support";
   }
   await call("EndWalk", { run });
   if (run.outcome === "solved") return good();
-  compose(complaint, seen.diagnosis, t(run.outcome === "support" ? "support" : "ended"));
+  await compose(complaint, seen.diagnosis, t(run.outcome === "support" ? "support" : "ended"));
 }
 
 // step puts one step before the person, and gives what came of it.
 async function step(complaint, seen, next, signal) {
-  const begun = Date.now();
+  const begun = performance.now(); // whatever happens to the clock
   const s = next.step;
-  const answered = (answer, by = "person") => ({ seen, answer, by, elapsed: Date.now() - begun });
+  const answered = (answer, by = "person") => ({ seen, answer, by, elapsed: since(begun) });
   const head = [h("p", { class: "quiet" }, t("together")), h("h1", {}, s.text[language] || s.text.en),
     drawing(next.drawingSvg, next.drawing?.[language] || next.drawing?.en || ""),
     s.link ? h("p", {}, h("a", { href: s.link, target: "_blank", rel: "noreferrer" }, s.link)) : ""];
@@ -189,8 +216,9 @@ async function step(complaint, seen, next, signal) {
   if (s.kind === "remedy") {
     if (!next.consent) return answered("not", "machine");
     if (await ask([head, h("p", {}, next.consent[language])], [["yes", t("yes")], ["no", t("no")]], signal) === "no") return answered("skipped");
-    show(h("h1", {}, t("mending")), h("progress"));
-    const { result } = await call("RunRemedy", { verb: s.verb, component: next.component, fault: next.fault });
+    const [shown, end] = mending();
+    show(h("h1", {}, s.text[language] || s.text.en), shown);
+    const { result } = await call("RunRemedy", { verb: s.verb, component: next.component, fault: next.fault }).finally(end);
     remark = outcome(result);
     if (result.outcome !== "fixed" && result.outcome !== "notFixed") {
       await ask(remark, [["on", t("helped.no")]], signal);
@@ -224,11 +252,12 @@ function ask(what, choices, signal) {
 }
 
 // compose is where a person asks for help. What they type is kept until it was
-// sent, also when the page is closed.
-function compose(complaint, d, lead) {
+// sent, also when the page or the tray is closed.
+async function compose(complaint, d, lead) {
+  const typed = await written();
   const field = h("textarea", { id: "text", maxlength: "20000", "aria-describedby": "hint" });
-  field.value = localStorage.getItem("text") ?? "";
-  field.addEventListener("input", () => localStorage.setItem("text", field.value));
+  field.value = typed("text");
+  field.addEventListener("input", () => keep("text", field.value));
   const shots = pictures();
   field.addEventListener("paste", shots.addPasted);
   const place = h("div");
@@ -245,12 +274,12 @@ function compose(complaint, d, lead) {
   });
   const send = button(t("send.now"), async () => {
     send.disabled = true;
-    place.replaceChildren(h("progress"));
+    place.replaceChildren(h("progress", { "aria-label": t("send.now") }));
     try {
       const images = await shots.read();
       const answer = await call("SubmitTicket", { complaint, text: field.value, diagnosisId: d.id, language, waitSeconds: 10, leaveOut: [...kept], pictures: images });
-      localStorage.removeItem("text");
-      await gone(answer.number, d.startedAt);
+      await keep("text", "");
+      await gone(answer, d.startedAt);
     } catch (error) {
       send.disabled = false;
       place.replaceChildren(trouble(error));
@@ -266,14 +295,20 @@ function compose(complaint, d, lead) {
   );
 }
 
-// gone says what became of a ticket: its number, or that it waits, with the time
-// that it keeps, and whom to telephone meanwhile.
-async function gone(number, at) {
+// gone says what became of a ticket: its number and by when it is answered, or that it
+// waits, with the time that it keeps, and whom to telephone meanwhile.
+async function gone({ number, id }, at) {
   const said = number ? t("sent", { number }) : t("sent.waits");
   say(said);
   let phone = "";
   if (!number) phone = (await call("GetStatus").catch(() => ({}))).phone;
+  const due = h("p");
+  if (number) call("ListTickets", { language }).then(({ tickets: mine }) => {
+    const at = mine.find(({ ticket }) => ticket.id === id)?.ticket.dueAt;
+    if (at) due.textContent = t("ticket.due", { when: day(at) });
+  }).catch(() => {}); // "My tickets" has it later
   show(h("h1", {}, said),
+    due,
     number ? "" : h("p", {}, t("sent.time", { when: time(at) })),
     phone ? h("p", {}, t("sent.phone", { phone })) : "",
     h("p", {}, t("sent.next")),

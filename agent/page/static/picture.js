@@ -12,12 +12,14 @@ const widest = 2560;
 export function pictures() {
   const list = h("div");
   const said = h("p", { class: "bad", role: "alert" });
-  const input = h("input", { type: "file", id: "picture", accept: "image/png,image/jpeg,image/webp", multiple: true, "aria-describedby": "picture-hint", change: () => {
+  // The browser's own button speaks the browser's language.
+  const input = h("input", { type: "file", id: "picture", hidden: true, accept: "image/png,image/jpeg,image/webp", multiple: true, change: () => {
     add([...input.files]);
     input.value = "";
   } });
   const place = h("div", {},
-    h("label", { for: "picture" }, t("picture")), h("p", { class: "quiet", id: "picture-hint" }, t("picture.hint")), input, said, list);
+    h("p", { class: "label" }, t("picture")), h("p", { class: "quiet", id: "picture-hint" }, t("picture.hint")),
+    h("button", { type: "button", "aria-describedby": "picture-hint", click: () => input.click() }, t("picture.choose")), input, said, list);
   async function add(files) {
     said.textContent = "";
     for (const file of files) {

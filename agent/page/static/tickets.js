@@ -1,22 +1,23 @@
 // A person's tickets, what is known to be wrong here, and what left this computer.
 
 import { call } from "./agent.js";
+import { keep, written } from "./draft.js";
 import { attempt, back, button, day, h, language, row, say, show, t, trouble } from "./kit.js";
 
 // tickets shows what the person asked for, and what was answered.
 export async function tickets() {
-  const list = await call("ListTickets", { language, read: true });
+  const [list, typed] = await Promise.all([call("ListTickets", { language, read: true }), written()]);
   show(h("h1", {}, t("tickets")),
     list.reached ? "" : h("p", { class: "quiet" }, t("tickets.old")),
-    list.tickets.length ? list.tickets.map(ticket) : h("p", {}, t("tickets.none")),
+    list.tickets.length ? list.tickets.map((one, index) => ticket(one, index, typed)) : h("p", {}, t("tickets.none")),
     row(button(t("tickets.again"), () => attempt(tickets)), back()));
 }
 
-function ticket({ ticket: k, messages }, index) {
+function ticket({ ticket: k, messages }, index, typed) {
   const field = h("textarea", { id: "reply-" + index, maxlength: "20000" });
-  const draft = "reply " + k.id; // what was typed outlives the tab
-  field.value = localStorage.getItem(draft) ?? "";
-  field.addEventListener("input", () => localStorage.setItem(draft, field.value));
+  const draft = "reply " + k.id;
+  field.value = typed(draft);
+  field.addEventListener("input", () => keep(draft, field.value));
   const place = h("div");
   const send = button(t("reply.send"), async () => {
     if (!field.value.trim()) return field.focus();
@@ -24,7 +25,7 @@ function ticket({ ticket: k, messages }, index) {
     place.replaceChildren(h("progress", { "aria-label": t("reply.send") }));
     try {
       const sent = await call("SubmitTicket", { replyTo: k.id, text: field.value, language, waitSeconds: 10 });
-      localStorage.removeItem(draft);
+      await keep(draft, "");
       say(t(sent.number ? "reply.sent" : "reply.waits"));
       attempt(tickets);
     } catch (error) {
@@ -34,12 +35,14 @@ function ticket({ ticket: k, messages }, index) {
   });
   const state = k.number ? t("ticket.number", { number: k.number, status: t("status." + k.status) }) : t("ticket.waits");
   const by = k.assignee ? t("ticket.who", { who: k.assignee }) : "";
+  const answer = [h("label", { for: field.id }, t("reply")), field, place, row(send)];
   return h("section", { class: "card", "aria-labelledby": "ticket-" + index },
     h("h2", { id: "ticket-" + index }, k.title),
     h("p", { class: "quiet" }, [state, by].filter(Boolean).join(" ")),
     k.dueAt ? h("p", {}, t("ticket.due", { when: day(k.dueAt) })) : "",
     h("ol", { class: "talk" }, messages.map(message)),
-    h("label", { for: field.id }, t("reply")), field, place, row(send));
+    ["solved", "closed", "merged"].includes(k.status) && !field.value
+      ? h("details", {}, h("summary", {}, t("reply.more")), answer) : answer);
 }
 
 function message(m) {
@@ -51,12 +54,24 @@ function message(m) {
     m.files.length ? h("p", { class: "quiet" }, t("message.files", { names: m.files.map((f) => f.name).join(", ") })) : "");
 }
 
-// others tells what is known to be wrong for others too; it comes when it comes.
+// others tells what is known to be wrong for others too, and what is planned for this
+// computer; it comes when it comes.
 export function others() {
   const place = h("div", { "aria-live": "polite" });
-  call("ListTickets", { language }).then(({ known }) => place.replaceChildren(...known.map((k) =>
-    h("p", { class: "card known" }, t("known", { title: k.title.replace(/[.\s]+$/, ""), when: day(k.at) }))))).catch(() => {}); // without it help is asked for all the same
+  call("ListTickets", { language }).then(({ known, planned }) => place.replaceChildren(
+    ...known.map((k) => h("p", { class: "card known" }, t("known", { title: k.title.replace(/[.\s]+$/, ""), when: day(k.at) }))),
+    ...planned.map(work))).catch(() => {}); // without it help is asked for all the same
   return place;
+}
+
+// work is planned work as its announcement says it.
+function work(p) {
+  const [from, until] = [p.from, p.until].map((at) => new Date(at));
+  const sameDay = from.toDateString() === until.toDateString();
+  const end = sameDay ? until.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" }) : day(p.until);
+  return h("div", { class: "card known" },
+    h("p", {}, t(from <= new Date() ? "planned.now" : "planned", { title: p.title.replace(/[.\s]+$/, ""), from: day(p.from), until: end })),
+    p.text ? h("p", { class: "words" }, p.text) : "");
 }
 
 // sent shows what left this computer, and what was done to it.
