@@ -16,7 +16,7 @@ import (
 func endpointCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "endpoint",
-		Short: "Look at the machines of a running collector, and end their trust",
+		Short: "Look at the machines of a running collector, end their trust, and forget them",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -34,12 +34,21 @@ func endpointCommand(o *options) *cobra.Command {
 			return desk.RevokeEndpoint(ctx, &deskv1.RevokeEndpointRequest{EndpointId: args[0], Reason: reason})
 		}, func(w io.Writer, _ proto.Message) { fmt.Fprintln(w, "Revoked; its next call is refused.") })
 	revoke.Flags().StringVar(&reason, "reason", "", "why, for the record and for the machine's user")
+	erase := remote(o, "erase ID NAME", "Forget a machine and all that it observed, for good", cobra.ExactArgs(2),
+		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
+			return desk.EraseEndpoint(ctx, &deskv1.EraseEndpointRequest{EndpointId: args[0], Hostname: args[1]})
+		}, func(w io.Writer, m proto.Message) {
+			fmt.Fprintf(w, "Erased; of its tickets %d stay, without what the machine observed. Backups made before still hold it.\n", m.(*deskv1.EraseEndpointResponse).GetTickets())
+		})
+	erase.Long = "Forget a machine: its facts, diagnoses, remedies and runs of procedures, where it was seen, and what else only it had.\n" +
+		"The id says which, and the name that it is the one you mean. Tickets stay with what people wrote. The machine’s\n" +
+		"certificate is refused from now on: to come back it has to enrol with a token, as a new machine."
 	remedies := remote(o, "remedies ID|NAME", "List what was mended on a machine, who asked and who agreed", cobra.ExactArgs(1),
 		func(ctx context.Context, desk deskv1.DeskServiceClient, args []string) (proto.Message, error) {
 			found, err := desk.GetEndpoint(ctx, &deskv1.GetEndpointRequest{Id: args[0]})
 			return &deskv1.GetEndpointResponse{Endpoint: found.GetEndpoint(), Remedies: found.GetRemedies()}, err
 		}, writeRemedies)
-	cmd.AddCommand(list, remedies, revoke)
+	cmd.AddCommand(list, remedies, revoke, erase)
 	return cmd
 }
 

@@ -31,3 +31,13 @@ func becomeOwner(dir string) error {
 	}
 	return nil
 }
+
+// ownerOf is the account that a directory belongs to; nobody where there is none.
+func ownerOf(dir string) uint32 {
+	if info, err := os.Stat(dir); err == nil {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+			return owner.Uid
+		}
+	}
+	return nobody
+}

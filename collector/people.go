@@ -109,10 +109,15 @@ func userCommand(o *options) *cobra.Command {
 	limit := &cobra.Command{
 		Use:   "sites NAME [SITE]...",
 		Short: "Limit a user to sites; with none, let them see all",
+		Long:  "sites works on the data; team sites does the same at a running collector.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.withCore(cmd, func(ctx context.Context, c *core) error {
-				return c.accounts.SetSites(ctx, args[0], args[1:]...)
+				_, returned, err := c.desk.LimitAccount(ctx, desk.System, args[0], args[1:]...)
+				if err == nil && returned > 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d of their tickets went to others or back to the queue.\n", returned)
+				}
+				return err
 			})
 		},
 	}

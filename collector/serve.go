@@ -102,13 +102,17 @@ func listen(ctx context.Context, key, address string) (net.Listener, error) {
 	l, err := c.Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program: stop it, or choose another address with --%s", address, key)
+		return nil, inUse(key, address)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s needs an administrator's rights: choose a port above 1023 with --%s", address, key)
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s (--%s): %w", address, key, err)
 	}
 	return l, nil
+}
+
+func inUse(key, address string) error {
+	return fmt.Errorf("%s is in use by another program: stop it, or choose another address with --%s", address, key)
 }
 
 func (srv *server) serve(forAgents, forPeople net.Listener) error {

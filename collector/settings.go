@@ -206,13 +206,17 @@ func configCommand(o *options) *cobra.Command {
 	show.Flags().BoolVar(&withDefaults, "defaults", false, "the defaults, as a file to start from")
 	check := &cobra.Command{
 		Use:   "check",
-		Short: "Say whether this version understands the configuration",
+		Short: "Say whether this version understands the configuration, and its ports are free",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := o.load(cmd); err != nil {
+			s, err := o.load(cmd)
+			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is understood")
+			if err := freePorts(cmd.Context(), s); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is understood, and its ports are free")
 			return nil
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -59,7 +60,18 @@ func teamCommand(o *options) *cobra.Command {
 		}, writePreview)
 	trying.flags(preview)
 	preview.Flags().Int32Var(&days, "days", 30, "tickets of how many days")
-	cmd.AddCommand(list, set, preview)
+	limit := remoteTo(o, "sites NAME [SITE]...", "Limit somebody to sites; with none, let them see all", cobra.MinimumNArgs(1),
+		func(ctx context.Context, conn *grpc.ClientConn, args []string) (proto.Message, error) {
+			return deskv1.NewAccountServiceClient(conn).LimitAccount(ctx, &deskv1.LimitAccountRequest{Name: args[0], Sites: args[1:]})
+		}, func(w io.Writer, m proto.Message) {
+			r := m.(*deskv1.LimitAccountResponse)
+			sees := "all sites"
+			if sites := r.GetAccount().GetSites(); len(sites) > 0 {
+				sees = strings.Join(sites, ", ")
+			}
+			fmt.Fprintf(w, "%s sees %s; %d of their tickets went to others or back to the queue.\n", r.GetAccount().GetName(), sees, r.GetReturned())
+		})
+	cmd.AddCommand(list, set, preview, limit)
 	return cmd
 }
 

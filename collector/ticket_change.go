@@ -42,7 +42,7 @@ func setCommand(o *options) *cobra.Command {
 			}
 			for flag, field := range map[string]**string{
 				"status": &r.Status, "assignee": &r.Assignee, "title": &r.Title, "impact": &r.Impact, "urgency": &r.Urgency, "resolution": &r.Resolution,
-				"category": &r.Category, "queue": &r.Queue, "type": &r.Type, "site": &r.Site,
+				"category": &r.Category, "queue": &r.Queue, "type": &r.Type, "site": &r.Site, "endpoint": &r.Endpoint,
 			} {
 				if cmd.Flags().Changed(flag) {
 					value, err := cmd.Flags().GetString(flag)
@@ -79,7 +79,7 @@ func setCommand(o *options) *cobra.Command {
 		"status": "new, open, pending, solved or closed", "assignee": "the technician's name; empty: nobody", "title": "what it is called in lists",
 		"impact": "low, medium or high", "urgency": "low, normal, high or critical", "resolution": "what helped, in a sentence",
 		"category": "a complaint, as printing, or a category of your own", "queue": "where it waits; empty: in none", "type": "incident or request",
-		"site": "the site it is of; empty: of none",
+		"site": "the site it is of; empty: of none", "endpoint": "id or name of the machine it is about, which is asked for a diagnosis; empty: none",
 	} {
 		cmd.Flags().String(flag, "", help)
 	}

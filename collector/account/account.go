@@ -91,11 +91,8 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if len(mail) > 254 || mail != "" && !strings.Contains(mail, "@") {
 		return User{}, invalid("%q is not a mail address", mail)
 	}
-	sites, err := checkSites(role, sites)
-	if err != nil {
-		return User{}, err
-	}
 	var hash string
+	var err error
 	if password != "" {
 		if hash, err = a.hashPassword(ctx, password); err != nil {
 			return User{}, err
@@ -110,8 +107,10 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 		takes = 1
 	}
 	var person string
+	var kept []string
 	err = a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		if sites, err = keepSites(ctx, q, sites); err != nil {
+		var err error
+		if kept, err = keepSites(ctx, q, role, sites); err != nil {
 			return err
 		}
 		if role == "requester" {
@@ -122,7 +121,7 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 		added, err := q.AddUser(ctx, query.AddUserParams{
 			ID: id.String(), Name: name, NameKey: nameKey(name), Mail: mail, Role: role,
 			Password: hash, CreatedAt: a.now().UnixMilli(), TakesTickets: takes,
-			Sites: strings.Join(sites, "\n"), PersonID: person,
+			Sites: strings.Join(kept, "\n"), PersonID: person,
 		})
 		if err != nil || added > 0 {
 			return err
@@ -135,7 +134,7 @@ func (a *Accounts) Create(ctx context.Context, name, mail, role, password string
 	if err != nil {
 		return User{}, err
 	}
-	return User{ID: id.String(), Name: name, Mail: mail, Role: role, Sites: sites, Person: person, Credential: credential(hash)}, nil
+	return User{ID: id.String(), Name: name, Mail: mail, Role: role, Sites: kept, Person: person, Credential: credential(hash)}, nil
 }
 
 // becomePerson gives the id of the person of an account name, whom it makes known
@@ -153,58 +152,16 @@ func becomePerson(ctx context.Context, q *query.Queries, name, mail string, now 
 	return person.ID, err
 }
 
-// SetSites limits the named user to sites; none: they see all.
-func (a *Accounts) SetSites(ctx context.Context, userName string, sites ...string) error {
-	u, err := a.Named(ctx, userName)
-	if err != nil {
-		return fmt.Errorf("%w: %q", err, userName)
-	}
-	if sites, err = checkSites(u.Role, sites); err != nil {
-		return err
-	}
-	return a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
-		sites, err := keepSites(ctx, q, sites)
-		if err != nil {
-			return err
-		}
-		_, err = q.SetSites(ctx, u.ID, strings.Join(sites, "\n"))
-		return err
-	})
-}
-
 // keepSites gives the names of sites as they are known, and makes new ones known.
-func keepSites(ctx context.Context, q *query.Queries, sites []string) ([]string, error) {
-	var kept []string
-	for _, site := range sites {
-		known, err := store.Site(ctx, q, site)
-		if two := (*store.TwoSites)(nil); errors.As(err, &two) {
-			return nil, invalid("%s", two)
-		} else if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(kept, known) {
-			kept = append(kept, known)
-		}
+func keepSites(ctx context.Context, q *query.Queries, role string, sites []string) ([]string, error) {
+	kept, err := store.KeepSites(ctx, q, sites)
+	if bad := (*store.BadSite)(nil); errors.As(err, &bad) {
+		return nil, invalid("%s", bad)
 	}
-	return kept, nil
-}
-
-// checkSites gives names of sites as they are kept, each once.
-func checkSites(role string, sites []string) ([]string, error) {
-	var kept []string
-	for _, site := range sites {
-		site = strings.Join(strings.Fields(site), " ")
-		if site == "" || len(site) > 100 || strings.ContainsFunc(site, unicode.IsControl) || !utf8.ValidString(site) {
-			return nil, invalid("%q is no name of a site", site)
-		}
-		if !slices.Contains(kept, site) {
-			kept = append(kept, site)
-		}
-	}
-	if role == "requester" && len(kept) > 0 {
+	if err == nil && role == "requester" && len(kept) > 0 {
 		return nil, invalid("a requester sees their own tickets, at whatever site: leave the sites out")
 	}
-	return kept, nil
+	return kept, err
 }
 
 // User gives the user with the id, ErrNotFound when there is none or they are
@@ -221,6 +178,14 @@ func (a *Accounts) Named(ctx context.Context, name string) (User, error) {
 	return one(a.store.Read().UserByName(ctx, nameKey(name)))
 }
 
+// SetLanguage keeps in which language a user reads.
+func (a *Accounts) SetLanguage(ctx context.Context, id, language string) error {
+	return a.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		_, err := q.SetLanguage(ctx, id, language)
+		return err
+	})
+}
+
 // Users lists all who may sign in, by name.
 func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 	rows, err := a.store.Read().ListUsers(ctx)
@@ -233,6 +198,7 @@ func (a *Accounts) Users(ctx context.Context) ([]User, error) {
 			users = append(users, user(row))
 		}
 	}
+	store.ByName(users, func(u User) string { return u.Name })
 	return users, nil
 }
 

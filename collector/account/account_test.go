@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,6 +260,31 @@ func FuzzMatches(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stored string) {
 		if right, err := matches(t.Context(), stored, "password"); right && err == nil {
 			t.Errorf("%q matches", stored)
+		}
+	})
+}
+
+// Users stand where people look for them, on every engine alike: its own order is not
+// asked.
+func TestUsersAreListedAsPeopleLookForThem(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		a := New(s)
+		want := []string{"_bot", "ann", "Ann-Marie", "Émile", "Emilie", "poste 2", "poste 10", "Žofie", "山田"}
+		for _, i := range []int{4, 8, 1, 6, 3, 0, 7, 5, 2} {
+			if _, err := a.Create(t.Context(), want[i], "", "technician", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		users, err := a.Users(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, u := range users {
+			got = append(got, u.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	})
 }

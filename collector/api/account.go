@@ -32,3 +32,12 @@ func (s *Server) RestoreAccount(ctx context.Context, r *deskv1.RestoreAccountReq
 	}
 	return &deskv1.RestoreAccountResponse{Account: restored}, nil
 }
+
+// LimitAccount is desk.LimitAccount.
+func (s *Server) LimitAccount(ctx context.Context, r *deskv1.LimitAccountRequest) (*deskv1.LimitAccountResponse, error) {
+	limited, returned, err := s.desk.LimitAccount(ctx, actor(ctx), r.GetName(), r.GetSites()...)
+	if err != nil {
+		return nil, err
+	}
+	return &deskv1.LimitAccountResponse{Account: limited, Returned: int32(returned)}, nil
+}

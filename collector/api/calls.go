@@ -98,6 +98,15 @@ func (s *Server) RevokeEndpoint(ctx context.Context, r *deskv1.RevokeEndpointReq
 	return &deskv1.RevokeEndpointResponse{}, nil
 }
 
+// EraseEndpoint is desk.EraseEndpoint.
+func (s *Server) EraseEndpoint(ctx context.Context, r *deskv1.EraseEndpointRequest) (*deskv1.EraseEndpointResponse, error) {
+	tickets, err := s.desk.EraseEndpoint(ctx, actor(ctx), r.GetEndpointId(), r.GetHostname())
+	if err != nil {
+		return nil, err
+	}
+	return &deskv1.EraseEndpointResponse{Tickets: int32(tickets)}, nil
+}
+
 // SetEndpointSite is desk.SetEndpointSite.
 func (s *Server) SetEndpointSite(ctx context.Context, r *deskv1.SetEndpointSiteRequest) (*deskv1.SetEndpointSiteResponse, error) {
 	endpoint, err := s.desk.SetEndpointSite(ctx, actor(ctx), r.GetEndpointId(), r.GetSite())

@@ -142,6 +142,7 @@ func TestRights(t *testing.T) {
 		"Diagnose":          {&deskv1.DiagnoseRequest{EndpointId: machine}, workSite},
 		"RequestRemedy":     {&deskv1.RequestRemedyRequest{Ticket: number, Verb: "no-such-verb"}, workSite},
 		"RevokeEndpoint":    {&deskv1.RevokeEndpointRequest{EndpointId: machine}, leadSite},
+		"EraseEndpoint":     {&deskv1.EraseEndpointRequest{EndpointId: machine, Hostname: "another"}, governs},
 		"SetEndpointSite":   {&deskv1.SetEndpointSiteRequest{EndpointId: machine, Site: "Paris"}, leadSite},
 		"ListSimilar":       {&deskv1.ListSimilarRequest{Number: number}, workSite},
 		"ListTechnicians":   {&deskv1.ListTechniciansRequest{}, work},
@@ -203,6 +204,7 @@ func TestRights(t *testing.T) {
 
 		"ListAccounts":   {&deskv1.ListAccountsRequest{}, governs},
 		"RemoveAccount":  {&deskv1.RemoveAccountRequest{Name: "nobody"}, governs},
+		"LimitAccount":   {&deskv1.LimitAccountRequest{Name: "nobody"}, governs},
 		"RestoreAccount": {&deskv1.RestoreAccountRequest{Name: "nobody"}, governs},
 
 		"ListNotices":   {&deskv1.ListNoticesRequest{}, anyone},
@@ -288,7 +290,7 @@ func TestRights(t *testing.T) {
 
 // missing are calls that name what is not there, on purpose.
 var missing = map[string]bool{"DeleteAnswer": true, "DeleteWebhook": true, "RemoveCredential": true, "UndoChange": true, "GetProcedure": true, "GetKnowledge": true, "RollBackKnowledge": true, "ReleaseKnowledge": true, "SetTechnician": true, "PreviewTechnician": true,
-	"PutView": true, "DeleteView": true, "RemoveAccount": true, "RestoreAccount": true}
+	"PutView": true, "DeleteView": true, "RemoveAccount": true, "LimitAccount": true, "RestoreAccount": true}
 
 // call makes a call of any kind, and gives the first answer as text.
 func call(ctx context.Context, t *testing.T, conn *grpc.ClientConn, method string, request proto.Message) (string, error) {

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -222,7 +223,11 @@ func textOf(w words, n *deskv1.Notice, zone *time.Location) string {
 
 // facts are what a technician wants to know before they open the ticket.
 func (c *Courier) facts(w words, reader desk.Reader, n *deskv1.Notice, t *constatv1.Ticket) string {
-	text := fmt.Sprintf("#%d %s\n", n.GetNumber(), n.GetTitle())
+	title := n.GetTitle()
+	if t != nil {
+		title = c.desk.TitleIn(t, cmp.Or(reader.Language, "en"))
+	}
+	text := fmt.Sprintf("#%d %s\n", n.GetNumber(), title)
 	say := func(form, value string) {
 		if value != "" {
 			text += fmt.Sprintf(form, value) + "\n"

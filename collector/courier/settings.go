@@ -221,7 +221,7 @@ func (c *Courier) PutWebhook(ctx context.Context, a desk.Actor, r *deskv1.PutWeb
 				return refuse("%q is no name of a site", cut(site, 80))
 			}
 			known, err := store.Site(ctx, q, site)
-			if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+			if two := (*store.BadSite)(nil); errors.As(err, &two) {
 				return refuse("%s", two)
 			} else if err != nil {
 				return err
@@ -310,6 +310,7 @@ func (c *Courier) State(ctx context.Context, a desk.Actor) (*deskv1.GetDeliveryR
 	for _, h := range hooks {
 		answer.Webhooks = append(answer.Webhooks, &deskv1.Webhook{Name: h.Name, Url: h.Url, Kinds: strings.Fields(h.Kinds), Inside: h.Inside == 1, Sites: strings.FieldsFunc(h.Sites, func(r rune) bool { return r == '\n' })})
 	}
+	store.ByName(answer.Webhooks, (*deskv1.Webhook).GetName)
 	troubles, err := q.OutboxTroubles(ctx, maxTroubles)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -51,9 +50,9 @@ func (d *Desk) Accounts(ctx context.Context, a Actor) ([]*deskv1.Account, error)
 		}
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b *deskv1.Account) int {
-		gone := int(flag(a.GetRemovedAt() != nil) - flag(b.GetRemovedAt() != nil))
-		return cmp.Or(gone, strings.Compare(strings.ToLower(a.GetName()), strings.ToLower(b.GetName())))
+	store.ByName(all, (*deskv1.Account).GetName)
+	slices.SortStableFunc(all, func(a, b *deskv1.Account) int {
+		return int(flag(a.GetRemovedAt() != nil) - flag(b.GetRemovedAt() != nil))
 	})
 	return all, nil
 }
@@ -116,6 +115,82 @@ func keepsAdministrator(ctx context.Context, q *query.Queries, leaving query.Use
 		}
 	}
 	return problem(ErrInvalid, "%s is the last administrator: make another one first", leaving.Name)
+}
+
+// LimitAccount limits somebody to sites, with none to all of them, and tells how many
+// of their tickets went to others or into the queue, because they do not see them any
+// more.
+func (d *Desk) LimitAccount(ctx context.Context, a Actor, name string, sites ...string) (limited *deskv1.Account, returned int, err error) {
+	if err := a.governs("limit accounts"); err != nil {
+		return nil, 0, err
+	}
+	var held []query.TicketsHeldByRow
+	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		// As with a removal: no two administrators limit each other, and nobody is given
+		// a ticket meanwhile.
+		if _, err := q.NextNumber(ctx, "assignment"); err != nil {
+			return err
+		}
+		user, err := q.UserByName(ctx, strings.ToLower(line(name, maxName)))
+		switch {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && user.DisabledAt != 0:
+			return problem(ErrNotFound, "nobody here is called %q", line(name, maxName))
+		case err != nil:
+			return err
+		case user.Role == "requester" && len(sites) > 0:
+			return problem(ErrInvalid, "a requester sees their own tickets, at whatever site: leave the sites out")
+		case len(sites) > 0:
+			if err := keepsAdministrator(ctx, q, user); err != nil {
+				return err
+			}
+		}
+		kept, err := store.KeepSites(ctx, q, sites)
+		if bad := (*store.BadSite)(nil); errors.As(err, &bad) {
+			return problem(ErrInvalid, "%s", bad)
+		}
+		if err != nil {
+			return err
+		}
+		user.Sites = strings.Join(kept, "\n")
+		if _, err := q.SetSites(ctx, user.ID, user.Sites); err != nil {
+			return err
+		}
+		limited = accountMessage(user)
+		held, err = q.TicketsHeldBy(ctx, user.Name)
+		held = slices.DeleteFunc(held, func(t query.TicketsHeldByRow) bool { return userActor(user).sees(t.Site) })
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, one := range held {
+		var changed bool
+		err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+			changed = false
+			t, err := q.LockTicket(ctx, one.Number)
+			if err != nil || finished(t.Status) || t.Assignee != limited.GetName() {
+				return err
+			}
+			user, err := q.UserByName(ctx, strings.ToLower(t.Assignee))
+			if err != nil || userActor(user).sees(t.Site) {
+				return err // somebody let them see it meanwhile
+			}
+			turn, err := q.Turn(ctx, t.Number)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			changed = true
+			return d.passOn(ctx, q, t, &constatv1.FieldChange{Field: "unseen", Before: t.Assignee}, list(turn.LetLie))
+		})
+		if err != nil {
+			return limited, returned, err
+		}
+		if changed {
+			returned++
+			d.hint(ticketSubject(one.Number))
+		}
+	}
+	return limited, returned, nil
 }
 
 // RestoreAccount takes a removal back. The tickets stay where they went.

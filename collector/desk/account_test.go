@@ -251,6 +251,46 @@ func TestLastAdministrator(t *testing.T) {
 	})
 }
 
+// Who is limited to sites keeps no ticket that they do not see any more; one who governs
+// all of them stays; and nobody limits others who may not.
+func TestLimitedAssignee(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		root := h.user(t, "Root", "administrator")
+		h.join(t, &deskv1.Technician{Name: "Noé"})
+		pc, anywhere := h.enroll(t, "pc-1"), h.comes(t, "b").GetNumber()
+		if _, err := h.SetEndpointSite(t.Context(), root, pc, "Lyon"); err != nil {
+			t.Fatal(err)
+		}
+		there := h.troubled(t, pc, "")
+		h.join(t, &deskv1.Technician{Name: "Tom"})
+		limited, returned, err := h.LimitAccount(t.Context(), root, "noé", " lyon ", "Lyon", "Nice")
+		if err != nil || returned != 1 || fmt.Sprint(limited.GetSites()) != "[Lyon Nice]" || limited.GetName() != "Noé" {
+			t.Fatalf("%v, %d went to others (%v)", limited, returned, err)
+		}
+		if a, b := h.ticket(t, there), h.ticket(t, anywhere); a.GetTicket().GetAssignee() != "Noé" || b.GetTicket().GetAssignee() != "Tom" {
+			t.Errorf("they are with %q and %q", a.GetTicket().GetAssignee(), b.GetTicket().GetAssignee())
+		} else if change := b.GetTimeline()[len(b.GetTimeline())-2].GetChanges(); len(change) != 1 || change[0].GetField() != "unseen" || change[0].GetBefore() != "Noé" {
+			t.Errorf("the timeline says %v", b.GetTimeline())
+		}
+		if all, returned, err := h.LimitAccount(t.Context(), root, "Noé"); err != nil || returned != 0 || len(all.GetSites()) != 0 {
+			t.Errorf("back to all: %v, %d (%v)", all, returned, err)
+		}
+		for _, who := range []desk.Actor{lead, tech, {ID: "x", Name: "Lyon", Role: "administrator", Sites: []string{"Lyon"}}} {
+			_, _, err := h.LimitAccount(t.Context(), who, "Noé", "Lyon")
+			wantKind(t, err, desk.ErrForbidden)
+		}
+		if _, err := account.New(h.store).Create(t.Context(), "Yann", "", "requester", ""); err != nil {
+			t.Fatal(err)
+		}
+		for name, sites := range map[string][]string{"Root": {"Lyon"}, "Yann": {"Lyon"}, "Noé": {"\x00"}} {
+			_, _, err := h.LimitAccount(t.Context(), root, name, sites...)
+			wantKind(t, err, desk.ErrInvalid)
+		}
+		_, _, err = h.LimitAccount(t.Context(), root, "nobody", "Lyon")
+		wantKind(t, err, desk.ErrNotFound)
+	})
+}
+
 // A collector that stopped half-way left tickets with somebody who is gone: the next
 // look gives them on, once for all collectors.
 func TestGoneIsMended(t *testing.T) {

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -67,6 +68,9 @@ func (d *Desk) Update(ctx context.Context, a Actor, r *deskv1.UpdateTicketReques
 	if changed {
 		d.hint(ticketSubject(r.GetNumber()))
 	}
+	if changed && r.Endpoint != nil && ticket.GetEndpointId() != "" {
+		d.hint(endpointSubject(ticket.GetEndpointId())) // which may be asked for a diagnosis
+	}
 	if changed && r.Status != nil {
 		d.hintAnswer(ticket.GetEndpointId())
 	}
@@ -95,6 +99,13 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		t.Assignee, t.AssignmentReason, t.AssignedBy = name, "chosen by hand", byHand
 		if name == "" {
 			t.AssignmentReason = "given back by hand"
+		}
+	}
+	moved := false
+	if r.Endpoint != nil {
+		var err error
+		if moved, err = d.setEndpoint(ctx, q, t, r.GetEndpoint()); err != nil {
+			return err
 		}
 	}
 	if r.Site != nil {
@@ -126,10 +137,32 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		}
 		t.Urgency, t.UrgencySet = r.GetUrgency(), 1
 	}
-	if r.Impact != nil || r.Urgency != nil {
+	if moved || r.Impact != nil || r.Urgency != nil {
 		return d.prioritise(ctx, q, t, d.now())
 	}
 	return nil
+}
+
+// setEndpoint makes a ticket one about a machine, by its id or name, or about none, and
+// tells whether that is another than before. What was found on the one before is no
+// cause of it any more, and the new one is asked.
+func (d *Desk) setEndpoint(ctx context.Context, q *query.Queries, t *query.Ticket, name string) (moved bool, err error) {
+	var machine query.Endpoint
+	if strings.TrimSpace(name) != "" {
+		if machine, err = findEndpoint(ctx, q, name); errors.Is(err, ErrNotFound) {
+			err = problem(ErrInvalid, "there is no machine %q: write its name as it stands in the list of machines", line(name, maxName))
+		}
+	}
+	if err != nil || machine.ID == t.EndpointID {
+		return false, err
+	}
+	t.EndpointID, t.DiagnosisID, t.DiagnosedAt = machine.ID, "", 0
+	t.RootCause, t.Certainty, t.Component, t.Brand = "", "", "", ""
+	t.Site = cmp.Or(t.Site, machine.Site)
+	if machine.ID != "" && t.Type == "incident" && !finished(t.Status) {
+		return true, d.askOf(ctx, q, machine.ID, t.Category, t.Number)
+	}
+	return true, nil
 }
 
 // setStatus changes the state and keeps when it was first and last solved.
@@ -167,7 +200,19 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 	if err := d.saveTicket(ctx, q, after, now); err != nil {
 		return false, err
 	}
-	if changes := differences(before, after); len(changes) > 0 {
+	changes := differences(before, after)
+	if before.EndpointID != after.EndpointID {
+		change := &constatv1.FieldChange{Field: "endpoint"}
+		var err error
+		if change.Before, err = hostname(ctx, q, before.EndpointID); err == nil {
+			change.After, err = hostname(ctx, q, after.EndpointID)
+		}
+		if err != nil {
+			return false, err
+		}
+		changes = append(changes, change)
+	}
+	if len(changes) > 0 {
 		err := writeEntry(ctx, q, after.Number, now, &constatv1.TicketEntry{
 			Id: newID(), Kind: "change", Actor: a.Name, ActorRole: entryRole(a), Changes: changes,
 		})
@@ -197,10 +242,19 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
-	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category {
+	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category || before.EndpointID != after.EndpointID {
 		return true, addWords(ctx, q, after, after.Resolution)
 	}
 	return true, nil
+}
+
+// hostname is what a machine is called; empty: there is none of the id.
+func hostname(ctx context.Context, q *query.Queries, id string) (string, error) {
+	machine, err := q.EndpointByID(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return cmp.Or(machine.Hostname, machine.ID), err
 }
 
 // entryRole is how the timeline calls a role.

@@ -281,7 +281,7 @@ func (d *Desk) Finish(ctx context.Context, endpointID string, r *constatv1.Comma
 		if err != nil || found == nil {
 			return err // it attaches when it comes
 		}
-		_, err = d.attach(ctx, q, command.Ticket, found)
+		_, err = d.attach(ctx, q, command.Ticket, command.EndpointID, found)
 		return err
 	})
 	if err == nil {

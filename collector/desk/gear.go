@@ -52,6 +52,7 @@ func (d *Desk) Devices(ctx context.Context) (*deskv1.ListGearResponse, error) {
 		device.Faults = faults[row.ID]
 		answer.Devices = append(answer.Devices, device)
 	}
+	store.ByName(answer.Devices, func(g *deskv1.Device) string { return cmp.Or(g.GetName(), g.GetAddress()) })
 	return answer, nil
 }
 
@@ -121,6 +122,7 @@ func (d *Desk) Credentials(ctx context.Context) (*deskv1.ListCredentialsResponse
 			Name: row.Name, Version: row.Version, ChangedAt: timestamp(row.ChangedAt), Devices: int32(row.Devices),
 		})
 	}
+	store.ByName(answer.Credentials, (*deskv1.SnmpCredential).GetName)
 	return answer, nil
 }
 

@@ -231,7 +231,7 @@ func (in *intake) addDiagnosis(ctx context.Context, found *constatv1.Diagnosis) 
 }
 
 func (in *intake) attach(ctx context.Context, ticket int32, found *constatv1.Diagnosis) error {
-	number, err := in.desk.attach(ctx, in.q, ticket, found)
+	number, err := in.desk.attach(ctx, in.q, ticket, in.endpoint, found)
 	if number != 0 {
 		in.hints = append(in.hints, ticketSubject(number))
 	}

@@ -205,6 +205,7 @@ func linksOf(ctx context.Context, q *query.Queries, number int32) ([]*constatv1.
 	for _, row := range rows {
 		links = append(links, &constatv1.TicketLink{
 			Kind: wayOf(row.TicketLink, number), Number: row.FarNumber, Title: row.Title, Status: row.Status,
+			RootCause: row.RootCause, Component: row.Component, Category: row.Category,
 		})
 	}
 	return links, nil

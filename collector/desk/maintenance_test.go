@@ -304,3 +304,41 @@ func TestWallTime(t *testing.T) {
 		}
 	})
 }
+
+// People at the machines that planned work meets read of it a week ahead, in their
+// language, until it is over or taken back.
+func TestPeopleReadWhatIsPlanned(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		met, other := h.enroll(t, "pc-1"), h.enroll(t, "pc-2")
+		now := time.Now().Truncate(time.Second)
+		here := &deskv1.MachineSelector{EndpointIds: []string{"pc-1"}}
+		later := h.plan(t, planned(now.Add(48*time.Hour), now.Add(50*time.Hour), here))
+		soon := planned(now.Add(time.Hour), now.Add(72*time.Hour), here)
+		soon.Texts = []*deskv1.AnnouncementText{{Language: "en", Title: "New screens", Text: "Leave the room unlocked."}}
+		h.plan(t, soon)
+		far := h.plan(t, planned(now.Add(8*24*time.Hour), now.Add(9*24*time.Hour), here))
+		reads := func(endpoint string, want ...string) {
+			t.Helper()
+			var got []string
+			for _, p := range h.read(t, endpoint, "nobody").GetPlanned() {
+				got = append(got, p.GetTitle())
+			}
+			if strings.Join(got, "|") != strings.Join(want, "|") {
+				t.Errorf("%s reads of %q, not of %q", endpoint, got, want)
+			}
+		}
+		reads(met, "New screens", "Remplacement des disques")
+		reads(other)
+		if p := h.read(t, met, "nobody").GetPlanned()[0]; p.GetText() != "Leave the room unlocked." || !p.GetFrom().AsTime().Equal(now.Add(time.Hour)) || !p.GetUntil().AsTime().Equal(now.Add(72*time.Hour)) {
+			t.Errorf("it reads %v", p)
+		}
+		if _, err := h.EndMaintenance(t.Context(), chief, later.GetId()); err != nil {
+			t.Fatal(err)
+		}
+		reads(met, "New screens")
+		h.SetClock(far.GetFrom().AsTime().Add(time.Minute))
+		reads(met, "Remplacement des disques")
+		h.SetClock(far.GetUntil().AsTime())
+		reads(met)
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/language"
 
 	"constat/collector/store"
 	"constat/collector/store/query"
@@ -120,7 +121,7 @@ func (d *Desk) tell(ctx context.Context, q *query.Queries, h happening) error {
 	told := []string{}
 	for _, u := range h.recipients(users) {
 		added, err := q.AddNotice(ctx, query.AddNoticeParams{
-			UserID: u.ID, EventID: h.id, Kind: h.kind, Number: h.ticket.Number, Title: cmp.Or(h.titles[u.Language], h.ticket.Title),
+			UserID: u.ID, EventID: h.id, Kind: h.kind, Number: h.ticket.Number, Title: d.titleFor(u, h),
 			Actor: line(h.actor.Name, maxName), Text: h.text, At: store.Millis(now),
 		})
 		if err != nil {
@@ -141,6 +142,14 @@ func (d *Desk) tell(ctx context.Context, q *query.Queries, h happening) error {
 		}
 	}
 	return d.tellWebhooks(ctx, q, h, told, now)
+}
+
+// titleFor is what a happening is about, as one who is told reads it.
+func (d *Desk) titleFor(u query.User, h happening) string {
+	if h.ticket.Number == 0 {
+		return cmp.Or(h.titles[u.Language], h.ticket.Title)
+	}
+	return d.titleIn(h.ticket, cmp.Or(u.Language, "en"))
 }
 
 // recipients are the users who are told, each once and never the actor.
@@ -405,7 +414,7 @@ func (d *Desk) NoticeRule(ctx context.Context, a Actor) (*deskv1.NoticeRule, err
 		return nil, err
 	}
 	message := &deskv1.NoticeRule{
-		Zone: rule.Zone, QuietWeekend: rule.QuietWeekend == 1, NotMailed: strings.Fields(rule.NotMailed), Mail: user.Mail,
+		Zone: rule.Zone, QuietWeekend: rule.QuietWeekend == 1, NotMailed: strings.Fields(rule.NotMailed), Mail: user.Mail, Language: user.Language,
 	}
 	if rule.QuietFrom != rule.QuietUntil {
 		message.QuietFrom, message.QuietUntil = wallClock(rule.QuietFrom), wallClock(rule.QuietUntil)
@@ -444,10 +453,17 @@ func (d *Desk) SetNoticeRule(ctx context.Context, a Actor, r *deskv1.NoticeRule)
 	if parsed, err := mail.ParseAddress(address); address != "" && (err != nil || parsed.Address != address || len(address) > 254) {
 		return nil, problem(ErrInvalid, "%q is not a mail address", line(address, maxName))
 	}
+	tongue := line(r.GetLanguage(), 35)
+	if _, err := language.Parse(tongue); tongue != "" && err != nil {
+		return nil, problem(ErrInvalid, "%q is not a language: write it as en or fr", tongue)
+	}
 	err := d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
 		found, err := q.SetUserMail(ctx, a.ID, address)
 		if err == nil && found == 0 {
 			err = problem(ErrNotFound, "there is no such user")
+		}
+		if err == nil && tongue != "" {
+			_, err = q.SetLanguage(ctx, a.ID, tongue)
 		}
 		if err != nil {
 			return err
@@ -482,7 +498,7 @@ func (d *Desk) Undelivered(ctx context.Context, subject string, number int32, te
 		h := happening{actor: System, administrators: true}
 		for _, u := range h.recipients(users) {
 			_, err := q.AddNotice(ctx, query.AddNoticeParams{
-				UserID: u.ID, EventID: id, Kind: ToldUndelivered, Number: t.Number, Title: t.Title,
+				UserID: u.ID, EventID: id, Kind: ToldUndelivered, Number: t.Number, Title: d.titleIn(t, cmp.Or(u.Language, "en")),
 				Actor: System.Name, Text: line(text, maxTitle), At: store.Millis(d.now()),
 			})
 			if err != nil {

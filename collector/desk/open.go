@@ -299,6 +299,10 @@ func (d *Desk) TitleIn(t *constatv1.Ticket, language string) string {
 	return t.GetTitle()
 }
 
+func (d *Desk) titleIn(t query.Ticket, language string) string {
+	return d.TitleIn(&constatv1.Ticket{Title: t.Title, RootCause: t.RootCause, Component: t.Component, Category: t.Category}, language)
+}
+
 // conclude puts into the ticket what a diagnosis says: the root cause, and from
 // it title and urgency, where nobody has set them. nil changes nothing.
 func (d *Desk) conclude(t *query.Ticket, found *constatv1.Diagnosis, now time.Time) {

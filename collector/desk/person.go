@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -30,6 +31,9 @@ const (
 	troublesFor     = 7 * 24 * time.Hour
 	// replyWaits is how long a reply waits for a ticket that has not come.
 	replyWaits = 24 * time.Hour
+	// plannedAhead is how long before it begins people read of planned work, and
+	// maxPlanned of how many.
+	plannedAhead, maxPlanned = 7 * 24 * time.Hour, 5
 )
 
 // asker is the person of an account name at an endpoint; ErrNoRows: nobody has
@@ -39,9 +43,9 @@ func asker(ctx context.Context, q *query.Queries, account string) (query.Person,
 }
 
 // PersonTickets gives what one person asked at an endpoint, as requesters read
-// it, and what the place knows to be wrong. The endpoint says who it is; what it
-// gets is never of another endpoint.
-func (d *Desk) PersonTickets(ctx context.Context, endpointID, account string) (*constatv1.ListPersonTicketsResponse, error) {
+// it, what the place knows to be wrong, and what is planned for the machine. The
+// endpoint says who it is; what it gets is never of another endpoint.
+func (d *Desk) PersonTickets(ctx context.Context, endpointID, account, language string) (*constatv1.ListPersonTicketsResponse, error) {
 	q := d.store.Read()
 	answer := &constatv1.ListPersonTicketsResponse{}
 	person, err := asker(ctx, q, account)
@@ -55,19 +59,54 @@ func (d *Desk) PersonTickets(ctx context.Context, endpointID, account string) (*
 		}
 	}
 	for _, row := range rows {
-		ticket, err := personTicket(ctx, q, row)
+		ticket, err := d.personTicket(ctx, q, row, language)
 		if err != nil {
 			return nil, err
 		}
 		answer.Tickets = append(answer.Tickets, ticket)
 	}
-	answer.Known, err = d.troubles(ctx, q, endpointID)
+	machine, err := q.EndpointByID(ctx, endpointID)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Known, err = d.troubles(ctx, q, machine); err != nil {
+		return nil, err
+	}
+	answer.Planned, err = d.plannedFor(ctx, q, machine, cmp.Or(language, "en"))
 	return answer, err
 }
 
-func personTicket(ctx context.Context, q *query.Queries, t query.Ticket) (*constatv1.PersonTicket, error) {
+// plannedFor is what is announced for a machine, as its people are told of it.
+func (d *Desk) plannedFor(ctx context.Context, q *query.Queries, machine query.Endpoint, language string) (planned []*constatv1.PlannedWork, err error) {
+	rows, err := q.MaintenancesUntil(ctx, store.Millis(d.now()), maxMaintenances)
+	if err != nil {
+		return nil, err
+	}
+	soon := store.Millis(d.now().Add(plannedAhead))
+	for _, row := range rows {
+		if row.Cancelled == 1 || row.FromAt > soon {
+			continue
+		}
+		m, err := d.maintenanceMessage(row)
+		if err != nil {
+			return nil, err
+		}
+		if meets(m.GetMachines(), machine) {
+			text := announcementIn(m, language)
+			planned = append(planned, &constatv1.PlannedWork{From: m.GetFrom(), Until: m.GetUntil(), Title: text.GetTitle(), Text: text.GetText()})
+		}
+	}
+	slices.SortStableFunc(planned, func(a, b *constatv1.PlannedWork) int { return a.GetFrom().AsTime().Compare(b.GetFrom().AsTime()) })
+	return planned[:min(len(planned), maxPlanned)], nil
+}
+
+func (d *Desk) personTicket(ctx context.Context, q *query.Queries, t query.Ticket, language string) (*constatv1.PersonTicket, error) {
+	title := t.Title
+	if language != "" {
+		title = d.titleIn(t, language)
+	}
 	ticket := &constatv1.PersonTicket{Ticket: &constatv1.Ticket{
-		Id: t.ID, Number: t.Number, Title: t.Title, Status: t.Status, Assignee: t.Assignee,
+		Id: t.ID, Number: t.Number, Title: title, Status: t.Status, Assignee: t.Assignee,
 		CreatedAt: timestamp(t.CreatedAt), UpdatedAt: timestamp(t.UpdatedAt), DueAt: answerBy(t),
 	}}
 	messages, err := q.MessagesOf(ctx, t.Number, personMessages)
@@ -104,13 +143,9 @@ func answerBy(t query.Ticket) *timestamppb.Timestamp {
 // troubles are what others at an endpoint's place have, and what is worked on: what
 // a lead called major, and printers that several machines can't use. Of other faults
 // only a person can tell whether machines that have the same share one.
-func (d *Desk) troubles(ctx context.Context, q *query.Queries, endpointID string) (known []*constatv1.Finding, err error) {
-	e, err := q.EndpointByID(ctx, endpointID)
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) troubles(ctx context.Context, q *query.Queries, e query.Endpoint) (known []*constatv1.Finding, err error) {
 	rows, err := q.KnownTroubles(ctx, query.KnownTroublesParams{
-		Site: e.Site, EndpointID: endpointID, Since: store.Millis(d.now().Add(-troublesFor)), Several: severalMachines,
+		Site: e.Site, EndpointID: e.ID, Since: store.Millis(d.now().Add(-troublesFor)), Several: severalMachines,
 	})
 	for _, row := range rows {
 		printer := row.Component != "" && strings.HasPrefix(row.RootCause, "printer-")

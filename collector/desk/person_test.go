@@ -37,7 +37,7 @@ func (h *house) writes(t *testing.T, endpoint, account string, pictures ...[]byt
 
 func (h *house) read(t *testing.T, endpoint, account string) *constatv1.ListPersonTicketsResponse {
 	t.Helper()
-	answer, err := h.PersonTickets(t.Context(), endpoint, account)
+	answer, err := h.PersonTickets(t.Context(), endpoint, account, "fr")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,5 +66,29 @@ func (in *intake) takeRun(ctx context.Context, run *constatv1.ProcedureRun) (*co
 		Outcome: run.GetOutcome(), Helped: helped, DiagnosisID: run.GetDiagnosisId(), Content: content, ReceivedAt: store.Millis(in.desk.now()),
 		Unclear: run.GetUnclear(),
 	})
+	if err == nil && run.GetUnclear() != "" {
+		err = in.tellUnclearWalk(ctx, run)
+	}
 	return &constatv1.Receipt{Id: run.GetId(), Status: "stored"}, err
+}
+
+// tellUnclearWalk tells who owns a procedure what a person at a machine did not
+// understand in it: of a version once of each machine.
+func (in *intake) tellUnclearWalk(ctx context.Context, run *constatv1.ProcedureRun) error {
+	machine, err := in.q.EndpointByID(ctx, in.endpoint)
+	if err != nil {
+		return err
+	}
+	all, err := in.desk.Procedures(ctx, System)
+	if err != nil {
+		return err
+	}
+	for _, use := range all {
+		// A machine could name any version, and so be heard without end.
+		if p := use.GetProcedure(); p.GetId() == run.GetProcedure() && run.GetVersion() <= p.GetVersion() {
+			in.hints = append(in.hints, ticketSubject(0)) // the bell
+			return in.desk.tellUnclear(ctx, in.q, Actor{Name: machine.Hostname, Role: "agent"}, unclearIn(p, run.GetVersion(), run.GetUnclear()))
+		}
+	}
+	return nil
 }

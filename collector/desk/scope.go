@@ -228,7 +228,7 @@ func keepSite(ctx context.Context, q *query.Queries, name string) (string, error
 		return "", err
 	}
 	site, err = store.Site(ctx, q, site)
-	if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+	if two := (*store.BadSite)(nil); errors.As(err, &two) {
 		err = problem(ErrInvalid, "%s", two)
 	}
 	return site, err

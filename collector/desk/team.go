@@ -75,6 +75,7 @@ func technicians(ctx context.Context, q *query.Queries, now time.Time) ([]*deskv
 		}
 		list = append(list, one)
 	}
+	store.ByName(list, (*deskv1.Technician).GetName)
 	return list, nil
 }
 
@@ -307,8 +308,6 @@ func compareLoads(past []assignment.Past, before, after []string) *deskv1.Previe
 			answer.Moved = append(answer.Moved, &deskv1.PreviewTechnicianResponse_Moved{Number: past[i].Number, Before: before[i], After: after[i]})
 		}
 	}
-	slices.SortFunc(answer.Loads, func(a, b *deskv1.PreviewTechnicianResponse_Load) int {
-		return strings.Compare(a.GetName(), b.GetName())
-	})
+	store.ByName(answer.Loads, (*deskv1.PreviewTechnicianResponse_Load).GetName)
 	return answer
 }

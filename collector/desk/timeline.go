@@ -58,7 +58,7 @@ func diagnosisEntry(found *constatv1.Diagnosis) *constatv1.TicketEntry {
 // attach puts a diagnosis that came later into a ticket's timeline, and what it
 // concludes into its fields. It gives the number of the ticket, which may be one
 // that the given ticket was merged into; 0 when it stood there before.
-func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found *constatv1.Diagnosis) (int32, error) {
+func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, endpoint string, found *constatv1.Diagnosis) (int32, error) {
 	t, err := lockTarget(ctx, q, ticket)
 	if err != nil {
 		return 0, err
@@ -68,6 +68,9 @@ func (d *Desk) attach(ctx context.Context, q *query.Queries, ticket int32, found
 		return 0, err
 	}
 	now, had := d.now(), t.Assignee
+	if t.EndpointID != endpoint { // it was about that machine when that was asked
+		return number, writeEntry(ctx, q, number, now, diagnosisEntry(found))
+	}
 	d.conclude(&t, found, now)
 	if err := d.prioritise(ctx, q, &t, now); err != nil {
 		return 0, err

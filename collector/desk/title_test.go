@@ -1,6 +1,8 @@
 package desk_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -33,6 +35,25 @@ func TestTitleInTheReadersLanguage(t *testing.T) {
 		both(f.Title.About("en", "/home"), f.Title.About("fr", "/home"))
 		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: number, Title: proto.String("Le disque de Claire")})
 		both("Le disque de Claire", "Le disque de Claire")
+		// So do those who are told of it, and who asked.
+		lea := h.user(t, "Lea Two", "technician")
+		if _, err := h.SetNoticeRule(t.Context(), lea, &deskv1.NoticeRule{Language: "fr"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.SetNoticeRule(t.Context(), lea, &deskv1.NoticeRule{Language: "<b>"}); !errors.Is(err, desk.ErrInvalid) {
+			t.Errorf("no language: %v", err)
+		}
+		second := draft("Nothing works")
+		second.Channel, second.Language, second.Requester = "tray", "en", &constatv1.Person{Name: "anna"}
+		number = h.ingest(t, pc, ticketReport(second))[0].GetTicketNumber()
+		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: number, Assignee: proto.String("Lea Two")})
+		said, err := h.Notices(t.Context(), lea)
+		if err != nil || len(said.GetNotices()) != 1 || said.GetNotices()[0].GetTitle() != "Je n’arrive pas à imprimer" {
+			t.Errorf("Léa was told %v, %v", said, err)
+		}
+		if asked := h.read(t, pc, "anna").GetTickets(); len(asked) != 1 || asked[0].GetTicket().GetTitle() != "Je n’arrive pas à imprimer" {
+			t.Errorf("who asked reads %v", asked)
+		}
 		if got := h.TitleIn(&constatv1.Ticket{Title: "Help wanted"}, "fr"); got != "Besoin d'aide" {
 			t.Errorf("without anything known it is %q", got)
 		}
@@ -71,6 +92,18 @@ func TestUnclearIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, want := h.news(t, boss), "unclear #0 Ben: /procedures/printing Step 2"; got != want {
+			t.Errorf("the lead was told %q, want %q", got, want)
+		}
+		// A person at a machine, in a walk: of a version once of each machine, and never
+		// of a version that nobody has.
+		pc := h.enroll(t, "pc-1")
+		for i, v := range []int32{version, version, version + 1} {
+			walk := &constatv1.ProcedureRun{Id: newID(), Procedure: "printing", Version: v, Trigger: "tray", Outcome: "support", Unclear: fmt.Sprint("Which tray? ", i)}
+			if r := h.ingest(t, pc, &constatv1.Report{Content: &constatv1.Report_Run{Run: walk}})[0]; r.GetStatus() != "stored" {
+				t.Fatal(r)
+			}
+		}
+		if got, want := h.news(t, boss), "unclear #0 Ben: /procedures/printing Step 2\nunclear #0 pc-1: /procedures/printing Which tray? 0"; got != want {
 			t.Errorf("the lead was told %q, want %q", got, want)
 		}
 	})

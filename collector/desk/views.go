@@ -93,6 +93,8 @@ func (d *Desk) Views(ctx context.Context, a Actor) ([]*deskv1.View, error) {
 		w := row.TicketView
 		views = append(views, &deskv1.View{Id: w.ID, Name: w.Name, Shared: w.Shared == 1, Query: w.Query, Owner: row.Owner, Own: w.UserID == a.ID})
 	}
+	store.ByName(views, (*deskv1.View).GetName)
+	slices.SortStableFunc(views, func(a, b *deskv1.View) int { return int(flag(a.GetShared()) - flag(b.GetShared())) })
 	return views, nil
 }
 

@@ -99,7 +99,7 @@ func (w *Watch) Add(ctx context.Context, address, credential, site string) error
 			return err
 		}
 		site, err := store.Site(ctx, q, site)
-		if two := (*store.TwoSites)(nil); errors.As(err, &two) {
+		if two := (*store.BadSite)(nil); errors.As(err, &two) {
 			return refuse("%s", two)
 		} else if err != nil {
 			return err

@@ -210,7 +210,7 @@ func (in *Intake) ListPersonTickets(ctx context.Context, r *constatv1.ListPerson
 	if err != nil {
 		return nil, err
 	}
-	answer, err := in.desk.PersonTickets(ctx, peer.EndpointID, r.GetAccount())
+	answer, err := in.desk.PersonTickets(ctx, peer.EndpointID, r.GetAccount(), r.GetLanguage())
 	if err != nil {
 		return nil, in.failed("list a person's tickets", err)
 	}

@@ -54,8 +54,8 @@ const (
 // pressing.
 var Orders = []string{Newest, Oldest, Updated, Priority}
 
-// amongNewest is among how many of the newest tickets the most pressing are looked for.
-const amongNewest = 2000
+// pressingAmong is among how many of the newest tickets the most pressing are looked for.
+const pressingAmong = 2000
 
 // Subject is what tickets are about, as ticket_subjects keeps it.
 type Subject struct{ Kind, ID string }
@@ -99,16 +99,11 @@ func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoi
 	return all, explain(rows.Err())
 }
 
-// newestWindows are among how many of the newest tickets PostgreSQL looks, one after
-// the other. It has no order in its index of words: of a word that most tickets hold
-// it would read them all to give the newest. Of one that is rarer than the windows
-// it does.
-var newestWindows = []int64{2000, 16000}
-
-// amongOwn is among how many of the newest tickets of an assignee PostgreSQL looks for
-// words first: of a word that many tickets hold the windows are read in vain, since few
-// of those are theirs.
-const amongOwn = 600
+// walked is how many of the newest tickets, or of somebody's newest, PostgreSQL reads
+// one by one before it asks its index of words; it stops when it has enough. The index
+// has no order: of a word that most tickets hold it would read them all to give the
+// newest, and of one that others' tickets hold in vain.
+var walked int64 = 8000
 
 // exactShown is how many tickets that hold a name or number as it was typed stand
 // before those that only hold a longer one.
@@ -126,7 +121,7 @@ func (s *Store) Tickets(ctx context.Context, f TicketFilter) ([]query.TicketView
 	}
 	switch {
 	case len(terms) == 0 || f.Due:
-		return s.listTickets(ctx, f, match{terms: terms}, 0, before)
+		return s.listTickets(ctx, f, match{terms: terms}, before)
 	case f.Best:
 		return s.bestTickets(ctx, f, terms)
 	case f.Order != "" && f.Order != Newest:
@@ -170,40 +165,51 @@ func (s *Store) exactFirst(ctx context.Context, f TicketFilter, terms []string, 
 type match struct {
 	terms []string
 	exact bool
-	// among, on PostgreSQL, looks at so many of the newest tickets of the assignee only;
-	// 0: at all.
-	among int
+	// walk is how PostgreSQL looks for them.
+	walk walk
 }
+
+type walk int
+
+const (
+	byIndex walk = iota
+	amongNewest
+	amongOwn
+)
 
 // matching lists tickets that hold words, newest first.
 func (s *Store) matching(ctx context.Context, f TicketFilter, m match, before int64) ([]query.TicketViewRow, error) {
 	if s.queue != nil {
-		return s.listTickets(ctx, f, m, 0, before)
+		return s.listTickets(ctx, f, m, before)
 	}
-	var newest int64
-	if err := s.reads.QueryRowContext(ctx, "SELECT COALESCE(max(number), 0) FROM tickets").Scan(&newest); err != nil {
-		return nil, explain(err)
+	own := f.Assignee+f.RequesterID+f.EndpointID != ""
+	if m.walk = amongNewest; own {
+		m.walk = amongOwn
+	} else {
+		var newest int64
+		if err := s.reads.QueryRowContext(ctx, "SELECT COALESCE(max(number), 0) FROM tickets").Scan(&newest); err != nil {
+			return nil, explain(err)
+		}
+		before = min(before, newest+1)
 	}
-	before = min(before, newest+1)
-	if f.Assignee != "" {
-		of := m
-		of.among = amongOwn
-		rows, err := s.listTickets(ctx, f, of, 0, before)
-		if err != nil || len(rows) == int(f.Limit) {
-			return rows, err
+	rows, err := s.listTickets(ctx, f, m, before)
+	if err != nil || len(rows) == int(f.Limit) || !own && before <= walked {
+		return rows, err
+	}
+	if own {
+		q := &statement{}
+		s.filter(q, f, "t.number", before)
+		var all int64
+		if err := s.reads.QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM tickets t WHERE %s LIMIT %d) own",
+			strings.Join(q.where, " AND "), walked), q.args...).Scan(&all); err != nil {
+			return nil, explain(err)
+		}
+		if all < walked {
+			return rows, nil
 		}
 	}
-	for _, window := range newestWindows {
-		after := before - 1 - window
-		if after <= 0 {
-			break
-		}
-		rows, err := s.listTickets(ctx, f, m, after, before)
-		if err != nil || len(rows) == int(f.Limit) {
-			return rows, err
-		}
-	}
-	return s.listTickets(ctx, f, m, 0, before)
+	m.walk = byIndex
+	return s.listTickets(ctx, f, m, before)
 }
 
 // statement is a query under construction.
@@ -248,31 +254,9 @@ func (q *statement) oneOf(column string, numbers []int32) {
 	q.where = append(q.where, column+" IN ("+strings.Join(args, ", ")+")")
 }
 
-// listTickets lists what is between two numbers, both not included.
-func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after, before int64) ([]query.TicketViewRow, error) {
-	q := &statement{from: "tickets t", order: "t.number DESC"}
-	number := "t.number"
-	switch {
-	case len(m.terms) == 0:
-	case s.queue != nil:
-		// The words first: FTS5 gives them newest first, and stops.
-		q.from, number, q.order = "ticket_search CROSS JOIN tickets t ON t.number = ticket_search.rowid", "ticket_search.rowid", "ticket_search.rowid DESC"
-		q.where = append(q.where, "ticket_search MATCH "+q.arg(m.sqlite()))
-	case m.among > 0:
-		words := q.arg(m.postgres())
-		q.with = fmt.Sprintf(`WITH own AS MATERIALIZED (SELECT number FROM tickets WHERE assignee = %s AND number < %s ORDER BY number DESC LIMIT %d),
-			m AS MATERIALIZED (SELECT w.number FROM own JOIN ticket_words w ON w.number = own.number WHERE w.terms @@ CAST(%s AS tsquery)) `,
-			q.arg(f.Assignee), q.arg(before), m.among, words)
-		q.from = "m JOIN tickets t ON t.number = m.number"
-	default:
-		// Materialized, or the planner walks all tickets for a rare word.
-		q.with = fmt.Sprintf(`WITH m AS MATERIALIZED (SELECT number FROM ticket_words
-			WHERE terms @@ CAST(%s AS tsquery) AND number > %s AND number < %s) `, q.arg(m.postgres()), q.arg(after), q.arg(before))
-		q.from = "m JOIN tickets t ON t.number = m.number"
-	}
-	if before <= math.MaxInt32 && q.with == "" {
-		q.where = append(q.where, number+" < "+q.arg(before))
-	}
+// filter adds to a statement what a filter asks of a ticket, except for its words.
+func (s *Store) filter(q *statement, f TicketFilter, number string, before int64) {
+	q.where = append(q.where, number+" < "+q.arg(before))
 	if f.Status != "" && f.Order == Updated && f.Assignee+f.EndpointID+f.RequesterID == "" && s.queue != nil {
 		// Most tickets may be of one status: SQLite, which does not know, would sort
 		// them all.
@@ -303,14 +287,50 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 		q.where = append(q.where, "t.assignee = ''")
 	}
 	if f.Due {
-		q.where, q.order = append(q.where, "t.due_at > 0"), "t.due_at, t.number"
+		q.where = append(q.where, "t.due_at > 0")
 	}
 	if f.Warned {
 		// By the ticket's own entries, and not by all of the kind: there is an index of these.
 		q.where = append(q.where, "EXISTS (SELECT 1 FROM ticket_entries w WHERE w.number = t.number AND w.kind || '' = 'sla')")
 	}
-	if len(q.where) == 0 {
-		q.where = []string{"t.number > 0"}
+}
+
+// listTickets lists what is before a number.
+func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, before int64) ([]query.TicketViewRow, error) {
+	q := &statement{from: "tickets t", order: "t.number DESC"}
+	number := "t.number"
+	switch {
+	case len(m.terms) == 0:
+	case s.queue != nil:
+		// The words first: FTS5 gives them newest first, and stops.
+		q.from, number, q.order = "ticket_search CROSS JOIN tickets t ON t.number = ticket_search.rowid", "ticket_search.rowid", "ticket_search.rowid DESC"
+		q.where = append(q.where, "ticket_search MATCH "+q.arg(m.sqlite()))
+	case m.walk == amongOwn:
+	case m.walk == amongNewest:
+		// IS TRUE keeps the planner from the index of words: one after the other, and
+		// no more than are shown.
+		q.from = fmt.Sprintf(`(SELECT number FROM ticket_words WHERE number > %s AND number < %s AND (terms @@ CAST(%s AS tsquery)) IS TRUE
+			ORDER BY number DESC OFFSET 0) n JOIN tickets t ON t.number = n.number`, q.arg(before-1-walked), q.arg(before), q.arg(m.postgres()))
+		number, q.order = "n.number", "n.number DESC"
+	default:
+		q.with = fmt.Sprintf("WITH m AS MATERIALIZED (SELECT number FROM ticket_words WHERE terms @@ CAST(%s AS tsquery)) ", q.arg(m.postgres()))
+	}
+	s.filter(q, f, number, before)
+	if f.Due {
+		q.order = "t.due_at, t.number"
+	}
+	// OFFSET 0 keeps the planner, which does not know how many hold the words, from
+	// taking them in another order than this one.
+	switch filter := strings.Join(q.where, " AND "); {
+	case m.walk == amongOwn:
+		q.from = fmt.Sprintf(`(SELECT t.number FROM tickets t WHERE %s ORDER BY t.number DESC LIMIT %d) n
+			CROSS JOIN LATERAL (SELECT FROM ticket_words w WHERE w.number = n.number AND (w.terms @@ CAST(%s AS tsquery)) IS TRUE OFFSET 0) w
+			JOIN tickets t ON t.number = n.number`, filter, walked, q.arg(m.postgres()))
+		q.where, q.order = []string{"TRUE"}, "n.number DESC"
+	case q.with != "":
+		q.from = fmt.Sprintf(`(SELECT number FROM m ORDER BY number DESC) m
+			CROSS JOIN LATERAL (SELECT t.* FROM tickets t WHERE t.number = m.number AND %s OFFSET 0) t`, filter)
+		q.where = []string{"TRUE"}
 	}
 	limit := f.Limit
 	outer := ""
@@ -321,11 +341,15 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 		case Updated:
 			q.order = "t.updated_at DESC, t.number DESC"
 		case Priority:
-			limit, outer = amongNewest, " ORDER BY "+priorityOrder+" LIMIT "+q.arg(int64(f.Limit))
+			limit, outer = pressingAmong, " ORDER BY "+priorityOrder+" LIMIT "+q.arg(int64(f.Limit))
 		}
 	}
 	var row query.TicketViewRow
 	columns, _ := columnsOf("t", &row.Ticket)
+	shown := q.order
+	if q.with != "" && !f.Due {
+		q.order = "m.number DESC"
+	}
 	where := " WHERE " + strings.Join(q.where, " AND ") + " ORDER BY " + q.order + " LIMIT " + q.arg(int64(limit))
 	if outer != "" {
 		q.with = "WITH t AS MATERIALIZED (SELECT t.* FROM " + q.from + where + ") "
@@ -333,7 +357,7 @@ func (s *Store) listTickets(ctx context.Context, f TicketFilter, m match, after,
 	} else if q.with != "" {
 		// Names are looked up for those that are shown only.
 		q.with += ", t AS MATERIALIZED (SELECT t.* FROM " + q.from + where + ") "
-		q.from, where = "t", " ORDER BY "+q.order
+		q.from, where = "t", " ORDER BY "+shown
 	}
 	text := q.with + "SELECT " + columns + `, COALESCE(p.name, ''), COALESCE(p.mail, ''), COALESCE(e.hostname, '')
 		FROM ` + q.from + " LEFT JOIN people p ON p.id = t.requester_id LEFT JOIN endpoints e ON e.id = t.endpoint_id" + where

@@ -132,13 +132,15 @@ func TestSearchOrder(t *testing.T) {
 }
 
 // A word that all tickets hold and one that a single old ticket holds are found
-// with the newest first, page after page.
+// with the newest first, page after page, of all tickets and of somebody's; where they
+// are looked at one by one, and behind these.
 func TestSearchPages(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		const all = 4500
 		err := s.Write(t.Context(), func(ctx context.Context, q *query.Queries) error {
 			for n := int32(1); n <= all; n++ {
-				if _, err := q.AddTicket(ctx, query.AddTicketParams{Number: n, ID: fmt.Sprint(n), Status: "closed"}); err != nil {
+				who := []string{"", "lea"}[n%2]
+				if _, err := q.AddTicket(ctx, query.AddTicketParams{Number: n, ID: fmt.Sprint(n), Status: "closed", Assignee: who}); err != nil {
 					return err
 				}
 				if err := q.PutTicketWords(ctx, n, fmt.Sprintf("common every%d rare%d", n%1000, n)); err != nil {
@@ -150,7 +152,7 @@ func TestSearchPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, search := range []struct {
+		searches := []struct {
 			filter store.TicketFilter
 			want   string
 		}{
@@ -160,10 +162,20 @@ func TestSearchPages(t *testing.T) {
 			{store.TicketFilter{Query: "every7 common rare78"}, "[789 788 787 786 785 784 783 782 781 780 78]"},
 			{store.TicketFilter{Query: "rare12", Limit: 2, Before: 1200}, "[129 128]"},
 			{store.TicketFilter{Query: "common", Status: "open"}, "[]"},
-		} {
-			if got := find(t, s, search.filter); got != search.want {
-				t.Errorf("%+v finds %s, want %s", search.filter, got, search.want)
+			{store.TicketFilter{Query: "common", Assignee: "lea", Limit: 3}, "[4499 4497 4495]"},
+			{store.TicketFilter{Query: "common", Assignee: "lea", Limit: 2, Before: 4497}, "[4495 4493]"},
+			{store.TicketFilter{Query: "common rare129", Assignee: "lea"}, "[1299 1297 1295 1293 1291 129]"},
+			{store.TicketFilter{Query: "common rare12", Assignee: "lea", Order: store.Oldest, Limit: 3}, "[121 123 125]"},
+			{store.TicketFilter{Query: "common", Assignee: "nobody"}, "[]"},
+			{store.TicketFilter{Query: "common", Due: true}, "[]"},
+		}
+		for range 2 {
+			for _, search := range searches {
+				if got := find(t, s, search.filter); got != search.want {
+					t.Errorf("%+v finds %s, want %s", search.filter, got, search.want)
+				}
 			}
+			store.Walk(t, 2)
 		}
 	})
 }

@@ -7,19 +7,46 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"constat/collector/store/query"
 )
 
-// TwoSites is why a name of a site can't be used: it is another spelling of several
-// that were there before spellings counted as one.
-type TwoSites struct {
+// BadSite is why a name of a site can't be used: no site can be called so, or it is
+// another spelling of several that were there before spellings counted as one.
+type BadSite struct {
 	Name  string
 	Known []string
 }
 
-func (e *TwoSites) Error() string {
+func (e *BadSite) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("%q is no name of a site", e.Name)
+	}
 	return fmt.Sprintf("%q could be any of the sites %s: write it exactly as one of them", e.Name, strings.Join(e.Known, ", "))
+}
+
+// maxSiteName is how long a name of a site is at most.
+const maxSiteName = 100
+
+// KeepSites is Site for a list as somebody wrote it; each comes once.
+func KeepSites(ctx context.Context, q *query.Queries, names []string) ([]string, error) {
+	var kept []string
+	for _, name := range names {
+		name = strings.Join(strings.Fields(name), " ")
+		if name == "" || len(name) > maxSiteName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+			return nil, &BadSite{Name: name}
+		}
+		known, err := Site(ctx, q, name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(kept, known) {
+			kept = append(kept, known)
+		}
+	}
+	return kept, nil
 }
 
 // Site gives the name of a site as it is known, whatever its letters' case, and
@@ -43,7 +70,7 @@ func Site(ctx context.Context, q *query.Queries, name string) (string, error) {
 	case 1:
 		return alike[0], nil
 	default:
-		return "", &TwoSites{Name: name, Known: alike}
+		return "", &BadSite{Name: name, Known: alike}
 	}
 	key := strings.ToLower(name)
 	added, err := q.AddSite(ctx, name, key)
@@ -78,6 +105,6 @@ func sites(ctx context.Context, q *query.Queries) ([]string, error) {
 // Sites lists the sites that are known, by name.
 func (s *Store) Sites(ctx context.Context) ([]string, error) {
 	known, err := sites(ctx, s.query)
-	slices.Sort(known)
+	ByName(known, func(name string) string { return name })
 	return known, err
 }

@@ -15,6 +15,9 @@ SELECT * FROM users ORDER BY name_key;
 -- name: SetPassword :execrows
 UPDATE users SET password = $2 WHERE id = $1;
 
+-- name: SetLanguage :execrows
+UPDATE users SET language = $2 WHERE id = $1;
+
 -- name: SetSites :execrows
 UPDATE users SET sites = $2 WHERE id = $1;
 

@@ -159,7 +159,7 @@ WHERE ticket_entries.number = sqlc.arg(from_number) AND id = sqlc.arg(id);
 
 -- name: LinksOf :many
 -- All links of a ticket, whichever end it is, with the ticket at the other end.
-SELECT sqlc.embed(l), t.number AS far_number, t.title, t.status
+SELECT sqlc.embed(l), t.number AS far_number, t.title, t.status, t.root_cause, t.component, t.category
 FROM ticket_links l
 JOIN tickets t ON t.number = l.number + l.other - CAST(sqlc.arg(number) AS INTEGER)
 WHERE l.number = sqlc.arg(number) OR l.other = sqlc.arg(number)

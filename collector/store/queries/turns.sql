@@ -19,6 +19,10 @@ SELECT t.number FROM users u JOIN tickets t ON t.assignee = u.name
 WHERE u.disabled_at > 0 AND t.status IN ('new', 'open', 'pending')
 ORDER BY t.number LIMIT sqlc.arg(max_rows);
 
+-- name: TicketsHeldBy :many
+-- Tickets to be worked on that somebody has.
+SELECT number, site FROM tickets WHERE assignee = $1 AND status IN ('new', 'open', 'pending') ORDER BY number;
+
 -- name: CountUndone :many
 -- How many tickets each has that are not done.
 SELECT assignee, count(*) AS undone FROM tickets

@@ -248,6 +248,18 @@ func (q *Queries) Session(ctx context.Context, token string, expiresAt int64) ([
 	return data, err
 }
 
+const setLanguage = `-- name: SetLanguage :execrows
+UPDATE users SET language = $2 WHERE id = $1
+`
+
+func (q *Queries) SetLanguage(ctx context.Context, iD string, language string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setLanguage, iD, language)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setPassword = `-- name: SetPassword :execrows
 UPDATE users SET password = $2 WHERE id = $1
 `

@@ -542,7 +542,7 @@ func (q *Queries) LinkUp(ctx context.Context, number int32, kind string) ([]int3
 }
 
 const linksOf = `-- name: LinksOf :many
-SELECT l.number, l.other, l.kind, l.at, l.actor, t.number AS far_number, t.title, t.status
+SELECT l.number, l.other, l.kind, l.at, l.actor, t.number AS far_number, t.title, t.status, t.root_cause, t.component, t.category
 FROM ticket_links l
 JOIN tickets t ON t.number = l.number + l.other - CAST($1 AS INTEGER)
 WHERE l.number = $1 OR l.other = $1
@@ -554,6 +554,9 @@ type LinksOfRow struct {
 	FarNumber  int32
 	Title      string
 	Status     string
+	RootCause  string
+	Component  string
+	Category   string
 }
 
 // All links of a ticket, whichever end it is, with the ticket at the other end.
@@ -575,6 +578,9 @@ func (q *Queries) LinksOf(ctx context.Context, number int32) ([]LinksOfRow, erro
 			&i.FarNumber,
 			&i.Title,
 			&i.Status,
+			&i.RootCause,
+			&i.Component,
+			&i.Category,
 		); err != nil {
 			return nil, err
 		}

@@ -76,6 +76,39 @@ func (q *Queries) SettleTurn(ctx context.Context, number int32) error {
 	return err
 }
 
+const ticketsHeldBy = `-- name: TicketsHeldBy :many
+SELECT number, site FROM tickets WHERE assignee = $1 AND status IN ('new', 'open', 'pending') ORDER BY number
+`
+
+type TicketsHeldByRow struct {
+	Number int32
+	Site   string
+}
+
+// Tickets to be worked on that somebody has.
+func (q *Queries) TicketsHeldBy(ctx context.Context, assignee string) ([]TicketsHeldByRow, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsHeldBy, assignee)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TicketsHeldByRow
+	for rows.Next() {
+		var i TicketsHeldByRow
+		if err := rows.Scan(&i.Number, &i.Site); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ticketsOfGone = `-- name: TicketsOfGone :many
 SELECT t.number FROM users u JOIN tickets t ON t.assignee = u.name
 WHERE u.disabled_at > 0 AND t.status IN ('new', 'open', 'pending')
