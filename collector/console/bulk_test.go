@@ -25,7 +25,7 @@ func TestSeveralAtOnceAndUndo(t *testing.T) {
 	for _, one := range seen {
 		chosen = append(chosen, "ticket", one[1])
 	}
-	p := lea.wants(lea.post("/tickets/bulk", chosen...), http.StatusOK, "2 done · 1 was changed meanwhile: #2", ">Undo<")
+	p := lea.wants(lea.post("/tickets/bulk", chosen...), http.StatusOK, "2 tickets changed · 1 was changed meanwhile: #2", ">Undo<")
 	if p.path != "/tickets?status=any" {
 		t.Errorf("led to %s", p.path)
 	}
@@ -40,7 +40,7 @@ func TestSeveralAtOnceAndUndo(t *testing.T) {
 	lea.wants(lea.post("/tickets/bulk", "status", "open"), http.StatusOK, "No ticket was chosen")
 	lea.wants(lea.post("/tickets/bulk", "ticket", seen[0][1]), http.StatusOK, "Nothing was to be changed")
 	lea.wants(lea.post("/tickets/bulk", "ticket", "x", "status", "open"), http.StatusNotFound)
-	lea.wants(lea.post("/tickets/bulk", "ticket", "99:1", "status", "open"), http.StatusOK, "0 done · 1 could not be changed: #99 (there is no ticket 99)")
+	lea.wants(lea.post("/tickets/bulk", "ticket", "99:1", "status", "open"), http.StatusOK, "0 tickets changed · 1 could not be changed: #99 (there is no ticket 99)")
 	// One ticket's own form offers it too; a text alone can't be undone.
 	p = lea.post("/tickets/3", lea.form("/tickets/3").with("status", "solved")...)
 	lea.wants(p, http.StatusOK, ">Undo<")

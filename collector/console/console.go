@@ -13,7 +13,9 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
@@ -154,10 +156,23 @@ func (c *console) open(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, err := c.identify(r)
 		if err == nil {
+			err = readForm(v.Request)
+		}
+		if err == nil {
 			err = h(w, v)
 		}
 		c.explain(w, v, err)
 	})
+}
+
+// readForm reads a form before anybody asks for a field of it: of one that can't be
+// read, each field would be empty, and what is kept would be emptied.
+func readForm(r *http.Request) error {
+	err := r.ParseForm()
+	if tooLarge := (*http.MaxBytesError)(nil); err == nil || errors.As(err, &tooLarge) {
+		return err
+	}
+	return fmt.Errorf("%w: the form can’t be read: %w", desk.ErrInvalid, err)
 }
 
 // signedIn serves a page to those who work here and sends who is not signed in to
@@ -177,7 +192,11 @@ func (c *console) anybody(h handler) http.Handler {
 	return c.open(func(w http.ResponseWriter, v *visit) error {
 		if strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
 			// Files lie on the disk while they are read, not in memory.
-			if err := v.ParseMultipartForm(inMemory); err != nil {
+			err := v.ParseMultipartForm(inMemory)
+			if tooLarge := (*http.MaxBytesError)(nil); err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, multipart.ErrMessageTooLarge) {
+				err = fmt.Errorf("%w: the form can’t be read: %w", desk.ErrInvalid, err)
+			}
+			if err != nil {
 				return err
 			}
 			defer v.MultipartForm.RemoveAll()

@@ -124,6 +124,33 @@ func TestOneTimeLinkWorksOnce(t *testing.T) {
 	}
 }
 
+// What somebody is told by mail is in the language they read the console in.
+func TestLanguageIsKept(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.accounts.Create(t.Context(), "nina", "", "technician", "four words in rows"); err != nil {
+		t.Fatal(err)
+	}
+	keeps := func(want string) {
+		t.Helper()
+		if u, err := b.accounts.Named(t.Context(), "nina"); err != nil || u.Language != want {
+			t.Errorf("%q is kept (%v), want %q", u.Language, err, want)
+		}
+	}
+	w := b.browser()
+	w.post("/language", "language", "fr", "back", "/sign-in")
+	keeps("")
+	w.post("/sign-in", "name", "nina", "password", "four words in rows")
+	keeps("fr")
+	w.post("/language", "language", "tlh", "back", "/tickets")
+	w.post("/language", "language", "en", "back", "/tickets")
+	keeps("en")
+	// Where somebody else chose another one before, it stays theirs.
+	other := b.browser()
+	other.post("/language", "language", "fr", "back", "/sign-in")
+	other.post("/sign-in", "name", "nina", "password", "four words in rows")
+	keeps("en")
+}
+
 // A password that is changed ends the sessions it began elsewhere, and only those.
 func TestNewPasswordEndsOtherSessions(t *testing.T) {
 	b := newBench(t)

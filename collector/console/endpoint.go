@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -62,12 +63,19 @@ type endpointView struct {
 	// Sites can be chosen by who MaySite.
 	Sites   []string
 	MaySite bool
+	// MayErase: the visitor may have it forgotten; Problem says why it was not.
+	MayErase bool
+	Problem  string
 	live
 }
 
 // endpoint shows one machine: its facts, what changed, what was found
 // wrong, its tickets.
 func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
+	return c.renderEndpoint(w, v, http.StatusOK, "")
+}
+
+func (c *console) renderEndpoint(w http.ResponseWriter, v *visit, status int, problem string) error {
 	found, err := c.desk.Endpoint(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return err
@@ -82,6 +90,7 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 		TakenAt: found.GetSnapshot().GetManifest().GetTakenAt(), Changes: found.GetChanges(),
 		Diagnoses: found.GetDiagnoses(), Remedies: found.GetRemedies(),
 		Tickets: list.GetTickets(), Procedures: diagnosis.Procedures(),
+		MayErase: maySites(v), Problem: problem,
 	}
 	if view.History, err = c.desk.History(v.Context(), desk.Subject{Endpoint: endpoint.GetId()}); err != nil {
 		return err
@@ -97,7 +106,19 @@ func (c *console) endpoint(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	view.live = liveOf("/endpoints/"+url.PathEscape(endpoint.GetId()), v.URL.Query().Get("run"))
-	return c.render(w, v, http.StatusOK, "endpoint", "endpoints", view)
+	return c.render(w, v, status, "endpoint", "endpoints", view)
+}
+
+// eraseEndpoint forgets a machine, whose name the visitor typed.
+func (c *console) eraseEndpoint(w http.ResponseWriter, v *visit) error {
+	tickets, err := c.desk.EraseEndpoint(v.Context(), v.actor(), v.PathValue("id"), v.PostFormValue("name"))
+	if errors.Is(err, desk.ErrInvalid) {
+		return c.renderEndpoint(w, v, http.StatusUnprocessableEntity, v.say("endpoint.erase.other"))
+	}
+	if err != nil {
+		return err
+	}
+	return c.back(w, v, "/endpoints", v.speech.count("endpoint.erased", tickets), "")
 }
 
 // setEndpointSite says at which site a machine is.

@@ -152,3 +152,47 @@ func TestKeysAreShownAndCanBeTurnedOff(t *testing.T) {
 	c.Until("document.querySelector('#keys').open")
 	c.Quiet("the keys")
 }
+
+// A key leads to what is to be filled in, also in a fold, and to the tickets that were
+// chosen; lists of all kinds are walked; and a search that finds nothing takes nobody
+// away from what they write.
+func TestKeysReachEverythingInChromium(t *testing.T) {
+	c := startChromium(t)
+	b := newBench(t)
+	endpoint, number := b.machineAsks("port-090", "Yann Le Goff", "L'imprimante ne sort rien.", "printing", printerDiagnosis)
+	c.enter(b.as("lea"))
+	c.Open(b.address + "/endpoints")
+	c.Press("j", "Enter")
+	c.Until("location.pathname === '/endpoints/" + endpoint + "' && document.readyState === 'complete'")
+	c.Press("u")
+	c.Until("location.pathname === '/endpoints' && document.readyState === 'complete'")
+	c.Press("/")
+	c.At("q")
+
+	c.Open(b.address + "/tickets")
+	c.Press("j", "x", "b")
+	c.At("bulk-status")
+	c.Press("Escape", "o")
+	c.Until("document.activeElement.name === 'columns'")
+
+	ticket := fmt.Sprintf("/tickets/%d", number)
+	c.Open(b.address + ticket)
+	for key, field := range map[string]string{"l": "link-kind", "e": "about-name", "m": "into", "t": "tags"} {
+		c.Press(key)
+		c.At(field)
+		c.Press("Escape")
+	}
+	c.Press("r")
+	c.At("text")
+	c.Write("half a sentence")
+	c.Press("Escape", "c")
+	c.At("answer-search")
+	c.Write("nothing is called so")
+	c.Press("Enter")
+	c.Press("Escape")
+	c.At("text")
+	if got := c.Eval("location.pathname + ' ' + document.querySelector('#text').value"); got != ticket+" half a sentence" {
+		t.Errorf("the search led to %s", got)
+	}
+	c.Quiet("keys")
+}

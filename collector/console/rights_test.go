@@ -126,7 +126,7 @@ var addresses = map[string]struct {
 	// What the team writes for machines is of no site either.
 	"GET /procedures":                     {"/procedures", "", working},
 	"GET /procedures/{id}":                {"/procedures/printing", "", working},
-	"POST /procedures/{id}/rating":        {"/procedures/printing/rating", "version=2&helped=yes", working},
+	"POST /procedures/{id}/rating":        {"/procedures/printing/rating", "version=3&helped=yes", working},
 	"GET /knowledge":                      {"/knowledge", "", working},
 	"POST /knowledge":                     {"/knowledge", "text=x&walk=begin&machine=MACHINE", working},
 	"POST /knowledge/push":                {"/knowledge/push", "text=x&percent=1", leadingAll},
@@ -154,6 +154,7 @@ var addresses = map[string]struct {
 	"GET /endpoints":                {"/endpoints", "", working},
 	"GET /endpoints/{id}":           {"/endpoints/MACHINE", "", ofSite},
 	"POST /endpoints/{id}/site":     {"/endpoints/MACHINE/site", "site=Paris", leadOfSite},
+	"POST /endpoints/{id}/erase":    {"/endpoints/MACHINE/erase", "name=another", governing},
 	"POST /endpoints/{id}/diagnose": {"/endpoints/MACHINE/diagnose", "procedure=full", ofSite},
 	"GET /endpoints/{id}/events":    {"/endpoints/MACHINE/events?run=RUN", "", ofSite},
 
@@ -167,7 +168,7 @@ var addresses = map[string]struct {
 	"POST /team/{name}":       {"/team/lea", "takes=1&preview=1", leadingAll},
 	"POST /team/{name}/sites": {"/team/lea/sites", "sites=", governing},
 	"GET /service":            {"/service", "", working},
-	"POST /service":           {"/service", "", governing},
+	"POST /service":           {"/service", "text=", governing},
 	"GET /faults":             {"/faults", "", working},
 	"GET /faults/{id}":        {"/faults/net-dns-unreachable", "", working},
 	"GET /settings":           {"/settings", "", working},

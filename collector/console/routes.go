@@ -64,6 +64,7 @@ func (c *console) routes() http.Handler {
 	pages.Handle("GET /endpoints", c.signedIn(c.endpoints))
 	pages.Handle("GET /endpoints/{id}", c.signedIn(c.endpoint))
 	pages.Handle("POST /endpoints/{id}/site", c.signedIn(c.setEndpointSite))
+	pages.Handle("POST /endpoints/{id}/erase", c.signedIn(c.eraseEndpoint))
 	pages.Handle("POST /endpoints/{id}/diagnose", c.signedIn(c.diagnoseEndpoint))
 	pages.Handle("GET /endpoints/{id}/events", c.signedIn(c.endpointEvents))
 

@@ -57,6 +57,9 @@ func (c *console) renderService(w http.ResponseWriter, v *visit, status int, vie
 
 // setService promises what the form says.
 func (c *console) setService(w http.ResponseWriter, v *visit) error {
+	if !v.PostForm.Has("text") { // cut short on its way; empty would mean that nothing is promised
+		return desk.ErrInvalid
+	}
 	view := serviceView{Text: v.PostFormValue("text"), Changed: -1}
 	changed, err := c.desk.SetServiceLevels(v.Context(), v.actor(), view.Text)
 	if errors.Is(err, desk.ErrInvalid) {

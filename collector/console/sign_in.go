@@ -153,6 +153,9 @@ func (c *console) begin(v *visit, user account.User) error {
 	c.sessions.Put(v.Context(), keyUser, user.ID)
 	c.sessions.Put(v.Context(), keyCredential, user.Credential)
 	v.user = user
+	if user.Language == "" { // mails come in the language of the first visit
+		return c.accounts.SetLanguage(v.Context(), user.ID, v.speech.language)
+	}
 	return nil
 }
 
@@ -165,14 +168,20 @@ func (c *console) signOut(w http.ResponseWriter, v *visit) error {
 	return nil
 }
 
-// setLanguage chooses the language of this browser. It is a cookie of its own and
-// not in the session: strangers may choose too, and must not fill the database.
+// setLanguage chooses the language of this browser, and of what its user is told
+// elsewhere. It is a cookie of its own and not in the session: strangers may choose
+// too, and must not fill the database.
 func (c *console) setLanguage(w http.ResponseWriter, v *visit) error {
 	if chosen := v.PostFormValue("language"); c.speeches[chosen] != nil {
 		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: chosen, Path: "/", MaxAge: 365 * 24 * 60 * 60,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.sessions.Cookie.Secure,
 		})
+		if v.user.ID != "" && v.user.Language != chosen {
+			if err := c.accounts.SetLanguage(v.Context(), v.user.ID, chosen); err != nil {
+				return err
+			}
+		}
 	}
 	http.Redirect(w, v.Request, inside(v.PostFormValue("back")), http.StatusSeeOther)
 	return nil

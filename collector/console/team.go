@@ -13,7 +13,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"constat/collector/account"
 	"constat/collector/desk"
 	"constat/collector/desk/assignment"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -127,8 +126,11 @@ func (c *console) setTechnicianSites(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	err = c.accounts.SetSites(v.Context(), one.GetName(), linesOf(v.PostFormValue("sites"))...)
-	if errors.Is(err, account.ErrInvalid) {
+	if !v.PostForm.Has("sites") { // cut short on its way; empty would mean all
+		return desk.ErrInvalid
+	}
+	_, returned, err := c.desk.LimitAccount(v.Context(), v.actor(), one.GetName(), linesOf(v.PostFormValue("sites"))...)
+	if errors.Is(err, desk.ErrInvalid) {
 		view := formOf(one)
 		view.Problem = err.Error()
 		return c.renderTechnician(w, v, http.StatusUnprocessableEntity, view)
@@ -136,7 +138,7 @@ func (c *console) setTechnicianSites(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return c.back(w, v, "/team/"+url.PathEscape(one.GetName()), "flash.saved", "")
+	return c.back(w, v, "/team/"+url.PathEscape(one.GetName()), v.speech.count("team.limited", returned), "")
 }
 
 // maySites tells whether a visitor says who sees which sites.

@@ -103,7 +103,7 @@ type fieldSeen struct{ Field, Value string }
 // AboutFields are those of the form that tells what a ticket is.
 func (t ticketView) AboutFields() []fieldSeen {
 	seen := []fieldSeen{{"tags", t.Tags}}
-	for _, field := range []string{"title", "type", "category", "queue", "wanted", "impact", "urgency", "site", "major"} {
+	for _, field := range []string{"title", "type", "category", "queue", "wanted", "impact", "urgency", "site", "endpoint", "major"} {
 		if field != "major" || t.MayLead {
 			seen = append(seen, fieldSeen{field, valueOf(t.Ticket, field)})
 		}

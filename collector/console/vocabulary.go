@@ -39,9 +39,12 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"window":       window,
 		"chosen":       chosen,
 		"writing":      func(n *deskv1.Notice) string { address, _ := writing(n); return address },
-		"ticketTitle":  func(t *constatv1.Ticket) string { return c.desk.TitleIn(t, s.language) },
-		"count":        func(n int32) int { return int(n) },
-		"statuses":     func() []string { return statuses },
+		"linkTitle": func(l *constatv1.TicketLink) string {
+			return c.desk.TitleIn(&constatv1.Ticket{Title: l.GetTitle(), RootCause: l.GetRootCause(), Component: l.GetComponent(), Category: l.GetCategory()}, s.language)
+		},
+		"ticketTitle": func(t *constatv1.Ticket) string { return c.desk.TitleIn(t, s.language) },
+		"count":       func(n int32) int { return int(n) },
+		"statuses":    func() []string { return statuses },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
 			for _, t := range a.GetTexts() {
 				if t.GetLanguage() == s.language {
@@ -250,8 +253,11 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	if strings.HasPrefix(field, "raised.") {
 		return s.say("change."+field, "Name", change.GetAfter())
 	}
-	if field == "left" {
-		return s.say("change.left", "Name", change.GetBefore())
+	if field == "erased" {
+		return s.say("change.erased")
+	}
+	if field == "left" || field == "unseen" {
+		return s.say("change."+field, "Name", change.GetBefore())
 	}
 	if field == "returned" {
 		return s.say("change.returned", "Name", change.GetBefore(), "After", change.GetAfter())

@@ -204,7 +204,7 @@ func uploaded(v *visit) ([]*deskv1.NewFile, error) {
 // edited gives the fields of the form that differ from what its reader saw.
 func edited(v *visit) ([]edit, error) {
 	var edits []edit
-	for _, field := range []string{"status", "assignee", "resolution", "title", "category", "type", "queue", "impact", "urgency", "wanted", "site", "major"} {
+	for _, field := range []string{"status", "assignee", "resolution", "title", "category", "type", "queue", "impact", "urgency", "wanted", "site", "endpoint", "major"} {
 		// A box that is not ticked is not sent; what its reader saw is.
 		if !v.PostForm.Has(field) && (field != "major" || !v.PostForm.Has("majorWas")) {
 			continue
@@ -277,6 +277,8 @@ func (e edit) wants(who desk.Actor, r *deskv1.UpdateTicketRequest) {
 		r.Urgency = want
 	case "site":
 		r.Site = want
+	case "endpoint":
+		r.Endpoint = want
 	case "major":
 		r.Major = proto.Bool(e.want != "")
 	case "wanted":
@@ -354,6 +356,8 @@ func valueOf(ticket *constatv1.Ticket, field string) string {
 		}
 	case "site":
 		return ticket.GetSite()
+	case "endpoint":
+		return cmp.Or(ticket.GetEndpointName(), ticket.GetEndpointId())
 	case "major":
 		if ticket.GetMajor() {
 			return "yes"

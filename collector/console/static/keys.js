@@ -18,23 +18,26 @@
   const controls = () => [...document.querySelectorAll("[data-key]")];
   const dialog = () => document.getElementById("keys");
 
-  // press does with a control what a person would do with it.
+  // press does with a control what a person would do with it: a fold is for what is to
+  // be filled in first in it.
   function press(control) {
     // What lies in a closed fold is unfolded first.
     for (let fold = control.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    if (control.matches("summary")) control.scrollIntoView({ block: "nearest" });
-    else if (typing(control)) {
+    if (control.matches("summary")) {
+      const field = [...control.parentElement.querySelectorAll("input:not([type=hidden]), select, textarea")].find(seen);
+      control.parentElement.scrollIntoView({ block: "nearest" });
+      (field || control).focus();
+    } else if (typing(control)) {
       control.focus();
       if (control.select && control.type === "search") control.select();
     } else control.click();
     const next = control.dataset.then && document.querySelector(control.dataset.then);
     if (next) next.focus();
-    else if (control.matches("summary")) control.focus();
   }
 
   // step goes to the next row of the list, or the one before.
   function step(by) {
-    const rows = [...document.querySelectorAll("[data-rows] .title a")].filter(seen);
+    const rows = [...document.querySelectorAll("[data-rows] .title a, [data-rows] > tr > th a, [data-rows] > li > a")].filter(seen);
     if (!rows.length) return false;
     const now = rows.findIndex((row) => row === document.activeElement || row.closest("li, tr").contains(document.activeElement));
     const next = rows[Math.max(0, Math.min(rows.length - 1, now < 0 ? 0 : now + by))];
@@ -138,8 +141,9 @@
     const links = [...box.querySelectorAll("[data-insert]")];
     const now = links.indexOf(document.activeElement);
     const search = box.querySelector("input[type=search]");
-    if (event.key === "Enter" && event.target === search && links.length) insert(links[0]);
-    else if (event.key === "ArrowDown" && links.length) links[Math.min(now + 1, links.length - 1)].focus();
+    if (event.key === "Enter" && event.target === search) { // and never leaves what is typed
+      if (links.length) insert(links[0]);
+    } else if (event.key === "ArrowDown" && links.length) links[Math.min(now + 1, links.length - 1)].focus();
     else if (event.key === "ArrowUp" && now >= 0) (now ? links[now - 1] : search).focus();
     else if (event.key === "Escape") {
       box.open = false;
