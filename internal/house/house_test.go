@@ -88,7 +88,7 @@ var arrows = map[string][]string{
 	"constat/agent/host":                 {"constat/agent/host", "constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/internal", "constat/proto"},
 	"constat/agent/hidpp":                {"constat/proto"},
 	"constat/agent/history":              {"constat/agent/host", "constat/internal", "constat/proto"},
-	"constat/agent/page":                 {"constat/agent/local", "constat/proto"},
+	"constat/agent/page":                 {"constat/agent/local", "constat/internal/durable", "constat/proto"},
 	"constat/agent/privileged":           {"constat/agent/hidpp", "constat/agent/journal", "constat/agent/mixer", "constat/agent/wireguard", "constat/proto"},
 	"constat/agent/journal":              {},
 	"constat/agent/remedy":               {"constat/agent/privileged", "constat/internal", "constat/proto"},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -34,12 +35,15 @@ func TestFilesAreOneRoom(t *testing.T) {
 	}
 }
 
-// TestAgentIsSmall builds the agent as it is shipped.
-func TestAgentIsSmall(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "constat-agent")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", file, "./agent")
+// shipped builds a program as it is shipped for a system and a processor, and tells
+// its size in bytes.
+func shipped(t testing.TB, platform, pkg string) int64 {
+	t.Helper()
+	goos, goarch, _ := strings.Cut(platform, "/")
+	file := filepath.Join(t.TempDir(), "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", file, pkg)
 	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -47,9 +51,61 @@ func TestAgentIsSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("stripped: %.1f MiB", float64(info.Size())/(1<<20))
-	if info.Size() > maxAgent {
-		t.Errorf("the agent has %d bytes, more than %d", info.Size(), maxAgent)
+	return info.Size()
+}
+
+// TestAgentIsSmall builds the agent as it is shipped for this machine;
+// internal/lab/wine looks at Windows', and make cross at all.
+func TestAgentIsSmall(t *testing.T) {
+	size := shipped(t, runtime.GOOS+"/"+runtime.GOARCH, "./agent")
+	t.Logf("stripped: %.1f MiB", float64(size)/(1<<20))
+	if size > maxAgent {
+		t.Errorf("the agent has %d bytes, more than %d", size, maxAgent)
+	}
+}
+
+// platforms are the Makefile's.
+func platforms(t testing.TB) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, found := strings.Cut(string(text), "\nPLATFORMS := ")
+	line, _, _ = strings.Cut(line, "\n")
+	if list := strings.Fields(line); found && len(list) > 0 {
+		return list
+	}
+	t.Fatal("the Makefile names no PLATFORMS")
+	return nil
+}
+
+// BenchmarkSizes builds all programs as they are shipped, and reports their bytes.
+// An agent must stay below maxAgent everywhere.
+//
+//	go test -run '^$' -bench BenchmarkSizes -benchtime 1x ./internal/house
+func BenchmarkSizes(b *testing.B) {
+	for _, platform := range platforms(b) {
+		for _, program := range []struct {
+			name, pkg string
+			most      int64 // 0: any
+		}{
+			{"agent", "./agent", maxAgent},
+			{"tray", "./agent/tray", maxAgent},
+			{"collector", "./collector", 0},
+		} {
+			b.Run(strings.ReplaceAll(platform, "/", "-")+"/"+program.name, func(b *testing.B) {
+				var size int64
+				for b.Loop() {
+					size = shipped(b, platform, program.pkg)
+				}
+				b.ReportMetric(float64(size), "bytes")
+				b.ReportMetric(0, "ns/op") // building is not what is measured
+				if program.most > 0 && size > program.most {
+					b.Errorf("%d bytes, more than %d", size, program.most)
+				}
+			})
+		}
 	}
 }
 

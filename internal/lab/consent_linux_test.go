@@ -60,7 +60,7 @@ func newHelpdesk(t *testing.T) *helpdesk {
 	h.ask(nil, "user", "add", technician, "--role", "technician", "--data", h.at("desk"))
 	h.key = strings.TrimSpace(h.ask(nil, "user", "token", technician, "--data", h.at("desk")))
 	token := strings.TrimSpace(h.ask(nil, "token", "create", "--data", h.at("desk")))
-	h.machine.WriteFile("/etc/constat-agent/enrolment.env", "CONSTAT_COLLECTOR="+deskAt+"\nCONSTAT_TOKEN="+token+"\n")
+	h.machine.WriteFile("/etc/constat-agent/enrolment.env", "CONSTAT_COLLECTOR="+deskAt+"\nCONSTAT_TOKEN="+token+"\nSSL_CERT_FILE=/etc/authority.pem\n")
 	h.sh(`chmod 600 /etc/constat-agent/enrolment.env; useradd -m anna; useradd -m bob
 sed '/^data:/d' /etc/constat.yaml >/etc/constat-agent/agent.yaml
 constat-agent service install --config /etc/constat-agent/agent.yaml; constat-agent service start`)

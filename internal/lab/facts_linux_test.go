@@ -24,6 +24,7 @@ import (
 // Files of the table of facts and of its evidence.
 const (
 	factsTable = "../../docs/facts.md"
+	readme     = "../../README.md"
 	// factsLive is what runs of the lab told: a fact and who made the worlds.
 	factsLive = "testdata/facts-linux.tsv"
 	// factsRecorded is what the agent's readers told of recorded machines.
@@ -54,6 +55,10 @@ var elsewhere = map[string]string{
 	"load.memory.level":                 "macOS only",
 	"power.batteries.failed":            "macOS only",
 	"power.thermal_pressure":            "macOS only",
+	"security.gatekeeper":               "macOS only",
+	"security.managed":                  "macOS only",
+	"security.profiles":                 "macOS only",
+	"security.system_integrity":         "macOS only",
 	"peripherals.audio.permission":      "Windows and macOS only", // Linux leaves it to each user's portal
 	"peripherals.cameras.permission":    "Windows and macOS only",
 }
@@ -68,7 +73,7 @@ func foreign(path string) string {
 	return ""
 }
 
-// TestFactsTable keeps docs/facts.md what the evidence says. With
+// TestFactsTable keeps docs/facts.md and the README's numbers what the evidence says. With
 // CONSTAT_FACTS=write it is written anew; where CONSTAT_LAB_RECORD names the
 // recordings of a run of the lab too, so is the evidence of the parts of the lab
 // that it has runs of. The part "namespaces" is what other tests of this package
@@ -80,19 +85,42 @@ func TestFactsTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	table := factsMarkdown(t)
-	if write {
-		if err := os.WriteFile(factsTable, table, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	committed, err := os.ReadFile(factsTable)
+	table, counts := factsMarkdown(t)
+	first, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(committed, table) {
-		t.Error("docs/facts.md is stale: CONSTAT_FACTS=write go test -run TestFactsTable ./internal/lab")
+	for file, want := range map[string][]byte{factsTable: table, readme: countedFacts(t, first, counts)} {
+		if write {
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		committed, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(committed, want) {
+			t.Errorf("%s is stale: CONSTAT_FACTS=write go test -run TestFactsTable ./internal/lab", file)
+		}
 	}
+}
+
+// countedFacts is the README with the table's numbers of the other systems.
+func countedFacts(t *testing.T, text []byte, counts map[string]int) []byte {
+	for _, row := range []struct {
+		written *regexp.Regexp
+		with    string
+	}{
+		{regexp.MustCompile(`\d+ of them seen under Wine 10, \d+ decoded`), fmt.Sprintf("%d of them seen under Wine 10, %d decoded", counts["Windows Wine 10"], counts["Windows composed"])},
+		{regexp.MustCompile(`\d+ facts decoded from composed answers, \d+ from`), fmt.Sprintf("%d facts decoded from composed answers, %d from", counts["macOS composed"], counts["macOS recording"])},
+	} {
+		if !row.written.Match(text) {
+			t.Fatalf("the README no longer says %q", row.with)
+		}
+		text = row.written.ReplaceAll(text, []byte(row.with))
+	}
+	return text
 }
 
 // liveEvidence lists the facts that the recorded runs in a directory told, each
@@ -152,7 +180,7 @@ func liveEvidence(t *testing.T, dir string) []byte {
 }
 
 // factsMarkdown writes the table.
-func factsMarkdown(t *testing.T) []byte {
+func factsMarkdown(t *testing.T) ([]byte, map[string]int) {
 	live, recorded, comments := map[string]string{}, map[string]string{}, protoComments(t)
 	readEvidence(t, factsLive, live)
 	readEvidence(t, factsRecorded, recorded)
@@ -216,7 +244,7 @@ The columns of the other systems claim less. Nothing in them was seen on Windows
 - **recording** (%d for macOS): told by the decoder, run on Linux, of what a real machine had answered.
 - Empty: nothing here has told it of that system, or the system has no such thing to tell.
 %s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"],
-		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], rows.Bytes())
+		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], rows.Bytes()), counts
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.

@@ -117,7 +117,7 @@ func StartMachine(t testing.TB, w *World, host, program string, files map[string
 	if _, err := os.Stat("/dev/kmsg"); err == nil { // who needs the log says so
 		m.logBegin = lastKernelRecord(t)
 	}
-	m.start(w, host, "sh", "-c", boot, "boot", disk, etc, program, controlGroup(t))
+	m.start(w.Namespace(host), "sh", "-c", boot, "boot", disk, etc, program, controlGroup(t))
 	w.Await("the machine's services", func() error {
 		out, err := m.Command(context.Background(), "systemctl", "is-active", "lab.target", "cups.service").CombinedOutput()
 		if err != nil {
@@ -178,9 +178,10 @@ func removeGroup(dir string) {
 	}
 }
 
-// start runs process 1 of the machine. It is a child of a thread that lives as
-// long as the machine, and dies with it: so even a killed test leaves none.
-func (m *Machine) start(w *World, host, name string, args ...string) {
+// start runs process 1 of the machine, in a network namespace or this system's
+// own. It is a child of a thread that lives as long as the machine, and dies with
+// it: so even a killed test leaves none.
+func (m *Machine) start(network, name string, args ...string) {
 	m.t.Helper()
 	started, stop, stopped := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -194,7 +195,10 @@ func (m *Machine) start(w *World, host, name string, args ...string) {
 			Pdeathsig:  syscall.SIGKILL,
 		}
 		err := func() error {
-			ns, err := os.Open(filepath.Join("/run/netns", w.Namespace(host)))
+			if network == "" {
+				return cmd.Start()
+			}
+			ns, err := os.Open(filepath.Join("/run/netns", network))
 			if err != nil {
 				return err
 			}

@@ -2,11 +2,13 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"constat/agent/page"
+	"constat/internal/diagnosis"
 	"constat/internal/fault"
 	"constat/internal/lab/chrome"
 	deskv1 "constat/proto/constat/desk/v1"
@@ -48,6 +50,7 @@ func (v *visitor) push(words string) {
 func TestLabPage(t *testing.T) {
 	h := newHelpdesk(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	served, err := page.Serve(t.Context(), h.machine.Path("/run/constat-agent/agent.sock"), "en")
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +73,25 @@ func TestLabPage(t *testing.T) {
 		})
 	}
 	const healthy, wrong = "Everything that the computer can check works.", "Here is what is wrong"
+	// walked keeps pictures of a view in both languages, where pictures are wanted.
+	walked := func(view, name string) {
+		t.Helper()
+		if os.Getenv("CONSTAT_SCREENSHOTS") == "" {
+			return
+		}
+		for _, language := range []string{"en", "fr"} {
+			other, err := page.Serve(t.Context(), h.machine.Path("/run/constat-agent/agent.sock"), language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			(&visitor{v.Tab, other}).enter(view)
+			v.Until("!document.querySelector('progress')")
+			for _, width := range []int{1280, 320} {
+				v.Look(width, "light")
+				v.Keep(fmt.Sprintf("%s-%s-%d", name, language, width))
+			}
+		}
+	}
 	// finds wants the words that the catalog has for a fault.
 	finds := func(view, id string) {
 		t.Helper()
@@ -77,8 +99,23 @@ func TestLabPage(t *testing.T) {
 		v.says(wrong)
 		said := catalog.Lookup(id).Explanation.In("en")
 		v.says(strings.Split(said, ".")[0])
+		walked(view, id)
+		if os.Getenv("CONSTAT_SCREENSHOTS") != "" {
+			v.enter(view)
+			v.says(wrong)
+		}
 	}
 
+	part("healthy, the Internet", func(t *testing.T) {
+		begun := time.Now()
+		v.enter("internet")
+		v.says(healthy)
+		t.Logf("from the click to the answer: %d ms", time.Since(begun).Milliseconds())
+		for _, p := range diagnosis.Procedures() {
+			walked(p.ID, "healthy-"+p.ID)
+		}
+		walked("", "start")
+	})
 	part("healthy", func(t *testing.T) {
 		v.enter("printing")
 		v.says(healthy)
@@ -130,6 +167,10 @@ printf '[Service]\nType=simple\nExecStart=\nExecStart=/bin/sleep 1000\n' >/run/s
 		}()
 		v.push("Send to support")
 		v.Until("document.querySelector('#text')")
+		v.Eval("document.querySelector('main > details').open = true")
+		v.says("Who asks, and what was found") // all that is sent
+		v.Eval("for (const more of document.querySelectorAll('details')) more.open = true")
+		v.Keep("preview-en")
 		v.Eval("document.querySelector('#text').focus()")
 		v.Write(words)
 		v.push("Send now")

@@ -1,3 +1,3 @@
 // Package install proves the packages for Linux and the container: what
-// docs/INSTALL.md has people do, on machines of namespaces with a real systemd.
+// docs/INSTALL.md has people do, on fresh computers with a real systemd.
 package install

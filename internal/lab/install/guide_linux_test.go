@@ -46,7 +46,7 @@ func guide(t *testing.T) (commands, files map[string][]string) {
 // TestInstallGuide follows docs/INSTALL.md word by word on two machines that
 // never had anything of ours, and says how long it takes.
 func TestInstallGuide(t *testing.T) {
-	dir := buildPackages(t, "agent collector", "deb")
+	dir := packages(t)
 	w := lab.NewWorld(t)
 	// The world made these for its computer only; it removes them all.
 	etc := filepath.Join("/etc/netns", w.Namespace(lab.Gateway))
@@ -61,8 +61,7 @@ func TestInstallGuide(t *testing.T) {
 	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
 	server, computer := installationAt(t, w, lab.Gateway, agent, collector), installationAt(t, w, lab.PC)
 	for _, m := range []*installation{server, computer} {
-		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts
-			mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/apt/lists/partial /var/cache/apt/archives/partial`, w.Router.Addr().String())
+		m.Sh(`echo "$1 collector.example.org" >>/etc/hosts`, w.Router.Addr().String())
 	}
 	// A disk of a size that doctor finds enough.
 	server.Sh("mkdir /var/lib/constat-collector; mount -t tmpfs -o size=2G,mode=755 disk /var/lib/constat-collector")

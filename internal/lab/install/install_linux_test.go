@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"constat/internal/lab"
 )
 
-// installation is a machine with a real systemd, and the packages of this tree
-// on its disk.
+// installation is a fresh Debian with a real systemd, and packages on its disk.
 type installation struct {
 	*lab.Machine
 	w *lab.World
@@ -29,11 +29,7 @@ func newInstallation(t *testing.T, packages ...string) *installation {
 
 func installationAt(t *testing.T, w *lab.World, host string, packages ...string) *installation {
 	t.Helper()
-	_, err := exec.LookPath("dpkg-deb")
-	lab.Need(t, "dpkg", err == nil)
-	m := &installation{lab.StartMachine(t, w, host, "/bin/true", nil), w, t}
-	// Some images forbid packages to start services; a machine at work does not.
-	m.Sh("rm -f /usr/sbin/policy-rc.d")
+	m := &installation{lab.StartDebian(t, w, host), w, t}
 	for _, file := range packages {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -44,16 +40,48 @@ func installationAt(t *testing.T, w *lab.World, host string, packages ...string)
 	return m
 }
 
-// buildPackages builds packages of this tree, quickly and so large.
-func buildPackages(t *testing.T, names, formats string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	cmd := exec.Command(filepath.Join("..", "..", "..", "installers", "linux", "build"), dir, names, "amd64", formats)
-	cmd.Env = append(os.Environ(), "VERSION=1.0.0", "COMPRESSION=none")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the packages: %v\n%s", err, text)
+// The packages of this tree, built once for all tests.
+var (
+	builds      string
+	builtOnce   sync.Once
+	buildingSay error
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if builds != "" {
+		_ = os.RemoveAll(builds)
 	}
-	return dir
+	os.Exit(code)
+}
+
+// packages is the directory with those of this tree, for Debian and RPM: as for a
+// release, but for how tightly they are packed.
+func packages(t *testing.T) string {
+	t.Helper()
+	for _, program := range []string{"dpkg-deb", "rpm", "xz"} {
+		_, err := exec.LookPath(program)
+		lab.Need(t, program, err == nil)
+	}
+	builtOnce.Do(func() {
+		if builds, buildingSay = os.MkdirTemp("", "packages"); buildingSay == nil {
+			buildingSay = build(builds, "1.0.0", "agent collector", "deb rpm")
+		}
+	})
+	if buildingSay != nil {
+		t.Fatal(buildingSay)
+	}
+	return builds
+}
+
+func build(dir, version, names, formats string, environment ...string) error {
+	cmd := exec.Command(filepath.Join("..", "..", "..", "installers", "linux", "build"), dir, names, "amd64", formats)
+	cmd.Env = append(os.Environ(), "VERSION="+version, "COMPRESSION=", "LEVEL=0")
+	cmd.Env = append(cmd.Env, environment...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the packages: %w\n%s", err, text)
+	}
+	return nil
 }
 
 // another makes a package of another version out of one.
@@ -84,8 +112,8 @@ func wants(t *testing.T, text string, parts ...string) {
 func (m *installation) files() map[string]bool {
 	m.t.Helper()
 	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /root -o -path /var/log -o -path /var/lib/dpkg \
-		-o -path /var/cache/man -o -path /var/lib/systemd/timesync -o -path /var/tmp \
-		-o -path '/etc/*-' -o -path /etc/gshadow \) -prune -o -type d -printf '%p %u %m\n' -o -printf '%p %u %m %s\n' | sort; cat /etc/passwd /etc/group`)
+		-o -path /var/cache/man -o -path /var/cache/dnf -o -path /var/lib/rpm -o -path /var/lib/dnf -o -path /var/lib/systemd -o -path /var/tmp \
+		-o -path '/etc/*-' -o -path /etc/gshadow -o -path /etc/.pwd.lock -o -path /etc/machine-id \) -prune -o -type d -printf '%p %u %m\n' -o -printf '%p %u %m %s\n' | sort; cat /etc/passwd /etc/group`)
 	lines := map[string]bool{}
 	for line := range strings.Lines(list) {
 		lines[line] = true
@@ -115,7 +143,7 @@ func (m *installation) awaitConnected() {
 // diagnosed, upgraded, killed, removed and purged, with mistakes in between that
 // have to be said where the administrator looks, in the installer's own words.
 func TestInstall(t *testing.T) {
-	dir := buildPackages(t, "agent collector", "deb")
+	dir := packages(t)
 	agent, collector := filepath.Join(dir, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(dir, "constat-collector_1.0.0-1_amd64.deb")
 	newer := another(t, agent, "1.1.0")
 	m := newInstallation(t, agent, newer, collector)
@@ -183,7 +211,15 @@ func TestInstall(t *testing.T) {
 		t.Error("a package was installed on a disk without room for it")
 	}
 	wants(t, out, "No space left on device")
-	m.Sh("rm /var/tmp/filler")
+	// A backup that does not fit is none, and takes the place of none.
+	m.Sh("cat /dev/zero >/var/tmp/filler2 || true")
+	out, err = m.Try("constat-collector backup /root/backup 2>&1")
+	if err == nil {
+		t.Error("a backup was written on a disk without room for it")
+	}
+	wants(t, out, "the disk is full: make room")
+	m.Sh("rm /var/tmp/filler /var/tmp/filler2; ls -d /root/backup* || true")
+	m.Sh("test ! -e /root/backup")
 	wants(t, m.Sh("dpkg-query --show --showformat '${Version} ${Status}' constat-agent; constat-agent status"), "1.1.0-1 install ok installed", "connected:  yes")
 	if m.pid("constat-agent.service") != former {
 		t.Error("the old program was ended")
@@ -222,28 +258,34 @@ func TestInstall(t *testing.T) {
 	m.Sh("dpkg --purge constat-agent constat-enrolment 2>&1; mkdir /etc/constat-agent; cp /root/enrolment.env /etc/constat-agent/")
 	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: NOT ENROLLED, and it goes on trying", "token")
 
-	// A port that is taken.
-	m.Sh(`systemctl stop constat-collector; systemd-run --quiet --unit=other constat-collector serve --data /var/tmp/other --http 127.0.0.1:7999`)
+	// Half a backup is refused, in words, and leaves nothing.
+	m.Sh("constat-collector backup /root/backup; head --bytes=$(($(stat --format %s /root/backup) / 2)) /root/backup >/root/half")
+	out, err = m.Try("constat-collector restore /root/half --data /var/tmp/restored 2>&1")
+	if err == nil {
+		t.Error("half a backup was restored")
+	}
+	wants(t, out, "it is incomplete or damaged", "take another one")
+	m.Sh("test ! -e /var/tmp/restored/constat.db; rm -rf /var/tmp/restored")
+
+	// A port that is taken, by what the configuration says now: what ran before
+	// goes on at its own. So it is said where nothing ran before.
+	const say = "constat-collector: NOT STARTED: 127.0.0.1:7999 is in use by another program: stop it, or choose another address with --http"
+	m.Sh(`systemd-run --quiet --unit=other constat-collector serve --data /var/tmp/other --grpc 127.0.0.1:7998 --http 127.0.0.1:7999
+		sed -i 's/^http:.*/http: 127.0.0.1:7999/' /etc/constat-collector/collector.yaml`)
 	m.w.Await("another program on the port", func() error {
-		_, err := m.Try("systemctl is-active other && test -e /var/tmp/other/ca.pem")
+		_, err := m.Try("systemctl is-active other && bash -c '</dev/tcp/127.0.0.1/7999'")
 		return err
 	})
-	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: THE SERVICE DOES NOT START: 127.0.0.1:7400 is in use by another program", "--grpc")
+	former = m.pid("constat-collector.service")
+	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), say, "A version that ran before goes on running")
+	if m.pid("constat-collector.service") != former {
+		t.Error("the collector was ended for one that can't start")
+	}
+	m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json")
+	m.Sh("systemctl stop constat-collector")
+	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), say)
 	m.Sh("systemctl stop other; rm -r /var/tmp/other")
 
 	m.Sh("dpkg --purge constat-agent constat-collector 2>&1")
-	if units := m.Sh("systemctl list-units --all --no-legend 'constat*'; ls -d /run/constat* 2>/dev/null || true"); units != "" {
-		t.Errorf("left at work: %s", units)
-	}
-	after := m.files()
-	for line := range after {
-		if !before[line] {
-			t.Errorf("left behind: %s", line)
-		}
-	}
-	for line := range before {
-		if !after[line] {
-			t.Errorf("taken away: %s", line)
-		}
-	}
+	m.same(before)
 }

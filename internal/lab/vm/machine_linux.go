@@ -60,6 +60,8 @@ type Machine struct {
 	monitor net.Conn
 	events  *bufio.Reader
 	leaps   bool
+	// within is a process in whose namespaces steps are taken; empty: the first's.
+	within string
 }
 
 // Boot starts a machine and waits until it takes steps. It is gone when the
@@ -376,7 +378,11 @@ func (m *Machine) send(script string) {
 		patience = leapTime
 	}
 	_ = m.shell.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(m.shell, base64.StdEncoding.EncodeToString([]byte(prelude+script))+"\n"); err != nil {
+	step := prelude + script
+	if m.within != "" {
+		step = fmt.Sprintf("echo %s | base64 -d >/tmp/.within; exec nsenter -t %s -m -p -- sh /tmp/.within", base64.StdEncoding.EncodeToString([]byte(step)), m.within)
+	}
+	if _, err := io.WriteString(m.shell, base64.StdEncoding.EncodeToString([]byte(step))+"\n"); err != nil {
 		m.t.Fatalf("the machine does not take\n%s\n%v", script, err)
 	}
 }

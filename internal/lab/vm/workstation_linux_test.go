@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,23 +158,15 @@ await grep -q SW=200 /proc/bus/input/devices || { cat /tmp/cover.log /proc/bus/i
 	}
 }
 
-// workstationManaged wants to see what NetworkManager and systemd-resolved did
-// and know: a cable with a lease, Wi-Fi, a link left alone, a VPN that is off.
-func workstationManaged(t *testing.T, m *Machine) {
-	m.Run(`modprobe mac80211_hwsim radios=2; modprobe dummy
-printf 'systemd-resolve:x:101:101::/nonexistent:/bin/false\n' >>/etc/passwd; printf 'systemd-resolve:x:101:\n' >>/etc/group
-await ip link show dummy0
-await ip link show eth1; bus; office
-ip link set eth1 netns out; ip -n out link set eth1 up; ip -n out addr add 192.168.60.1/24 dev eth1; names
-iw phy phy0 set netns name out; access_point CorpNet correct-horse 6; ip -n out addr add 192.168.50.1/24 dev wlan0
-ip netns exec out /usr/sbin/dnsmasq --conf-file=/dev/null --port=0 --user=root --pid-file=/tmp/dhcp.pid --dhcp-leasefile=/tmp/leases --dhcp-authoritative --no-ping \
-  --dhcp-range=192.168.60.100,192.168.60.120,1h --dhcp-range=192.168.50.100,192.168.50.120,1h --dhcp-option=option:dns-server,192.168.60.1
-mkdir -p /etc/NetworkManager/system-connections /var/lib/NetworkManager /run/systemd/netif
+// manager are words that set NetworkManager up: with the office's Wi-Fi, names by
+// what is named, and profile, start_manager and leased for what comes after.
+func manager(names string) string {
+	return fmt.Sprintf(`mkdir -p /etc/NetworkManager/system-connections /var/lib/NetworkManager
 cat >/etc/NetworkManager/NetworkManager.conf <<'END'
 [main]
 plugins=keyfile
 dhcp=internal
-dns=systemd-resolved
+dns=%s
 auth-polkit=false
 [connectivity]
 uri=http://page.example/success.txt
@@ -197,6 +190,27 @@ method=auto
 [ipv6]
 method=disabled
 END
+start_manager() {
+  /sbin/wpa_supplicant -B -u -f /tmp/wpa.log
+  # Where /sys can't be written it does not wait for udev, which is not here.
+  unshare -m sh -c 'mount -o remount,bind,ro /sys && exec /usr/sbin/NetworkManager --debug' >/tmp/manager.log 2>&1 &
+}
+leased() { ip -4 addr show dev $1 | grep -q "$2"; }
+`, names)
+}
+
+// workstationManaged wants to see what NetworkManager and systemd-resolved did
+// and know: a cable with a lease, Wi-Fi, a link left alone, a VPN that is off.
+func workstationManaged(t *testing.T, m *Machine) {
+	m.Run(`modprobe mac80211_hwsim radios=2; modprobe dummy
+printf 'systemd-resolve:x:101:101::/nonexistent:/bin/false\n' >>/etc/passwd; printf 'systemd-resolve:x:101:\n' >>/etc/group
+await ip link show dummy0
+await ip link show eth1; bus; office
+ip link set eth1 netns out; ip -n out link set eth1 up; ip -n out addr add 192.168.60.1/24 dev eth1; names
+iw phy phy0 set netns name out; access_point CorpNet correct-horse 6; ip -n out addr add 192.168.50.1/24 dev wlan0
+ip netns exec out /usr/sbin/dnsmasq --conf-file=/dev/null --port=0 --user=root --pid-file=/tmp/dhcp.pid --dhcp-leasefile=/tmp/leases --dhcp-authoritative --no-ping \
+  --dhcp-range=192.168.60.100,192.168.60.120,1h --dhcp-range=192.168.50.100,192.168.50.120,1h --dhcp-option=option:dns-server,192.168.60.1
+` + manager("systemd-resolved") + `mkdir -p /run/systemd/netif
 profile Branch <<'END'
 [connection]
 id=Branch
@@ -211,12 +225,9 @@ remote=vpn.example:1194
 method=auto
 END
 /lib/systemd/systemd-resolved >/tmp/resolved.log 2>&1 &
-/sbin/wpa_supplicant -B -u -f /tmp/wpa.log
-# Where /sys can't be written it does not wait for udev, which is not here.
-unshare -m sh -c 'mount -o remount,bind,ro /sys && exec /usr/sbin/NetworkManager --debug' >/tmp/manager.log 2>&1 &
+start_manager
 await test -e /run/systemd/resolve/stub-resolv.conf || { cat /tmp/resolved.log; exit 1; }
 ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
-leased() { ip -4 addr show dev $1 | grep -q "$2"; }
 await leased eth0 192.168.60. || { tail -60 /tmp/manager.log; exit 1; }
 await leased wlan1 192.168.50. || { tail -40 /tmp/manager.log; tail /tmp/wpa.log; exit 1; }
 full() { [ "$(nmcli networking connectivity check)" = full ]; }

@@ -66,9 +66,9 @@ func image(t testing.TB) string {
 }
 
 func build(dir string) error {
-	from, err := mirror()
+	from, err := lab.Mirror()
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoMirror, err)
 	}
 	root := filepath.Join(dir, "debian")
 	cmd := exec.Command("mmdebstrap", "--quiet", "--variant=minbase", "--include="+packages, suite, root, from)
@@ -84,18 +84,4 @@ func build(dir string) error {
 		return fmt.Errorf("booting Wine: %w\n%s", err, out)
 	}
 	return nil
-}
-
-// mirror is where this machine's own packages come from.
-func mirror() (string, error) {
-	out, err := exec.Command("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)").Output()
-	if err != nil {
-		return "", fmt.Errorf("%w: apt-get indextargets: %w", errNoMirror, err)
-	}
-	for line := range strings.Lines(string(out)) {
-		if site, release, found := strings.Cut(strings.TrimSpace(line), " "); found && !strings.Contains(release, "-") {
-			return site, nil
-		}
-	}
-	return "", errNoMirror
 }

@@ -44,11 +44,11 @@ var (
 
 // shared is a Windows for what changes nothing that others look at; [Start] is
 // for the rest, and costs two seconds. constat-agent.exe is there.
-func shared(t *testing.T) *Windows {
+func shared(t testing.TB) *Windows {
 	t.Helper()
 	from := image(t)
 	once.Do(func() {
-		s, err := start(from, "")
+		s, err := start(from, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,11 @@ var built = sync.OnceValues(func() (string, error) {
 
 func program(name, pkg string) (string, error) {
 	file := filepath.Join(scratch, name)
-	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", file, pkg)
+	flags := "-s -w"
+	if name == "constat-tray.exe" {
+		flags += " -H windowsgui" // as installers/windows/programs has it
+	}
+	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-ldflags", flags, "-o", file, pkg)
 	if strings.HasSuffix(name, ".exe") {
 		changes, err := overlay()
 		if err != nil {
@@ -100,7 +104,11 @@ func program(name, pkg string) (string, error) {
 func testsOf(t *testing.T, pkg string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "tests.exe")
-	cmd := exec.Command("go", "test", "-c", "-tags", "grpcnotrace", "-o", file, pkg)
+	changes, err := overlay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "test", "-c", "-overlay", changes, "-tags", "grpcnotrace", "-o", file, pkg)
 	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building the tests of %s: %v\n%s", pkg, err, out)

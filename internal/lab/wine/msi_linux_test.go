@@ -157,6 +157,12 @@ func TestMSI(t *testing.T) {
 		t.Error("one commit gives two packages")
 	}
 
+	// Not under the 10 MiB that the packages for Linux keep: of what Windows' cabinets
+	// may be packed with, no free packer has more than MSZIP, a third worse than xz,
+	// and each of the two programs has its own copy of what they share.
+	if info, err := os.Stat(filepath.Join(dir, older)); err == nil {
+		t.Logf("%s: %.1f MiB", older, float64(info.Size())/(1<<20))
+	}
 	share := w.Share(dir)
 	drawn, err := identity.NewToken([32]byte{1})
 	if err != nil {
@@ -182,10 +188,34 @@ func TestMSI(t *testing.T) {
 		return err == nil
 	}
 
+	// refused wants an installation to end with the agent's own words in the log.
+	refused := func(words, name string, more ...string) {
+		t.Helper()
+		const log = `C:\lab\log.txt`
+		code := install(name, append(more, "/l*", log)...)
+		content, err := os.ReadFile(w.Path(log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(content); code == 0 || !strings.Contains(text, "Refuse. Return value 0.") || !strings.Contains(text, "REFUSED = Constat is not installed: "+words) {
+			t.Errorf("%s: exit code %d, and the log says\n%s", words, code, text)
+		}
+	}
+
 	// A token that can't be one stops the installation, and leaves nothing.
 	w.Write(`C:\lab\garbage.txt`, []byte("not a token"))
-	if code := install(older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\garbage.txt`); code == 0 || there(agent) {
-		t.Errorf("installed with a token that is none: exit code %d", code)
+	refused("ENROLTOKENFILE: this is no enrolment token", older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\garbage.txt`)
+	refused("ENROLTOKENFILE: there is no token file", older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\missing.txt`)
+	refused("COLLECTOR: 'somewhere' is not an address", older, "COLLECTOR=somewhere", `ENROLTOKENFILE=C:\lab\token.txt`)
+	if there(agent) || there(`C:\ProgramData\Constat`) {
+		t.Error("a refused installation left something")
+	}
+	// A configuration of a newer version.
+	const config = `C:\ProgramData\Constat\agent.yaml`
+	w.Write(config, []byte("shiny: true\n"))
+	refused(config+":1:1: unknown field 'shiny'", older)
+	if err := os.RemoveAll(w.Path(`C:\ProgramData\Constat`)); err != nil {
+		t.Fatal(err)
 	}
 	if code := install(older, "COLLECTOR=127.0.0.1:7400", `ENROLTOKENFILE=C:\lab\token.txt`); code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -204,6 +234,10 @@ func TestMSI(t *testing.T) {
 		t.Errorf("the enrolment is %q, %v", content, err)
 	}
 
+	// What Refuse shows, which Wine does not, is what the log has.
+	if out, err := exec.Command("msiinfo", "export", filepath.Join(dir, older), "CustomAction").Output(); err != nil || !strings.Contains(string(out), "Refuse\t19\t\t[REFUSED]") {
+		t.Errorf("%v: %s", err, out)
+	}
 	// An upgrade keeps the identity, and there is no way back.
 	const whoAmI = `C:\ProgramData\Constat\identity.json`
 	w.Write(whoAmI, []byte("me"))

@@ -57,12 +57,15 @@ func TestRemedies(t *testing.T) {
 		install(w)
 		w.Share(filepath.Dir(c.Address))
 		w.Setenv("CUPS_SERVER", c.Address)
-		w.Run(agent, "service", "install") // makes the place for the journal
+		// No service was installed: the place for the journal is made now.
 		if run, code := mend(t, w, "restart-printing"); run.Outcome != "fixed" || code != 0 {
 			t.Errorf("exit code %d: %+v", code, run)
 		}
 		if s := facts(w, "printing").GetPrinting(); s.GetSpooler().GetState() != "running" || len(s.GetQueues()) != 1 {
 			t.Error(s)
+		}
+		if info, err := os.Stat(w.Path(`C:\ProgramData\Constat`)); err != nil || info.Mode().Perm()&0o007 != 0 {
+			t.Errorf("others may look into the journal's directory: %v, %v", info, err)
 		}
 		for _, verb := range []string{"restart-printing", "resume-queue", "clear-stuck-job"} {
 			if run, code := mend(t, w, verb); run.Outcome != "refused" || !strings.Contains(run.Reason, "not needed") && !strings.Contains(run.Reason, "not begun") || code != 1 {
@@ -85,7 +88,6 @@ func TestRemedies(t *testing.T) {
 		}
 		w := Start(t)
 		install(w)
-		w.Run(agent, "service", "install")
 		w.Copy(filepath.Join(dir, "tool.msi"), `C:\lab\tool.msi`)
 		w.Run("msiexec.exe", "/i", `C:\lab\tool.msi`, "/qn")
 		const file = `C:\Program Files (x86)\Lab Tool\tool.txt`
@@ -102,11 +104,44 @@ func TestRemedies(t *testing.T) {
 			t.Errorf("the file holds %q: %v", content, err)
 		}
 	})
+	t.Run("Office", func(t *testing.T) {
+		w := Start(t)
+		install(w)
+		w.Run(agent, "service", "install")
+		const suite = "Microsoft 365 Apps for enterprise - fr-fr"
+		w.Registry(`Windows Registry Editor Version 5.00
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Office\ClickToRun\Configuration]
+"VersionToReport"="16.0.17928.20114"
+"InstallationPath"="C:\\Program Files\\Microsoft Office"
+"Platform"="x64"
+"ClientCulture"="fr-fr"
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\O365ProPlusRetail - fr-fr]
+"DisplayName"="` + suite + `"
+"UninstallString"="\"C:\\Program Files\\Common Files\\Microsoft Shared\\ClickToRun\\OfficeClickToRun.exe\" scenario=install"
+
+[HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\Winword.exe]
+@="C:\\Program Files\\Microsoft Office\\Root\\Office16\\WINWORD.EXE"
+`)
+		const program = `C:\Program Files\Microsoft Office\Root\Office16\WINWORD.EXE`
+		w.Write(program, []byte("a program"))
+		if run, _ := mend(t, w, "repair-package", suite); run.Outcome != "refused" || strings.Contains(run.Reason, "Office") {
+			t.Errorf("a suite that is whole: %+v", run)
+		}
+		if err := os.Remove(w.Path(program)); err != nil {
+			t.Fatal(err)
+		}
+		// Its own repair is not there either: that is said, and nothing is done.
+		if run, code := mend(t, w, "repair-package", suite); run.Outcome != "refused" || code != 1 || !strings.Contains(run.Reason, "Office's own repair is not there") {
+			t.Errorf("exit code %d: %+v", code, run)
+		}
+	})
 	t.Run("Verbs", func(t *testing.T) {
 		w := Start(t)
 		w.Copy(testsOf(t, "constat/agent/privileged"), `C:\lab\tests.exe`)
 		// "flush-dns", "resume-queue", "clear-stuck-job", "enable-device", "reset-usb"
-		r := w.Try(`C:\lab\tests.exe`, "-test.v", "-test.run", "TestRemediesFailCleanly|TestFlushNames")
+		r := w.Try(`C:\lab\tests.exe`, "-test.v", "-test.run", "TestRemediesFailCleanly|TestFlushNames|TestQuickRepair")
 		if t.Log(r.Stdout); r.Code != 0 {
 			t.Error(r.Stderr)
 		}

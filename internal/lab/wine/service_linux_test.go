@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,43 @@ func TestServiceByHand(t *testing.T) {
 	r := shared(t).Try(agent, "service", "execute")
 	if r.Code != 2 || !strings.Contains(r.Stderr, "service manager's") {
 		t.Errorf("exit code %d\n%s", r.Code, r.Stderr)
+	}
+}
+
+// TestServiceReads: what the service's network half reads with its cut token is what
+// a program with all rights of its user reads. Wine enforces no tokens: this proves
+// that the readers work without a console, a desktop and a person's environment, not
+// that Windows lets them.
+func TestServiceReads(t *testing.T) {
+	w := Start(t)
+	install(w)
+	w.Registry(programsOf())
+	w.Run(agent, "service", "install")
+	w.Run(agent, "service", "start")
+	answers(t, w)
+	w.Setenv("SERVICE_READS", "1")
+	const file = `C:\tests\agent.exe`
+	w.Copy(testsOf(t, "constat/agent"), file)
+	said := map[string]map[string]bool{"service": {}, "here": {}}
+	for line := range strings.Lines(w.Run(file, "-test.run", "^TestServiceReads$")) {
+		if who, what, found := strings.Cut(strings.TrimSpace(line), " "); found && said[who] != nil {
+			said[who][what] = true
+		}
+	}
+	if len(said["here"]) < 50 {
+		t.Fatalf("it said %v", said)
+	}
+	// What only one of them was asked for: the service's memory, probes, what no check
+	// needs; and what goes up and down between two looks.
+	differs := []string{"changes", "load", "probes", "readings", "vitals"}
+	for who, other := range map[string]string{"service": "here", "here": "service"} {
+		for what := range said[who] {
+			_, rest, _ := strings.Cut(what, " ")
+			group, _, _ := strings.Cut(rest, " ")
+			if !said[other][what] && !slices.Contains(differs, group) {
+				t.Errorf("only %s has %q", who, what)
+			}
+		}
 	}
 }
 

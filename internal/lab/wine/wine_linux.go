@@ -82,7 +82,7 @@ func StartIn(t testing.TB, w *lab.World) *Windows { t.Helper(); return startIn(t
 
 func startIn(t testing.TB, namespace string) *Windows {
 	t.Helper()
-	s, err := start(image(t), namespace)
+	s, err := start(image(t), namespace, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,9 @@ func startIn(t testing.TB, namespace string) *Windows {
 	return &Windows{s, t}
 }
 
-func start(image, namespace string) (*session, error) {
+// start starts a session; before, unless it is nil, is what comes before the first
+// program of Windows.
+func start(image, namespace string, before func(*session) error) (*session, error) {
 	dir, err := os.MkdirTemp("", "wine")
 	if err != nil {
 		return nil, err
@@ -115,6 +117,12 @@ func start(image, namespace string) (*session, error) {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
 		s.end()
 		return nil, fmt.Errorf("Wine's first process says %q: %v\n%s", line, err, complaint.String())
+	}
+	if before != nil {
+		if err := before(s); err != nil {
+			s.end()
+			return nil, err
+		}
 	}
 	s.awake = s.command(context.Background(), "cmd.exe")
 	input, err := s.awake.StdinPipe() // it waits for commands until its namespace ends

@@ -1,10 +1,11 @@
 // Command guest plays, inside a lab machine, what the machine has around it: a
 // Logitech receiver at the other end of a USB port or of the kernel's HID bus, a
-// broken device, and the sites of an Internet; and a program that takes memory.
+// broken device, and the sites and the time of an Internet; and a program that takes memory.
 package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -48,10 +49,12 @@ func run(args []string) error {
 		return playDevice(args[1], args[2])
 	case len(args) == 2 && args[0] == "hoard":
 		return hoard(args[1])
+	case len(args) == 1 && args[0] == "clock":
+		return serveTime()
 	case len(args) == 1 && args[0] == "crash":
 		return crash()
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES | guest crash")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES | guest clock | guest crash")
 }
 
 // Reports of HID++ and its error code for what is not known.
@@ -137,6 +140,42 @@ func serveSites(certificate, key string) error {
 	go func() { failed <- http.Serve(plain, page) }()
 	go func() { failed <- http.ListenAndServeTLS(":443", certificate, key, page) }()
 	return <-failed
+}
+
+// serveTime answers who asks for the time (SNTP, RFC 4330) with that of its start
+// and what went by since: whoever sets the kernel's clock meanwhile sets not this.
+func serveTime() error {
+	start := time.Now()
+	conn, err := net.ListenPacket("udp", ":123")
+	if err != nil {
+		return err
+	}
+	question := make([]byte, 512)
+	for {
+		n, from, err := conn.ReadFrom(question)
+		if err != nil {
+			return err
+		}
+		const length, client, server = 48, 3, 4
+		if n < length || question[0]&7 != client {
+			continue
+		}
+		now := start.Add(time.Since(start)) // by the clock that nobody sets
+		const from1900 = 2208988800
+		stamp := binary.BigEndian.AppendUint32(nil, uint32(now.Unix()+from1900))
+		stamp = binary.BigEndian.AppendUint32(stamp, uint32(uint64(now.Nanosecond())<<32/1e9))
+		answer := make([]byte, length)
+		// No leap second, the version asked with, stratum 2, a microsecond's precision.
+		answer[0], answer[1], answer[2], answer[3] = question[0]&0x38|server, 2, question[2], 0xec
+		copy(answer[12:], []byte{198, 51, 100, 10}) // whom it follows
+		for _, at := range []int{16, 32, 40} {
+			copy(answer[at:], stamp)
+		}
+		copy(answer[24:32], question[40:48])
+		if _, err := conn.WriteTo(answer, from); err != nil {
+			return err
+		}
+	}
 }
 
 // get tells whether a page can be read.
