@@ -46,12 +46,15 @@ lab-report: ## the same with a seed nobody tuned with, the commit's hash, and wr
 dist: ## packages for Linux, Windows and macOS, with bill of materials, licences and checksums, into dist/ (same commit, same bytes)
 	.ci/dist
 
-cross: ## build for every system without cgo
-	@for p in $(PLATFORMS); do \
+cross: ## build for every system without cgo; an agent must stay below 20 MiB
+	@out=$$(mktemp -d); trap 'rm -r "$$out"' EXIT; for p in $(PLATFORMS); do \
 	  echo "build $$p"; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./agent || exit 1; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./agent/tray || exit 1; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 go build -tags "$(TAGS)" -o /dev/null ./collector || exit 1; \
+	  export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; \
+	  go build -tags "$(TAGS)" -ldflags "-s -w" -o "$$out/agent" ./agent || exit 1; \
+	  go build -tags "$(TAGS)" -o /dev/null ./agent/tray || exit 1; \
+	  go build -tags "$(TAGS)" -o /dev/null ./collector || exit 1; \
+	  size=$$(wc -c <"$$out/agent"); \
+	  [ "$$size" -le 20971520 ] || { echo "the agent for $$p has $$size bytes, more than 20 MiB" >&2; exit 1; }; \
 	done
 
 generate: ## write generated code anew
