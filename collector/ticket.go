@@ -348,6 +348,9 @@ func writeTicket(w io.Writer, m proto.Message) {
 	t := r.GetTicket()
 	writeFields(w, t)
 	writeLinks(w, r.GetLinks())
+	for _, c := range r.GetConcerned() {
+		fmt.Fprintf(w, "concerns %s: %s\n", map[string]string{"endpoint": "machine", "gear": "network device"}[c.GetKind()], c.GetName())
+	}
 	fmt.Fprintf(w, "%s on %s, by %s, %s\n", t.GetRequester().GetName(), t.GetEndpointName(), t.GetChannel(), t.GetCreatedAt().AsTime().Local().Format(time.DateTime))
 	for _, e := range r.GetTimeline() {
 		fmt.Fprintf(w, "\n%s  %s, %s", e.GetAt().AsTime().Local().Format(time.DateTime), e.GetKind(), e.GetActor())

@@ -87,6 +87,8 @@ func setCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&wanted, "wanted", "", "the `DAY` by which it is to be done, as 2026-05-31; empty: none")
 	cmd.Flags().StringSliceVar(&r.AddTags, "tag", nil, "a tag to be added, as `TAG`,TAG")
 	cmd.Flags().StringSliceVar(&r.RemoveTags, "untag", nil, "a tag to be taken away, as `TAG`,TAG")
+	cmd.Flags().StringSliceVar(&r.AddConcerned, "concern", nil, "another machine or a network device that it is about too, by id or name, as `NAME`,NAME")
+	cmd.Flags().StringSliceVar(&r.RemoveConcerned, "unconcern", nil, "one that it is not about any more, as `NAME`,NAME")
 	cmd.Flags().StringSliceVar(&r.AddFollowers, "follow", nil, "a user who is to be told of it, as `NAME`,NAME")
 	cmd.Flags().StringSliceVar(&r.RemoveFollowers, "unfollow", nil, "a user who is not to be told any more, as `NAME`,NAME")
 	return cmd

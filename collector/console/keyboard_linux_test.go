@@ -196,3 +196,31 @@ func TestKeysReachEverythingInChromium(t *testing.T) {
 	}
 	c.Quiet("keys")
 }
+
+// Another machine and a device of the network come to a ticket and leave it by the
+// keyboard, and are in the page that the list of keys searches.
+func TestConcernedByKeyboardInChromium(t *testing.T) {
+	c := startChromium(t)
+	b := newBench(t)
+	second, _ := b.machineAsks("port-091", "Claire Martin", "Rien ne sort.", "printing", printerDiagnosis)
+	_, number := b.machineAsks("port-090", "Yann Le Goff", "L'imprimante ne sort rien.", "printing", printerDiagnosis)
+	c.enter(b.as("marc"))
+	ticket := fmt.Sprintf("%s/tickets/%d", b.address, number)
+	c.Open(ticket)
+	add := func(name string) {
+		c.Press("v")
+		c.At("concerned")
+		c.Write(name)
+		c.Press("Enter")
+	}
+	add("port-091")
+	c.Until("document.readyState === 'complete' && document.querySelector('#ticket-side')?.innerText.includes('port-091')")
+	c.Quiet("a ticket that names a machine")
+	c.Open(b.address + "/endpoints/" + second)
+	c.Until("document.body.innerText.includes('#" + fmt.Sprint(number) + "')")
+	c.Open(ticket)
+	c.Press("x", "1")
+	c.Until("document.readyState === 'complete' && !document.querySelector('#ticket-side')?.innerText.includes('port-091') && document.querySelector('.timeline').innerText.includes('port-091')")
+	add("nowhere")
+	c.Until("document.readyState === 'complete' && document.querySelector('#concern .notice')?.innerText.includes('nowhere')")
+}

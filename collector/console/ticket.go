@@ -47,6 +47,8 @@ type ticketView struct {
 	// Assignees are those who can have it.
 	Assignees []string
 	Links     []*constatv1.TicketLink
+	// Concerned is what it is about beside its machine.
+	Concerned []*deskv1.Concerned
 	// Maintenance is the planned work that it is grouped under; nil: none.
 	Maintenance *deskv1.Maintenance
 	// Checklist is what has to be done.
@@ -95,7 +97,9 @@ func (t ticketView) SeenMessage() string {
 
 // Forms are those that say which version of the ticket their sender saw, and
 // stand where they are not loaded anew.
-func (ticketView) Forms() []string { return []string{"merge-form", "split-form", "about-form"} }
+func (ticketView) Forms() []string {
+	return []string{"merge-form", "split-form", "about-form", "concern-form"}
+}
 
 // fieldSeen is a field as it stood when a form was shown.
 type fieldSeen struct{ Field, Value string }
@@ -136,6 +140,9 @@ type reply struct {
 	Chosen                        []string
 	// AboutProblem is what of the ticket's fields cannot be kept.
 	AboutProblem string
+	// Concern is what was typed into the form that names a machine or a device, and
+	// ConcernProblem why that did not work.
+	Concern, ConcernProblem string
 }
 
 // ticketNumber reads the number in the address. What is no number names no
@@ -210,6 +217,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 		page.SplitID = uuid.Must(uuid.NewV7()).String()
 	}
 	page.Checklist, page.Maintenance = found.GetChecklist(), found.GetMaintenance()
+	page.Concerned = found.GetConcerned()
 	page.Links, page.LinkKinds = found.GetLinks(), linkKinds
 	page.Types, page.Impacts, page.Urgencies = types, impacts, urgencies
 	page.Categories = complaints
@@ -258,6 +266,8 @@ func (s *speech) priorityWhy(ticket *constatv1.Ticket) string {
 	switch {
 	case ticket.GetImpactSet():
 		impact = s.say("priority.byHand")
+	case ticket.GetSharing() > 1 && ticket.GetRootCause() == "":
+		impact = s.count("priority.named", int(ticket.GetSharing()))
 	case ticket.GetSharing() > 1:
 		impact = s.count("priority.machines", int(ticket.GetSharing()))
 	}

@@ -253,6 +253,17 @@ func (c *console) fieldChange(s *speech, change *constatv1.FieldChange) string {
 	if strings.HasPrefix(field, "raised.") {
 		return s.say("change."+field, "Name", change.GetAfter())
 	}
+	if field == "concerned" {
+		message, text := "change.concerned", change.GetAfter()
+		if text == "" {
+			message, text = "change.unconcerned", change.GetBefore()
+		}
+		kind, name, known := strings.Cut(text, " ")
+		if !known {
+			name = s.say("concerned.hidden." + kind)
+		}
+		return s.say(message, "Name", name)
+	}
 	if field == "erased" {
 		return s.say("change.erased")
 	}

@@ -62,7 +62,9 @@ func (c *console) work(w http.ResponseWriter, v *visit) error {
 		written.Resolution = &typed
 	}
 	refuse := func(problem string) error {
-		if v.PostForm.Has("tagsWas") {
+		if v.PostForm.Has("addConcerned") {
+			written.Concern, written.ConcernProblem = v.PostFormValue("addConcerned"), problem
+		} else if v.PostForm.Has("tagsWas") {
 			written.AboutProblem = problem
 		} else {
 			written.Problem = problem
@@ -228,6 +230,11 @@ func edited(v *visit) ([]edit, error) {
 			edits = append(edits, edit{field: "removeTags", want: strings.Join(less, ",")})
 		}
 	}
+	for _, field := range []string{"addConcerned", "removeConcerned"} {
+		if name := strings.TrimSpace(v.PostFormValue(field)); name != "" {
+			edits = append(edits, edit{field: field, want: name})
+		}
+	}
 	switch v.PostFormValue("follow") {
 	case "yes":
 		edits = append(edits, edit{field: "follow"})
@@ -290,6 +297,10 @@ func (e edit) wants(who desk.Actor, r *deskv1.UpdateTicketRequest) {
 		r.AddTags = strings.Split(e.want, ",")
 	case "removeTags":
 		r.RemoveTags = strings.Split(e.want, ",")
+	case "addConcerned":
+		r.AddConcerned = []string{e.want}
+	case "removeConcerned":
+		r.RemoveConcerned = []string{e.want}
 	case "follow":
 		r.AddFollowers = []string{who.Name}
 	case "unfollow":
@@ -370,7 +381,7 @@ func valueOf(ticket *constatv1.Ticket, field string) string {
 func (v *visit) differences(theirs *constatv1.Ticket, edits []edit) []difference {
 	var list []difference
 	for _, e := range edits {
-		if slices.Contains([]string{"addTags", "removeTags", "follow", "unfollow"}, e.field) {
+		if slices.Contains([]string{"addTags", "removeTags", "follow", "unfollow", "addConcerned", "removeConcerned"}, e.field) {
 			continue
 		}
 		now := valueOf(theirs, e.field)

@@ -108,6 +108,10 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 			return err
 		}
 	}
+	named, err := concern(ctx, q, t, r)
+	if err != nil {
+		return err
+	}
 	if r.Site != nil {
 		if err := setSite(ctx, q, t, r.GetSite()); err != nil {
 			return err
@@ -137,7 +141,7 @@ func (d *Desk) apply(ctx context.Context, q *query.Queries, a Actor, t *query.Ti
 		}
 		t.Urgency, t.UrgencySet = r.GetUrgency(), 1
 	}
-	if moved || r.Impact != nil || r.Urgency != nil {
+	if moved || named || r.Impact != nil || r.Urgency != nil {
 		return d.prioritise(ctx, q, t, d.now())
 	}
 	return nil
@@ -159,6 +163,9 @@ func (d *Desk) setEndpoint(ctx context.Context, q *query.Queries, t *query.Ticke
 	t.EndpointID, t.DiagnosisID, t.DiagnosedAt = machine.ID, "", 0
 	t.RootCause, t.Certainty, t.Component, t.Brand = "", "", "", ""
 	t.Site = cmp.Or(t.Site, machine.Site)
+	if _, err := setConcerned(ctx, q, t, list(t.Concerned)); err != nil { // it may be among them
+		return false, err
+	}
 	if machine.ID != "" && t.Type == "incident" && !finished(t.Status) {
 		return true, d.askOf(ctx, q, machine.ID, t.Category, t.Number)
 	}
@@ -242,7 +249,7 @@ func (d *Desk) keep(ctx context.Context, q *query.Queries, a Actor, before, afte
 			return false, err
 		}
 	}
-	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category || before.EndpointID != after.EndpointID {
+	if before.Title != after.Title || before.Resolution != after.Resolution || before.Tags != after.Tags || before.Category != after.Category || before.EndpointID != after.EndpointID || before.Concerned != after.Concerned {
 		return true, addWords(ctx, q, after, after.Resolution)
 	}
 	return true, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"constat/collector/store"
 	"constat/collector/store/query"
@@ -44,9 +45,14 @@ func (d *Desk) EraseEndpoint(ctx context.Context, a Actor, id, hostname string) 
 		if err := forgetEvidence(ctx, q, told, id); err != nil {
 			return err
 		}
+		named, err := forgetNamed(ctx, q, id)
+		if err != nil {
+			return err
+		}
 		if numbers, err = q.DetachTickets(ctx, id); err != nil {
 			return err
 		}
+		numbers = append(numbers, slices.DeleteFunc(named, func(n int32) bool { return slices.Contains(numbers, n) })...)
 		for _, number := range told {
 			if err := wordsAnew(ctx, q, number); err != nil {
 				return err

@@ -133,13 +133,25 @@ func (d *Desk) merge(ctx context.Context, q *query.Queries, a Actor, from, into 
 			return err
 		}
 	}
+	// Two machines with one matter: what the other ticket was about, this one names.
+	named := joined(list(into.Concerned), list(from.Concerned))
+	if from.EndpointID != "" {
+		named = joined(named, []string{aboutEndpoint + " " + from.EndpointID})
+	}
+	more, err := setConcerned(ctx, q, &grown, named[:min(len(named), maxConcerned)])
+	if err == nil && more {
+		err = d.prioritise(ctx, q, &grown, now)
+	}
+	if err != nil {
+		return err
+	}
 	if err := d.saveTicket(ctx, q, grown, now); err != nil {
 		return err
 	}
 	changes := append(differences(into, grown), &constatv1.FieldChange{
 		Field: "merged", After: fmt.Sprintf("#%d %s", from.Number, from.Title),
 	})
-	err := writeEntry(ctx, q, into.Number, now, &constatv1.TicketEntry{
+	err = writeEntry(ctx, q, into.Number, now, &constatv1.TicketEntry{
 		Id: newID(), Kind: "change", Actor: a.Name, ActorRole: entryRole(a), Changes: changes,
 	})
 	if err != nil {

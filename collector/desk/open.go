@@ -377,6 +377,14 @@ func addWords(ctx context.Context, q *query.Queries, t query.Ticket, texts ...st
 		}
 		first = append(first, endpoint.Hostname, endpoint.Serial)
 	}
+	for _, one := range list(t.Concerned) {
+		kind, id, _ := strings.Cut(one, " ")
+		named, err := wordsOf(ctx, q, kind, id)
+		if err != nil {
+			return err
+		}
+		first = append(first, named...)
+	}
 	known, err := q.TicketWords(ctx, t.Number)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err

@@ -188,6 +188,7 @@ func notePeripherals(ctx context.Context, q *query.Queries, endpointID string, n
 const (
 	aboutPeripheral = "peripheral"
 	aboutGear       = "gear"
+	aboutEndpoint   = "endpoint" // another than its own
 )
 
 // noteSubjects keeps which peripherals and which gear a ticket is about, by the

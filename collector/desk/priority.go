@@ -40,31 +40,40 @@ const (
 	sharedAmong  = 500
 )
 
+// impactOf is the impact of what so many machines have.
+func impactOf(machines int64) string {
+	for _, share := range shares {
+		if machines >= share.machines {
+			return share.impact
+		}
+	}
+	return ""
+}
+
 // prioritise derives impact and priority from evidence, with the reason in words:
 // users would all choose "critical".
 func (d *Desk) prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
 	impactWhy, urgencyWhy := "set by a technician", "set by a technician"
 	if t.ImpactSet == 0 {
+		own := max(1, machines(t))
 		t.Impact, impactWhy, t.Sharing = "low", "one machine", 0
+		if own > 1 {
+			t.Sharing = int32(own)
+			t.Impact, impactWhy = impactOf(own), fmt.Sprintf("%d machines named in the ticket", own)
+		}
 		if t.RootCause != "" {
 			others, err := q.EndpointsSharing(ctx, query.EndpointsSharingParams{
-				RootCause: t.RootCause, Since: store.Millis(now.Add(-sharedWithin)), EndpointID: t.EndpointID, Among: sharedAmong,
+				RootCause: t.RootCause, Since: store.Millis(now.Add(-sharedWithin)), EndpointID: t.EndpointID, Number: t.Number, Among: sharedAmong,
 			})
 			if err != nil {
 				return err
 			}
-			t.Sharing = int32(others) + 1
-			for _, share := range shares {
-				if others+1 >= share.machines {
-					t.Impact = share.impact
-					break
-				}
-			}
+			t.Sharing, t.Impact = int32(others+own), impactOf(others+own)
 			switch {
 			case others >= sharedAmong:
 				impactWhy = fmt.Sprintf("more than %d machines with %s in 24 h", sharedAmong, t.RootCause)
 			case others > 0:
-				impactWhy = fmt.Sprintf("%d machines with %s in 24 h", others+1, t.RootCause)
+				impactWhy = fmt.Sprintf("%d machines with %s in 24 h", others+own, t.RootCause)
 			}
 		}
 	}

@@ -115,6 +115,14 @@ func (d *Desk) split(ctx context.Context, q *query.Queries, a Actor, from query.
 	if err != nil {
 		return 0, err
 	}
+	if _, err := setConcerned(ctx, q, &t, list(from.Concerned)); err != nil {
+		return 0, err
+	}
+	if t.Concerned != "" {
+		if err := d.prioritise(ctx, q, &t, now); err != nil {
+			return 0, err
+		}
+	}
 	for _, e := range moved {
 		position, err := q.CountEntry(ctx, t.Number, t.UpdatedAt)
 		if err != nil {

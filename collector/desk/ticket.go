@@ -52,6 +52,9 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*deskv1.GetTicketRespo
 			answer.Timeline = append(answer.Timeline, entry)
 		}
 		answer.Timeline = shownTimeline(ctx, answer.Timeline)
+		if err := tellNames(ctx, q, answer.Timeline); err != nil {
+			return nil, err
+		}
 		if err := addFiles(ctx, q, number, answer.Timeline); err != nil {
 			return nil, err
 		}
@@ -63,6 +66,9 @@ func (d *Desk) Ticket(ctx context.Context, number int32) (*deskv1.GetTicketRespo
 			return nil, err
 		}
 		if reader(ctx).works() {
+			if answer.Concerned, err = concernedIn(ctx, q, number); err != nil {
+				return nil, err
+			}
 			if answer.Checklist, err = checklist(ctx, q, number); err == nil {
 				answer.Maintenance, err = d.maintenanceOn(ctx, q, number)
 			}
@@ -254,7 +260,7 @@ func (d *Desk) saveTicket(ctx context.Context, q *query.Queries, t query.Ticket,
 		FrozenAt: t.FrozenAt, FrozenMs: t.FrozenMs, DueAt: t.DueAt, ClockAt: t.ClockAt,
 		Component: t.Component, Brand: t.Brand, Resolution: t.Resolution, Sharing: t.Sharing,
 		Category: t.Category, Queue: t.Queue, Type: t.Type, Major: t.Major, Tags: t.Tags, Followers: t.Followers, WantedAt: t.WantedAt, Site: t.Site,
-		MaintenanceID: t.MaintenanceID, HeldUntil: t.HeldUntil, HeldAt: t.HeldAt, HeldMs: t.HeldMs, AskedHeldMs: t.AskedHeldMs,
+		MaintenanceID: t.MaintenanceID, HeldUntil: t.HeldUntil, HeldAt: t.HeldAt, HeldMs: t.HeldMs, AskedHeldMs: t.AskedHeldMs, Concerned: t.Concerned,
 	})
 	if err == nil && saved == 0 {
 		return problem(ErrConflict, "ticket %d was changed at the same time: look at it again", t.Number)

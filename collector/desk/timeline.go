@@ -141,5 +141,5 @@ func differences(before, after query.Ticket) []*constatv1.FieldChange {
 			changes = append(changes, &constatv1.FieldChange{Field: field.name, Before: old, After: now})
 		}
 	}
-	return changes
+	return append(changes, concernedChanges(before.Concerned, after.Concerned)...)
 }

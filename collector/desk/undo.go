@@ -39,6 +39,7 @@ var restorable = []struct {
 	{"impact", func(t query.Ticket) string { return t.Impact }, func(t *query.Ticket, s string) { t.Impact = s }},
 	{"impactSet", func(t query.Ticket) string { return number(int64(t.ImpactSet)) }, func(t *query.Ticket, s string) { t.ImpactSet = int32(numberOf(s)) }},
 	{"urgency", func(t query.Ticket) string { return t.Urgency }, func(t *query.Ticket, s string) { t.Urgency = s }},
+	{"concerned", func(t query.Ticket) string { return t.Concerned }, func(t *query.Ticket, s string) { t.Concerned = s }},
 	{"urgencySet", func(t query.Ticket) string { return number(int64(t.UrgencySet)) }, func(t *query.Ticket, s string) { t.UrgencySet = int32(numberOf(s)) }},
 }
 
@@ -194,8 +195,13 @@ func (d *Desk) undo(ctx context.Context, q *query.Queries, a Actor, deed query.D
 	if before.MergedInto != 0 {
 		return problem(ErrConflict, "ticket %d was merged into %d since", deed.Number, before.MergedInto)
 	}
+	named := list(after.Concerned)
+	after.Concerned = before.Concerned
+	if _, err := setConcerned(ctx, q, &after, named); err != nil {
+		return err
+	}
 	if slices.ContainsFunc(did.GetChanges(), func(c *constatv1.FieldChange) bool {
-		return c.GetField() == "impact" || c.GetField() == "urgency" || c.GetField() == "impactSet" || c.GetField() == "urgencySet"
+		return slices.Contains([]string{"impact", "urgency", "impactSet", "urgencySet", "concerned"}, c.GetField())
 	}) {
 		if err := d.prioritise(ctx, q, &after, d.now()); err != nil {
 			return err

@@ -19,8 +19,10 @@ type TicketFilter struct {
 	// so. One without any letter or digit does not filter.
 	Query string
 	// Before is a cursor: tickets with a number below it; 0: from the newest.
-	Before                                    int32
-	Status, Assignee, EndpointID, RequesterID string
+	Before                        int32
+	Status, Assignee, RequesterID string
+	// EndpointID is its machine, or another that it names.
+	EndpointID string
 	// Active: neither closed nor merged. Unassigned: nobody has it.
 	Active, Unassigned bool
 	// Due: something is promised; the list is in the order of the promises then,
@@ -40,6 +42,8 @@ type TicketFilter struct {
 	Sites []string
 	Site  string
 	Limit int32
+	// naming are the tickets that name EndpointID.
+	naming []int32
 }
 
 // Orders of a list of tickets.
@@ -114,6 +118,12 @@ const exactShown = 20
 // one name or number (a serial number, a machine, a fault), the newest that hold
 // just that come before those with a longer one.
 func (s *Store) Tickets(ctx context.Context, f TicketFilter) ([]query.TicketViewRow, error) {
+	if f.EndpointID != "" {
+		var err error
+		if f.naming, err = s.Read().TicketsNaming(ctx, "endpoint", f.EndpointID); err != nil {
+			return nil, explain(err)
+		}
+	}
 	terms := queryTerms(f.Query)
 	before := int64(math.MaxInt32)
 	if f.Before > 0 {
@@ -265,7 +275,14 @@ func (s *Store) filter(q *statement, f TicketFilter, number string, before int64
 		q.is("t.status", f.Status)
 	}
 	q.is("t.assignee", f.Assignee)
-	q.is("t.endpoint_id", f.EndpointID)
+	if len(f.naming) == 0 {
+		q.is("t.endpoint_id", f.EndpointID)
+	} else {
+		// By their numbers, which were looked up: so both engines take both indexes.
+		q.oneOf("t.number", f.naming)
+		last := len(q.where) - 1
+		q.where[last] = "(" + q.where[last] + " OR t.endpoint_id = " + q.arg(f.EndpointID) + ")"
+	}
 	q.is("t.requester_id", f.RequesterID)
 	q.among("t.site", f.Sites)
 	q.is("t.site", f.Site)

@@ -2,8 +2,11 @@
 -- holds something of endpoints gets a line here: a test of package desk looks.
 
 -- name: TicketsOfEndpoint :many
--- And those that its tickets were merged into, which have their timelines.
+-- And those that its tickets were merged into, which have their timelines, and those
+-- that name it.
 SELECT number FROM tickets WHERE tickets.endpoint_id = sqlc.arg(endpoint_id)
+UNION
+SELECT s.number FROM ticket_subjects s WHERE s.kind = 'endpoint' AND s.subject = sqlc.arg(endpoint_id)
 UNION
 SELECT merged_into FROM tickets WHERE tickets.endpoint_id = sqlc.arg(endpoint_id) AND merged_into <> 0
 ORDER BY 1;
@@ -23,6 +26,9 @@ SELECT (SELECT count(*) FROM remedies r WHERE r.endpoint_id = sqlc.arg(endpoint_
 -- name: DetachTickets :many
 -- What the fault was about is a part of the machine, as it named it.
 UPDATE tickets SET endpoint_id = '', component = '', version = version + 1 WHERE endpoint_id = $1 RETURNING number;
+
+-- name: SetConcerned :exec
+UPDATE tickets SET concerned = $2, version = version + 1 WHERE number = $1;
 
 -- name: EraseSteps :exec
 DELETE FROM command_steps WHERE command_id IN (SELECT c.id FROM commands c WHERE c.endpoint_id = $1);

@@ -43,3 +43,20 @@ ON CONFLICT (kind, subject, number) DO NOTHING;
 SELECT p.* FROM ticket_subjects s JOIN peripherals p ON p.id = s.subject
 WHERE s.number = $1 AND s.kind = 'peripheral'
 ORDER BY p.brand, p.model, p.id;
+
+-- name: DropSubject :exec
+DELETE FROM ticket_subjects WHERE kind = $1 AND subject = $2 AND number = $3;
+
+-- name: ConcernedOf :many
+-- The machines and the devices of the network that a ticket is about beside its own
+-- machine: those that people named, and those that the evidence is about.
+SELECT s.kind, s.subject, COALESCE(e.hostname, g.name) AS name, COALESCE(g.address, '') AS address, COALESCE(e.site, g.site) AS site
+FROM ticket_subjects s
+LEFT JOIN endpoints e ON s.kind = 'endpoint' AND e.id = s.subject
+LEFT JOIN gear g ON s.kind = 'gear' AND g.id = s.subject
+WHERE s.number = $1 AND COALESCE(e.id, g.id) IS NOT NULL
+ORDER BY s.kind, s.subject;
+
+-- name: TicketsNaming :many
+-- The newest tickets that are about something.
+SELECT number FROM ticket_subjects WHERE kind = $1 AND subject = $2 ORDER BY number DESC;

@@ -9,10 +9,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
     component, brand, resolution, sharing,
-    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms)
+    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57)
+    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: TicketByID :one
@@ -37,17 +37,25 @@ WHERE diagnosis_id = sqlc.arg(diagnosis_id) AND endpoint_id = sqlc.arg(endpoint_
 ORDER BY number;
 
 -- name: EndpointsSharing :one
--- How many other machines have an unsolved ticket with the same root cause, one
--- that was merged into an unsolved ticket included. It counts in the newest
--- tickets only: when thousands fail at once, each asks this as its ticket comes.
-SELECT count(DISTINCT newest.endpoint_id) FROM (
-    SELECT t.endpoint_id FROM tickets t
+-- How many machines beside a ticket's own have an unsolved ticket with the same root
+-- cause, or are named in one; one that was merged into an unsolved ticket included. It
+-- counts in the newest tickets only: when thousands fail at once, each asks this as its
+-- ticket comes.
+WITH newest AS (
+    SELECT t.number, t.endpoint_id FROM tickets t
     LEFT JOIN tickets m ON m.number = t.merged_into
     WHERE t.root_cause = sqlc.arg(root_cause) AND t.created_at > sqlc.arg(since)
       AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
       AND t.endpoint_id <> sqlc.arg(endpoint_id) AND t.endpoint_id <> ''
     ORDER BY t.created_at DESC LIMIT sqlc.arg(among)
-) newest;
+)
+SELECT count(*) FROM (
+    SELECT newest.endpoint_id AS id FROM newest
+    UNION
+    SELECT s.subject FROM newest JOIN ticket_subjects s ON s.number = newest.number AND s.kind = 'endpoint'
+    WHERE s.subject <> sqlc.arg(endpoint_id)
+) machines
+WHERE machines.id NOT IN (SELECT own.subject FROM ticket_subjects own WHERE own.number = sqlc.arg(number) AND own.kind = 'endpoint');
 
 -- name: SaveTicket :execrows
 -- Writes what may change, if the version is still the one that was read.
@@ -58,7 +66,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
     due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
     category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43,
-    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, version = version + 1
+    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, concerned = $49, version = version + 1
 WHERE number = $1 AND version = $2;
 
 -- name: RedirectMerged :exec

@@ -220,6 +220,15 @@ func (q *Queries) RemedyIsOf(ctx context.Context, endpointID string, iD string) 
 	return found, err
 }
 
+const setConcerned = `-- name: SetConcerned :exec
+UPDATE tickets SET concerned = $2, version = version + 1 WHERE number = $1
+`
+
+func (q *Queries) SetConcerned(ctx context.Context, number int32, concerned string) error {
+	_, err := q.db.ExecContext(ctx, setConcerned, number, concerned)
+	return err
+}
+
 const setEntryContent = `-- name: SetEntryContent :exec
 UPDATE ticket_entries SET content = $3 WHERE number = $1 AND id = $2
 `
@@ -233,13 +242,16 @@ const ticketsOfEndpoint = `-- name: TicketsOfEndpoint :many
 
 SELECT number FROM tickets WHERE tickets.endpoint_id = $1
 UNION
+SELECT s.number FROM ticket_subjects s WHERE s.kind = 'endpoint' AND s.subject = $1
+UNION
 SELECT merged_into FROM tickets WHERE tickets.endpoint_id = $1 AND merged_into <> 0
 ORDER BY 1
 `
 
 // What an endpoint leaves behind, table by table, for its erasure. A new table that
 // holds something of endpoints gets a line here: a test of package desk looks.
-// And those that its tickets were merged into, which have their timelines.
+// And those that its tickets were merged into, which have their timelines, and those
+// that name it.
 func (q *Queries) TicketsOfEndpoint(ctx context.Context, endpointID string) ([]int32, error) {
 	rows, err := q.db.QueryContext(ctx, ticketsOfEndpoint, endpointID)
 	if err != nil {

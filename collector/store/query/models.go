@@ -573,6 +573,7 @@ type Ticket struct {
 	HeldAt           int64
 	HeldMs           int64
 	AskedHeldMs      int64
+	Concerned        string
 }
 
 type TicketCheck struct {

@@ -9,6 +9,54 @@ import (
 	"context"
 )
 
+const concernedOf = `-- name: ConcernedOf :many
+SELECT s.kind, s.subject, COALESCE(e.hostname, g.name) AS name, COALESCE(g.address, '') AS address, COALESCE(e.site, g.site) AS site
+FROM ticket_subjects s
+LEFT JOIN endpoints e ON s.kind = 'endpoint' AND e.id = s.subject
+LEFT JOIN gear g ON s.kind = 'gear' AND g.id = s.subject
+WHERE s.number = $1 AND COALESCE(e.id, g.id) IS NOT NULL
+ORDER BY s.kind, s.subject
+`
+
+type ConcernedOfRow struct {
+	Kind    string
+	Subject string
+	Name    string
+	Address string
+	Site    string
+}
+
+// The machines and the devices of the network that a ticket is about beside its own
+// machine: those that people named, and those that the evidence is about.
+func (q *Queries) ConcernedOf(ctx context.Context, number int32) ([]ConcernedOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, concernedOf, number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConcernedOfRow
+	for rows.Next() {
+		var i ConcernedOfRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Subject,
+			&i.Name,
+			&i.Address,
+			&i.Site,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const copySubjects = `-- name: CopySubjects :exec
 INSERT INTO ticket_subjects (kind, subject, number)
 SELECT s.kind, s.subject, CAST($1 AS INTEGER) FROM ticket_subjects s WHERE s.number = $2
@@ -18,6 +66,15 @@ ON CONFLICT (kind, subject, number) DO NOTHING
 // What a ticket was about, the one that it was merged into is about too.
 func (q *Queries) CopySubjects(ctx context.Context, intoNumber int32, fromNumber int32) error {
 	_, err := q.db.ExecContext(ctx, copySubjects, intoNumber, fromNumber)
+	return err
+}
+
+const dropSubject = `-- name: DropSubject :exec
+DELETE FROM ticket_subjects WHERE kind = $1 AND subject = $2 AND number = $3
+`
+
+func (q *Queries) DropSubject(ctx context.Context, kind string, subject string, number int32) error {
+	_, err := q.db.ExecContext(ctx, dropSubject, kind, subject, number)
 	return err
 }
 
@@ -255,4 +312,32 @@ ON CONFLICT (kind, subject, number) DO NOTHING
 func (q *Queries) PutSubject(ctx context.Context, kind string, subject string, number int32) error {
 	_, err := q.db.ExecContext(ctx, putSubject, kind, subject, number)
 	return err
+}
+
+const ticketsNaming = `-- name: TicketsNaming :many
+SELECT number FROM ticket_subjects WHERE kind = $1 AND subject = $2 ORDER BY number DESC
+`
+
+// The newest tickets that are about something.
+func (q *Queries) TicketsNaming(ctx context.Context, kind string, subject string) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsNaming, kind, subject)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var number int32
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

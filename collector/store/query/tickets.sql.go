@@ -111,10 +111,10 @@ INSERT INTO tickets (number, id, title, title_derived, status, requester_id, ass
     merged_into, version, entries, assigned_by,
     first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at,
     component, brand, resolution, sharing,
-    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms)
+    type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57)
+    $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -176,6 +176,7 @@ type AddTicketParams struct {
 	HeldAt           int64
 	HeldMs           int64
 	AskedHeldMs      int64
+	Concerned        string
 }
 
 func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, error) {
@@ -237,6 +238,7 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 		arg.HeldAt,
 		arg.HeldMs,
 		arg.AskedHeldMs,
+		arg.Concerned,
 	)
 	if err != nil {
 		return 0, err
@@ -360,31 +362,41 @@ func (q *Queries) DeleteLink(ctx context.Context, one int32, two int32) (int64, 
 }
 
 const endpointsSharing = `-- name: EndpointsSharing :one
-SELECT count(DISTINCT newest.endpoint_id) FROM (
-    SELECT t.endpoint_id FROM tickets t
+WITH newest AS (
+    SELECT t.number, t.endpoint_id FROM tickets t
     LEFT JOIN tickets m ON m.number = t.merged_into
-    WHERE t.root_cause = $1 AND t.created_at > $2
+    WHERE t.root_cause = $3 AND t.created_at > $4
       AND COALESCE(m.status, t.status) IN ('new', 'open', 'pending')
-      AND t.endpoint_id <> $3 AND t.endpoint_id <> ''
-    ORDER BY t.created_at DESC LIMIT $4
-) newest
+      AND t.endpoint_id <> $1 AND t.endpoint_id <> ''
+    ORDER BY t.created_at DESC LIMIT $5
+)
+SELECT count(*) FROM (
+    SELECT newest.endpoint_id AS id FROM newest
+    UNION
+    SELECT s.subject FROM newest JOIN ticket_subjects s ON s.number = newest.number AND s.kind = 'endpoint'
+    WHERE s.subject <> $1
+) machines
+WHERE machines.id NOT IN (SELECT own.subject FROM ticket_subjects own WHERE own.number = $2 AND own.kind = 'endpoint')
 `
 
 type EndpointsSharingParams struct {
+	EndpointID string
+	Number     int32
 	RootCause  string
 	Since      int64
-	EndpointID string
 	Among      int32
 }
 
-// How many other machines have an unsolved ticket with the same root cause, one
-// that was merged into an unsolved ticket included. It counts in the newest
-// tickets only: when thousands fail at once, each asks this as its ticket comes.
+// How many machines beside a ticket's own have an unsolved ticket with the same root
+// cause, or are named in one; one that was merged into an unsolved ticket included. It
+// counts in the newest tickets only: when thousands fail at once, each asks this as its
+// ticket comes.
 func (q *Queries) EndpointsSharing(ctx context.Context, arg EndpointsSharingParams) (int64, error) {
 	row := q.db.QueryRowContext(ctx, endpointsSharing,
+		arg.EndpointID,
+		arg.Number,
 		arg.RootCause,
 		arg.Since,
-		arg.EndpointID,
 		arg.Among,
 	)
 	var count int64
@@ -596,7 +608,7 @@ func (q *Queries) LinksOf(ctx context.Context, number int32) ([]LinksOfRow, erro
 }
 
 const lockTicket = `-- name: LockTicket :one
-UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms
+UPDATE tickets SET entries = entries WHERE number = $1 RETURNING number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned
 `
 
 // Reads a ticket and keeps others from changing it until the transaction ends.
@@ -661,6 +673,7 @@ func (q *Queries) LockTicket(ctx context.Context, number int32) (Ticket, error) 
 		&i.HeldAt,
 		&i.HeldMs,
 		&i.AskedHeldMs,
+		&i.Concerned,
 	)
 	return i, err
 }
@@ -925,7 +938,7 @@ UPDATE tickets SET title = $3, title_derived = $4, status = $5, assignee = $6, i
     first_due_at = $24, next_due_at = $25, solution_due_at = $26, asked_at = $27, frozen_at = $28, frozen_ms = $29,
     due_at = $30, clock_at = $31, component = $32, brand = $33, resolution = $34, sharing = $35,
     category = $36, queue = $37, type = $38, major = $39, tags = $40, followers = $41, wanted_at = $42, site = $43,
-    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, version = version + 1
+    maintenance_id = $44, held_until = $45, held_at = $46, held_ms = $47, asked_held_ms = $48, concerned = $49, version = version + 1
 WHERE number = $1 AND version = $2
 `
 
@@ -978,6 +991,7 @@ type SaveTicketParams struct {
 	HeldAt           int64
 	HeldMs           int64
 	AskedHeldMs      int64
+	Concerned        string
 }
 
 // Writes what may change, if the version is still the one that was read.
@@ -1031,6 +1045,7 @@ func (q *Queries) SaveTicket(ctx context.Context, arg SaveTicketParams) (int64, 
 		arg.HeldAt,
 		arg.HeldMs,
 		arg.AskedHeldMs,
+		arg.Concerned,
 	)
 	if err != nil {
 		return 0, err
@@ -1057,7 +1072,7 @@ func (q *Queries) SetPersonSite(ctx context.Context, iD string, site string) err
 }
 
 const solvedWith = `-- name: SolvedWith :many
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, t.concerned, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1144,6 +1159,7 @@ func (q *Queries) SolvedWith(ctx context.Context, rootCause string, number int32
 			&i.Ticket.HeldAt,
 			&i.Ticket.HeldMs,
 			&i.Ticket.AskedHeldMs,
+			&i.Ticket.Concerned,
 			&i.RequesterName,
 			&i.RequesterMail,
 			&i.EndpointName,
@@ -1179,7 +1195,7 @@ func (q *Queries) Thumbnail(ctx context.Context, id string) (ThumbnailRow, error
 }
 
 const ticketByID = `-- name: TicketByID :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets WHERE id = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned FROM tickets WHERE id = $1
 `
 
 func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
@@ -1243,12 +1259,13 @@ func (q *Queries) TicketByID(ctx context.Context, id string) (Ticket, error) {
 		&i.HeldAt,
 		&i.HeldMs,
 		&i.AskedHeldMs,
+		&i.Concerned,
 	)
 	return i, err
 }
 
 const ticketByNumber = `-- name: TicketByNumber :one
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets WHERE number = $1
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned FROM tickets WHERE number = $1
 `
 
 func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, error) {
@@ -1312,12 +1329,13 @@ func (q *Queries) TicketByNumber(ctx context.Context, number int32) (Ticket, err
 		&i.HeldAt,
 		&i.HeldMs,
 		&i.AskedHeldMs,
+		&i.Concerned,
 	)
 	return i, err
 }
 
 const ticketView = `-- name: TicketView :one
-SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
+SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, t.concerned, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name
 FROM tickets t
 LEFT JOIN people p ON p.id = t.requester_id
@@ -1394,6 +1412,7 @@ func (q *Queries) TicketView(ctx context.Context, number int32) (TicketViewRow, 
 		&i.Ticket.HeldAt,
 		&i.Ticket.HeldMs,
 		&i.Ticket.AskedHeldMs,
+		&i.Ticket.Concerned,
 		&i.RequesterName,
 		&i.RequesterMail,
 		&i.EndpointName,
@@ -1413,7 +1432,7 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 }
 
 const ticketsAskedAt = `-- name: TicketsAskedAt :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned FROM tickets
 WHERE endpoint_id = $1 AND requester_id = $2
 ORDER BY updated_at DESC, number DESC LIMIT $3
 `
@@ -1486,6 +1505,7 @@ func (q *Queries) TicketsAskedAt(ctx context.Context, endpointID string, request
 			&i.HeldAt,
 			&i.HeldMs,
 			&i.AskedHeldMs,
+			&i.Concerned,
 		); err != nil {
 			return nil, err
 		}
@@ -1501,7 +1521,7 @@ func (q *Queries) TicketsAskedAt(ctx context.Context, endpointID string, request
 }
 
 const ticketsAwaiting = `-- name: TicketsAwaiting :many
-SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms FROM tickets
+SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned FROM tickets
 WHERE diagnosis_id = $1 AND endpoint_id = $2 AND diagnosed_at = 0
 ORDER BY number
 `
@@ -1574,6 +1594,7 @@ func (q *Queries) TicketsAwaiting(ctx context.Context, diagnosisID string, endpo
 			&i.HeldAt,
 			&i.HeldMs,
 			&i.AskedHeldMs,
+			&i.Concerned,
 		); err != nil {
 			return nil, err
 		}

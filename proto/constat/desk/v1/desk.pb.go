@@ -287,7 +287,10 @@ type GetTicketResponse struct {
 	// What has to be done, in order.
 	Checklist []*ChecklistItem `protobuf:"bytes,4,rep,name=checklist,proto3" json:"checklist,omitempty"`
 	// The planned work that it is grouped under; unset: none.
-	Maintenance   *Maintenance `protobuf:"bytes,5,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
+	Maintenance *Maintenance `protobuf:"bytes,5,opt,name=maintenance,proto3" json:"maintenance,omitempty"`
+	// What it is about beside its machine, as far as the caller may see it; machines
+	// first, each by name.
+	Concerned     []*Concerned `protobuf:"bytes,6,rep,name=concerned,proto3" json:"concerned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -357,6 +360,84 @@ func (x *GetTicketResponse) GetMaintenance() *Maintenance {
 	return nil
 }
 
+func (x *GetTicketResponse) GetConcerned() []*Concerned {
+	if x != nil {
+		return x.Concerned
+	}
+	return nil
+}
+
+// Concerned is a machine or a device of the network that a ticket is about.
+type Concerned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// endpoint | gear.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id   string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// A person named it; else the evidence of the ticket's diagnoses does.
+	Named         bool `protobuf:"varint,4,opt,name=named,proto3" json:"named,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Concerned) Reset() {
+	*x = Concerned{}
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Concerned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Concerned) ProtoMessage() {}
+
+func (x *Concerned) ProtoReflect() protoreflect.Message {
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Concerned.ProtoReflect.Descriptor instead.
+func (*Concerned) Descriptor() ([]byte, []int) {
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Concerned) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Concerned) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Concerned) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Concerned) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
 // CreateTicketRequest opens a ticket, as every channel does.
 type CreateTicketRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -370,7 +451,7 @@ type CreateTicketRequest struct {
 
 func (x *CreateTicketRequest) Reset() {
 	*x = CreateTicketRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[4]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +463,7 @@ func (x *CreateTicketRequest) String() string {
 func (*CreateTicketRequest) ProtoMessage() {}
 
 func (x *CreateTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[4]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +476,7 @@ func (x *CreateTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTicketRequest.ProtoReflect.Descriptor instead.
 func (*CreateTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{4}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateTicketRequest) GetDraft() *v1.TicketDraft {
@@ -429,7 +510,7 @@ type CreateTicketResponse struct {
 
 func (x *CreateTicketResponse) Reset() {
 	*x = CreateTicketResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[5]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +522,7 @@ func (x *CreateTicketResponse) String() string {
 func (*CreateTicketResponse) ProtoMessage() {}
 
 func (x *CreateTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[5]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +535,7 @@ func (x *CreateTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTicketResponse.ProtoReflect.Descriptor instead.
 func (*CreateTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{5}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateTicketResponse) GetTicket() *v1.Ticket {
@@ -497,14 +578,19 @@ type UpdateTicketRequest struct {
 	Site *string `protobuf:"bytes,30,opt,name=site,proto3,oneof" json:"site,omitempty"`
 	// Id or name of the machine that it is about; empty: none. What another machine
 	// said is the ticket's cause no more, and the machine is asked for a diagnosis.
-	Endpoint      *string `protobuf:"bytes,31,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Endpoint *string `protobuf:"bytes,31,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
+	// Ids or names of other machines and of devices of the network that it is about too,
+	// at most 50; those that are there, or not there, already change nothing. A machine
+	// that is called as a device is meant before that.
+	AddConcerned    []string `protobuf:"bytes,32,rep,name=add_concerned,json=addConcerned,proto3" json:"add_concerned,omitempty"`
+	RemoveConcerned []string `protobuf:"bytes,33,rep,name=remove_concerned,json=removeConcerned,proto3" json:"remove_concerned,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateTicketRequest) Reset() {
 	*x = UpdateTicketRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[6]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +602,7 @@ func (x *UpdateTicketRequest) String() string {
 func (*UpdateTicketRequest) ProtoMessage() {}
 
 func (x *UpdateTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[6]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +615,7 @@ func (x *UpdateTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTicketRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{6}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateTicketRequest) GetNumber() int32 {
@@ -672,6 +758,20 @@ func (x *UpdateTicketRequest) GetEndpoint() string {
 	return ""
 }
 
+func (x *UpdateTicketRequest) GetAddConcerned() []string {
+	if x != nil {
+		return x.AddConcerned
+	}
+	return nil
+}
+
+func (x *UpdateTicketRequest) GetRemoveConcerned() []string {
+	if x != nil {
+		return x.RemoveConcerned
+	}
+	return nil
+}
+
 // UpdateTicketResponse is the ticket after the change.
 type UpdateTicketResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -682,7 +782,7 @@ type UpdateTicketResponse struct {
 
 func (x *UpdateTicketResponse) Reset() {
 	*x = UpdateTicketResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[7]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +794,7 @@ func (x *UpdateTicketResponse) String() string {
 func (*UpdateTicketResponse) ProtoMessage() {}
 
 func (x *UpdateTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[7]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +807,7 @@ func (x *UpdateTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTicketResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{7}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateTicketResponse) GetTicket() *v1.Ticket {
@@ -741,7 +841,7 @@ type AddEntryRequest struct {
 
 func (x *AddEntryRequest) Reset() {
 	*x = AddEntryRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[8]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +853,7 @@ func (x *AddEntryRequest) String() string {
 func (*AddEntryRequest) ProtoMessage() {}
 
 func (x *AddEntryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[8]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +866,7 @@ func (x *AddEntryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddEntryRequest.ProtoReflect.Descriptor instead.
 func (*AddEntryRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{8}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AddEntryRequest) GetNumber() int32 {
@@ -829,7 +929,7 @@ type NewFile struct {
 
 func (x *NewFile) Reset() {
 	*x = NewFile{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[9]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +941,7 @@ func (x *NewFile) String() string {
 func (*NewFile) ProtoMessage() {}
 
 func (x *NewFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[9]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +954,7 @@ func (x *NewFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewFile.ProtoReflect.Descriptor instead.
 func (*NewFile) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{9}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NewFile) GetName() string {
@@ -881,7 +981,7 @@ type AddEntryResponse struct {
 
 func (x *AddEntryResponse) Reset() {
 	*x = AddEntryResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +993,7 @@ func (x *AddEntryResponse) String() string {
 func (*AddEntryResponse) ProtoMessage() {}
 
 func (x *AddEntryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[10]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1006,7 @@ func (x *AddEntryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddEntryResponse.ProtoReflect.Descriptor instead.
 func (*AddEntryResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{10}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AddEntryResponse) GetEntry() *v1.TicketEntry {
@@ -931,7 +1031,7 @@ type MergeTicketRequest struct {
 
 func (x *MergeTicketRequest) Reset() {
 	*x = MergeTicketRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1043,7 @@ func (x *MergeTicketRequest) String() string {
 func (*MergeTicketRequest) ProtoMessage() {}
 
 func (x *MergeTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[11]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1056,7 @@ func (x *MergeTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeTicketRequest.ProtoReflect.Descriptor instead.
 func (*MergeTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{11}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MergeTicketRequest) GetNumber() int32 {
@@ -990,7 +1090,7 @@ type MergeTicketResponse struct {
 
 func (x *MergeTicketResponse) Reset() {
 	*x = MergeTicketResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1102,7 @@ func (x *MergeTicketResponse) String() string {
 func (*MergeTicketResponse) ProtoMessage() {}
 
 func (x *MergeTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[12]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1115,7 @@ func (x *MergeTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MergeTicketResponse.ProtoReflect.Descriptor instead.
 func (*MergeTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{12}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MergeTicketResponse) GetTicket() *v1.Ticket {
@@ -1040,7 +1140,7 @@ type ChangeTicketsRequest struct {
 
 func (x *ChangeTicketsRequest) Reset() {
 	*x = ChangeTicketsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1152,7 @@ func (x *ChangeTicketsRequest) String() string {
 func (*ChangeTicketsRequest) ProtoMessage() {}
 
 func (x *ChangeTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[13]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1165,7 @@ func (x *ChangeTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketsRequest.ProtoReflect.Descriptor instead.
 func (*ChangeTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{13}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangeTicketsRequest) GetTickets() []*SeenTicket {
@@ -1100,7 +1200,7 @@ type SeenTicket struct {
 
 func (x *SeenTicket) Reset() {
 	*x = SeenTicket{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1212,7 @@ func (x *SeenTicket) String() string {
 func (*SeenTicket) ProtoMessage() {}
 
 func (x *SeenTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[14]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1225,7 @@ func (x *SeenTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenTicket.ProtoReflect.Descriptor instead.
 func (*SeenTicket) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{14}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SeenTicket) GetNumber() int32 {
@@ -1156,7 +1256,7 @@ type TicketResult struct {
 
 func (x *TicketResult) Reset() {
 	*x = TicketResult{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1268,7 @@ func (x *TicketResult) String() string {
 func (*TicketResult) ProtoMessage() {}
 
 func (x *TicketResult) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[15]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1281,7 @@ func (x *TicketResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketResult.ProtoReflect.Descriptor instead.
 func (*TicketResult) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{15}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TicketResult) GetNumber() int32 {
@@ -1215,7 +1315,7 @@ type ChangeTicketsResponse struct {
 
 func (x *ChangeTicketsResponse) Reset() {
 	*x = ChangeTicketsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1327,7 @@ func (x *ChangeTicketsResponse) String() string {
 func (*ChangeTicketsResponse) ProtoMessage() {}
 
 func (x *ChangeTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[16]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1340,7 @@ func (x *ChangeTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeTicketsResponse.ProtoReflect.Descriptor instead.
 func (*ChangeTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{16}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChangeTicketsResponse) GetResults() []*TicketResult {
@@ -1260,7 +1360,7 @@ type UndoChangeRequest struct {
 
 func (x *UndoChangeRequest) Reset() {
 	*x = UndoChangeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1372,7 @@ func (x *UndoChangeRequest) String() string {
 func (*UndoChangeRequest) ProtoMessage() {}
 
 func (x *UndoChangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[17]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1385,7 @@ func (x *UndoChangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoChangeRequest.ProtoReflect.Descriptor instead.
 func (*UndoChangeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{17}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UndoChangeRequest) GetDeed() string {
@@ -1305,7 +1405,7 @@ type UndoChangeResponse struct {
 
 func (x *UndoChangeResponse) Reset() {
 	*x = UndoChangeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1417,7 @@ func (x *UndoChangeResponse) String() string {
 func (*UndoChangeResponse) ProtoMessage() {}
 
 func (x *UndoChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[18]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1430,7 @@ func (x *UndoChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoChangeResponse.ProtoReflect.Descriptor instead.
 func (*UndoChangeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{18}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UndoChangeResponse) GetResults() []*TicketResult {
@@ -1355,7 +1455,7 @@ type LinkTicketsRequest struct {
 
 func (x *LinkTicketsRequest) Reset() {
 	*x = LinkTicketsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1467,7 @@ func (x *LinkTicketsRequest) String() string {
 func (*LinkTicketsRequest) ProtoMessage() {}
 
 func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[19]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1480,7 @@ func (x *LinkTicketsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsRequest.ProtoReflect.Descriptor instead.
 func (*LinkTicketsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{19}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LinkTicketsRequest) GetNumber() int32 {
@@ -1414,7 +1514,7 @@ type LinkTicketsResponse struct {
 
 func (x *LinkTicketsResponse) Reset() {
 	*x = LinkTicketsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1526,7 @@ func (x *LinkTicketsResponse) String() string {
 func (*LinkTicketsResponse) ProtoMessage() {}
 
 func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[20]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1539,7 @@ func (x *LinkTicketsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkTicketsResponse.ProtoReflect.Descriptor instead.
 func (*LinkTicketsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{20}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LinkTicketsResponse) GetLinks() []*v1.TicketLink {
@@ -1467,7 +1567,7 @@ type SplitTicketRequest struct {
 
 func (x *SplitTicketRequest) Reset() {
 	*x = SplitTicketRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1579,7 @@ func (x *SplitTicketRequest) String() string {
 func (*SplitTicketRequest) ProtoMessage() {}
 
 func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[21]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1592,7 @@ func (x *SplitTicketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketRequest.ProtoReflect.Descriptor instead.
 func (*SplitTicketRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{21}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SplitTicketRequest) GetNumber() int32 {
@@ -1540,7 +1640,7 @@ type SplitTicketResponse struct {
 
 func (x *SplitTicketResponse) Reset() {
 	*x = SplitTicketResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1652,7 @@ func (x *SplitTicketResponse) String() string {
 func (*SplitTicketResponse) ProtoMessage() {}
 
 func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[22]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1665,7 @@ func (x *SplitTicketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitTicketResponse.ProtoReflect.Descriptor instead.
 func (*SplitTicketResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{22}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SplitTicketResponse) GetTicket() *v1.Ticket {
@@ -1587,7 +1687,7 @@ type GetTicketFileRequest struct {
 
 func (x *GetTicketFileRequest) Reset() {
 	*x = GetTicketFileRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1699,7 @@ func (x *GetTicketFileRequest) String() string {
 func (*GetTicketFileRequest) ProtoMessage() {}
 
 func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[23]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1712,7 @@ func (x *GetTicketFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileRequest.ProtoReflect.Descriptor instead.
 func (*GetTicketFileRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{23}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTicketFileRequest) GetNumber() int32 {
@@ -1642,7 +1742,7 @@ type GetTicketFileResponse struct {
 
 func (x *GetTicketFileResponse) Reset() {
 	*x = GetTicketFileResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1754,7 @@ func (x *GetTicketFileResponse) String() string {
 func (*GetTicketFileResponse) ProtoMessage() {}
 
 func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[24]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1767,7 @@ func (x *GetTicketFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTicketFileResponse.ProtoReflect.Descriptor instead.
 func (*GetTicketFileResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{24}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetTicketFileResponse) GetName() string {
@@ -1718,7 +1818,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1830,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[25]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1843,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{25}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Endpoint) GetId() string {
@@ -1864,7 +1964,7 @@ type ListEndpointsRequest struct {
 
 func (x *ListEndpointsRequest) Reset() {
 	*x = ListEndpointsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1976,7 @@ func (x *ListEndpointsRequest) String() string {
 func (*ListEndpointsRequest) ProtoMessage() {}
 
 func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[26]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +1989,7 @@ func (x *ListEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{26}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListEndpointsRequest) GetQuery() string {
@@ -1925,7 +2025,7 @@ type ListEndpointsResponse struct {
 
 func (x *ListEndpointsResponse) Reset() {
 	*x = ListEndpointsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2037,7 @@ func (x *ListEndpointsResponse) String() string {
 func (*ListEndpointsResponse) ProtoMessage() {}
 
 func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[27]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2050,7 @@ func (x *ListEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{27}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListEndpointsResponse) GetEndpoints() []*Endpoint {
@@ -1977,7 +2077,7 @@ type GetEndpointRequest struct {
 
 func (x *GetEndpointRequest) Reset() {
 	*x = GetEndpointRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2089,7 @@ func (x *GetEndpointRequest) String() string {
 func (*GetEndpointRequest) ProtoMessage() {}
 
 func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[28]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2102,7 @@ func (x *GetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{28}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetEndpointRequest) GetId() string {
@@ -2030,7 +2130,7 @@ type GetEndpointResponse struct {
 
 func (x *GetEndpointResponse) Reset() {
 	*x = GetEndpointResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2142,7 @@ func (x *GetEndpointResponse) String() string {
 func (*GetEndpointResponse) ProtoMessage() {}
 
 func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[29]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2155,7 @@ func (x *GetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{29}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetEndpointResponse) GetEndpoint() *Endpoint {
@@ -2103,7 +2203,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2215,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[30]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2228,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{30}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetSnapshotRequest) GetId() string {
@@ -2148,7 +2248,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2260,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[31]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2273,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{31}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *v1.Snapshot {
@@ -2196,7 +2296,7 @@ type DiagnoseRequest struct {
 
 func (x *DiagnoseRequest) Reset() {
 	*x = DiagnoseRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2308,7 @@ func (x *DiagnoseRequest) String() string {
 func (*DiagnoseRequest) ProtoMessage() {}
 
 func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[32]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2321,7 @@ func (x *DiagnoseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseRequest.ProtoReflect.Descriptor instead.
 func (*DiagnoseRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{32}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DiagnoseRequest) GetTicket() int32 {
@@ -2260,7 +2360,7 @@ type DiagnoseResponse struct {
 
 func (x *DiagnoseResponse) Reset() {
 	*x = DiagnoseResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2372,7 @@ func (x *DiagnoseResponse) String() string {
 func (*DiagnoseResponse) ProtoMessage() {}
 
 func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[33]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2385,7 @@ func (x *DiagnoseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnoseResponse.ProtoReflect.Descriptor instead.
 func (*DiagnoseResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{33}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DiagnoseResponse) GetEvent() isDiagnoseResponse_Event {
@@ -2356,7 +2456,7 @@ type RevokeEndpointRequest struct {
 
 func (x *RevokeEndpointRequest) Reset() {
 	*x = RevokeEndpointRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2468,7 @@ func (x *RevokeEndpointRequest) String() string {
 func (*RevokeEndpointRequest) ProtoMessage() {}
 
 func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[34]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2481,7 @@ func (x *RevokeEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointRequest.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{34}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RevokeEndpointRequest) GetEndpointId() string {
@@ -2407,7 +2507,7 @@ type RevokeEndpointResponse struct {
 
 func (x *RevokeEndpointResponse) Reset() {
 	*x = RevokeEndpointResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2519,7 @@ func (x *RevokeEndpointResponse) String() string {
 func (*RevokeEndpointResponse) ProtoMessage() {}
 
 func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[35]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2532,7 @@ func (x *RevokeEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeEndpointResponse.ProtoReflect.Descriptor instead.
 func (*RevokeEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{35}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{36}
 }
 
 // EraseEndpointRequest names a machine twice, since nothing brings it back.
@@ -2447,7 +2547,7 @@ type EraseEndpointRequest struct {
 
 func (x *EraseEndpointRequest) Reset() {
 	*x = EraseEndpointRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2459,7 +2559,7 @@ func (x *EraseEndpointRequest) String() string {
 func (*EraseEndpointRequest) ProtoMessage() {}
 
 func (x *EraseEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[36]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2472,7 +2572,7 @@ func (x *EraseEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseEndpointRequest.ProtoReflect.Descriptor instead.
 func (*EraseEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{36}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *EraseEndpointRequest) GetEndpointId() string {
@@ -2502,7 +2602,7 @@ type EraseEndpointResponse struct {
 
 func (x *EraseEndpointResponse) Reset() {
 	*x = EraseEndpointResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2514,7 +2614,7 @@ func (x *EraseEndpointResponse) String() string {
 func (*EraseEndpointResponse) ProtoMessage() {}
 
 func (x *EraseEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[37]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2527,7 +2627,7 @@ func (x *EraseEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseEndpointResponse.ProtoReflect.Descriptor instead.
 func (*EraseEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{37}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EraseEndpointResponse) GetTickets() int32 {
@@ -2564,7 +2664,7 @@ type Technician struct {
 
 func (x *Technician) Reset() {
 	*x = Technician{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2676,7 @@ func (x *Technician) String() string {
 func (*Technician) ProtoMessage() {}
 
 func (x *Technician) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[38]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2689,7 @@ func (x *Technician) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Technician.ProtoReflect.Descriptor instead.
 func (*Technician) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{38}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Technician) GetName() string {
@@ -2669,7 +2769,7 @@ type Absence struct {
 
 func (x *Absence) Reset() {
 	*x = Absence{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2681,7 +2781,7 @@ func (x *Absence) String() string {
 func (*Absence) ProtoMessage() {}
 
 func (x *Absence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[39]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2694,7 +2794,7 @@ func (x *Absence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absence.ProtoReflect.Descriptor instead.
 func (*Absence) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{39}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Absence) GetFrom() *timestamppb.Timestamp {
@@ -2727,7 +2827,7 @@ type ListTechniciansRequest struct {
 
 func (x *ListTechniciansRequest) Reset() {
 	*x = ListTechniciansRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +2839,7 @@ func (x *ListTechniciansRequest) String() string {
 func (*ListTechniciansRequest) ProtoMessage() {}
 
 func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[40]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +2852,7 @@ func (x *ListTechniciansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansRequest.ProtoReflect.Descriptor instead.
 func (*ListTechniciansRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{40}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{41}
 }
 
 // ListTechniciansResponse is sorted by name.
@@ -2765,7 +2865,7 @@ type ListTechniciansResponse struct {
 
 func (x *ListTechniciansResponse) Reset() {
 	*x = ListTechniciansResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2777,7 +2877,7 @@ func (x *ListTechniciansResponse) String() string {
 func (*ListTechniciansResponse) ProtoMessage() {}
 
 func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[41]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2790,7 +2890,7 @@ func (x *ListTechniciansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTechniciansResponse.ProtoReflect.Descriptor instead.
 func (*ListTechniciansResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{41}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListTechniciansResponse) GetTechnicians() []*Technician {
@@ -2812,7 +2912,7 @@ type SetTechnicianRequest struct {
 
 func (x *SetTechnicianRequest) Reset() {
 	*x = SetTechnicianRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +2924,7 @@ func (x *SetTechnicianRequest) String() string {
 func (*SetTechnicianRequest) ProtoMessage() {}
 
 func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[42]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +2937,7 @@ func (x *SetTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*SetTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{42}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetTechnicianRequest) GetTechnician() *Technician {
@@ -2857,7 +2957,7 @@ type SetTechnicianResponse struct {
 
 func (x *SetTechnicianResponse) Reset() {
 	*x = SetTechnicianResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2869,7 +2969,7 @@ func (x *SetTechnicianResponse) String() string {
 func (*SetTechnicianResponse) ProtoMessage() {}
 
 func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[43]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2882,7 +2982,7 @@ func (x *SetTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*SetTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{43}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetTechnicianResponse) GetTechnician() *Technician {
@@ -2904,7 +3004,7 @@ type PreviewTechnicianRequest struct {
 
 func (x *PreviewTechnicianRequest) Reset() {
 	*x = PreviewTechnicianRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +3016,7 @@ func (x *PreviewTechnicianRequest) String() string {
 func (*PreviewTechnicianRequest) ProtoMessage() {}
 
 func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[44]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3029,7 @@ func (x *PreviewTechnicianRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianRequest.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{44}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PreviewTechnicianRequest) GetTechnician() *Technician {
@@ -2962,7 +3062,7 @@ type PreviewTechnicianResponse struct {
 
 func (x *PreviewTechnicianResponse) Reset() {
 	*x = PreviewTechnicianResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2974,7 +3074,7 @@ func (x *PreviewTechnicianResponse) String() string {
 func (*PreviewTechnicianResponse) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[45]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2987,7 +3087,7 @@ func (x *PreviewTechnicianResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PreviewTechnicianResponse) GetTickets() int32 {
@@ -3020,7 +3120,7 @@ type GetServiceLevelsRequest struct {
 
 func (x *GetServiceLevelsRequest) Reset() {
 	*x = GetServiceLevelsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3032,7 +3132,7 @@ func (x *GetServiceLevelsRequest) String() string {
 func (*GetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[46]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3045,7 +3145,7 @@ func (x *GetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{47}
 }
 
 // GetServiceLevelsResponse is the text they were set by.
@@ -3059,7 +3159,7 @@ type GetServiceLevelsResponse struct {
 
 func (x *GetServiceLevelsResponse) Reset() {
 	*x = GetServiceLevelsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3171,7 @@ func (x *GetServiceLevelsResponse) String() string {
 func (*GetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[47]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3184,7 @@ func (x *GetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{47}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetServiceLevelsResponse) GetText() string {
@@ -3107,7 +3207,7 @@ type SetServiceLevelsRequest struct {
 
 func (x *SetServiceLevelsRequest) Reset() {
 	*x = SetServiceLevelsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3119,7 +3219,7 @@ func (x *SetServiceLevelsRequest) String() string {
 func (*SetServiceLevelsRequest) ProtoMessage() {}
 
 func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[48]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3132,7 +3232,7 @@ func (x *SetServiceLevelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsRequest.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{48}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SetServiceLevelsRequest) GetText() string {
@@ -3153,7 +3253,7 @@ type SetServiceLevelsResponse struct {
 
 func (x *SetServiceLevelsResponse) Reset() {
 	*x = SetServiceLevelsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3165,7 +3265,7 @@ func (x *SetServiceLevelsResponse) String() string {
 func (*SetServiceLevelsResponse) ProtoMessage() {}
 
 func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[49]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3178,7 +3278,7 @@ func (x *SetServiceLevelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetServiceLevelsResponse.ProtoReflect.Descriptor instead.
 func (*SetServiceLevelsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{49}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SetServiceLevelsResponse) GetChanged() int32 {
@@ -3198,7 +3298,7 @@ type ListSimilarRequest struct {
 
 func (x *ListSimilarRequest) Reset() {
 	*x = ListSimilarRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3210,7 +3310,7 @@ func (x *ListSimilarRequest) String() string {
 func (*ListSimilarRequest) ProtoMessage() {}
 
 func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[50]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3223,7 +3323,7 @@ func (x *ListSimilarRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarRequest.ProtoReflect.Descriptor instead.
 func (*ListSimilarRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{50}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListSimilarRequest) GetNumber() int32 {
@@ -3244,7 +3344,7 @@ type ListSimilarResponse struct {
 
 func (x *ListSimilarResponse) Reset() {
 	*x = ListSimilarResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3256,7 +3356,7 @@ func (x *ListSimilarResponse) String() string {
 func (*ListSimilarResponse) ProtoMessage() {}
 
 func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[51]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3269,7 +3369,7 @@ func (x *ListSimilarResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSimilarResponse.ProtoReflect.Descriptor instead.
 func (*ListSimilarResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{51}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListSimilarResponse) GetTickets() []*SimilarTicket {
@@ -3292,7 +3392,7 @@ type SimilarTicket struct {
 
 func (x *SimilarTicket) Reset() {
 	*x = SimilarTicket{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3404,7 @@ func (x *SimilarTicket) String() string {
 func (*SimilarTicket) ProtoMessage() {}
 
 func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[52]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3417,7 @@ func (x *SimilarTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimilarTicket.ProtoReflect.Descriptor instead.
 func (*SimilarTicket) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{52}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SimilarTicket) GetTicket() *v1.Ticket {
@@ -3363,7 +3463,7 @@ type RequestRemedyRequest struct {
 
 func (x *RequestRemedyRequest) Reset() {
 	*x = RequestRemedyRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3475,7 @@ func (x *RequestRemedyRequest) String() string {
 func (*RequestRemedyRequest) ProtoMessage() {}
 
 func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[53]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3488,7 @@ func (x *RequestRemedyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyRequest.ProtoReflect.Descriptor instead.
 func (*RequestRemedyRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{53}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RequestRemedyRequest) GetTicket() int32 {
@@ -3435,7 +3535,7 @@ type RequestRemedyResponse struct {
 
 func (x *RequestRemedyResponse) Reset() {
 	*x = RequestRemedyResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3447,7 +3547,7 @@ func (x *RequestRemedyResponse) String() string {
 func (*RequestRemedyResponse) ProtoMessage() {}
 
 func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[54]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3460,7 +3560,7 @@ func (x *RequestRemedyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRemedyResponse.ProtoReflect.Descriptor instead.
 func (*RequestRemedyResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{54}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RequestRemedyResponse) GetCommandId() string {
@@ -3506,7 +3606,7 @@ type ListArticlesRequest struct {
 
 func (x *ListArticlesRequest) Reset() {
 	*x = ListArticlesRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3518,7 +3618,7 @@ func (x *ListArticlesRequest) String() string {
 func (*ListArticlesRequest) ProtoMessage() {}
 
 func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[55]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3531,7 +3631,7 @@ func (x *ListArticlesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesRequest.ProtoReflect.Descriptor instead.
 func (*ListArticlesRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{55}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListArticlesRequest) GetQuery() string {
@@ -3566,7 +3666,7 @@ type ListArticlesResponse struct {
 
 func (x *ListArticlesResponse) Reset() {
 	*x = ListArticlesResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3578,7 +3678,7 @@ func (x *ListArticlesResponse) String() string {
 func (*ListArticlesResponse) ProtoMessage() {}
 
 func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[56]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3591,7 +3691,7 @@ func (x *ListArticlesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListArticlesResponse.ProtoReflect.Descriptor instead.
 func (*ListArticlesResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{56}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListArticlesResponse) GetArticles() []*Article {
@@ -3612,7 +3712,7 @@ type GetArticleRequest struct {
 
 func (x *GetArticleRequest) Reset() {
 	*x = GetArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3724,7 @@ func (x *GetArticleRequest) String() string {
 func (*GetArticleRequest) ProtoMessage() {}
 
 func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[57]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3737,7 @@ func (x *GetArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleRequest.ProtoReflect.Descriptor instead.
 func (*GetArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{57}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetArticleRequest) GetId() string {
@@ -3668,7 +3768,7 @@ type GetArticleResponse struct {
 
 func (x *GetArticleResponse) Reset() {
 	*x = GetArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3680,7 +3780,7 @@ func (x *GetArticleResponse) String() string {
 func (*GetArticleResponse) ProtoMessage() {}
 
 func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[58]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3693,7 +3793,7 @@ func (x *GetArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetArticleResponse.ProtoReflect.Descriptor instead.
 func (*GetArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{58}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetArticleResponse) GetArticle() *Article {
@@ -3728,7 +3828,7 @@ type SaveArticleRequest struct {
 
 func (x *SaveArticleRequest) Reset() {
 	*x = SaveArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3840,7 @@ func (x *SaveArticleRequest) String() string {
 func (*SaveArticleRequest) ProtoMessage() {}
 
 func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[59]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3853,7 @@ func (x *SaveArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleRequest.ProtoReflect.Descriptor instead.
 func (*SaveArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{59}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SaveArticleRequest) GetArticle() *Article {
@@ -3773,7 +3873,7 @@ type SaveArticleResponse struct {
 
 func (x *SaveArticleResponse) Reset() {
 	*x = SaveArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3785,7 +3885,7 @@ func (x *SaveArticleResponse) String() string {
 func (*SaveArticleResponse) ProtoMessage() {}
 
 func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[60]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3798,7 +3898,7 @@ func (x *SaveArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveArticleResponse.ProtoReflect.Descriptor instead.
 func (*SaveArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{60}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SaveArticleResponse) GetArticle() *Article {
@@ -3823,7 +3923,7 @@ type RateArticleRequest struct {
 
 func (x *RateArticleRequest) Reset() {
 	*x = RateArticleRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +3935,7 @@ func (x *RateArticleRequest) String() string {
 func (*RateArticleRequest) ProtoMessage() {}
 
 func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[61]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +3948,7 @@ func (x *RateArticleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleRequest.ProtoReflect.Descriptor instead.
 func (*RateArticleRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{61}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RateArticleRequest) GetId() string {
@@ -3888,7 +3988,7 @@ type RateArticleResponse struct {
 
 func (x *RateArticleResponse) Reset() {
 	*x = RateArticleResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3900,7 +4000,7 @@ func (x *RateArticleResponse) String() string {
 func (*RateArticleResponse) ProtoMessage() {}
 
 func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[62]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3913,7 +4013,7 @@ func (x *RateArticleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateArticleResponse.ProtoReflect.Descriptor instead.
 func (*RateArticleResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{62}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{63}
 }
 
 // ProcedureUse is a written procedure and how it went.
@@ -3931,7 +4031,7 @@ type ProcedureUse struct {
 
 func (x *ProcedureUse) Reset() {
 	*x = ProcedureUse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +4043,7 @@ func (x *ProcedureUse) String() string {
 func (*ProcedureUse) ProtoMessage() {}
 
 func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[63]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +4056,7 @@ func (x *ProcedureUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureUse.ProtoReflect.Descriptor instead.
 func (*ProcedureUse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{63}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ProcedureUse) GetProcedure() *v1.Procedure {
@@ -4010,7 +4110,7 @@ type ProcedureRate struct {
 
 func (x *ProcedureRate) Reset() {
 	*x = ProcedureRate{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4022,7 +4122,7 @@ func (x *ProcedureRate) String() string {
 func (*ProcedureRate) ProtoMessage() {}
 
 func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[64]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4035,7 +4135,7 @@ func (x *ProcedureRate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcedureRate.ProtoReflect.Descriptor instead.
 func (*ProcedureRate) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{64}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ProcedureRate) GetVersion() int32 {
@@ -4138,7 +4238,7 @@ type ListProceduresRequest struct {
 
 func (x *ListProceduresRequest) Reset() {
 	*x = ListProceduresRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4150,7 +4250,7 @@ func (x *ListProceduresRequest) String() string {
 func (*ListProceduresRequest) ProtoMessage() {}
 
 func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[65]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4163,7 +4263,7 @@ func (x *ListProceduresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresRequest.ProtoReflect.Descriptor instead.
 func (*ListProceduresRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{65}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{66}
 }
 
 // ListProceduresResponse is sorted by id.
@@ -4176,7 +4276,7 @@ type ListProceduresResponse struct {
 
 func (x *ListProceduresResponse) Reset() {
 	*x = ListProceduresResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4188,7 +4288,7 @@ func (x *ListProceduresResponse) String() string {
 func (*ListProceduresResponse) ProtoMessage() {}
 
 func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[66]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4201,7 +4301,7 @@ func (x *ListProceduresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProceduresResponse.ProtoReflect.Descriptor instead.
 func (*ListProceduresResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{66}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ListProceduresResponse) GetProcedures() []*ProcedureUse {
@@ -4221,7 +4321,7 @@ type GetProcedureRequest struct {
 
 func (x *GetProcedureRequest) Reset() {
 	*x = GetProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4233,7 +4333,7 @@ func (x *GetProcedureRequest) String() string {
 func (*GetProcedureRequest) ProtoMessage() {}
 
 func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[67]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4246,7 +4346,7 @@ func (x *GetProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureRequest.ProtoReflect.Descriptor instead.
 func (*GetProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{67}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetProcedureRequest) GetId() string {
@@ -4272,7 +4372,7 @@ type GetProcedureResponse struct {
 
 func (x *GetProcedureResponse) Reset() {
 	*x = GetProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4384,7 @@ func (x *GetProcedureResponse) String() string {
 func (*GetProcedureResponse) ProtoMessage() {}
 
 func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[68]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4397,7 @@ func (x *GetProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProcedureResponse.ProtoReflect.Descriptor instead.
 func (*GetProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{68}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GetProcedureResponse) GetUse() *ProcedureUse {
@@ -4342,7 +4442,7 @@ type RateProcedureRequest struct {
 
 func (x *RateProcedureRequest) Reset() {
 	*x = RateProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4354,7 +4454,7 @@ func (x *RateProcedureRequest) String() string {
 func (*RateProcedureRequest) ProtoMessage() {}
 
 func (x *RateProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[69]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4367,7 +4467,7 @@ func (x *RateProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateProcedureRequest.ProtoReflect.Descriptor instead.
 func (*RateProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{69}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *RateProcedureRequest) GetId() string {
@@ -4407,7 +4507,7 @@ type RateProcedureResponse struct {
 
 func (x *RateProcedureResponse) Reset() {
 	*x = RateProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4419,7 +4519,7 @@ func (x *RateProcedureResponse) String() string {
 func (*RateProcedureResponse) ProtoMessage() {}
 
 func (x *RateProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[70]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4432,7 +4532,7 @@ func (x *RateProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateProcedureResponse.ProtoReflect.Descriptor instead.
 func (*RateProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{70}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
 }
 
 // KnowledgeFile is a file of what the team wrote.
@@ -4447,7 +4547,7 @@ type KnowledgeFile struct {
 
 func (x *KnowledgeFile) Reset() {
 	*x = KnowledgeFile{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4459,7 +4559,7 @@ func (x *KnowledgeFile) String() string {
 func (*KnowledgeFile) ProtoMessage() {}
 
 func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[71]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4472,7 +4572,7 @@ func (x *KnowledgeFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeFile.ProtoReflect.Descriptor instead.
 func (*KnowledgeFile) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{71}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *KnowledgeFile) GetPath() string {
@@ -4507,7 +4607,7 @@ type KnowledgeRevision struct {
 
 func (x *KnowledgeRevision) Reset() {
 	*x = KnowledgeRevision{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4519,7 +4619,7 @@ func (x *KnowledgeRevision) String() string {
 func (*KnowledgeRevision) ProtoMessage() {}
 
 func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[72]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4532,7 +4632,7 @@ func (x *KnowledgeRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeRevision.ProtoReflect.Descriptor instead.
 func (*KnowledgeRevision) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{72}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *KnowledgeRevision) GetRevision() int64 {
@@ -4596,7 +4696,7 @@ type KnowledgeChange struct {
 
 func (x *KnowledgeChange) Reset() {
 	*x = KnowledgeChange{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4608,7 +4708,7 @@ func (x *KnowledgeChange) String() string {
 func (*KnowledgeChange) ProtoMessage() {}
 
 func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[73]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4621,7 +4721,7 @@ func (x *KnowledgeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnowledgeChange.ProtoReflect.Descriptor instead.
 func (*KnowledgeChange) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{73}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *KnowledgeChange) GetPut() []*KnowledgeFile {
@@ -4647,7 +4747,7 @@ type ListKnowledgeRequest struct {
 
 func (x *ListKnowledgeRequest) Reset() {
 	*x = ListKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4659,7 +4759,7 @@ func (x *ListKnowledgeRequest) String() string {
 func (*ListKnowledgeRequest) ProtoMessage() {}
 
 func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[74]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4672,7 +4772,7 @@ func (x *ListKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{74}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
 }
 
 // ListKnowledgeResponse is newest first, without the files' text.
@@ -4685,7 +4785,7 @@ type ListKnowledgeResponse struct {
 
 func (x *ListKnowledgeResponse) Reset() {
 	*x = ListKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +4797,7 @@ func (x *ListKnowledgeResponse) String() string {
 func (*ListKnowledgeResponse) ProtoMessage() {}
 
 func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[75]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +4810,7 @@ func (x *ListKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ListKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{75}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ListKnowledgeResponse) GetRevisions() []*KnowledgeRevision {
@@ -4732,7 +4832,7 @@ type GetKnowledgeRequest struct {
 
 func (x *GetKnowledgeRequest) Reset() {
 	*x = GetKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4744,7 +4844,7 @@ func (x *GetKnowledgeRequest) String() string {
 func (*GetKnowledgeRequest) ProtoMessage() {}
 
 func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[76]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4757,7 +4857,7 @@ func (x *GetKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{76}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetKnowledgeRequest) GetRevision() int64 {
@@ -4786,7 +4886,7 @@ type GetKnowledgeResponse struct {
 
 func (x *GetKnowledgeResponse) Reset() {
 	*x = GetKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4798,7 +4898,7 @@ func (x *GetKnowledgeResponse) String() string {
 func (*GetKnowledgeResponse) ProtoMessage() {}
 
 func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[77]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4811,7 +4911,7 @@ func (x *GetKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*GetKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{77}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *GetKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -4838,7 +4938,7 @@ type PreviewKnowledgeRequest struct {
 
 func (x *PreviewKnowledgeRequest) Reset() {
 	*x = PreviewKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4850,7 +4950,7 @@ func (x *PreviewKnowledgeRequest) String() string {
 func (*PreviewKnowledgeRequest) ProtoMessage() {}
 
 func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[78]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4863,7 +4963,7 @@ func (x *PreviewKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{78}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PreviewKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -4889,7 +4989,7 @@ type PreviewKnowledgeResponse struct {
 
 func (x *PreviewKnowledgeResponse) Reset() {
 	*x = PreviewKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4901,7 +5001,7 @@ func (x *PreviewKnowledgeResponse) String() string {
 func (*PreviewKnowledgeResponse) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[79]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4914,7 +5014,7 @@ func (x *PreviewKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PreviewKnowledgeResponse) GetProblems() []string {
@@ -4960,7 +5060,7 @@ type PushKnowledgeRequest struct {
 
 func (x *PushKnowledgeRequest) Reset() {
 	*x = PushKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4972,7 +5072,7 @@ func (x *PushKnowledgeRequest) String() string {
 func (*PushKnowledgeRequest) ProtoMessage() {}
 
 func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[80]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4985,7 +5085,7 @@ func (x *PushKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *PushKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -5033,7 +5133,7 @@ type PushKnowledgeResponse struct {
 
 func (x *PushKnowledgeResponse) Reset() {
 	*x = PushKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5045,7 +5145,7 @@ func (x *PushKnowledgeResponse) String() string {
 func (*PushKnowledgeResponse) ProtoMessage() {}
 
 func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[81]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5058,7 +5158,7 @@ func (x *PushKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*PushKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{81}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *PushKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -5081,7 +5181,7 @@ type ReleaseKnowledgeRequest struct {
 
 func (x *ReleaseKnowledgeRequest) Reset() {
 	*x = ReleaseKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5093,7 +5193,7 @@ func (x *ReleaseKnowledgeRequest) String() string {
 func (*ReleaseKnowledgeRequest) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[82]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5106,7 +5206,7 @@ func (x *ReleaseKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{82}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ReleaseKnowledgeRequest) GetRevision() int64 {
@@ -5140,7 +5240,7 @@ type ReleaseKnowledgeResponse struct {
 
 func (x *ReleaseKnowledgeResponse) Reset() {
 	*x = ReleaseKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5152,7 +5252,7 @@ func (x *ReleaseKnowledgeResponse) String() string {
 func (*ReleaseKnowledgeResponse) ProtoMessage() {}
 
 func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[83]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5165,7 +5265,7 @@ func (x *ReleaseKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{83}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ReleaseKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -5187,7 +5287,7 @@ type RollBackKnowledgeRequest struct {
 
 func (x *RollBackKnowledgeRequest) Reset() {
 	*x = RollBackKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5199,7 +5299,7 @@ func (x *RollBackKnowledgeRequest) String() string {
 func (*RollBackKnowledgeRequest) ProtoMessage() {}
 
 func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[84]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5212,7 +5312,7 @@ func (x *RollBackKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{84}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RollBackKnowledgeRequest) GetRevision() int64 {
@@ -5239,7 +5339,7 @@ type RollBackKnowledgeResponse struct {
 
 func (x *RollBackKnowledgeResponse) Reset() {
 	*x = RollBackKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5251,7 +5351,7 @@ func (x *RollBackKnowledgeResponse) String() string {
 func (*RollBackKnowledgeResponse) ProtoMessage() {}
 
 func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[85]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5264,7 +5364,7 @@ func (x *RollBackKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollBackKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*RollBackKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{85}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *RollBackKnowledgeResponse) GetRevision() *KnowledgeRevision {
@@ -5287,7 +5387,7 @@ type SetEndpointSiteRequest struct {
 
 func (x *SetEndpointSiteRequest) Reset() {
 	*x = SetEndpointSiteRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5299,7 +5399,7 @@ func (x *SetEndpointSiteRequest) String() string {
 func (*SetEndpointSiteRequest) ProtoMessage() {}
 
 func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[86]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5312,7 +5412,7 @@ func (x *SetEndpointSiteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteRequest.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{86}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *SetEndpointSiteRequest) GetEndpointId() string {
@@ -5339,7 +5439,7 @@ type SetEndpointSiteResponse struct {
 
 func (x *SetEndpointSiteResponse) Reset() {
 	*x = SetEndpointSiteResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5351,7 +5451,7 @@ func (x *SetEndpointSiteResponse) String() string {
 func (*SetEndpointSiteResponse) ProtoMessage() {}
 
 func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[87]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5364,7 +5464,7 @@ func (x *SetEndpointSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEndpointSiteResponse.ProtoReflect.Descriptor instead.
 func (*SetEndpointSiteResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{87}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *SetEndpointSiteResponse) GetEndpoint() *Endpoint {
@@ -5395,7 +5495,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5407,7 +5507,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[88]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5420,7 +5520,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{88}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *View) GetId() string {
@@ -5474,7 +5574,7 @@ type ListViewsRequest struct {
 
 func (x *ListViewsRequest) Reset() {
 	*x = ListViewsRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5486,7 +5586,7 @@ func (x *ListViewsRequest) String() string {
 func (*ListViewsRequest) ProtoMessage() {}
 
 func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[89]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5499,7 +5599,7 @@ func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListViewsRequest.ProtoReflect.Descriptor instead.
 func (*ListViewsRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{89}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{90}
 }
 
 // ListViewsResponse is sorted: own ones first, then by name.
@@ -5512,7 +5612,7 @@ type ListViewsResponse struct {
 
 func (x *ListViewsResponse) Reset() {
 	*x = ListViewsResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5524,7 +5624,7 @@ func (x *ListViewsResponse) String() string {
 func (*ListViewsResponse) ProtoMessage() {}
 
 func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[90]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5537,7 +5637,7 @@ func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListViewsResponse.ProtoReflect.Descriptor instead.
 func (*ListViewsResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{90}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListViewsResponse) GetViews() []*View {
@@ -5557,7 +5657,7 @@ type PutViewRequest struct {
 
 func (x *PutViewRequest) Reset() {
 	*x = PutViewRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5569,7 +5669,7 @@ func (x *PutViewRequest) String() string {
 func (*PutViewRequest) ProtoMessage() {}
 
 func (x *PutViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[91]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5582,7 +5682,7 @@ func (x *PutViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutViewRequest.ProtoReflect.Descriptor instead.
 func (*PutViewRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{91}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *PutViewRequest) GetView() *View {
@@ -5602,7 +5702,7 @@ type PutViewResponse struct {
 
 func (x *PutViewResponse) Reset() {
 	*x = PutViewResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5614,7 +5714,7 @@ func (x *PutViewResponse) String() string {
 func (*PutViewResponse) ProtoMessage() {}
 
 func (x *PutViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[92]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5627,7 +5727,7 @@ func (x *PutViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutViewResponse.ProtoReflect.Descriptor instead.
 func (*PutViewResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{92}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *PutViewResponse) GetView() *View {
@@ -5647,7 +5747,7 @@ type DeleteViewRequest struct {
 
 func (x *DeleteViewRequest) Reset() {
 	*x = DeleteViewRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5659,7 +5759,7 @@ func (x *DeleteViewRequest) String() string {
 func (*DeleteViewRequest) ProtoMessage() {}
 
 func (x *DeleteViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[93]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5672,7 +5772,7 @@ func (x *DeleteViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteViewRequest.ProtoReflect.Descriptor instead.
 func (*DeleteViewRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{93}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *DeleteViewRequest) GetId() string {
@@ -5691,7 +5791,7 @@ type DeleteViewResponse struct {
 
 func (x *DeleteViewResponse) Reset() {
 	*x = DeleteViewResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5703,7 +5803,7 @@ func (x *DeleteViewResponse) String() string {
 func (*DeleteViewResponse) ProtoMessage() {}
 
 func (x *DeleteViewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[94]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5716,7 +5816,7 @@ func (x *DeleteViewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteViewResponse.ProtoReflect.Descriptor instead.
 func (*DeleteViewResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{94}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{95}
 }
 
 // CheckKnowledgeRequest is a change that is not made.
@@ -5729,7 +5829,7 @@ type CheckKnowledgeRequest struct {
 
 func (x *CheckKnowledgeRequest) Reset() {
 	*x = CheckKnowledgeRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5741,7 +5841,7 @@ func (x *CheckKnowledgeRequest) String() string {
 func (*CheckKnowledgeRequest) ProtoMessage() {}
 
 func (x *CheckKnowledgeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[95]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5754,7 +5854,7 @@ func (x *CheckKnowledgeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckKnowledgeRequest.ProtoReflect.Descriptor instead.
 func (*CheckKnowledgeRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{95}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *CheckKnowledgeRequest) GetChange() *KnowledgeChange {
@@ -5775,7 +5875,7 @@ type CheckKnowledgeResponse struct {
 
 func (x *CheckKnowledgeResponse) Reset() {
 	*x = CheckKnowledgeResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5787,7 +5887,7 @@ func (x *CheckKnowledgeResponse) String() string {
 func (*CheckKnowledgeResponse) ProtoMessage() {}
 
 func (x *CheckKnowledgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[96]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5800,7 +5900,7 @@ func (x *CheckKnowledgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckKnowledgeResponse.ProtoReflect.Descriptor instead.
 func (*CheckKnowledgeResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{96}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *CheckKnowledgeResponse) GetProblems() []string {
@@ -5826,7 +5926,7 @@ type TryProcedureRequest struct {
 
 func (x *TryProcedureRequest) Reset() {
 	*x = TryProcedureRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5838,7 +5938,7 @@ func (x *TryProcedureRequest) String() string {
 func (*TryProcedureRequest) ProtoMessage() {}
 
 func (x *TryProcedureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[97]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5851,7 +5951,7 @@ func (x *TryProcedureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryProcedureRequest.ProtoReflect.Descriptor instead.
 func (*TryProcedureRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{97}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *TryProcedureRequest) GetChange() *KnowledgeChange {
@@ -5900,7 +6000,7 @@ type TryProcedureResponse struct {
 
 func (x *TryProcedureResponse) Reset() {
 	*x = TryProcedureResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5912,7 +6012,7 @@ func (x *TryProcedureResponse) String() string {
 func (*TryProcedureResponse) ProtoMessage() {}
 
 func (x *TryProcedureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[98]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5925,7 +6025,7 @@ func (x *TryProcedureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TryProcedureResponse.ProtoReflect.Descriptor instead.
 func (*TryProcedureResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{98}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *TryProcedureResponse) GetProblems() []string {
@@ -5980,7 +6080,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5992,7 +6092,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[99]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6005,7 +6105,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{99}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *GetHistoryRequest) GetRequesterId() string {
@@ -6047,7 +6147,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6059,7 +6159,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[100]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6072,7 +6172,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *GetHistoryResponse) GetRecurrences() []*GetHistoryResponse_Recurrence {
@@ -6096,7 +6196,7 @@ type Endpoint_Twin struct {
 
 func (x *Endpoint_Twin) Reset() {
 	*x = Endpoint_Twin{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6108,7 +6208,7 @@ func (x *Endpoint_Twin) String() string {
 func (*Endpoint_Twin) ProtoMessage() {}
 
 func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[101]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6121,7 +6221,7 @@ func (x *Endpoint_Twin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint_Twin.ProtoReflect.Descriptor instead.
 func (*Endpoint_Twin) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{25, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{26, 0}
 }
 
 func (x *Endpoint_Twin) GetHostname() string {
@@ -6163,7 +6263,7 @@ type PreviewTechnicianResponse_Load struct {
 
 func (x *PreviewTechnicianResponse_Load) Reset() {
 	*x = PreviewTechnicianResponse_Load{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6175,7 +6275,7 @@ func (x *PreviewTechnicianResponse_Load) String() string {
 func (*PreviewTechnicianResponse_Load) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[102]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6188,7 +6288,7 @@ func (x *PreviewTechnicianResponse_Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Load.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Load) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46, 0}
 }
 
 func (x *PreviewTechnicianResponse_Load) GetName() string {
@@ -6223,7 +6323,7 @@ type PreviewTechnicianResponse_Moved struct {
 
 func (x *PreviewTechnicianResponse_Moved) Reset() {
 	*x = PreviewTechnicianResponse_Moved{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6235,7 +6335,7 @@ func (x *PreviewTechnicianResponse_Moved) String() string {
 func (*PreviewTechnicianResponse_Moved) ProtoMessage() {}
 
 func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[103]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6248,7 +6348,7 @@ func (x *PreviewTechnicianResponse_Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewTechnicianResponse_Moved.ProtoReflect.Descriptor instead.
 func (*PreviewTechnicianResponse_Moved) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{45, 1}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{46, 1}
 }
 
 func (x *PreviewTechnicianResponse_Moved) GetNumber() int32 {
@@ -6289,7 +6389,7 @@ type PreviewKnowledgeResponse_FaultPreview struct {
 
 func (x *PreviewKnowledgeResponse_FaultPreview) Reset() {
 	*x = PreviewKnowledgeResponse_FaultPreview{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6301,7 +6401,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) String() string {
 func (*PreviewKnowledgeResponse_FaultPreview) ProtoMessage() {}
 
 func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[104]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6314,7 +6414,7 @@ func (x *PreviewKnowledgeResponse_FaultPreview) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use PreviewKnowledgeResponse_FaultPreview.ProtoReflect.Descriptor instead.
 func (*PreviewKnowledgeResponse_FaultPreview) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{79, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{80, 0}
 }
 
 func (x *PreviewKnowledgeResponse_FaultPreview) GetFault() string {
@@ -6371,7 +6471,7 @@ type GetHistoryResponse_Recurrence struct {
 
 func (x *GetHistoryResponse_Recurrence) Reset() {
 	*x = GetHistoryResponse_Recurrence{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6383,7 +6483,7 @@ func (x *GetHistoryResponse_Recurrence) String() string {
 func (*GetHistoryResponse_Recurrence) ProtoMessage() {}
 
 func (x *GetHistoryResponse_Recurrence) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[105]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6396,7 +6496,7 @@ func (x *GetHistoryResponse_Recurrence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse_Recurrence.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse_Recurrence) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100, 0}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{101, 0}
 }
 
 func (x *GetHistoryResponse_Recurrence) GetFault() string {
@@ -6460,7 +6560,7 @@ type GetHistoryResponse_Solution struct {
 
 func (x *GetHistoryResponse_Solution) Reset() {
 	*x = GetHistoryResponse_Solution{}
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6472,7 +6572,7 @@ func (x *GetHistoryResponse_Solution) String() string {
 func (*GetHistoryResponse_Solution) ProtoMessage() {}
 
 func (x *GetHistoryResponse_Solution) ProtoReflect() protoreflect.Message {
-	mi := &file_constat_desk_v1_desk_proto_msgTypes[106]
+	mi := &file_constat_desk_v1_desk_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6485,7 +6585,7 @@ func (x *GetHistoryResponse_Solution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse_Solution.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse_Solution) Descriptor() ([]byte, []int) {
-	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{100, 1}
+	return file_constat_desk_v1_desk_proto_rawDescGZIP(), []int{101, 1}
 }
 
 func (x *GetHistoryResponse_Solution) GetNumber() int32 {
@@ -6536,20 +6636,26 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x13ListTicketsResponse\x12,\n" +
 	"\atickets\x18\x01 \x03(\v2\x12.constat.v1.TicketR\atickets\"*\n" +
 	"\x10GetTicketRequest\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number\"\xa0\x02\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\"\xda\x02\n" +
 	"\x11GetTicketResponse\x12*\n" +
 	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\x123\n" +
 	"\btimeline\x18\x02 \x03(\v2\x17.constat.v1.TicketEntryR\btimeline\x12,\n" +
 	"\x05links\x18\x03 \x03(\v2\x16.constat.v1.TicketLinkR\x05links\x12<\n" +
 	"\tchecklist\x18\x04 \x03(\v2\x1e.constat.desk.v1.ChecklistItemR\tchecklist\x12>\n" +
-	"\vmaintenance\x18\x05 \x01(\v2\x1c.constat.desk.v1.MaintenanceR\vmaintenance\"\x96\x01\n" +
+	"\vmaintenance\x18\x05 \x01(\v2\x1c.constat.desk.v1.MaintenanceR\vmaintenance\x128\n" +
+	"\tconcerned\x18\x06 \x03(\v2\x1a.constat.desk.v1.ConcernedR\tconcerned\"Y\n" +
+	"\tConcerned\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05named\x18\x04 \x01(\bR\x05named\"\x96\x01\n" +
 	"\x13CreateTicketRequest\x12-\n" +
 	"\x05draft\x18\x01 \x01(\v2\x17.constat.v1.TicketDraftR\x05draft\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
 	"endpointId\x12/\n" +
 	"\x04form\x18\x03 \x01(\v2\x1b.constat.desk.v1.FilledFormR\x04form\"B\n" +
 	"\x14CreateTicketResponse\x12*\n" +
-	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\x9f\x06\n" +
+	"\x06ticket\x18\x01 \x01(\v2\x12.constat.v1.TicketR\x06ticket\"\xef\x06\n" +
 	"\x13UpdateTicketRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x1b\n" +
@@ -6575,7 +6681,9 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x10remove_followers\x18\x11 \x03(\tR\x0fremoveFollowers\x12\x12\n" +
 	"\x04deed\x18\x12 \x01(\tR\x04deed\x12\x17\n" +
 	"\x04site\x18\x1e \x01(\tH\vR\x04site\x88\x01\x01\x12\x1f\n" +
-	"\bendpoint\x18\x1f \x01(\tH\fR\bendpoint\x88\x01\x01B\t\n" +
+	"\bendpoint\x18\x1f \x01(\tH\fR\bendpoint\x88\x01\x01\x12#\n" +
+	"\radd_concerned\x18  \x03(\tR\faddConcerned\x12)\n" +
+	"\x10remove_concerned\x18! \x03(\tR\x0fremoveConcernedB\t\n" +
 	"\a_statusB\v\n" +
 	"\t_assigneeB\b\n" +
 	"\x06_titleB\t\n" +
@@ -7029,317 +7137,319 @@ func file_constat_desk_v1_desk_proto_rawDescGZIP() []byte {
 	return file_constat_desk_v1_desk_proto_rawDescData
 }
 
-var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 107)
+var file_constat_desk_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 108)
 var file_constat_desk_v1_desk_proto_goTypes = []any{
 	(*ListTicketsRequest)(nil),                    // 0: constat.desk.v1.ListTicketsRequest
 	(*ListTicketsResponse)(nil),                   // 1: constat.desk.v1.ListTicketsResponse
 	(*GetTicketRequest)(nil),                      // 2: constat.desk.v1.GetTicketRequest
 	(*GetTicketResponse)(nil),                     // 3: constat.desk.v1.GetTicketResponse
-	(*CreateTicketRequest)(nil),                   // 4: constat.desk.v1.CreateTicketRequest
-	(*CreateTicketResponse)(nil),                  // 5: constat.desk.v1.CreateTicketResponse
-	(*UpdateTicketRequest)(nil),                   // 6: constat.desk.v1.UpdateTicketRequest
-	(*UpdateTicketResponse)(nil),                  // 7: constat.desk.v1.UpdateTicketResponse
-	(*AddEntryRequest)(nil),                       // 8: constat.desk.v1.AddEntryRequest
-	(*NewFile)(nil),                               // 9: constat.desk.v1.NewFile
-	(*AddEntryResponse)(nil),                      // 10: constat.desk.v1.AddEntryResponse
-	(*MergeTicketRequest)(nil),                    // 11: constat.desk.v1.MergeTicketRequest
-	(*MergeTicketResponse)(nil),                   // 12: constat.desk.v1.MergeTicketResponse
-	(*ChangeTicketsRequest)(nil),                  // 13: constat.desk.v1.ChangeTicketsRequest
-	(*SeenTicket)(nil),                            // 14: constat.desk.v1.SeenTicket
-	(*TicketResult)(nil),                          // 15: constat.desk.v1.TicketResult
-	(*ChangeTicketsResponse)(nil),                 // 16: constat.desk.v1.ChangeTicketsResponse
-	(*UndoChangeRequest)(nil),                     // 17: constat.desk.v1.UndoChangeRequest
-	(*UndoChangeResponse)(nil),                    // 18: constat.desk.v1.UndoChangeResponse
-	(*LinkTicketsRequest)(nil),                    // 19: constat.desk.v1.LinkTicketsRequest
-	(*LinkTicketsResponse)(nil),                   // 20: constat.desk.v1.LinkTicketsResponse
-	(*SplitTicketRequest)(nil),                    // 21: constat.desk.v1.SplitTicketRequest
-	(*SplitTicketResponse)(nil),                   // 22: constat.desk.v1.SplitTicketResponse
-	(*GetTicketFileRequest)(nil),                  // 23: constat.desk.v1.GetTicketFileRequest
-	(*GetTicketFileResponse)(nil),                 // 24: constat.desk.v1.GetTicketFileResponse
-	(*Endpoint)(nil),                              // 25: constat.desk.v1.Endpoint
-	(*ListEndpointsRequest)(nil),                  // 26: constat.desk.v1.ListEndpointsRequest
-	(*ListEndpointsResponse)(nil),                 // 27: constat.desk.v1.ListEndpointsResponse
-	(*GetEndpointRequest)(nil),                    // 28: constat.desk.v1.GetEndpointRequest
-	(*GetEndpointResponse)(nil),                   // 29: constat.desk.v1.GetEndpointResponse
-	(*GetSnapshotRequest)(nil),                    // 30: constat.desk.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),                   // 31: constat.desk.v1.GetSnapshotResponse
-	(*DiagnoseRequest)(nil),                       // 32: constat.desk.v1.DiagnoseRequest
-	(*DiagnoseResponse)(nil),                      // 33: constat.desk.v1.DiagnoseResponse
-	(*RevokeEndpointRequest)(nil),                 // 34: constat.desk.v1.RevokeEndpointRequest
-	(*RevokeEndpointResponse)(nil),                // 35: constat.desk.v1.RevokeEndpointResponse
-	(*EraseEndpointRequest)(nil),                  // 36: constat.desk.v1.EraseEndpointRequest
-	(*EraseEndpointResponse)(nil),                 // 37: constat.desk.v1.EraseEndpointResponse
-	(*Technician)(nil),                            // 38: constat.desk.v1.Technician
-	(*Absence)(nil),                               // 39: constat.desk.v1.Absence
-	(*ListTechniciansRequest)(nil),                // 40: constat.desk.v1.ListTechniciansRequest
-	(*ListTechniciansResponse)(nil),               // 41: constat.desk.v1.ListTechniciansResponse
-	(*SetTechnicianRequest)(nil),                  // 42: constat.desk.v1.SetTechnicianRequest
-	(*SetTechnicianResponse)(nil),                 // 43: constat.desk.v1.SetTechnicianResponse
-	(*PreviewTechnicianRequest)(nil),              // 44: constat.desk.v1.PreviewTechnicianRequest
-	(*PreviewTechnicianResponse)(nil),             // 45: constat.desk.v1.PreviewTechnicianResponse
-	(*GetServiceLevelsRequest)(nil),               // 46: constat.desk.v1.GetServiceLevelsRequest
-	(*GetServiceLevelsResponse)(nil),              // 47: constat.desk.v1.GetServiceLevelsResponse
-	(*SetServiceLevelsRequest)(nil),               // 48: constat.desk.v1.SetServiceLevelsRequest
-	(*SetServiceLevelsResponse)(nil),              // 49: constat.desk.v1.SetServiceLevelsResponse
-	(*ListSimilarRequest)(nil),                    // 50: constat.desk.v1.ListSimilarRequest
-	(*ListSimilarResponse)(nil),                   // 51: constat.desk.v1.ListSimilarResponse
-	(*SimilarTicket)(nil),                         // 52: constat.desk.v1.SimilarTicket
-	(*RequestRemedyRequest)(nil),                  // 53: constat.desk.v1.RequestRemedyRequest
-	(*RequestRemedyResponse)(nil),                 // 54: constat.desk.v1.RequestRemedyResponse
-	(*ListArticlesRequest)(nil),                   // 55: constat.desk.v1.ListArticlesRequest
-	(*ListArticlesResponse)(nil),                  // 56: constat.desk.v1.ListArticlesResponse
-	(*GetArticleRequest)(nil),                     // 57: constat.desk.v1.GetArticleRequest
-	(*GetArticleResponse)(nil),                    // 58: constat.desk.v1.GetArticleResponse
-	(*SaveArticleRequest)(nil),                    // 59: constat.desk.v1.SaveArticleRequest
-	(*SaveArticleResponse)(nil),                   // 60: constat.desk.v1.SaveArticleResponse
-	(*RateArticleRequest)(nil),                    // 61: constat.desk.v1.RateArticleRequest
-	(*RateArticleResponse)(nil),                   // 62: constat.desk.v1.RateArticleResponse
-	(*ProcedureUse)(nil),                          // 63: constat.desk.v1.ProcedureUse
-	(*ProcedureRate)(nil),                         // 64: constat.desk.v1.ProcedureRate
-	(*ListProceduresRequest)(nil),                 // 65: constat.desk.v1.ListProceduresRequest
-	(*ListProceduresResponse)(nil),                // 66: constat.desk.v1.ListProceduresResponse
-	(*GetProcedureRequest)(nil),                   // 67: constat.desk.v1.GetProcedureRequest
-	(*GetProcedureResponse)(nil),                  // 68: constat.desk.v1.GetProcedureResponse
-	(*RateProcedureRequest)(nil),                  // 69: constat.desk.v1.RateProcedureRequest
-	(*RateProcedureResponse)(nil),                 // 70: constat.desk.v1.RateProcedureResponse
-	(*KnowledgeFile)(nil),                         // 71: constat.desk.v1.KnowledgeFile
-	(*KnowledgeRevision)(nil),                     // 72: constat.desk.v1.KnowledgeRevision
-	(*KnowledgeChange)(nil),                       // 73: constat.desk.v1.KnowledgeChange
-	(*ListKnowledgeRequest)(nil),                  // 74: constat.desk.v1.ListKnowledgeRequest
-	(*ListKnowledgeResponse)(nil),                 // 75: constat.desk.v1.ListKnowledgeResponse
-	(*GetKnowledgeRequest)(nil),                   // 76: constat.desk.v1.GetKnowledgeRequest
-	(*GetKnowledgeResponse)(nil),                  // 77: constat.desk.v1.GetKnowledgeResponse
-	(*PreviewKnowledgeRequest)(nil),               // 78: constat.desk.v1.PreviewKnowledgeRequest
-	(*PreviewKnowledgeResponse)(nil),              // 79: constat.desk.v1.PreviewKnowledgeResponse
-	(*PushKnowledgeRequest)(nil),                  // 80: constat.desk.v1.PushKnowledgeRequest
-	(*PushKnowledgeResponse)(nil),                 // 81: constat.desk.v1.PushKnowledgeResponse
-	(*ReleaseKnowledgeRequest)(nil),               // 82: constat.desk.v1.ReleaseKnowledgeRequest
-	(*ReleaseKnowledgeResponse)(nil),              // 83: constat.desk.v1.ReleaseKnowledgeResponse
-	(*RollBackKnowledgeRequest)(nil),              // 84: constat.desk.v1.RollBackKnowledgeRequest
-	(*RollBackKnowledgeResponse)(nil),             // 85: constat.desk.v1.RollBackKnowledgeResponse
-	(*SetEndpointSiteRequest)(nil),                // 86: constat.desk.v1.SetEndpointSiteRequest
-	(*SetEndpointSiteResponse)(nil),               // 87: constat.desk.v1.SetEndpointSiteResponse
-	(*View)(nil),                                  // 88: constat.desk.v1.View
-	(*ListViewsRequest)(nil),                      // 89: constat.desk.v1.ListViewsRequest
-	(*ListViewsResponse)(nil),                     // 90: constat.desk.v1.ListViewsResponse
-	(*PutViewRequest)(nil),                        // 91: constat.desk.v1.PutViewRequest
-	(*PutViewResponse)(nil),                       // 92: constat.desk.v1.PutViewResponse
-	(*DeleteViewRequest)(nil),                     // 93: constat.desk.v1.DeleteViewRequest
-	(*DeleteViewResponse)(nil),                    // 94: constat.desk.v1.DeleteViewResponse
-	(*CheckKnowledgeRequest)(nil),                 // 95: constat.desk.v1.CheckKnowledgeRequest
-	(*CheckKnowledgeResponse)(nil),                // 96: constat.desk.v1.CheckKnowledgeResponse
-	(*TryProcedureRequest)(nil),                   // 97: constat.desk.v1.TryProcedureRequest
-	(*TryProcedureResponse)(nil),                  // 98: constat.desk.v1.TryProcedureResponse
-	(*GetHistoryRequest)(nil),                     // 99: constat.desk.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),                    // 100: constat.desk.v1.GetHistoryResponse
-	(*Endpoint_Twin)(nil),                         // 101: constat.desk.v1.Endpoint.Twin
-	(*PreviewTechnicianResponse_Load)(nil),        // 102: constat.desk.v1.PreviewTechnicianResponse.Load
-	(*PreviewTechnicianResponse_Moved)(nil),       // 103: constat.desk.v1.PreviewTechnicianResponse.Moved
-	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 104: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	(*GetHistoryResponse_Recurrence)(nil),         // 105: constat.desk.v1.GetHistoryResponse.Recurrence
-	(*GetHistoryResponse_Solution)(nil),           // 106: constat.desk.v1.GetHistoryResponse.Solution
-	(*v1.Ticket)(nil),                             // 107: constat.v1.Ticket
-	(*v1.TicketEntry)(nil),                        // 108: constat.v1.TicketEntry
-	(*v1.TicketLink)(nil),                         // 109: constat.v1.TicketLink
-	(*ChecklistItem)(nil),                         // 110: constat.desk.v1.ChecklistItem
-	(*Maintenance)(nil),                           // 111: constat.desk.v1.Maintenance
-	(*v1.TicketDraft)(nil),                        // 112: constat.v1.TicketDraft
-	(*FilledForm)(nil),                            // 113: constat.desk.v1.FilledForm
-	(*timestamppb.Timestamp)(nil),                 // 114: google.protobuf.Timestamp
-	(*v1.Snapshot)(nil),                           // 115: constat.v1.Snapshot
-	(*v1.Change)(nil),                             // 116: constat.v1.Change
-	(*v1.Diagnosis)(nil),                          // 117: constat.v1.Diagnosis
-	(*v1.RemedyResult)(nil),                       // 118: constat.v1.RemedyResult
-	(*v1.Progress)(nil),                           // 119: constat.v1.Progress
-	(*v1.Skill)(nil),                              // 120: constat.v1.Skill
-	(*Article)(nil),                               // 121: constat.desk.v1.Article
-	(*ArticleRating)(nil),                         // 122: constat.desk.v1.ArticleRating
-	(*v1.Procedure)(nil),                          // 123: constat.v1.Procedure
-	(*v1.Drawing)(nil),                            // 124: constat.v1.Drawing
-	(*v1.ProcedureRun_StepTaken)(nil),             // 125: constat.v1.ProcedureRun.StepTaken
-	(*v1.Procedure_Step)(nil),                     // 126: constat.v1.Procedure.Step
+	(*Concerned)(nil),                             // 4: constat.desk.v1.Concerned
+	(*CreateTicketRequest)(nil),                   // 5: constat.desk.v1.CreateTicketRequest
+	(*CreateTicketResponse)(nil),                  // 6: constat.desk.v1.CreateTicketResponse
+	(*UpdateTicketRequest)(nil),                   // 7: constat.desk.v1.UpdateTicketRequest
+	(*UpdateTicketResponse)(nil),                  // 8: constat.desk.v1.UpdateTicketResponse
+	(*AddEntryRequest)(nil),                       // 9: constat.desk.v1.AddEntryRequest
+	(*NewFile)(nil),                               // 10: constat.desk.v1.NewFile
+	(*AddEntryResponse)(nil),                      // 11: constat.desk.v1.AddEntryResponse
+	(*MergeTicketRequest)(nil),                    // 12: constat.desk.v1.MergeTicketRequest
+	(*MergeTicketResponse)(nil),                   // 13: constat.desk.v1.MergeTicketResponse
+	(*ChangeTicketsRequest)(nil),                  // 14: constat.desk.v1.ChangeTicketsRequest
+	(*SeenTicket)(nil),                            // 15: constat.desk.v1.SeenTicket
+	(*TicketResult)(nil),                          // 16: constat.desk.v1.TicketResult
+	(*ChangeTicketsResponse)(nil),                 // 17: constat.desk.v1.ChangeTicketsResponse
+	(*UndoChangeRequest)(nil),                     // 18: constat.desk.v1.UndoChangeRequest
+	(*UndoChangeResponse)(nil),                    // 19: constat.desk.v1.UndoChangeResponse
+	(*LinkTicketsRequest)(nil),                    // 20: constat.desk.v1.LinkTicketsRequest
+	(*LinkTicketsResponse)(nil),                   // 21: constat.desk.v1.LinkTicketsResponse
+	(*SplitTicketRequest)(nil),                    // 22: constat.desk.v1.SplitTicketRequest
+	(*SplitTicketResponse)(nil),                   // 23: constat.desk.v1.SplitTicketResponse
+	(*GetTicketFileRequest)(nil),                  // 24: constat.desk.v1.GetTicketFileRequest
+	(*GetTicketFileResponse)(nil),                 // 25: constat.desk.v1.GetTicketFileResponse
+	(*Endpoint)(nil),                              // 26: constat.desk.v1.Endpoint
+	(*ListEndpointsRequest)(nil),                  // 27: constat.desk.v1.ListEndpointsRequest
+	(*ListEndpointsResponse)(nil),                 // 28: constat.desk.v1.ListEndpointsResponse
+	(*GetEndpointRequest)(nil),                    // 29: constat.desk.v1.GetEndpointRequest
+	(*GetEndpointResponse)(nil),                   // 30: constat.desk.v1.GetEndpointResponse
+	(*GetSnapshotRequest)(nil),                    // 31: constat.desk.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),                   // 32: constat.desk.v1.GetSnapshotResponse
+	(*DiagnoseRequest)(nil),                       // 33: constat.desk.v1.DiagnoseRequest
+	(*DiagnoseResponse)(nil),                      // 34: constat.desk.v1.DiagnoseResponse
+	(*RevokeEndpointRequest)(nil),                 // 35: constat.desk.v1.RevokeEndpointRequest
+	(*RevokeEndpointResponse)(nil),                // 36: constat.desk.v1.RevokeEndpointResponse
+	(*EraseEndpointRequest)(nil),                  // 37: constat.desk.v1.EraseEndpointRequest
+	(*EraseEndpointResponse)(nil),                 // 38: constat.desk.v1.EraseEndpointResponse
+	(*Technician)(nil),                            // 39: constat.desk.v1.Technician
+	(*Absence)(nil),                               // 40: constat.desk.v1.Absence
+	(*ListTechniciansRequest)(nil),                // 41: constat.desk.v1.ListTechniciansRequest
+	(*ListTechniciansResponse)(nil),               // 42: constat.desk.v1.ListTechniciansResponse
+	(*SetTechnicianRequest)(nil),                  // 43: constat.desk.v1.SetTechnicianRequest
+	(*SetTechnicianResponse)(nil),                 // 44: constat.desk.v1.SetTechnicianResponse
+	(*PreviewTechnicianRequest)(nil),              // 45: constat.desk.v1.PreviewTechnicianRequest
+	(*PreviewTechnicianResponse)(nil),             // 46: constat.desk.v1.PreviewTechnicianResponse
+	(*GetServiceLevelsRequest)(nil),               // 47: constat.desk.v1.GetServiceLevelsRequest
+	(*GetServiceLevelsResponse)(nil),              // 48: constat.desk.v1.GetServiceLevelsResponse
+	(*SetServiceLevelsRequest)(nil),               // 49: constat.desk.v1.SetServiceLevelsRequest
+	(*SetServiceLevelsResponse)(nil),              // 50: constat.desk.v1.SetServiceLevelsResponse
+	(*ListSimilarRequest)(nil),                    // 51: constat.desk.v1.ListSimilarRequest
+	(*ListSimilarResponse)(nil),                   // 52: constat.desk.v1.ListSimilarResponse
+	(*SimilarTicket)(nil),                         // 53: constat.desk.v1.SimilarTicket
+	(*RequestRemedyRequest)(nil),                  // 54: constat.desk.v1.RequestRemedyRequest
+	(*RequestRemedyResponse)(nil),                 // 55: constat.desk.v1.RequestRemedyResponse
+	(*ListArticlesRequest)(nil),                   // 56: constat.desk.v1.ListArticlesRequest
+	(*ListArticlesResponse)(nil),                  // 57: constat.desk.v1.ListArticlesResponse
+	(*GetArticleRequest)(nil),                     // 58: constat.desk.v1.GetArticleRequest
+	(*GetArticleResponse)(nil),                    // 59: constat.desk.v1.GetArticleResponse
+	(*SaveArticleRequest)(nil),                    // 60: constat.desk.v1.SaveArticleRequest
+	(*SaveArticleResponse)(nil),                   // 61: constat.desk.v1.SaveArticleResponse
+	(*RateArticleRequest)(nil),                    // 62: constat.desk.v1.RateArticleRequest
+	(*RateArticleResponse)(nil),                   // 63: constat.desk.v1.RateArticleResponse
+	(*ProcedureUse)(nil),                          // 64: constat.desk.v1.ProcedureUse
+	(*ProcedureRate)(nil),                         // 65: constat.desk.v1.ProcedureRate
+	(*ListProceduresRequest)(nil),                 // 66: constat.desk.v1.ListProceduresRequest
+	(*ListProceduresResponse)(nil),                // 67: constat.desk.v1.ListProceduresResponse
+	(*GetProcedureRequest)(nil),                   // 68: constat.desk.v1.GetProcedureRequest
+	(*GetProcedureResponse)(nil),                  // 69: constat.desk.v1.GetProcedureResponse
+	(*RateProcedureRequest)(nil),                  // 70: constat.desk.v1.RateProcedureRequest
+	(*RateProcedureResponse)(nil),                 // 71: constat.desk.v1.RateProcedureResponse
+	(*KnowledgeFile)(nil),                         // 72: constat.desk.v1.KnowledgeFile
+	(*KnowledgeRevision)(nil),                     // 73: constat.desk.v1.KnowledgeRevision
+	(*KnowledgeChange)(nil),                       // 74: constat.desk.v1.KnowledgeChange
+	(*ListKnowledgeRequest)(nil),                  // 75: constat.desk.v1.ListKnowledgeRequest
+	(*ListKnowledgeResponse)(nil),                 // 76: constat.desk.v1.ListKnowledgeResponse
+	(*GetKnowledgeRequest)(nil),                   // 77: constat.desk.v1.GetKnowledgeRequest
+	(*GetKnowledgeResponse)(nil),                  // 78: constat.desk.v1.GetKnowledgeResponse
+	(*PreviewKnowledgeRequest)(nil),               // 79: constat.desk.v1.PreviewKnowledgeRequest
+	(*PreviewKnowledgeResponse)(nil),              // 80: constat.desk.v1.PreviewKnowledgeResponse
+	(*PushKnowledgeRequest)(nil),                  // 81: constat.desk.v1.PushKnowledgeRequest
+	(*PushKnowledgeResponse)(nil),                 // 82: constat.desk.v1.PushKnowledgeResponse
+	(*ReleaseKnowledgeRequest)(nil),               // 83: constat.desk.v1.ReleaseKnowledgeRequest
+	(*ReleaseKnowledgeResponse)(nil),              // 84: constat.desk.v1.ReleaseKnowledgeResponse
+	(*RollBackKnowledgeRequest)(nil),              // 85: constat.desk.v1.RollBackKnowledgeRequest
+	(*RollBackKnowledgeResponse)(nil),             // 86: constat.desk.v1.RollBackKnowledgeResponse
+	(*SetEndpointSiteRequest)(nil),                // 87: constat.desk.v1.SetEndpointSiteRequest
+	(*SetEndpointSiteResponse)(nil),               // 88: constat.desk.v1.SetEndpointSiteResponse
+	(*View)(nil),                                  // 89: constat.desk.v1.View
+	(*ListViewsRequest)(nil),                      // 90: constat.desk.v1.ListViewsRequest
+	(*ListViewsResponse)(nil),                     // 91: constat.desk.v1.ListViewsResponse
+	(*PutViewRequest)(nil),                        // 92: constat.desk.v1.PutViewRequest
+	(*PutViewResponse)(nil),                       // 93: constat.desk.v1.PutViewResponse
+	(*DeleteViewRequest)(nil),                     // 94: constat.desk.v1.DeleteViewRequest
+	(*DeleteViewResponse)(nil),                    // 95: constat.desk.v1.DeleteViewResponse
+	(*CheckKnowledgeRequest)(nil),                 // 96: constat.desk.v1.CheckKnowledgeRequest
+	(*CheckKnowledgeResponse)(nil),                // 97: constat.desk.v1.CheckKnowledgeResponse
+	(*TryProcedureRequest)(nil),                   // 98: constat.desk.v1.TryProcedureRequest
+	(*TryProcedureResponse)(nil),                  // 99: constat.desk.v1.TryProcedureResponse
+	(*GetHistoryRequest)(nil),                     // 100: constat.desk.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),                    // 101: constat.desk.v1.GetHistoryResponse
+	(*Endpoint_Twin)(nil),                         // 102: constat.desk.v1.Endpoint.Twin
+	(*PreviewTechnicianResponse_Load)(nil),        // 103: constat.desk.v1.PreviewTechnicianResponse.Load
+	(*PreviewTechnicianResponse_Moved)(nil),       // 104: constat.desk.v1.PreviewTechnicianResponse.Moved
+	(*PreviewKnowledgeResponse_FaultPreview)(nil), // 105: constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	(*GetHistoryResponse_Recurrence)(nil),         // 106: constat.desk.v1.GetHistoryResponse.Recurrence
+	(*GetHistoryResponse_Solution)(nil),           // 107: constat.desk.v1.GetHistoryResponse.Solution
+	(*v1.Ticket)(nil),                             // 108: constat.v1.Ticket
+	(*v1.TicketEntry)(nil),                        // 109: constat.v1.TicketEntry
+	(*v1.TicketLink)(nil),                         // 110: constat.v1.TicketLink
+	(*ChecklistItem)(nil),                         // 111: constat.desk.v1.ChecklistItem
+	(*Maintenance)(nil),                           // 112: constat.desk.v1.Maintenance
+	(*v1.TicketDraft)(nil),                        // 113: constat.v1.TicketDraft
+	(*FilledForm)(nil),                            // 114: constat.desk.v1.FilledForm
+	(*timestamppb.Timestamp)(nil),                 // 115: google.protobuf.Timestamp
+	(*v1.Snapshot)(nil),                           // 116: constat.v1.Snapshot
+	(*v1.Change)(nil),                             // 117: constat.v1.Change
+	(*v1.Diagnosis)(nil),                          // 118: constat.v1.Diagnosis
+	(*v1.RemedyResult)(nil),                       // 119: constat.v1.RemedyResult
+	(*v1.Progress)(nil),                           // 120: constat.v1.Progress
+	(*v1.Skill)(nil),                              // 121: constat.v1.Skill
+	(*Article)(nil),                               // 122: constat.desk.v1.Article
+	(*ArticleRating)(nil),                         // 123: constat.desk.v1.ArticleRating
+	(*v1.Procedure)(nil),                          // 124: constat.v1.Procedure
+	(*v1.Drawing)(nil),                            // 125: constat.v1.Drawing
+	(*v1.ProcedureRun_StepTaken)(nil),             // 126: constat.v1.ProcedureRun.StepTaken
+	(*v1.Procedure_Step)(nil),                     // 127: constat.v1.Procedure.Step
 }
 var file_constat_desk_v1_desk_proto_depIdxs = []int32{
-	107, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
-	107, // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
-	108, // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
-	109, // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
-	110, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
-	111, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
-	112, // 6: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
-	113, // 7: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
-	107, // 8: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	114, // 9: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
-	107, // 10: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
-	9,   // 11: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
-	108, // 12: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
-	107, // 13: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
-	14,  // 14: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
-	6,   // 15: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
-	15,  // 16: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
-	15,  // 17: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
-	109, // 18: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
-	107, // 19: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
-	114, // 20: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
-	114, // 21: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
-	114, // 22: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	101, // 23: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
-	25,  // 24: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
-	25,  // 25: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	115, // 26: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	116, // 27: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	117, // 28: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	118, // 29: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
-	115, // 30: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	114, // 31: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	119, // 32: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	117, // 33: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	120, // 34: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	39,  // 35: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	114, // 36: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	114, // 37: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	114, // 38: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	38,  // 39: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	38,  // 40: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	38,  // 41: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	38,  // 42: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	102, // 43: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	103, // 44: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	52,  // 45: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	107, // 46: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	114, // 47: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	121, // 48: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	121, // 49: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	121, // 50: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	122, // 51: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	121, // 52: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	121, // 53: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	123, // 54: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	64,  // 55: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	63,  // 56: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	63,  // 57: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	122, // 58: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	124, // 59: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
-	114, // 60: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	71,  // 61: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	71,  // 62: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	72,  // 63: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	72,  // 64: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	73,  // 65: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	104, // 66: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	73,  // 67: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	72,  // 68: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	72,  // 69: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	72,  // 70: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	25,  // 71: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	88,  // 72: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
-	88,  // 73: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
-	88,  // 74: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	73,  // 75: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	73,  // 76: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	125, // 77: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	123, // 78: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
-	125, // 79: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	126, // 80: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
-	105, // 81: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
-	114, // 82: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	114, // 83: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
-	114, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
-	106, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
-	114, // 86: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
-	0,   // 87: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 88: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	4,   // 89: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	6,   // 90: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	8,   // 91: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	11,  // 92: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	13,  // 93: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	17,  // 94: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	19,  // 95: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	21,  // 96: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	23,  // 97: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	26,  // 98: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	28,  // 99: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	30,  // 100: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	32,  // 101: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	53,  // 102: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	34,  // 103: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	36,  // 104: constat.desk.v1.DeskService.EraseEndpoint:input_type -> constat.desk.v1.EraseEndpointRequest
-	86,  // 105: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	89,  // 106: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	91,  // 107: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	93,  // 108: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	50,  // 109: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	40,  // 110: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	42,  // 111: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	46,  // 112: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	48,  // 113: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	44,  // 114: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	55,  // 115: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	57,  // 116: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	59,  // 117: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	61,  // 118: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	65,  // 119: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	67,  // 120: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	69,  // 121: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	74,  // 122: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	76,  // 123: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	78,  // 124: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	95,  // 125: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
-	97,  // 126: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
-	99,  // 127: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
-	80,  // 128: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	82,  // 129: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	84,  // 130: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 131: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 132: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	5,   // 133: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	7,   // 134: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	10,  // 135: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	12,  // 136: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	16,  // 137: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	18,  // 138: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	20,  // 139: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	22,  // 140: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	24,  // 141: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	27,  // 142: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	29,  // 143: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	31,  // 144: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	33,  // 145: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	54,  // 146: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	35,  // 147: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	37,  // 148: constat.desk.v1.DeskService.EraseEndpoint:output_type -> constat.desk.v1.EraseEndpointResponse
-	87,  // 149: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	90,  // 150: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	92,  // 151: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	94,  // 152: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	51,  // 153: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	41,  // 154: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	43,  // 155: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	47,  // 156: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	49,  // 157: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	45,  // 158: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	56,  // 159: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	58,  // 160: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	60,  // 161: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	62,  // 162: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	66,  // 163: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	68,  // 164: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	70,  // 165: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	75,  // 166: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	77,  // 167: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	79,  // 168: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	96,  // 169: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
-	98,  // 170: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
-	100, // 171: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
-	81,  // 172: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	83,  // 173: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	85,  // 174: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	131, // [131:175] is the sub-list for method output_type
-	87,  // [87:131] is the sub-list for method input_type
-	87,  // [87:87] is the sub-list for extension type_name
-	87,  // [87:87] is the sub-list for extension extendee
-	0,   // [0:87] is the sub-list for field type_name
+	108, // 0: constat.desk.v1.ListTicketsResponse.tickets:type_name -> constat.v1.Ticket
+	108, // 1: constat.desk.v1.GetTicketResponse.ticket:type_name -> constat.v1.Ticket
+	109, // 2: constat.desk.v1.GetTicketResponse.timeline:type_name -> constat.v1.TicketEntry
+	110, // 3: constat.desk.v1.GetTicketResponse.links:type_name -> constat.v1.TicketLink
+	111, // 4: constat.desk.v1.GetTicketResponse.checklist:type_name -> constat.desk.v1.ChecklistItem
+	112, // 5: constat.desk.v1.GetTicketResponse.maintenance:type_name -> constat.desk.v1.Maintenance
+	4,   // 6: constat.desk.v1.GetTicketResponse.concerned:type_name -> constat.desk.v1.Concerned
+	113, // 7: constat.desk.v1.CreateTicketRequest.draft:type_name -> constat.v1.TicketDraft
+	114, // 8: constat.desk.v1.CreateTicketRequest.form:type_name -> constat.desk.v1.FilledForm
+	108, // 9: constat.desk.v1.CreateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	115, // 10: constat.desk.v1.UpdateTicketRequest.wanted_by:type_name -> google.protobuf.Timestamp
+	108, // 11: constat.desk.v1.UpdateTicketResponse.ticket:type_name -> constat.v1.Ticket
+	10,  // 12: constat.desk.v1.AddEntryRequest.files:type_name -> constat.desk.v1.NewFile
+	109, // 13: constat.desk.v1.AddEntryResponse.entry:type_name -> constat.v1.TicketEntry
+	108, // 14: constat.desk.v1.MergeTicketResponse.ticket:type_name -> constat.v1.Ticket
+	15,  // 15: constat.desk.v1.ChangeTicketsRequest.tickets:type_name -> constat.desk.v1.SeenTicket
+	7,   // 16: constat.desk.v1.ChangeTicketsRequest.change:type_name -> constat.desk.v1.UpdateTicketRequest
+	16,  // 17: constat.desk.v1.ChangeTicketsResponse.results:type_name -> constat.desk.v1.TicketResult
+	16,  // 18: constat.desk.v1.UndoChangeResponse.results:type_name -> constat.desk.v1.TicketResult
+	110, // 19: constat.desk.v1.LinkTicketsResponse.links:type_name -> constat.v1.TicketLink
+	108, // 20: constat.desk.v1.SplitTicketResponse.ticket:type_name -> constat.v1.Ticket
+	115, // 21: constat.desk.v1.Endpoint.enrolled_at:type_name -> google.protobuf.Timestamp
+	115, // 22: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
+	115, // 23: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	102, // 24: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
+	26,  // 25: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
+	26,  // 26: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	116, // 27: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	117, // 28: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	118, // 29: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	119, // 30: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
+	116, // 31: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	115, // 32: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	120, // 33: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	118, // 34: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	121, // 35: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	40,  // 36: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	115, // 37: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	115, // 38: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	115, // 39: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	39,  // 40: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	39,  // 41: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	39,  // 42: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	39,  // 43: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	103, // 44: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	104, // 45: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	53,  // 46: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	108, // 47: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	115, // 48: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	122, // 49: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	122, // 50: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	122, // 51: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	123, // 52: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	122, // 53: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	122, // 54: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	124, // 55: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	65,  // 56: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	64,  // 57: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	64,  // 58: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	123, // 59: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	125, // 60: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
+	115, // 61: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	72,  // 62: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	72,  // 63: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	73,  // 64: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 65: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	74,  // 66: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	105, // 67: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	74,  // 68: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	73,  // 69: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 70: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 71: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	26,  // 72: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	89,  // 73: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	89,  // 74: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	89,  // 75: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	74,  // 76: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	74,  // 77: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	126, // 78: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	124, // 79: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
+	126, // 80: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	127, // 81: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
+	106, // 82: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
+	115, // 83: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	115, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
+	115, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
+	107, // 86: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
+	115, // 87: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
+	0,   // 88: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 89: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	5,   // 90: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	7,   // 91: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	9,   // 92: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	12,  // 93: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	14,  // 94: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	18,  // 95: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	20,  // 96: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	22,  // 97: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	24,  // 98: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	27,  // 99: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	29,  // 100: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	31,  // 101: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	33,  // 102: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	54,  // 103: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	35,  // 104: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	37,  // 105: constat.desk.v1.DeskService.EraseEndpoint:input_type -> constat.desk.v1.EraseEndpointRequest
+	87,  // 106: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	90,  // 107: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	92,  // 108: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	94,  // 109: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	51,  // 110: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	41,  // 111: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	43,  // 112: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	47,  // 113: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	49,  // 114: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	45,  // 115: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	56,  // 116: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	58,  // 117: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	60,  // 118: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	62,  // 119: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	66,  // 120: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	68,  // 121: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	70,  // 122: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	75,  // 123: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	77,  // 124: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	79,  // 125: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	96,  // 126: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
+	98,  // 127: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
+	100, // 128: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
+	81,  // 129: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	83,  // 130: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	85,  // 131: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 132: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 133: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	6,   // 134: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	8,   // 135: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	11,  // 136: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	13,  // 137: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	17,  // 138: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	19,  // 139: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	21,  // 140: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	23,  // 141: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	25,  // 142: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	28,  // 143: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	30,  // 144: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	32,  // 145: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	34,  // 146: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	55,  // 147: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	36,  // 148: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	38,  // 149: constat.desk.v1.DeskService.EraseEndpoint:output_type -> constat.desk.v1.EraseEndpointResponse
+	88,  // 150: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	91,  // 151: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	93,  // 152: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	95,  // 153: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	52,  // 154: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	42,  // 155: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	44,  // 156: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	48,  // 157: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	50,  // 158: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	46,  // 159: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	57,  // 160: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	59,  // 161: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	61,  // 162: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	63,  // 163: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	67,  // 164: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	69,  // 165: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	71,  // 166: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	76,  // 167: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	78,  // 168: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	80,  // 169: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	97,  // 170: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
+	99,  // 171: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
+	101, // 172: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
+	82,  // 173: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	84,  // 174: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	86,  // 175: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	132, // [132:176] is the sub-list for method output_type
+	88,  // [88:132] is the sub-list for method input_type
+	88,  // [88:88] is the sub-list for extension type_name
+	88,  // [88:88] is the sub-list for extension extendee
+	0,   // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
@@ -7350,22 +7460,22 @@ func file_constat_desk_v1_desk_proto_init() {
 	file_constat_desk_v1_article_proto_init()
 	file_constat_desk_v1_form_proto_init()
 	file_constat_desk_v1_plan_proto_init()
-	file_constat_desk_v1_desk_proto_msgTypes[6].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[8].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[33].OneofWrappers = []any{
+	file_constat_desk_v1_desk_proto_msgTypes[7].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[9].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[34].OneofWrappers = []any{
 		(*DiagnoseResponse_WaitingUntil)(nil),
 		(*DiagnoseResponse_Progress)(nil),
 		(*DiagnoseResponse_Diagnosis)(nil),
 	}
-	file_constat_desk_v1_desk_proto_msgTypes[76].OneofWrappers = []any{}
-	file_constat_desk_v1_desk_proto_msgTypes[101].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[77].OneofWrappers = []any{}
+	file_constat_desk_v1_desk_proto_msgTypes[102].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_constat_desk_v1_desk_proto_rawDesc), len(file_constat_desk_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   107,
+			NumMessages:   108,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
