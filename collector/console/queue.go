@@ -191,6 +191,7 @@ func (c *console) views(v *visit, q queueView) []view {
 		{Label: "queue.view.new", Address: "/tickets?status=new", Current: only("new", "")},
 		{Label: "queue.view.open", Address: "/tickets?status=open", Current: only("open", "")},
 		{Label: "queue.view.pending", Address: "/tickets?status=pending", Current: only("pending", "")},
+		{Label: "queue.view.solved", Address: "/tickets?status=solved", Current: only("solved", "")},
 		{Label: "queue.view.all", Address: "/tickets?status=" + desk.AnyStatus, Current: only(desk.AnyStatus, "")},
 	}
 }

@@ -32,6 +32,7 @@ escalatePercent: 200
 tell: {warned: [assignee], missed: [assignee, leads], escalated: [assignee, leads, administrators]}
 returnAfter: 30m
 unassignedAfter: 1h
+closeAfter: 7
 vip: [direction@example.org]
 deadlines:
   - {name: Payroll, from: 25, until: 31, words: [payroll, salaires]}

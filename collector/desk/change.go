@@ -275,7 +275,7 @@ func entryRole(a Actor) string {
 // AddEntry adds a message that the requester reads, or a note that they don't.
 // Adding the same id again gives the entry that is there. The first message of a
 // technician opens a new ticket; a message of the requester opens a ticket that
-// was thought done. A number that was merged leads on.
+// was thought done, or makes a new one that points back when its time is over. A number that was merged leads on.
 func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest) (*constatv1.TicketEntry, error) {
 	if err := a.require("write in tickets", everybody...); err != nil {
 		return nil, err
@@ -316,10 +316,15 @@ func (d *Desk) AddEntry(ctx context.Context, a Actor, r *deskv1.AddEntryRequest)
 		if err != nil {
 			return err
 		}
-		number, machine = ticket.Number, ticket.EndpointID
 		if err := d.settle(ctx, q, &ticket); err != nil {
 			return err
 		}
+		if _, err := q.Entry(ctx, ticket.Number, id); errors.Is(err, sql.ErrNoRows) && r.GetKind() == "message" {
+			if ticket, err = d.placeOf(ctx, q, a, ticket, id, text); err != nil {
+				return err
+			}
+		}
+		number, machine = ticket.Number, ticket.EndpointID
 		if _, err := q.Entry(ctx, number, id); errors.Is(err, sql.ErrNoRows) {
 			entry := &constatv1.TicketEntry{
 				Id: id, Kind: r.GetKind(), Actor: line(a.Name, maxName), ActorRole: entryRole(a), Text: text, Minutes: r.GetMinutes(),
@@ -397,6 +402,13 @@ func (d *Desk) react(ctx context.Context, q *query.Queries, a Actor, before quer
 		after.AskedAt, after.AskedHeldMs = store.Millis(d.now()), 0
 	}
 	if answered && before.Status == "new" || asked && slices.Contains([]string{"pending", "solved", "closed"}, before.Status) {
+		l, err := d.levels(ctx, q)
+		if err != nil {
+			return err
+		}
+		if finished(before.Status) && l.ReopenedTo == toQueue && before.Assignee != "" {
+			after.Assignee, after.AssignedBy, after.AssignmentReason = "", "", "given back as its requester opened it again"
+		}
 		d.setStatus(&after, "open")
 	}
 	if _, err := d.keep(ctx, q, System, before, after); err != nil {

@@ -365,6 +365,7 @@ func (d *Desk) expire(ctx context.Context, command query.Command) (query.Command
 func (d *Desk) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	var closed time.Time // when solved tickets were looked at
 	for {
 		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("ending overdue commands failed; it is tried again", "error", err)
@@ -374,6 +375,12 @@ func (d *Desk) Run(ctx context.Context) {
 		}
 		if _, err := d.returnOfGone(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("giving on the tickets of people who are gone failed; it is tried again", "error", err)
+		}
+		if now := d.now(); now.Sub(closed) >= closeEvery {
+			if err := d.closeSolved(ctx); err != nil && ctx.Err() == nil {
+				slog.Error("closing solved tickets failed; it is tried again", "error", err)
+			}
+			closed = now
 		}
 		if err := d.watchTurns(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("giving untouched tickets back failed; it is tried again", "error", err)

@@ -36,11 +36,11 @@ func (d *Desk) Endpoints(ctx context.Context, r *deskv1.ListEndpointsRequest) (*
 	filter := store.EndpointFilter{Pattern: containing(strings.ToLower(clean(strings.TrimSpace(r.GetQuery()), maxName))), Sites: reader(ctx).Sites, Limit: pageSize(r.GetLimit())}
 	if r.GetAfter() != "" {
 		cursor, err := base64.RawURLEncoding.DecodeString(r.GetAfter())
-		name, id, found := strings.Cut(string(cursor), "\n")
-		if err != nil || !found || strings.ToValidUTF8(name+id, "") != name+id || strings.Contains(name+id, "\x00") {
+		id, key, found := strings.Cut(string(cursor), "\n")
+		if err != nil || !found || id == "" || strings.ToValidUTF8(id, "") != id || strings.Contains(id, "\x00") {
 			return nil, problem(ErrInvalid, "the cursor %q is none of this list: begin it anew", line(r.GetAfter(), 64))
 		}
-		filter.AfterName, filter.AfterID = name, id
+		filter.AfterKey, filter.AfterID = []byte(key), id
 	}
 	rows, err := d.store.Endpoints(ctx, filter)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Desk) Endpoints(ctx context.Context, r *deskv1.ListEndpointsRequest) (*
 	}
 	if len(rows) == int(filter.Limit) {
 		last := rows[len(rows)-1]
-		answer.Next = base64.RawURLEncoding.EncodeToString([]byte(last.NameKey + "\n" + last.ID))
+		answer.Next = base64.RawURLEncoding.EncodeToString([]byte(last.ID + "\n" + string(last.OrderKey)))
 	}
 	return answer, nil
 }
@@ -256,7 +256,7 @@ func (d *Desk) Connected(ctx context.Context, endpointID, from string, hello *co
 			}
 		}
 		_, err = q.ConnectEndpoint(ctx, query.ConnectEndpointParams{
-			ID: e.ID, Hostname: e.Hostname, NameKey: nameKey(e.Hostname), OsFamily: e.OsFamily, AgentVersion: e.AgentVersion,
+			ID: e.ID, Hostname: e.Hostname, NameKey: nameKey(e.Hostname), OrderKey: store.OrderKey(e.Hostname), OsFamily: e.OsFamily, AgentVersion: e.AgentVersion,
 			ClockSkewMs: skew, LastSeenAt: store.Millis(now), OnlineUntil: store.Millis(now.Add(onlineFor)),
 		})
 		return err

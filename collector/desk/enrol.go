@@ -67,7 +67,7 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 		if len(known) > 0 {
 			endpointID = known[0].ID
 			err := q.ReenrolEndpoint(ctx, query.ReenrolEndpointParams{
-				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), OsFamily: family,
+				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), OrderKey: store.OrderKey(hostname), OsFamily: family,
 				AgentVersion: version, LastSeenAt: store.Millis(now),
 			})
 			if err != nil {
@@ -76,7 +76,7 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 		} else {
 			endpointID = newID()
 			err := q.AddEndpoint(ctx, query.AddEndpointParams{
-				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), MachineHash: machine, OsFamily: family,
+				ID: endpointID, Hostname: hostname, NameKey: nameKey(hostname), OrderKey: store.OrderKey(hostname), MachineHash: machine, OsFamily: family,
 				AgentVersion: version, EnrolledAt: store.Millis(now), HardwareHash: hardware,
 			})
 			if err != nil {

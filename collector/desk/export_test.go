@@ -17,6 +17,9 @@ func (d *Desk) ReadNews(ctx context.Context) error { return d.readNews(ctx) }
 // Sweep is what Run does each time.
 func (d *Desk) Sweep(ctx context.Context) error { return d.sweep(ctx) }
 
+// CloseSolved is what Run does with solved tickets.
+func (d *Desk) CloseSolved(ctx context.Context) error { return d.closeSolved(ctx) }
+
 // WatchTurns is what Run does with tickets that nobody touches.
 func (d *Desk) WatchTurns(ctx context.Context) error { return d.watchTurns(ctx) }
 

@@ -451,7 +451,7 @@ func (in *intake) describe(ctx context.Context, s *constatv1.Snapshot) error {
 		set(&e.Serial, system.Serial)
 	}
 	return in.q.DescribeEndpoint(ctx, query.DescribeEndpointParams{
-		ID: e.ID, Hostname: e.Hostname, NameKey: nameKey(e.Hostname), OsFamily: e.OsFamily, OsName: e.OsName,
+		ID: e.ID, Hostname: e.Hostname, NameKey: nameKey(e.Hostname), OrderKey: store.OrderKey(e.Hostname), OsFamily: e.OsFamily, OsName: e.OsName,
 		Manufacturer: e.Manufacturer, Model: e.Model, Serial: e.Serial,
 	})
 }

@@ -186,7 +186,7 @@ func (d *Desk) tryFaults(ctx context.Context, wanted []string, former, after *fa
 			return err
 		}
 		for _, endpoint := range endpoints {
-			page.AfterName, page.AfterID = endpoint.NameKey, endpoint.ID
+			page.AfterKey, page.AfterID = endpoint.OrderKey, endpoint.ID
 			s, err := latestSnapshot(ctx, d.store.Read(), endpoint)
 			if err != nil {
 				return err

@@ -217,12 +217,18 @@ func (in *intake) takeReply(ctx context.Context, r *constatv1.TicketReply) (*con
 	if t, err = lockTarget(ctx, in.q, t.Number); err != nil {
 		return nil, err
 	}
+	says := Actor{ID: person.ID, Name: person.Name, Role: "requester"}
+	if _, err := in.q.Entry(ctx, t.Number, r.GetId()); errors.Is(err, sql.ErrNoRows) { // a replay changes nothing
+		if t, err = in.desk.placeOf(ctx, in.q, says, t, r.GetId(), r.GetText()); err != nil {
+			return nil, err
+		}
+	}
 	receipt = &constatv1.Receipt{Id: r.GetId(), Status: "stored", TicketNumber: t.Number}
 	if _, err := in.q.Entry(ctx, t.Number, r.GetId()); !errors.Is(err, sql.ErrNoRows) {
 		return receipt, err
 	}
 	in.hints = append(in.hints, ticketSubject(t.Number))
-	return receipt, in.desk.say(ctx, in.q, Actor{ID: person.ID, Name: person.Name, Role: "requester"}, t, &constatv1.TicketEntry{
+	return receipt, in.desk.say(ctx, in.q, says, t, &constatv1.TicketEntry{
 		Id: r.GetId(), Kind: "message", Actor: person.Name, ActorRole: "requester", Text: r.GetText(),
 	}, nil)
 }

@@ -53,6 +53,13 @@ type serviceLevels struct {
 	// urgent, and Deadlines the times in which a matter is; never critical.
 	VIP       []string   `yaml:"vip"`
 	Deadlines []deadline `yaml:"deadlines"`
+	// CloseAfter is how many days after the last word a solved ticket is closed, and
+	// how many a closed one is opened again by its requester's answer, which makes a
+	// new ticket later; 0: it stays solved, and any answer opens it. CloseAfterIn are
+	// those of queues, and ReopenedTo who has it then: assignee, or queue for nobody.
+	CloseAfter   int            `yaml:"closeAfter"`
+	CloseAfterIn map[string]int `yaml:"closeAfterIn"`
+	ReopenedTo   string         `yaml:"reopenedTo"`
 	// Of each priority.
 	Urgent promised `yaml:"urgent"`
 	High   promised `yaml:"high"`
@@ -78,7 +85,7 @@ type promises struct{ first, next, solution time.Duration }
 // parseServiceLevels reads the text of an administrator; an empty one promises
 // nothing.
 func parseServiceLevels(text string) (*serviceLevels, error) {
-	l := &serviceLevels{WarnPercent: warnPercent, EscalatePercent: escalatePercent}
+	l := &serviceLevels{WarnPercent: warnPercent, EscalatePercent: escalatePercent, CloseAfter: closeAfter, ReopenedTo: toAssignee}
 	if len(text) > maxService {
 		return nil, problem(ErrInvalid, "the service levels are longer than %d bytes", maxService)
 	}
@@ -99,6 +106,9 @@ func parseServiceLevels(text string) (*serviceLevels, error) {
 		return nil, err
 	}
 	if err := l.checkRaises(); err != nil {
+		return nil, err
+	}
+	if err := l.checkClosing(); err != nil {
 		return nil, err
 	}
 	l.by = map[string]promises{}

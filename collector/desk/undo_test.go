@@ -146,10 +146,10 @@ func TestOrders(t *testing.T) {
 		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 2, AddTags: []string{"seen"}})
 		h.update(t, tech, &deskv1.UpdateTicketRequest{Number: 4, Status: proto.String("solved")})
 		for _, test := range []struct{ query, want string }{
-			{"", "[4 3 2 1]"}, {"sort=newest", "[4 3 2 1]"}, {"sort=oldest", "[1 2 3 4]"}, {"sort=nonsense", "[4 3 2 1]"},
-			{"sort=updated", "[4 2 3 1]"}, {"sort=updated&status=new", "[2 3 1]"}, {"sort=priority", "[2 3 1 4]"},
+			{"", "[3 2 1]"}, {"status=any", "[4 3 2 1]"}, {"sort=newest", "[3 2 1]"}, {"sort=oldest", "[1 2 3]"}, {"sort=nonsense", "[3 2 1]"},
+			{"sort=updated", "[2 3 1]"}, {"sort=updated&status=any", "[4 2 3 1]"}, {"sort=updated&status=new", "[2 3 1]"}, {"sort=priority", "[2 3 1]"},
 			{"sort=priority&status=any&assignee=-", "[2 3 1 4]"}, {"sort=oldest&status=any", "[1 2 3 4]"},
-			{"sort=best&q=printer", "[4 3 2 1]"},
+			{"sort=best&q=printer", "[3 2 1]"}, {"sort=best&q=printer&status=any", "[4 3 2 1]"},
 		} {
 			for _, words := range []string{"", "&q=printer"} {
 				form, err := url.ParseQuery(test.query + words)

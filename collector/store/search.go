@@ -23,7 +23,7 @@ type TicketFilter struct {
 	Status, Assignee, RequesterID string
 	// EndpointID is its machine, or another that it names.
 	EndpointID string
-	// Active: neither closed nor merged. Unassigned: nobody has it.
+	// Active: to be worked on, neither solved nor closed nor merged. Unassigned: nobody has it.
 	Active, Unassigned bool
 	// Due: something is promised; the list is in the order of the promises then,
 	// and not newest first.
@@ -66,18 +66,21 @@ type Subject struct{ Kind, ID string }
 
 // EndpointFilter says which machines a list holds.
 type EndpointFilter struct {
-	// AfterName and AfterID are a cursor.
-	AfterName, AfterID string
+	// AfterKey and AfterID are a cursor: those of the last one that was listed.
+	AfterKey []byte
+	AfterID  string
 	// Pattern is what the name or the serial number is like.
 	Pattern string
 	Sites   []string
 	Limit   int32
 }
 
-// Endpoints lists machines by name.
+// Endpoints lists machines by name, as ByName does.
 func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoint, error) {
-	q := &statement{}
-	q.where = append(q.where, "(e.name_key, e.id) > ("+q.arg(f.AfterName)+", "+q.arg(f.AfterID)+")")
+	q := &statement{where: []string{"TRUE"}}
+	if f.AfterID != "" {
+		q.where = append(q.where, "(e.order_key, e.id) > ("+q.arg(f.AfterKey)+", "+q.arg(f.AfterID)+")")
+	}
 	if strings.Trim(f.Pattern, "%") != "" {
 		pattern := q.arg(f.Pattern)
 		q.where = append(q.where, "(e.name_key LIKE "+pattern+` ESCAPE '\' OR lower(e.serial) LIKE `+pattern+` ESCAPE '\')`)
@@ -86,7 +89,7 @@ func (s *Store) Endpoints(ctx context.Context, f EndpointFilter) ([]query.Endpoi
 	var row query.Endpoint
 	columns, _ := columnsOf("e", &row)
 	rows, err := s.reads.QueryContext(ctx, "SELECT "+columns+" FROM endpoints e WHERE "+strings.Join(q.where, " AND ")+
-		" ORDER BY e.name_key, e.id LIMIT "+q.arg(int64(f.Limit)), q.args...)
+		" ORDER BY e.order_key, e.id LIMIT "+q.arg(int64(f.Limit)), q.args...)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -296,9 +299,9 @@ func (s *Store) filter(q *statement, f TicketFilter, number string, before int64
 	switch {
 	case f.Active && f.Order == Oldest:
 		// Behind all that were closed since: by the index, and not by the number.
-		q.where = append(q.where, "t.status IN ('new', 'open', 'pending', 'solved')")
+		q.where = append(q.where, "t.status IN ('new', 'open', 'pending')")
 	case f.Active:
-		q.where = append(q.where, "t.status NOT IN ('closed', 'merged')")
+		q.where = append(q.where, "t.status NOT IN ('solved', 'closed', 'merged')")
 	}
 	if f.Unassigned {
 		q.where = append(q.where, "t.assignee = ''")

@@ -260,7 +260,7 @@ func (m *maker) makeMachines(ctx context.Context, s *store.Store) error {
 			x.lang = "fr"
 		}
 		x.row = query.Endpoint{
-			ID: m.id(enrolled), Hostname: name, NameKey: name, MachineHash: m.letters("????????????????"), OsFamily: kind.os, OsName: kind.version, AgentVersion: "0.1.0",
+			ID: m.id(enrolled), Hostname: name, NameKey: name, OrderKey: store.OrderKey(name), MachineHash: m.letters("????????????????"), OsFamily: kind.os, OsName: kind.version, AgentVersion: "0.1.0",
 			Manufacturer: kind.brand, Model: kind.model, Serial: m.letters(kind.serial), EnrolledAt: store.Millis(enrolled),
 			LastSeenAt: store.Millis(m.now.Add(-time.Duration(m.IntN(3600)) * time.Second)), CertificateExpiresAt: store.Millis(m.now.AddDate(0, 3, 0)), Site: here.name,
 		}

@@ -1,8 +1,8 @@
 -- name: AddEndpoint :exec
 INSERT INTO endpoints (id, hostname, name_key, machine_hash, os_family, os_name, agent_version,
     manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms,
-    certificate_expires_at, revoked_at, revoked_reason, hardware_hash)
-VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8);
+    certificate_expires_at, revoked_at, revoked_reason, hardware_hash, order_key)
+VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8, $9);
 
 -- name: EndpointByID :one
 SELECT * FROM endpoints WHERE id = $1;
@@ -50,17 +50,17 @@ UPDATE endpoints SET last_seen_at = last_seen_at WHERE id = $1;
 UPDATE endpoints SET last_seen_at = $2 WHERE id = $1;
 
 -- name: ReenrolEndpoint :exec
-UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5, last_seen_at = $6
+UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5, last_seen_at = $6, order_key = $7
 WHERE id = $1;
 
 -- name: DescribeEndpoint :exec
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, os_name = $5,
-    manufacturer = $6, model = $7, serial = $8
+    manufacturer = $6, model = $7, serial = $8, order_key = $9
 WHERE id = $1;
 
 -- name: ConnectEndpoint :execrows
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5,
-    clock_skew_ms = $6, last_seen_at = $7, online_until = $8
+    clock_skew_ms = $6, last_seen_at = $7, online_until = $8, order_key = $9
 WHERE id = $1;
 
 -- name: SeeEndpoint :execrows

@@ -135,6 +135,12 @@ WHERE endpoint_id = sqlc.arg(endpoint_id) AND site = sqlc.arg(was);
 -- Tickets about whose promises something is to be said by now.
 SELECT number FROM tickets WHERE clock_at > 0 AND clock_at <= sqlc.arg(now) ORDER BY clock_at LIMIT sqlc.arg(max_rows);
 
+-- name: SolvedBefore :many
+-- Numbers of solved tickets of which nothing was said since, in order.
+SELECT number FROM tickets
+WHERE status = 'solved' AND number > sqlc.arg(after) AND updated_at <= sqlc.arg(updated_before)
+ORDER BY number LIMIT sqlc.arg(max_rows);
+
 -- name: UnfinishedAfter :many
 -- Numbers of tickets that are not done, in order.
 SELECT number FROM tickets

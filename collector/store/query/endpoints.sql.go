@@ -34,8 +34,8 @@ func (q *Queries) AddCertificate(ctx context.Context, arg AddCertificateParams) 
 const addEndpoint = `-- name: AddEndpoint :exec
 INSERT INTO endpoints (id, hostname, name_key, machine_hash, os_family, os_name, agent_version,
     manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms,
-    certificate_expires_at, revoked_at, revoked_reason, hardware_hash)
-VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8)
+    certificate_expires_at, revoked_at, revoked_reason, hardware_hash, order_key)
+VALUES ($1, $2, $3, $4, $5, '', $6, '', '', '', $7, $7, 0, 0, 0, 0, '', $8, $9)
 `
 
 type AddEndpointParams struct {
@@ -47,6 +47,7 @@ type AddEndpointParams struct {
 	AgentVersion string
 	EnrolledAt   int64
 	HardwareHash string
+	OrderKey     []byte
 }
 
 func (q *Queries) AddEndpoint(ctx context.Context, arg AddEndpointParams) error {
@@ -59,6 +60,7 @@ func (q *Queries) AddEndpoint(ctx context.Context, arg AddEndpointParams) error 
 		arg.AgentVersion,
 		arg.EnrolledAt,
 		arg.HardwareHash,
+		arg.OrderKey,
 	)
 	return err
 }
@@ -132,7 +134,7 @@ func (q *Queries) CertificateBySerial(ctx context.Context, serial string) (Certi
 
 const connectEndpoint = `-- name: ConnectEndpoint :execrows
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5,
-    clock_skew_ms = $6, last_seen_at = $7, online_until = $8
+    clock_skew_ms = $6, last_seen_at = $7, online_until = $8, order_key = $9
 WHERE id = $1
 `
 
@@ -145,6 +147,7 @@ type ConnectEndpointParams struct {
 	ClockSkewMs  int64
 	LastSeenAt   int64
 	OnlineUntil  int64
+	OrderKey     []byte
 }
 
 func (q *Queries) ConnectEndpoint(ctx context.Context, arg ConnectEndpointParams) (int64, error) {
@@ -157,6 +160,7 @@ func (q *Queries) ConnectEndpoint(ctx context.Context, arg ConnectEndpointParams
 		arg.ClockSkewMs,
 		arg.LastSeenAt,
 		arg.OnlineUntil,
+		arg.OrderKey,
 	)
 	if err != nil {
 		return 0, err
@@ -166,7 +170,7 @@ func (q *Queries) ConnectEndpoint(ctx context.Context, arg ConnectEndpointParams
 
 const describeEndpoint = `-- name: DescribeEndpoint :exec
 UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, os_name = $5,
-    manufacturer = $6, model = $7, serial = $8
+    manufacturer = $6, model = $7, serial = $8, order_key = $9
 WHERE id = $1
 `
 
@@ -179,6 +183,7 @@ type DescribeEndpointParams struct {
 	Manufacturer string
 	Model        string
 	Serial       string
+	OrderKey     []byte
 }
 
 func (q *Queries) DescribeEndpoint(ctx context.Context, arg DescribeEndpointParams) error {
@@ -191,6 +196,7 @@ func (q *Queries) DescribeEndpoint(ctx context.Context, arg DescribeEndpointPara
 		arg.Manufacturer,
 		arg.Model,
 		arg.Serial,
+		arg.OrderKey,
 	)
 	return err
 }
@@ -205,7 +211,7 @@ func (q *Queries) DisconnectEndpoint(ctx context.Context, id string) error {
 }
 
 const endpointByID = `-- name: EndpointByID :one
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE id = $1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE id = $1
 `
 
 func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error) {
@@ -231,12 +237,13 @@ func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error)
 		&i.RevokedReason,
 		&i.Site,
 		&i.HardwareHash,
+		&i.OrderKey,
 	)
 	return i, err
 }
 
 const endpointByMachine = `-- name: EndpointByMachine :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
     AND (hardware_hash = $2 OR hardware_hash = '' OR $2 = '')
 ORDER BY hardware_hash DESC, enrolled_at DESC LIMIT 1
 `
@@ -272,6 +279,7 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string, har
 			&i.RevokedReason,
 			&i.Site,
 			&i.HardwareHash,
+			&i.OrderKey,
 		); err != nil {
 			return nil, err
 		}
@@ -322,7 +330,7 @@ func (q *Queries) EndpointInstances(ctx context.Context, endpointID string) ([]E
 }
 
 const endpointsByName = `-- name: EndpointsByName :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
 `
 
 // Two are enough to see that a name is not unique.
@@ -355,6 +363,7 @@ func (q *Queries) EndpointsByName(ctx context.Context, nameKey string) ([]Endpoi
 			&i.RevokedReason,
 			&i.Site,
 			&i.HardwareHash,
+			&i.OrderKey,
 		); err != nil {
 			return nil, err
 		}
@@ -420,7 +429,7 @@ func (q *Queries) LockEndpoint(ctx context.Context, id string) (int64, error) {
 }
 
 const reenrolEndpoint = `-- name: ReenrolEndpoint :exec
-UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5, last_seen_at = $6
+UPDATE endpoints SET hostname = $2, name_key = $3, os_family = $4, agent_version = $5, last_seen_at = $6, order_key = $7
 WHERE id = $1
 `
 
@@ -431,6 +440,7 @@ type ReenrolEndpointParams struct {
 	OsFamily     string
 	AgentVersion string
 	LastSeenAt   int64
+	OrderKey     []byte
 }
 
 func (q *Queries) ReenrolEndpoint(ctx context.Context, arg ReenrolEndpointParams) error {
@@ -441,6 +451,7 @@ func (q *Queries) ReenrolEndpoint(ctx context.Context, arg ReenrolEndpointParams
 		arg.OsFamily,
 		arg.AgentVersion,
 		arg.LastSeenAt,
+		arg.OrderKey,
 	)
 	return err
 }

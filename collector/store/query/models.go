@@ -155,6 +155,7 @@ type Endpoint struct {
 	RevokedReason        string
 	Site                 string
 	HardwareHash         string
+	OrderKey             []byte
 }
 
 type EndpointChange struct {

@@ -1071,6 +1071,36 @@ func (q *Queries) SetPersonSite(ctx context.Context, iD string, site string) err
 	return err
 }
 
+const solvedBefore = `-- name: SolvedBefore :many
+SELECT number FROM tickets
+WHERE status = 'solved' AND number > $1 AND updated_at <= $2
+ORDER BY number LIMIT $3
+`
+
+// Numbers of solved tickets of which nothing was said since, in order.
+func (q *Queries) SolvedBefore(ctx context.Context, after int32, updatedBefore int64, maxRows int32) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, solvedBefore, after, updatedBefore, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int32
+	for rows.Next() {
+		var number int32
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const solvedWith = `-- name: SolvedWith :many
 SELECT t.number, t.id, t.title, t.title_derived, t.status, t.requester_id, t.assignee, t.queue, t.category, t.channel, t.impact, t.urgency, t.impact_set, t.urgency_set, t.priority, t.priority_reason, t.assignment_reason, t.endpoint_id, t.diagnosis_id, t.diagnosed_at, t.root_cause, t.certainty, t.language, t.occurred_at, t.created_at, t.updated_at, t.first_response_at, t.first_solved_at, t.last_solved_at, t.merged_into, t.version, t.entries, t.assigned_by, t.first_due_at, t.next_due_at, t.solution_due_at, t.asked_at, t.frozen_at, t.frozen_ms, t.due_at, t.clock_at, t.component, t.brand, t.resolution, t.sharing, t.type, t.major, t.tags, t.followers, t.wanted_at, t.minutes, t.site, t.maintenance_id, t.held_until, t.held_at, t.held_ms, t.asked_held_ms, t.concerned, COALESCE(p.name, '') AS requester_name, COALESCE(p.mail, '') AS requester_mail,
     COALESCE(e.hostname, '') AS endpoint_name, COALESCE(e.model, '') AS model

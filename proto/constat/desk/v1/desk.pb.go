@@ -35,7 +35,7 @@ type ListTicketsRequest struct {
 	Limit int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Cursor: tickets with a number below this one; 0: from the newest.
 	Before int32 `protobuf:"varint,6,opt,name=before,proto3" json:"before,omitempty"`
-	// Only those still to be worked on: neither closed nor merged.
+	// Only those still to be worked on: neither solved nor closed nor merged.
 	Active bool `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
 	// Only those that nobody has.
 	Unassigned bool `protobuf:"varint,8,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
