@@ -193,7 +193,11 @@ func addHeard(r *constatv1.Radio, heard []bss, protected *bool, wanted []string)
 	}
 	r.NetworksHeard = set(int32(len(networks)))
 	if own != nil {
-		r.NetworksOnChannel, r.BetterAccessPoints = set(int32(len(onChannel))), set(int32(len(stronger)))
+		r.NetworksOnChannel = set(int32(len(onChannel)))
+		// Only a scan hears others: without one nothing is known of what else is near.
+		if r.SignalDbm != nil && len(networks) > 1 {
+			r.BetterAccessPoints = set(int32(len(stronger)))
+		}
 	}
 	// A radio that heard nothing at all may not have listened.
 	if named || len(networks) > 0 && (len(wanted) > 0 || r.Ssid != nil) {

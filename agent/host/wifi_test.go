@@ -80,6 +80,28 @@ func TestAddHeard(t *testing.T) {
 		t.Errorf("other people's networks are told of: %v", got)
 	}
 
+	// Who hears only its own access point may not have listened for others.
+	strong := heard[0]
+	strong.signalDBm = set(int32(-55))
+	mute := heard[0]
+	mute.signalDBm = nil
+	for name, c := range map[string]struct {
+		heard []bss
+		want  *int32
+	}{
+		"its own alone":                       {heard[:1], nil},
+		"its own, and one that was there":     {[]bss{heard[0], heard[3]}, nil},
+		"its own twice":                       {[]bss{heard[0], {bssid: ourAP, elements: corp}}, nil},
+		"another, no better one":              {[]bss{strong, heard[1]}, set(int32(0))},
+		"a better one, of another network":    {[]bss{heard[0], heard[2]}, set(int32(0))},
+		"others, and its own signal not told": {[]bss{mute, heard[1]}, nil},
+	} {
+		got := &constatv1.Radio{}
+		if addHeard(got, c.heard, nil, nil); !cmp.Equal(c.want, got.BetterAccessPoints) {
+			t.Errorf("%s: better access points %v, want %v", name, got, c.want)
+		}
+	}
+
 	got = &constatv1.Radio{}
 	addHeard(got, heard[2:], nil, []string{"Corp"})
 	want = &constatv1.Radio{NetworksHeard: set(int32(1)), SsidHeard: set(false)}

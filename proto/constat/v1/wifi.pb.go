@@ -116,10 +116,11 @@ type Radio struct {
 	LastStatus *int32 `protobuf:"varint,22,opt,name=last_status,json=lastStatus,proto3,oneof" json:"last_status,omitempty"`
 	// Channel busy time of 100 (nl80211 survey).
 	ChannelBusyPercent *float64 `protobuf:"fixed64,23,opt,name=channel_busy_percent,json=channelBusyPercent,proto3,oneof" json:"channel_busy_percent,omitempty"`
-	// Networks heard, and of them those on this channel, and other access points
-	// of this network with a signal better by 10 dB.
-	NetworksHeard      *int32 `protobuf:"varint,24,opt,name=networks_heard,json=networksHeard,proto3,oneof" json:"networks_heard,omitempty"`
-	NetworksOnChannel  *int32 `protobuf:"varint,25,opt,name=networks_on_channel,json=networksOnChannel,proto3,oneof" json:"networks_on_channel,omitempty"`
+	// Networks heard, and of them those on this channel.
+	NetworksHeard     *int32 `protobuf:"varint,24,opt,name=networks_heard,json=networksHeard,proto3,oneof" json:"networks_heard,omitempty"`
+	NetworksOnChannel *int32 `protobuf:"varint,25,opt,name=networks_on_channel,json=networksOnChannel,proto3,oneof" json:"networks_on_channel,omitempty"`
+	// Other access points of this network with a signal better by 10 dB; unset where
+	// none but its own was heard within a minute: then nobody listened.
 	BetterAccessPoints *int32 `protobuf:"varint,26,opt,name=better_access_points,json=betterAccessPoints,proto3,oneof" json:"better_access_points,omitempty"`
 	// The configured network was heard in a scan.
 	SsidHeard *bool `protobuf:"varint,27,opt,name=ssid_heard,json=ssidHeard,proto3,oneof" json:"ssid_heard,omitempty"`
