@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -25,8 +26,8 @@ import (
 )
 
 // TestMinutesChild is not a test: it is a machine of the lab's for which a minute
-// passes whenever a line comes, or that hears the organisation's policy in it. What it
-// sees is real, only its clock is not.
+// passes whenever a line comes, that hears the organisation's policy in it, or to
+// which it is another time. What it sees is real, only its clock is not.
 func TestMinutesChild(t *testing.T) {
 	cups := os.Getenv("OCCASIONS_CUPS")
 	if cups == "" {
@@ -45,6 +46,12 @@ func TestMinutesChild(t *testing.T) {
 			}
 			c.takeTriggers(policy)
 		}
+		if text, is := strings.CutPrefix(lines.Text(), "at "); is {
+			var err error
+			if at, err = time.Parse(time.RFC3339, text); err != nil {
+				t.Fatal(err)
+			}
+		}
 		m := history.Minute{At: at, Settled: lines.Text() != "woke"}
 		s.recordsAt = at // services and crashes are the host's
 		m.Readings = sampler.Sample(t.Context(), m.Settled)
@@ -53,13 +60,19 @@ func TestMinutesChild(t *testing.T) {
 		for _, o := range w.Next(s.minute(t.Context(), c, m)) {
 			fmt.Println("occasion", o.Event, o.Subject)
 		}
+		c.holdBack(w.Held(), slog.New(slog.DiscardHandler))
+		var status strings.Builder
+		writeStatus(&status, &constatv1.GetStatusResponse{Held: c.heldBack()}, "en")
+		_, held, _ := strings.Cut(strings.Join(strings.Fields(status.String()), " "), "held back: ")
+		fmt.Println("held", held)
 		fmt.Println("end")
 	}
 }
 
 // startMinutes starts that machine, and returns what lets so many minutes pass for it,
-// each with a word, and tells what is to be looked into.
-func startMinutes(t *testing.T, w *lab.World, cups, root string) func(n int, word string) []string {
+// each with a word, and tells what is to be looked into; and what tells in the words
+// of its status what waits in the last of them.
+func startMinutes(t *testing.T, w *lab.World, cups, root string) (pass func(n int, word string) []string, held func() string) {
 	t.Helper()
 	child := w.Command(t.Context(), lab.PC, os.Args[0], "-test.run", "^TestMinutesChild$")
 	child.Env = append(os.Environ(), "OCCASIONS_CUPS="+cups, "OCCASIONS_ROOT="+root)
@@ -76,6 +89,7 @@ func startMinutes(t *testing.T, w *lab.World, cups, root string) func(n int, wor
 	}
 	t.Cleanup(func() { in.Close(); _ = child.Wait() })
 	said := bufio.NewScanner(out)
+	waits := ""
 	return func(n int, word string) (occasions []string) {
 		t.Helper()
 		for range n {
@@ -86,10 +100,13 @@ func startMinutes(t *testing.T, w *lab.World, cups, root string) func(n int, wor
 				if what, is := strings.CutPrefix(said.Text(), "occasion "); is {
 					occasions = append(occasions, strings.TrimSpace(what))
 				}
+				if what, is := strings.CutPrefix(said.Text(), "held "); is {
+					waits = what
+				}
 			}
 		}
 		return occasions
-	}
+	}, func() string { return waits }
 }
 
 // lpTo runs commands of CUPS' clients at a server.
@@ -125,7 +142,8 @@ func TestOccasionsAreHeldBack(t *testing.T) {
 			}
 		}
 	}
-	minutes, lp := startMinutes(t, w, cups.Address, root), lpTo(t, cups)
+	minutes, held := startMinutes(t, w, cups.Address, root)
+	lp := lpTo(t, cups)
 	stuck := func(queue string) { lp("lp", "-d", queue, "/etc/hostname") }
 	expect := func(what string, got []string, want ...string) {
 		t.Helper()
@@ -133,12 +151,20 @@ func TestOccasionsAreHeldBack(t *testing.T) {
 			t.Errorf("%s: %q, want %q", what, got, want)
 		}
 	}
+	waits := func(what string) {
+		t.Helper()
+		if got := held(); got != what {
+			t.Errorf("it waits: %q, want %q", got, what)
+		}
+	}
 	supply("12", "Discharging", "0")
 	minutes(5, ".")
 	stuck("Q0")
 	expect("on a battery that is nearly empty", minutes(5, "."))
+	waits("documents could not go on (Q0), but the battery is nearly empty")
 	supply("13", "Charging", "1")
 	expect("back at the charger", minutes(1, "."), "printJobFailed Q0")
+	waits("")
 	supply("80", "Discharging", "0")
 	stuck("Q1")
 	expect("on a battery that is full", minutes(3, "."), "printJobFailed Q1")
@@ -146,13 +172,35 @@ func TestOccasionsAreHeldBack(t *testing.T) {
 	expect("the policy comes", minutes(1, `policy {"quiet":"18:00-18:40"}`))
 	stuck("Q2")
 	expect("in quiet hours", minutes(20, "."))
+	waits("documents could not go on (Q2), but these are the quiet hours")
 	expect("after them", minutes(10, "."), "printJobFailed Q2")
 	expect("what is switched off", append(minutes(1, `policy {"off":["printJobFailed"]}`), func() []string { stuck("Q3"); return minutes(5, ".") }()...))
+	waits("") // nobody wants it
 	expect("and on again", minutes(1, `policy {}`), "printJobFailed Q3")
 	stuck("Q4")
 	expect("a fifth in this hour", minutes(4, "."))
+	waits("documents could not go on (Q4), but enough was looked into within the hour")
 	expect("an hour after the first", minutes(20, "."), "printJobFailed Q4")
 	expect("no more than so many a day", append(minutes(1, `policy {"perDay":5}`), func() []string { stuck("Q5"); return minutes(5*60, ".") }()...))
+	waits("documents could not go on (Q5), but enough was looked into within a day")
+
+	// Of several queues that fail together one is looked into, and stands for all.
+	expect("a day later", minutes(1, "at 2031-03-06T04:00:00Z"), "printJobFailed Q5")
+	for _, queue := range []string{"Q6", "Q7", "Q8"} {
+		stuck(queue)
+	}
+	expect("three queues in one minute", append(minutes(1, `policy {}`), minutes(60, ".")...), "printJobFailed Q6")
+	waits("")
+
+	// The day's look is due at some time between ten and four, and once.
+	supply("80", "Discharging", "0")
+	minutes(1, "at 2031-03-06T09:50:00Z")
+	expect("the day's look, on battery", minutes(6*60, "."))
+	waits("it was time for the day’s look, but the computer runs on its battery")
+	supply("80", "Charging", "1")
+	expect("and at the charger", minutes(1, "."), "daily")
+	expect("and no second one", minutes(30, "."))
+	waits("")
 }
 
 // What really happens to a machine's links, gateway and queues sets off one look
@@ -161,7 +209,7 @@ func TestOccasions(t *testing.T) {
 	w := lab.NewWorld(t)
 	w.ServeDNS(lab.Gateway, []string{lab.GatewayAddress}, "--address=/#/"+lab.GatewayAddress)
 	cups := lab.StartCUPS(t, lab.PrintQueue{Name: "Accounting", DeviceURI: "file:///dev/null"}, lab.PrintQueue{Name: "Stores", DeviceURI: "file:///dev/null"})
-	pass := startMinutes(t, w, cups.Address, "")
+	pass, _ := startMinutes(t, w, cups.Address, "")
 	var all []string
 	minutes := func(n int, word string) []string {
 		t.Helper()
@@ -186,6 +234,7 @@ func TestOccasions(t *testing.T) {
 	cable("up")
 	expect("a cable that is put elsewhere", minutes(8, "."))
 	expect("a sleep", append(minutes(1, "woke"), minutes(8, ".")...))
+	expect("two sleeps in a row", slices.Concat(minutes(1, "woke"), minutes(1, "."), minutes(1, "woke"), minutes(8, ".")))
 	w.IP(lab.PC, "link set eth0 down")
 	minutes(1, ".")
 	w.IP(lab.PC, "link set eth0 up", "route replace default via "+lab.GatewayAddress)
