@@ -349,3 +349,19 @@ func TestRequestsWaitForAnAnswer(t *testing.T) {
 		t.Error("more wait than may")
 	}
 }
+
+// A look that was cut short saw nothing of some groups: what is then said of them is
+// in both languages, and takes nothing for granted.
+func TestNothingWasSeen(t *testing.T) {
+	for _, v := range Verbs() {
+		for _, s := range []*constatv1.Snapshot{{}, {Probes: &constatv1.Probes{}, Wifi: &constatv1.Wifi{}, Network: &constatv1.Network{}}} {
+			is := v.measure(&scene{Snapshot: s, component: "x"})
+			if is.EN == "" || is.FR == "" {
+				t.Errorf("%s says %q, %q", v.ID, is.EN, is.FR)
+			}
+			if _, err := v.target(&scene{Snapshot: s, component: "x"}); err == nil && v.Subject != "" {
+				t.Errorf("%s would be done to what nobody saw", v.ID)
+			}
+		}
+	}
+}

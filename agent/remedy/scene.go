@@ -312,9 +312,12 @@ func packageState(s *scene) fault.Text {
 }
 
 func clock(s *scene) fault.Text {
-	off := s.GetProbes().GetClock().OffsetSeconds
-	if off == nil {
-		off = s.GetProbes().GetHttp().ClockOffsetSeconds
+	var off *float64
+	if p := s.GetProbes().GetClock(); p != nil {
+		off = p.OffsetSeconds
+	}
+	if p := s.GetProbes().GetHttp(); off == nil && p != nil {
+		off = p.ClockOffsetSeconds
 	}
 	c := s.GetClock()
 	state := both("no time service runs", "aucun service de temps n’est actif")
