@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -44,6 +45,23 @@ func TestEveryRuleIsPlanned(t *testing.T) {
 	for i, e := range expressions(c) {
 		if _, err := e.plan(); err != nil {
 			t.Errorf("expression %d: %v", i, err)
+		}
+	}
+}
+
+// Where a person is offered something to agree to, they are not told that there is
+// nothing for them to do, or that others are at it.
+func TestAdviceFitsRemedies(t *testing.T) {
+	c, err := openBuiltin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := regexp.MustCompile(`(?i)need not do|nothing to do|we repair it|rien à faire|nous réparons\.`)
+	for _, f := range c.Faults() {
+		for _, lang := range []string{"en", "fr"} {
+			if said := f.User.In(lang); len(f.Remedies) > 0 && idle.MatchString(said) {
+				t.Errorf("%s offers %v and says: %s", f.ID, f.Remedies, said)
+			}
 		}
 	}
 }
