@@ -227,22 +227,7 @@ func (v *visit) enter(view string) {
 	if err != nil {
 		v.Fatal(err)
 	}
-	v.Call("Page.navigate", map[string]any{"url": "file://" + file}, nil)
-	v.Until(fmt.Sprintf("location.origin === 'http://%s' && document.querySelector('h1')", v.page.address))
-}
-
-// says waits until the page says words.
-func (v *visit) says(words string) {
-	v.Helper()
-	v.Until(fmt.Sprintf("document.body.innerText.includes(%q)", words))
-}
-
-// push clicks the button with these words.
-func (v *visit) push(words string) {
-	v.Helper()
-	find := fmt.Sprintf("[...document.querySelectorAll('button')].find(b => b.innerText.trim() === %q)", words)
-	v.Until(find)
-	v.Eval(find + ".click()")
+	v.Enter(file)
 }
 
 // good looks at the view that is shown: nothing that keeps anybody out, and nothing
@@ -295,7 +280,7 @@ func TestPageInChromium(t *testing.T) {
 	} {
 		v := visitIn(t, tab, w.language)
 		v.enter("")
-		v.says(w.title)
+		v.Says(w.title)
 		if left, _ := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "constat", "open-*")); len(left) > 0 {
 			t.Errorf("a way that was taken is left: %v", left)
 		}
@@ -307,10 +292,10 @@ func TestPageInChromium(t *testing.T) {
 		for i := range diagnosis.Procedures() {
 			v.Until(fmt.Sprintf("document.querySelectorAll('.choices button').length > %d", i))
 			v.Eval(fmt.Sprintf("document.querySelectorAll('.choices button')[%d].click()", i))
-			v.says(w.wrong)
+			v.Says(w.wrong)
 			v.Until("document.querySelector('details').textContent.includes('<script>alert(1)</script>')") // as text, and as nothing else
-			v.push("Constat")
-			v.says(w.title)
+			v.Push("Constat")
+			v.Says(w.title)
 		}
 		v.desk.script(func() {
 			if len(v.desk.runs) != len(diagnosis.Procedures()) {
@@ -318,44 +303,44 @@ func TestPageInChromium(t *testing.T) {
 			}
 		})
 		v.enter("printing")
-		v.says(w.wrong)
+		v.Says(w.wrong)
 		v.good("answer-" + w.language)
 		mending := make(chan struct{})
 		v.desk.script(func() { v.desk.mending = mending })
-		v.push(w.yes)
-		v.says(w.checking)
+		v.Push(w.yes)
+		v.Says(w.checking)
 		v.good("mending-" + w.language)
 		v.desk.script(func() { v.desk.mending = nil })
 		close(mending)
-		v.says(w.still)
+		v.Says(w.still)
 		v.desk.script(func() { v.desk.mends = true })
-		v.push(w.again)
-		v.says(w.wrong)
-		v.push(w.yes)
-		v.says(w.fixed)
-		v.push(w.again)
-		v.says(w.healthy)
-		v.push(w.works)
-		v.says(w.good)
+		v.Push(w.again)
+		v.Says(w.wrong)
+		v.Push(w.yes)
+		v.Says(w.fixed)
+		v.Push(w.again)
+		v.Says(w.healthy)
+		v.Push(w.works)
+		v.Says(w.good)
 
 		v.desk.script(func() { v.desk.healthy, v.desk.mends = false, false })
 		v.enter("printing")
-		v.push(w.steps)
-		v.says(w.question)
+		v.Push(w.steps)
+		v.Says(w.question)
 		v.Until("document.querySelector('svg.drawing[role=img] path')")
 		if bad := v.Eval("[!!window.bad, !!document.querySelector('svg script, svg foreignObject'), document.querySelector('svg path').hasAttribute('onload')].join()"); bad != "false,false,false" {
 			t.Errorf("what a drawing must not have is there: %s", bad)
 		}
 		v.Complaints = nil // it tells that it ran nothing of it
 		v.good("step-" + w.language)
-		v.push(w.answer)
+		v.Push(w.answer)
 		v.Until("document.querySelector('#text')")
 		v.good("compose-" + w.language)
 		v.Eval("document.querySelector('#text').focus()")
 		v.Write("Zwölf Seiten, 印刷")
-		v.push(w.now)
-		v.says(w.number)
-		v.says(w.due)
+		v.Push(w.now)
+		v.Says(w.number)
+		v.Says(w.due)
 		v.good("sent-" + w.language)
 		v.desk.script(func() {
 			if s := v.desk.submitted; len(s) != 1 || s[0].GetText() != "Zwölf Seiten, 印刷" || s[0].GetDiagnosisId() == "" || s[0].GetComplaint() != "printing" {
@@ -369,17 +354,17 @@ func TestPageInChromium(t *testing.T) {
 func TestTicketsOnThePage(t *testing.T) {
 	v := visitIn(t, chrome.Start(t), "en")
 	v.enter("tickets")
-	v.says("Ticket 16: we are working on it. Ada takes care of it.")
-	v.says("You get an answer by")
-	v.says("Is it <i>on</i>?")
-	v.says("This ticket waits on this computer for a connection.")
+	v.Says("Ticket 16: we are working on it. Ada takes care of it.")
+	v.Says("You get an answer by")
+	v.Says("Is it <i>on</i>?")
+	v.Says("This ticket waits on this computer for a connection.")
 	v.good("tickets")
 	v.Eval("document.querySelector('#reply-0').focus()")
 	v.Write("It is on")
 	// What was typed is there when the page was closed in the middle.
 	v.enter("tickets")
 	v.Until("document.querySelector('#reply-0')?.value === 'It is on'")
-	v.push("Send the answer")
+	v.Push("Send the answer")
 	v.Until("document.querySelector('#reply-0')?.value === ''")
 	v.desk.script(func() {
 		if s := v.desk.submitted; len(s) != 1 || s[0].GetReplyTo() != "01950000-0000-7000-8000-00000000000a" || s[0].GetText() != "It is on" {
@@ -387,15 +372,15 @@ func TestTicketsOnThePage(t *testing.T) {
 		}
 	})
 	v.enter("sent")
-	v.says("Ada asked for: Printing.")
-	v.says("Facts about this computer: Network, Printing.")
-	v.says("Ada asked for it, anna said yes. The queue prints. Fixed.")
+	v.Says("Ada asked for: Printing.")
+	v.Says("Facts about this computer: Network, Printing.")
+	v.Says("Ada asked for it, anna said yes. The queue prints. Fixed.")
 	v.good("trace")
 	v.enter("")
-	v.says("The printer “Floor 2” is off. Others have this too")
-	v.says("Under way on this computer, until ")
-	v.says(": The disks are replaced.\n")
-	v.says("Leave <b>it</b> on.")
+	v.Says("The printer “Floor 2” is off. Others have this too")
+	v.Says("Under way on this computer, until ")
+	v.Says(": The disks are replaced.\n")
+	v.Says("Leave <b>it</b> on.")
 }
 
 // Without a network a ticket waits and says so; refused, it stays on the page; and
@@ -406,14 +391,14 @@ func TestWordsAreNotLost(t *testing.T) {
 	v.desk.script(func() { v.desk.offline = true })
 	compose := func() {
 		v.enter("printing")
-		v.push("Send to support")
+		v.Push("Send to support")
 		v.Until("document.querySelector('#text')")
 	}
 	compose()
 	v.Eval("document.querySelector('#text').focus()")
 	v.Write("refuse me")
-	v.push("Send now")
-	v.says("It could not be kept on this computer")
+	v.Push("Send now")
+	v.Says("It could not be kept on this computer")
 	v.Complaints = nil // the browser tells of the answer 502
 	compose()
 	v.Until("document.querySelector('#text').value === 'refuse me'")
@@ -425,7 +410,7 @@ func TestWordsAreNotLost(t *testing.T) {
 	other := chrome.Start(t)
 	w := &visit{Tab: other, page: v.page, desk: v.desk, end: v.end}
 	w.enter("slow")
-	w.says("Here is what is wrong")
+	w.Says("Here is what is wrong")
 	if second := other.Eval("sessionStorage.getItem('session')"); second == first || second == "" {
 		t.Error("two pages have one session")
 	}
@@ -440,22 +425,22 @@ func TestWordsAreNotLost(t *testing.T) {
 	v.page = after
 	v.enter("printing")
 	v.Eval("Date.now = () => -1e12")
-	v.push("Send to support")
+	v.Push("Send to support")
 	v.Until("document.querySelector('#text')?.value === 'No page comes out'")
-	v.push("Send now")
-	v.says("It is sent as soon as there is a connection.")
-	v.push("Back to the start")
-	v.push("The printer does not print")
-	v.push("Send to support")
+	v.Push("Send now")
+	v.Says("It is sent as soon as there is a connection.")
+	v.Push("Back to the start")
+	v.Push("The printer does not print")
+	v.Push("Send to support")
 	v.Until("document.querySelector('#text')?.value === ''") // it was sent
 	v.enter("printing")
-	v.push("Send to support")
+	v.Push("Send to support")
 	v.Until("document.querySelector('#text')")
 	v.Eval("document.querySelector('#text').focus()")
 	v.Write("No page comes out")
-	v.push("Send now")
-	v.says("It is sent as soon as there is a connection.")
-	v.says("If it can’t wait, phone 01 23 45 67 89.")
+	v.Push("Send now")
+	v.Says("It is sent as soon as there is a connection.")
+	v.Says("If it can’t wait, phone 01 23 45 67 89.")
 	v.good("waits")
 	v.desk.script(func() {
 		if s := v.desk.submitted; s[len(s)-1].GetText() != "No page comes out" {
@@ -467,17 +452,17 @@ func TestWordsAreNotLost(t *testing.T) {
 	held := make(chan struct{})
 	v.desk.script(func() { v.desk.held = held })
 	v.enter("printing")
-	v.says("Looking for the cause…")
-	v.push("Stop")
-	v.says("Something is not working?")
-	v.push("The printer does not print")
-	v.says("Looking for the cause…")
+	v.Says("Looking for the cause…")
+	v.Push("Stop")
+	v.Says("Something is not working?")
+	v.Push("The printer does not print")
+	v.Says("Looking for the cause…")
 	v.end()
 	v.gone = true
 	v.Until("document.querySelector('[role=alert]')")
 	v.good("agent-gone")
-	v.push("Back to the start")
-	v.says("The Constat service does not run on this computer.")
+	v.Push("Back to the start")
+	v.Says("The Constat service does not run on this computer.")
 	v.Complaints = nil // the browser tells of the answer 503
 	close(held)
 }
@@ -487,7 +472,7 @@ func TestPageByKeyboard(t *testing.T) {
 	v := visitIn(t, chrome.Start(t), "en")
 	v.Look(1280, "light")
 	v.enter("")
-	v.says("Something is not working?")
+	v.Says("Something is not working?")
 	to := func(words string) {
 		t.Helper()
 		for range 40 {
@@ -503,10 +488,10 @@ func TestPageByKeyboard(t *testing.T) {
 	}
 	to("The printer does not print")
 	v.Press("Enter")
-	v.says("Here is what is wrong")
+	v.Says("Here is what is wrong")
 	to("Yes, do it")
 	v.Press("Space")
-	v.says("still there")
+	v.Says("still there")
 	to("Send to support")
 	v.Press("Enter")
 	v.Until("document.querySelector('#text')")
@@ -516,14 +501,14 @@ func TestPageByKeyboard(t *testing.T) {
 	v.Write("By keys")
 	to("See exactly what is sent")
 	v.Press("Enter")
-	v.says("Send Printing")
+	v.Says("Send Printing")
 	for v.Eval("document.activeElement.id") != "send-printing" {
 		v.Press("Tab")
 	}
 	v.Press("Space")
 	to("Send now")
 	v.Press("Enter")
-	v.says("Your ticket is number 17.")
+	v.Says("Your ticket is number 17.")
 	v.desk.script(func() {
 		if s := v.desk.submitted; len(s) != 1 || s[0].GetText() != "By keys" || len(s[0].GetLeaveOut()) != 1 || s[0].GetLeaveOut()[0] != "printing" {
 			t.Errorf("sent was %v", s)
@@ -538,7 +523,7 @@ func TestPictureIsBlackedOut(t *testing.T) {
 	v := visitIn(t, chrome.Start(t), "en")
 	v.Look(1280, "light")
 	v.enter("printing")
-	v.push("Send to support")
+	v.Push("Send to support")
 	v.Until("document.querySelector('#picture')")
 	red := image.NewNRGBA(image.Rect(0, 0, 400, 200))
 	for i := range red.Pix {
@@ -561,9 +546,9 @@ func TestPictureIsBlackedOut(t *testing.T) {
 		})()`, base64, size, name, kind))
 	}
 	choose("huge.png", "image/png", "", 50_000_000)
-	v.says("This picture is too large: 51 MB.")
+	v.Says("This picture is too large: 51 MB.")
 	choose("page.png", "image/png", base64.StdEncoding.EncodeToString([]byte("<html>")), 0)
-	v.says("“page.png” is no picture")
+	v.Says("“page.png” is no picture")
 	choose("screen.png", "image/png", base64.StdEncoding.EncodeToString(content.Bytes()), 0)
 	v.Until("document.querySelector('canvas')?.width === 400")
 	v.good("picture")
@@ -581,8 +566,8 @@ func TestPictureIsBlackedOut(t *testing.T) {
 	v.Eval("document.querySelector('canvas').focus()")
 	v.Press("Enter", "Right", "Right", "Right", "Down", "Down", "Down", "Enter")
 	v.Until("document.querySelector('#told').textContent === 'Blacked out: 2'")
-	v.push("Send now")
-	v.says("Your ticket is number 17.")
+	v.Push("Send now")
+	v.Says("Your ticket is number 17.")
 	v.desk.mu.Lock()
 	defer v.desk.mu.Unlock()
 	pictures := v.desk.submitted[0].GetPictures()
@@ -608,7 +593,7 @@ func TestPictureIsBlackedOut(t *testing.T) {
 func TestHostilePages(t *testing.T) {
 	v := visitIn(t, chrome.Start(t), "en")
 	v.enter("")
-	v.says("Something is not working?")
+	v.Says("Something is not working?")
 	session := v.Eval("sessionStorage.getItem('session')")
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -685,7 +670,7 @@ func BenchmarkPage(b *testing.B) {
 	b.Run("answer", func(b *testing.B) {
 		for b.Loop() {
 			v.enter("printing")
-			v.says("Here is what is wrong")
+			v.Says("Here is what is wrong")
 		}
 	})
 }

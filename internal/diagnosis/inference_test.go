@@ -43,10 +43,10 @@ func TestWhatIsNotSeenIsSaid(t *testing.T) {
 		{"internet", "hardware", healthy, "Nothing needs to be done"},
 		{"internet", "wifi", healthy, "Nothing needs to be done"},
 		// Without its probes nobody can say so.
-		{"internet", "probes", undetermined, "Most would be told by this: the tests of the network."},
-		{"slow", "load", undetermined, "Most would be told by this: the load."},
+		{"internet", "probes", undetermined, "This could not be seen well enough: the tests of the network."},
+		{"slow", "load", undetermined, "This could not be seen well enough: the load."},
 		{"slow", "storage", healthy, "Nothing needs to be done"},
-		{"printing", "printing", undetermined, "Most would be told by this: printing. Run the diagnosis again with administrator rights."},
+		{"printing", "printing", undetermined, "This could not be seen well enough: printing. Run the diagnosis again with administrator rights."},
 		{"full", "usb", healthy, "Nothing needs to be done"},
 	} {
 		s := healthyWorld(t)

@@ -25,7 +25,7 @@ var (
 	}
 	lookFurther = fault.Text{EN: "A technician should look further.", FR: "Un technicien doit poursuivre."}
 	separate    = fault.Text{EN: "To be sure:", FR: "Pour en être sûr :"}
-	decidesMost = fault.Text{EN: "Most would be told by this: %s.", FR: "Ce qui en dirait le plus : %s."}
+	decidesMost = fault.Text{EN: "This could not be seen well enough: %s.", FR: "Ceci n’a pas pu être assez bien vu : %s."}
 )
 
 // again says how to see what was not seen, by its observation's status.

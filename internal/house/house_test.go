@@ -73,6 +73,7 @@ var arrows = map[string][]string{
 	"constat/internal/snmp":              {},
 	"constat/internal/snmp/printermib":   {"constat/internal/snmp", "constat/proto"},
 	"constat/internal/identity":          {"constat/internal/durable"},
+	"constat/internal/lab/visitor":       {"constat/internal", "constat/agent/page"},
 	"constat/internal/lab":               {"constat/internal", "constat/proto", "constat/agent/host"},
 	"constat/agent":                      {"constat/agent", "constat/internal", "constat/proto"},
 	"constat/collector":                  {"constat/collector", "constat/internal", "constat/proto"},
@@ -104,7 +105,7 @@ var arrows = map[string][]string{
 }
 
 // forTests are the packages that only tests import, and that may use the lab.
-var forTests = []string{"constat/internal/lab", "constat/internal/lab/wire", "constat/internal/lab/vm", "constat/internal/lab/vm/guest", "constat/internal/lab/chrome", "constat/internal/lab/component", "constat/internal/lab/wine", "constat/internal/fault/fixture", "constat/collector/store/storetest"}
+var forTests = []string{"constat/internal/lab", "constat/internal/lab/wire", "constat/internal/lab/vm", "constat/internal/lab/vm/guest", "constat/internal/lab/chrome", "constat/internal/lab/visitor", "constat/internal/lab/component", "constat/internal/lab/wine", "constat/internal/fault/fixture", "constat/collector/store/storetest"}
 
 func TestArrows(t *testing.T) {
 	for _, p := range list(t, "./...") {

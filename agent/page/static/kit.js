@@ -27,10 +27,16 @@ export function homeIs(act) { home = act; }
 
 export const has = (key) => words[key] !== undefined;
 
+// unbroken keeps French punctuation with its word, on one line.
+const unbroken = (text) => language === "fr" ? text.replace(/ (?=[?!;:»])|(?<=«) /g, "\u00a0") : text;
+
 // t gives a text in the person's language, with its gaps filled.
 export function t(key, gaps = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => gaps[name] ?? "");
+  return unbroken(words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => gaps[name] ?? "");
 }
+
+// worded gives a text that came in both languages in the person's.
+export const worded = (text) => unbroken(text?.[language] || text?.en || "");
 
 // h makes an element; attributes that are functions are what happens on an event.
 export function h(name, attributes = {}, ...children) {

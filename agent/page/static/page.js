@@ -3,7 +3,7 @@
 import { call, enter, follow, Trouble } from "./agent.js";
 import { keep, written } from "./draft.js";
 import { drawing } from "./drawing.js";
-import { attempt, back, button, day, h, has, homeIs, language, row, say, show, speak, t, time, trouble } from "./kit.js";
+import { attempt, back, button, day, h, has, homeIs, language, row, say, show, speak, t, time, trouble, worded } from "./kit.js";
 import { pictures } from "./picture.js";
 import { others, sent, tickets } from "./tickets.js";
 
@@ -91,10 +91,10 @@ function mending() {
 function outcome(result) {
   const fixed = result.outcome === "fixed";
   const text = t(fixed ? "fixed" : result.outcome === "notFixed" ? "notFixed" : "notDone");
-  const proof = result.proof?.[language];
+  const proof = worded(result.proof);
   say(text);
   return h("div", { class: "card" }, h("p", { class: fixed ? "good" : "bad" }, h("strong", {}, text)),
-    proof ? h("p", {}, proof) : "", !fixed && result.told ? h("p", {}, result.told[language] || result.told.en)
+    proof ? h("p", {}, proof) : "", !fixed && result.told ? h("p", {}, worded(result.told))
       : !fixed && !proof && result.reason ? h("p", { class: "quiet" }, t("problem.said", { said: result.reason })) : "");
 }
 
@@ -209,15 +209,15 @@ async function step(complaint, seen, next, signal) {
   const begun = performance.now(); // whatever happens to the clock
   const s = next.step;
   const answered = (answer, by = "person") => ({ seen, answer, by, elapsed: since(begun) });
-  const head = [h("p", { class: "quiet" }, t("together")), h("h1", {}, s.text[language] || s.text.en),
-    drawing(next.drawingSvg, next.drawing?.[language] || next.drawing?.en || ""),
+  const head = [h("p", { class: "quiet" }, t("together")), h("h1", {}, worded(s.text)),
+    drawing(next.drawingSvg, worded(next.drawing)),
     s.link ? h("p", {}, h("a", { href: s.link, target: "_blank", rel: "noreferrer" }, s.link)) : ""];
   let remark = "";
   if (s.kind === "remedy") {
     if (!next.consent) return answered("not", "machine");
-    if (await ask([head, h("p", {}, next.consent[language])], [["yes", t("yes")], ["no", t("no")]], signal) === "no") return answered("skipped");
+    if (await ask([head, h("p", {}, worded(next.consent))], [["yes", t("yes")], ["no", t("no")]], signal) === "no") return answered("skipped");
     const [shown, end] = mending();
-    show(h("h1", {}, s.text[language] || s.text.en), shown);
+    show(h("h1", {}, worded(s.text)), shown);
     const { result } = await call("RunRemedy", { verb: s.verb, component: next.component, fault: next.fault }).finally(end);
     remark = outcome(result);
     if (result.outcome !== "fixed" && result.outcome !== "notFixed") {
@@ -240,7 +240,7 @@ async function step(complaint, seen, next, signal) {
       return answered(said, "machine");
     }
   }
-  return answered(await ask([remark, head], s.answers.map((a) => [a.id, a.label[language] || a.label.en]), signal));
+  return answered(await ask([remark, head], s.answers.map((a) => [a.id, worded(a.label)]), signal));
 }
 
 // ask shows something with big buttons, and waits for one.
@@ -299,7 +299,6 @@ async function compose(complaint, d, lead) {
 // waits, with the time that it keeps, and whom to telephone meanwhile.
 async function gone({ number, id }, at) {
   const said = number ? t("sent", { number }) : t("sent.waits");
-  say(said);
   let phone = "";
   if (!number) phone = (await call("GetStatus").catch(() => ({}))).phone;
   const due = h("p");
@@ -307,6 +306,7 @@ async function gone({ number, id }, at) {
     const at = mine.find(({ ticket }) => ticket.id === id)?.ticket.dueAt;
     if (at) due.textContent = t("ticket.due", { when: day(at) });
   }).catch(() => {}); // "My tickets" has it later
+  say(said);
   show(h("h1", {}, said),
     due,
     number ? "" : h("p", {}, t("sent.time", { when: time(at) })),

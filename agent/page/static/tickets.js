@@ -2,7 +2,7 @@
 
 import { call } from "./agent.js";
 import { keep, written } from "./draft.js";
-import { attempt, back, button, day, h, language, row, say, show, t, trouble } from "./kit.js";
+import { attempt, back, button, day, h, language, row, say, show, t, trouble, worded } from "./kit.js";
 
 // tickets shows what the person asked for, and what was answered.
 export async function tickets() {
@@ -91,6 +91,6 @@ const table = (rows) => h("table", {}, rows.map(([at, text]) => h("tr", {}, h("t
 function done(r) {
   const outcome = t(r.outcome === "fixed" ? "fixed" : r.outcome === "notFixed" ? "notFixed" : "notDone");
   const who = r.consentedBy ? t("trace.agreed", { who: r.requestedBy, yes: r.consentedBy }) : t("trace.asked", { who: r.requestedBy });
-  return [who, r.proof?.[language] ?? "", outcome].filter(Boolean).join(" ");
+  return [who, worded(r.proof), outcome].filter(Boolean).join(" ");
 }
 

@@ -30,6 +30,8 @@ type Tab struct {
 	// Complaints is what the browser's console said: errors of scripts, refused
 	// resources, violations of the Content-Security-Policy.
 	Complaints []string
+	// Patience is how long Until waits: 20 seconds, unless a test looks at slower things.
+	Patience time.Duration
 	// waiting is whether the page may make room for another at any moment.
 	waiting bool
 }
@@ -49,7 +51,7 @@ func Start(t testing.TB) *Tab {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	component.Need(t, "chromium", err == nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
 	toBrowser, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +75,7 @@ func Start(t testing.TB) *Tab {
 	}
 	toBrowser.Close()
 	fromBrowser.Close()
-	c := &Tab{TB: t, ctx: ctx, in: in, answers: make(chan message, 1000)}
+	c := &Tab{TB: t, ctx: ctx, in: in, answers: make(chan message, 1000), Patience: 20 * time.Second}
 	go c.listen(out)
 	t.Cleanup(func() {
 		c.send("", "Browser.close", nil)
@@ -194,7 +196,7 @@ const Pause = "new Promise(next => setTimeout(next, 20))"
 // Until waits for an expression in the page to become true.
 func (c *Tab) Until(expression string) {
 	c.Helper()
-	patience, cancel := context.WithTimeout(c.ctx, 20*time.Second)
+	patience, cancel := context.WithTimeout(c.ctx, c.Patience)
 	defer cancel()
 	c.waiting = true
 	defer func() { c.waiting = false }()
@@ -205,6 +207,30 @@ func (c *Tab) Until(expression string) {
 		}
 		c.Eval(Pause)
 	}
+}
+
+// Says waits until the page says words. A space that does not break is one.
+func (c *Tab) Says(words string) {
+	c.Helper()
+	c.Until(fmt.Sprintf("document.body.innerText.replaceAll('\u00a0', ' ').includes(%q)", plainSpaces(words)))
+}
+
+// Push clicks the button with these words, when it is there.
+func (c *Tab) Push(words string) {
+	c.Helper()
+	find := fmt.Sprintf("[...document.querySelectorAll('button')].find(b => b.innerText.trim().replaceAll('\u00a0', ' ') === %q)", plainSpaces(words))
+	c.Until(find)
+	c.Eval(find + ".click()")
+}
+
+func plainSpaces(words string) string { return strings.ReplaceAll(words, "\u00a0", " ") }
+
+// Enter opens a page by the file that leads there, and waits for its heading.
+func (c *Tab) Enter(file string) {
+	c.Helper()
+	c.Eval("window.left = true")
+	c.Call("Page.navigate", map[string]any{"url": "file://" + file}, nil)
+	c.Until("!window.left && location.protocol === 'http:' && document.querySelector('h1')")
 }
 
 // Open loads a page and waits for it.
