@@ -42,7 +42,7 @@ func factsCommand(o *options) *cobra.Command {
 			defer seen.close()
 			show, end := showProgress(cmd.ErrOrStderr(), o.lang())
 			if show != nil {
-				seen.config.Progress = func(group, status string, done, total int) {
+				seen.config.Progress = func(_ *constatv1.Snapshot, group, status string, done, total int) {
 					show(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
 				}
 			}

@@ -149,21 +149,25 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 	start := time.Now()
 	c := o.config
 	c.Verify = p.ID == "software"
-	if progress != nil {
-		c.Progress = func(group, status string, done, total int) {
-			progress(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total)})
-		}
-	}
-	s := o.observe(ctx, c, append(history.Groups(), p.Groups...))
-	if progress != nil {
-		progress(&constatv1.Progress{Phase: "judging"})
-	}
 	catalog := o.catalog
 	if catalog == nil {
 		var err error
 		if catalog, err = openCatalog(o.team()); err != nil {
 			panic(err) // it could be read when the agent started
 		}
+	}
+	if progress != nil {
+		found := ""
+		c.Progress = func(s *constatv1.Snapshot, group, status string, done, total int) {
+			if found == "" && trigger == "user" {
+				found = certain(catalog, diagnosis.Judge(catalog, p, s, time.Now(), language), language)
+			}
+			progress(&constatv1.Progress{Phase: "observing", Group: group, Status: status, Done: int32(done), Total: int32(total), Found: found})
+		}
+	}
+	s := o.observe(ctx, c, append(history.Groups(), p.Groups...))
+	if progress != nil {
+		progress(&constatv1.Progress{Phase: "judging"})
 	}
 	d := diagnosis.Judge(catalog, p, s, time.Now(), language)
 	d.Id = uuid.Must(uuid.NewV7()).String()
@@ -172,6 +176,16 @@ func (o *observer) diagnose(ctx context.Context, p *diagnosis.Procedure, languag
 	d.StartedAt = timestamppb.New(start)
 	d.ElapsedMs = int32(time.Since(start).Milliseconds())
 	return d, s
+}
+
+// certain is what a diagnosis is sure of, in the catalog's words; "" where it is not.
+func certain(catalog *fault.Catalog, d *constatv1.Diagnosis, language string) string {
+	for _, cause := range d.GetRootCauses() {
+		if f := catalog.Lookup(cause.GetFault()); f != nil && cause.GetCertainty() == "confirmed" {
+			return f.Explanation.In(language)
+		}
+	}
+	return ""
 }
 
 // showProgress writes one changing line to a terminal, and nothing elsewhere.

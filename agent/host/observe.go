@@ -67,8 +67,9 @@ type Config struct {
 	// the output of a program by its words. It may be called by several at a time. It
 	// may be nil.
 	Record func(source string, content []byte)
-	// Progress is told when a group is done; calls never overlap. It may be nil.
-	Progress func(group, status string, done, total int)
+	// Progress is told when a group is done, with what was seen until then, which is
+	// its own for as long as the call takes; calls never overlap. It may be nil.
+	Progress func(s *constatv1.Snapshot, group, status string, done, total int)
 }
 
 // source reads one group on this operating system; the table `sources` of
@@ -144,7 +145,7 @@ func observe(ctx context.Context, c Config, groups []string, table []source) *co
 		}
 		s.Manifest.Groups = append(s.Manifest.Groups, &constatv1.GroupEntry{Group: o.group, Observation: o.observation})
 		if c.Progress != nil {
-			c.Progress(o.group, o.observation.GetStatus(), i+1, len(groups))
+			c.Progress(s, o.group, o.observation.GetStatus(), i+1, len(groups))
 		}
 	}
 	slices.SortFunc(s.Manifest.Groups, func(a, b *constatv1.GroupEntry) int {

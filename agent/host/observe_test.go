@@ -48,7 +48,7 @@ func TestOneBadSourceCostsItsGroupOnly(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	var told []string
-	s := observe(t.Context(), Config{AgentVersion: "1", EndpointID: "e", Progress: func(group, status string, done, total int) {
+	s := observe(t.Context(), Config{AgentVersion: "1", EndpointID: "e", Progress: func(_ *constatv1.Snapshot, group, status string, done, total int) {
 		told = append(told, fmt.Sprintf("%s %d/%d", group, done, total))
 	}}, []string{"usb", "host", "clock", "space", "load", "power", "telepathy", "host"}, fakeSources(hang))
 

@@ -72,8 +72,12 @@ func (d *desk) RunDiagnosis(r *constatv1.RunDiagnosisRequest, s grpc.ServerStrea
 	held, healthy := d.held, d.healthy
 	d.mu.Unlock()
 	p, _ := diagnosis.Lookup(r.GetProcedure())
+	early := ""
 	for i, group := range p.Groups {
-		if err := s.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Progress{Progress: &constatv1.Progress{Phase: "observing", Group: group, Done: int32(i), Total: int32(len(p.Groups))}}}); err != nil {
+		if i > 2 && !healthy {
+			early = in(r.GetLanguage(), "The line was stopped.", "Le guichet est fermé.")
+		}
+		if err := s.Send(&constatv1.RunDiagnosisResponse{Event: &constatv1.RunDiagnosisResponse_Progress{Progress: &constatv1.Progress{Phase: "observing", Group: group, Done: int32(i), Total: int32(len(p.Groups)), Found: early}}}); err != nil {
 			return err
 		}
 	}
@@ -457,6 +461,9 @@ func TestWordsAreNotLost(t *testing.T) {
 	v.Says("Something is not working?")
 	v.Push("The printer does not print")
 	v.Says("Looking for the cause…")
+	v.Says("This is seen already.")
+	v.Says("The line was stopped.")
+	v.good("early")
 	v.end()
 	v.gone = true
 	v.Until("document.querySelector('[role=alert]')")

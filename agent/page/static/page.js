@@ -108,7 +108,8 @@ async function look(complaint, signal) {
 async function diagnose(complaint, signal) {
   const bar = h("progress", { max: "1", value: "0", "aria-label": t("looking") });
   const now = h("p", { class: "quiet" }, " ");
-  show(h("h1", {}, t("looking")), bar, now, h("div", { class: "row" }, button(t("stop"), () => attempt(start))));
+  const early = h("div", { "aria-live": "polite" });
+  show(h("h1", {}, t("looking")), bar, now, h("div", { class: "row" }, button(t("stop"), () => attempt(start))), early);
   say(t("looking"));
   for await (const m of follow("RunDiagnosis", { procedure: complaint, language }, signal)) {
     if (m.diagnosis) return m;
@@ -116,6 +117,7 @@ async function diagnose(complaint, signal) {
     if (p.total) { bar.max = p.total; bar.value = p.done; }
     const doing = p.phase === "judging" ? "judging" : "group." + p.group;
     if (has(doing)) now.textContent = t(doing);
+    if (p.found && !early.hasChildNodes()) early.append(h("p", { class: "quiet" }, t("early")), h("p", { class: "lead" }, p.found));
   }
   throw new Trouble("failed", "");
 }

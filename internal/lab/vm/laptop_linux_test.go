@@ -42,11 +42,11 @@ const receiverTable = `10ff8102000000 10ff8102000200
 `
 
 // newLaptop boots a Dell with a battery, an NVMe disk, two radios and USB, and
-// puts it on the Wi-Fi of an office.
-func newLaptop(t *testing.T) *Machine {
+// puts it on the Wi-Fi of an office. It may have further devices of QEMU's.
+func newLaptop(t *testing.T, further ...string) *Machine {
 	m := Boot(t, Hardware{
 		BIOS: Brands["Dell"], ACPI: []string{Laptop}, Files: guestFiles(t),
-		Devices: []string{"-drive", "if=none,id=d1,file=null-co://,file.size=1G,format=raw", "-device", "nvme,id=nv0,drive=d1,serial=S4EWNX0M123456"},
+		Devices: append([]string{"-drive", "if=none,id=d1,file=null-co://,file.size=1G,format=raw", "-device", "nvme,id=nv0,drive=d1,serial=S4EWNX0M123456"}, further...),
 	})
 	m.Turn(rested)
 	m.Run(`modprobe -a battery ac thermal processor nvme usbhid hid_generic usb-storage usblp libcomposite usb_f_hid usb_f_printer usb_f_mass_storage

@@ -1163,9 +1163,12 @@ type Progress struct {
 	// Group that was just finished, in observing.
 	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	// observed | unsupported | denied | failed.
-	Status        string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
-	Done          int32  `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`
-	Total         int32  `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	Done   int32  `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`
+	Total  int32  `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	// What is certain already while the rest is looked at, in the words of the catalog
+	// for a person; what is found at the end may explain it.
+	Found         string `protobuf:"bytes,7,opt,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1240,6 +1243,13 @@ func (x *Progress) GetTotal() int32 {
 		return x.Total
 	}
 	return 0
+}
+
+func (x *Progress) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
 }
 
 // CommandResult ends a command.
@@ -2288,7 +2298,7 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x04verb\x18\x01 \x01(\tR\x04verb\x12\x1c\n" +
 	"\tcomponent\x18\x02 \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05fault\x18\x03 \x01(\tR\x05fault\x12\x16\n" +
-	"\x06ticket\x18\x04 \x01(\x05R\x06ticket\"\x97\x01\n" +
+	"\x06ticket\x18\x04 \x01(\x05R\x06ticket\"\xad\x01\n" +
 	"\bProgress\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12\x14\n" +
@@ -2296,7 +2306,8 @@ const file_constat_v1_agent_proto_rawDesc = "" +
 	"\x05group\x18\x03 \x01(\tR\x05group\x12\x16\n" +
 	"\x06status\x18\x04 \x01(\tR\x06status\x12\x12\n" +
 	"\x04done\x18\x05 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x06 \x01(\x05R\x05total\"\x81\x01\n" +
+	"\x05total\x18\x06 \x01(\x05R\x05total\x12\x14\n" +
+	"\x05found\x18\a \x01(\tR\x05found\"\x81\x01\n" +
 	"\rCommandResult\x12\x1d\n" +
 	"\n" +
 	"command_id\x18\x01 \x01(\tR\tcommandId\x12!\n" +

@@ -49,12 +49,14 @@ func run(args []string) error {
 		return playDevice(args[1], args[2])
 	case len(args) == 2 && args[0] == "hoard":
 		return hoard(args[1])
+	case len(args) == 3 && args[0] == "line":
+		return holdLine(args[1], args[2])
 	case len(args) == 1 && args[0] == "clock":
 		return serveTime()
 	case len(args) == 1 && args[0] == "crash":
 		return crash()
 	}
-	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES | guest clock | guest crash")
+	return fmt.Errorf("usage: guest receiver DEVICE TABLE | guest hid PRODUCT NAME TABLE | guest keyboard CHARGE | guest sites CERTIFICATE KEY | guest get URL | guest cover NAME | guest device KIND PORT | guest hoard MEBIBYTES | guest line ADDRESS SOCKET | guest clock | guest crash")
 }
 
 // Reports of HID++ and its error code for what is not known.
@@ -140,6 +142,31 @@ func serveSites(certificate, key string) error {
 	go func() { failed <- http.Serve(plain, page) }()
 	go func() { failed <- http.ListenAndServeTLS(":443", certificate, key, page) }()
 	return <-failed
+}
+
+// holdLine connects who calls at an address with a program at a socket.
+func holdLine(address, socket string) error {
+	calls, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	for {
+		caller, err := calls.Accept()
+		if err != nil {
+			return err
+		}
+		called, err := net.Dial("unix", socket)
+		if err != nil {
+			_ = caller.Close()
+			continue
+		}
+		for _, way := range [][2]net.Conn{{caller, called}, {called, caller}} {
+			go func() {
+				_, _ = io.Copy(way[0], way[1])
+				_ = way[0].Close()
+			}()
+		}
+	}
 }
 
 // serveTime answers who asks for the time (SNTP, RFC 4330) with that of its start
