@@ -63,6 +63,8 @@ func readSpace(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 		if !ok || use.total == 0 {
 			continue // nothing to fill: an automounter, a FUSE without storage
 		}
+		// Not statfs' word for it: to a service that is shut in, all is read-only.
+		use.readOnly = m.readOnly
 		f := use.facts()
 		f.MountPoint, f.Type = set(discreet(m.point)), set(m.fsType)
 		f.System = set(systemPoints[m.point])
@@ -108,6 +110,6 @@ func statfs(point string) (fsUse, error) {
 	}
 	return fsUse{
 		total: s.Blocks * size, free: s.Bfree * size, available: s.Bavail * size,
-		inodes: s.Files, freeInodes: s.Ffree, readOnly: s.Flags&unix.ST_RDONLY != 0,
+		inodes: s.Files, freeInodes: s.Ffree,
 	}, nil
 }
