@@ -298,6 +298,7 @@ func TestPageInChromium(t *testing.T) {
 			v.Eval(fmt.Sprintf("document.querySelectorAll('.choices button')[%d].click()", i))
 			v.Says(w.wrong)
 			v.Until("document.querySelector('details').textContent.includes('<script>alert(1)</script>')") // as text, and as nothing else
+			v.Says(": floor2.")
 			v.Push("Constat")
 			v.Says(w.title)
 		}

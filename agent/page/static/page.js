@@ -145,12 +145,18 @@ async function answer(complaint, seen) {
   );
 }
 
+// A person may have several of these things, and knows each by its name; not by the
+// number of its socket.
+const things = /^(printer-(?!spool)|usb-|peripheral-|bt-|sw-)/;
+const isName = (component) => /^[^/]*\p{L}/u.test(component);
+
 // cause is what is wrong in plain words, what to do, and, for who wants to know,
 // the proof.
 function cause(c, said) {
   return h("div", {},
     h("p", { class: "lead" }, said?.explanation || c.title),
-    h("p", { class: "sure" }, t("certainty." + c.certainty), c.since ? " " + t("since", { when: day(c.since) }) : ""),
+    h("p", { class: "sure" }, t("certainty." + c.certainty), c.since ? " " + t("since", { when: day(c.since) }) : "",
+      things.test(c.fault) && isName(c.component) ? " " + t("about", { name: c.component }) : ""),
     c.advice?.user ? [h("h2", {}, t("todo")), h("p", {}, c.advice.user)] : "",
     h("details", {}, h("summary", {}, t("why")),
       h("p", {}, c.title),
