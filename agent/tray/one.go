@@ -27,18 +27,12 @@ func doorbell() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	session := ""
-	for _, name := range []string{"WAYLAND_DISPLAY", "DISPLAY", "SESSIONNAME"} {
-		if session == "" {
-			session = os.Getenv(name)
-		}
-	}
 	clean := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 			return r
 		}
 		return '-'
-	}, session)
+	}, seat())
 	return filepath.Join(dir, fmt.Sprintf("tray%.40s.sock", clean)), nil
 }
 

@@ -203,6 +203,17 @@ func TestTrayWithoutIcons(t *testing.T) {
 	if d.opened() != before {
 		t.Error("it opened something")
 	}
+	// On another screen the same user has another session, with a tray of its own.
+	other := d.tray()
+	other.Env = append(other.Env, "DISPLAY=:78")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	d.until("the other session has a tray", func() bool { return ring(filepath.Join(d.dir, "constat", "tray-78.sock"), stay) })
 	if info, err := os.Stat(filepath.Join(d.dir, "constat", "tray-77.sock")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the door is %v, %v", info, err)
 	}
