@@ -55,16 +55,7 @@ func setClock(ctx context.Context, argument string) ([]byte, error) {
 		if err := job(ctx, conn, "StartUnit", service, "replace"); err != nil {
 			return nil, err
 		}
-		const program = "/usr/bin/chronyc"
-		// It measures before it can step, and steps by what it measured: five times at
-		// most, two seconds apart (chronyc(1), burst).
-		if err := outside(ctx, clockTime, "clock", program, "-n", "burst 3/5"); err != nil {
-			return nil, err
-		}
-		if err := outside(ctx, clockTime, "clock", program, "-n", "waitsync 12 0 0 1"); err != nil {
-			return nil, fmt.Errorf("no time server answers: %w", err)
-		}
-		if err := outside(ctx, clockTime, "clock", program, "-n", "makestep"); err != nil {
+		if err := stepChrony(ctx); err != nil {
 			return nil, err
 		}
 	} else {
@@ -83,6 +74,33 @@ func setClock(ctx context.Context, argument string) ([]byte, error) {
 		return err != nil || yes
 	})
 	return fmt.Appendf(nil, "%s set the clock by %+.3f s", service, (realBeside() - before).Seconds()), nil
+}
+
+// stepChrony has chrony measure anew and step by what it measured (chronyc(1)).
+func stepChrony(ctx context.Context) error {
+	chronyc := func(command string) error {
+		return outside(ctx, clockTime, "clock", "/usr/bin/chronyc", "-n", command)
+	}
+	// What it measured before somebody set the clock is wrong, and it may not have
+	// noticed. Before its version 4 it can't be told, and notices by itself.
+	_ = chronyc("reset sources")
+	// Five times at most, two seconds apart: it follows nobody in between. After a
+	// step it tells the kernel that it does only once it measured again.
+	for _, then := range []string{"makestep", ""} {
+		if err := chronyc("burst 3/5"); err != nil {
+			return err
+		}
+		if err := chronyc("waitsync 12 0 0 1"); err != nil {
+			return fmt.Errorf("no time server answers: %w", err)
+		}
+		if then == "" {
+			return nil
+		}
+		if err := chronyc(then); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // realBeside is the clock beside the one that nobody sets: its change is a step.

@@ -58,6 +58,8 @@ var remedyRows = []remedyRow{
 		func(o *premises) { o.pause(o.queue) }, "refused", "not needed"},
 	{"clear-stuck-job", "printer-stuck-job", "a driver hangs", "printing", named("photo"),
 		func(o *premises) { o.hangDriver() }, "fixed", "document "},
+	{"clear-stuck-job", "printer-stuck-job", "a driver hangs in another queue than the one that is named", "printing", named("no-such-queue"),
+		func(o *premises) { o.hangDriver() }, "refused", "not needed"},
 	{"repair-package", "os-update-failed", "a package was unpacked, and never set up", "software", named("lab-tool"),
 		func(o *premises) {
 			o.installPackage("exit 0")
@@ -84,6 +86,14 @@ var remedyRows = []remedyRow{
 			o.flushDefaults("-4")
 			o.flushDefaults("-6")
 		}, "fixed", "eth0 has the address 10.77.0.10/24; before: eth0 has the address 10.77.0.10/24 and no way out."},
+	{"renew-dhcp", "net-no-default-route", "the way that DHCP gave is gone, and its server says no more", "internet", noComponent,
+		func(o *premises) {
+			o.leaseByClient()
+			o.flushDefaults("-4")
+			o.flushDefaults("-6")
+			o.Run(Gateway, "nft", "table inet mute { chain input { type filter hook input priority 0; udp dport 67 drop; }; }")
+			o.t.Cleanup(func() { o.Run(Gateway, "nft", "delete table inet mute") })
+		}, "notFixed", "eth0 has the address 10.77.0.10/24 and no way out; before: eth0 has the address 10.77.0.10/24 and no way out."},
 }
 
 // hangDriver has a document hang in a driver, for ten minutes by the print

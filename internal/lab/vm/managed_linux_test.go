@@ -58,7 +58,8 @@ ip netns exec out /usr/sbin/dnsmasq --conf-file=/dev/null --port=0 --user=root -
   --dhcp-range=192.168.50.100,192.168.50.120,1h --dhcp-option=option:dns-server,192.168.50.1
 /bin/ip netns exec out guest clock >/tmp/clock.log 2>&1 & echo $! >/tmp/clock.pid
 start_manager
-await leased wlan1 192.168.50. || await leased wlan1 192.168.50. || { tail -60 /tmp/manager.log; tail /tmp/wpa.log; exit 1; }
+# Where the host is busy the first handshake times out, and the key passes for wrong.
+await leased wlan1 192.168.50. || { nmcli connection up CorpNet; await leased wlan1 192.168.50.; } || { tail -60 /tmp/manager.log; tail /tmp/wpa.log; exit 1; }
 await online; signal -50`)
 	return m
 }
@@ -96,6 +97,8 @@ var managedMends = []mend{
 	{"set-clock", "", "os-time-sync-stopped", "internet", "chrony was stopped, and its server does not answer",
 		sh(byChrony + "systemctl stop chrony; kill -STOP $(cat /tmp/clock.pid)\n" + hoursLate),
 		sh("kill -CONT $(cat /tmp/clock.pid)\n" + byChrony), "failed", "no time server answers"},
+	{"set-clock", "", "os-time-sync-stopped", "internet", "chrony runs, and the clock was put three hours back behind it",
+		sh(byChrony + hoursLate), nothing, "fixed", "chrony runs and follows a time server; before: the clock is off by "},
 	{"restart-wifi", "wlan1", "wifi-radio-off", "wifi", "Wi-Fi is switched off in NetworkManager",
 		sh("nmcli radio wifi off; await grep -q 1 /sys/class/net/wlan1/phy80211/rfkill*/soft"), sh("await online"), "fixed", "before: wlan1 is switched off."},
 }

@@ -26,7 +26,7 @@ type wifiWalk struct {
 
 var wifiWalks = []wifiWalk{
 	{"wifi-radio-off", "Wi-Fi is switched off in software", sh("for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 1 >$f; done"),
-		[]string{"skipped", "yes", "yes"}, nil, sh("leave; enter")},
+		[]string{"skipped", "yes", "yes"}, nil, sh("for f in /sys/class/net/wlan1/phy80211/rfkill*/soft; do echo 0 >$f; done; leave; enter")},
 	{"wifi-wrong-password", "the key was changed, and is typed anew", sh("leave; station CorpNet wrong-horse; await rests"),
 		[]string{"+done", "yes"}, sh("leave; enter"), nothing},
 	{"wifi-ssid-not-found", "the access point is off, and switched on again", sh("ap disable; await state_is SCANNING; await hears_no CorpNet; ip addr flush dev wlan1"),
