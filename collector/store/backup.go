@@ -105,7 +105,7 @@ type queryer interface {
 // indexes of words.
 func tables(ctx context.Context, db queryer, sqlite bool) ([]table, error) {
 	ask := `SELECT table_name, column_name, data_type FROM information_schema.columns
-		WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' AND is_generated = 'NEVER'
+		WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' AND data_type <> 'tsvector'
 		AND table_name NOT IN (SELECT relname FROM pg_class WHERE relispartition AND relnamespace = current_schema()::regnamespace)`
 	if sqlite {
 		ask = `SELECT m.name, c.name, c.type FROM pragma_table_list m JOIN pragma_table_info(m.name) c

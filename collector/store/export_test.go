@@ -39,7 +39,15 @@ func MigrateTo(ctx context.Context, db *sql.DB, driver string, schema int64) err
 // Walk lets PostgreSQL look at so few tickets only before it asks its index, as it is
 // with most of a large desk.
 func Walk(t *testing.T, few int64) {
-	was := walked
-	walked = few
-	t.Cleanup(func() { walked = was })
+	was, wasOwn := walked, walkedOwn
+	walked, walkedOwn = few, few
+	t.Cleanup(func() { walked, walkedOwn = was, wasOwn })
+}
+
+// Give makes a ticket somebody's, as SaveTicket does with all that it changes.
+func (s *Store) Give(t *testing.T, number int32, assignee string) {
+	t.Helper()
+	if _, err := s.writes.ExecContext(t.Context(), "UPDATE tickets SET assignee = $2 WHERE number = $1", number, assignee); err != nil {
+		t.Fatal(err)
+	}
 }

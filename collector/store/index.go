@@ -75,6 +75,44 @@ var searchPostgres = []string{
 	`CREATE INDEX ticket_words_by_term ON ticket_words USING gin (terms) WITH (fastupdate = off)`,
 }
 
+// ownTerms is migration 55: PostgreSQL's index holds whose a ticket is beside its words,
+// since it would else read all that hold a word to give the few of one technician. A
+// term that begins with "=" is never a word.
+func ownTerms(dialect goose.Dialect) *goose.Migration {
+	return goose.NewGoMigration(55, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		if dialect != goose.DialectPostgres {
+			return nil
+		}
+		for _, one := range []string{
+			`ALTER TABLE ticket_words DROP COLUMN terms, ADD COLUMN terms tsvector`,
+			`CREATE FUNCTION ticket_terms(words text, assignee text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS
+				$$ SELECT array_to_tsvector(array_remove(string_to_array(words, ' '), '') || ('=' || assignee)) $$`,
+			`UPDATE ticket_words w SET terms = ticket_terms(words, COALESCE((SELECT assignee FROM tickets t WHERE t.number = w.number), ''))`,
+			`CREATE INDEX ticket_words_by_term ON ticket_words USING gin (terms) WITH (fastupdate = off)`,
+			`CREATE FUNCTION ticket_words_set() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				NEW.terms := ticket_terms(NEW.words, COALESCE((SELECT assignee FROM tickets WHERE number = NEW.number), ''));
+				RETURN NEW;
+			END $$`,
+			`CREATE TRIGGER ticket_words_set BEFORE INSERT OR UPDATE OF words ON ticket_words
+				FOR EACH ROW EXECUTE FUNCTION ticket_words_set()`,
+			`CREATE FUNCTION ticket_given() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				UPDATE ticket_words SET terms = ticket_terms(words, NEW.assignee) WHERE number = NEW.number;
+				RETURN NULL;
+			END $$`,
+			`CREATE TRIGGER ticket_given AFTER UPDATE OF assignee ON tickets
+				FOR EACH ROW WHEN (OLD.assignee <> NEW.assignee) EXECUTE FUNCTION ticket_given()`,
+			// A backup is restored with the words first.
+			`CREATE TRIGGER ticket_begun AFTER INSERT ON tickets
+				FOR EACH ROW WHEN (NEW.assignee <> '') EXECUTE FUNCTION ticket_given()`,
+		} {
+			if _, err := tx.ExecContext(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil)
+}
+
 // foldAnew brings the words that were kept for comparing letters into the form of
 // terms.
 func foldAnew(ctx context.Context, tx *sql.Tx) error {

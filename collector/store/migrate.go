@@ -22,7 +22,7 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, schema int6
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithVerbose(false), goose.WithGoMigrations(searchIndex(dialect), firstLetters(dialect), endpointOrder())}
+	options := []goose.ProviderOption{goose.WithVerbose(false), goose.WithGoMigrations(searchIndex(dialect), firstLetters(dialect), endpointOrder(), ownTerms(dialect))}
 	if dialect == goose.DialectPostgres {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {

@@ -177,6 +177,26 @@ func TestSearchPages(t *testing.T) {
 			}
 			store.Walk(t, 2)
 		}
+		// The index follows a ticket that is given to somebody else, whatever they are called.
+		const odd = `o'h\ara & :* !`
+		for _, n := range []int32{1, 3, 5, 6} {
+			s.Give(t, n, odd)
+		}
+		for _, search := range []struct {
+			filter store.TicketFilter
+			want   string
+		}{
+			{store.TicketFilter{Query: "common", Assignee: odd}, "[6 5 3 1]"},
+			{store.TicketFilter{Query: "common", Assignee: odd, Limit: 1, Before: 5}, "[3]"},
+			{store.TicketFilter{Query: "common rare5", Assignee: odd}, "[5]"},
+			{store.TicketFilter{Query: "common rare7", Assignee: "lea", Before: 70}, "[7]"},
+			{store.TicketFilter{Query: "common rare5", Assignee: "lea", Before: 50}, "[]"},
+			{store.TicketFilter{Query: "=lea"}, "[]"},
+		} {
+			if got := find(t, s, search.filter); got != search.want {
+				t.Errorf("%+v finds %s, want %s", search.filter, got, search.want)
+			}
+		}
 	})
 }
 
