@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -59,11 +58,7 @@ func (c *console) answer(w http.ResponseWriter, v *visit) error {
 }
 
 func (c *console) renderAnswerForm(w http.ResponseWriter, v *visit, status int, form answerForm) error {
-	for _, language := range languages {
-		if !slices.ContainsFunc(form.Texts, func(t *deskv1.AnswerText) bool { return t.GetLanguage() == language }) {
-			form.Texts = append(form.Texts, &deskv1.AnswerText{Language: language})
-		}
-	}
+	form.Texts = inEach(v.speech, form.Texts, func(language string) *deskv1.AnswerText { return &deskv1.AnswerText{Language: language} })
 	form.Variables, form.MayShare = desk.AnswerVariables, mayLead(v)
 	form.MayChange = form.MayShare || form.GetOwner() != ""
 	return c.render(w, v, status, "answer", "articles", form)

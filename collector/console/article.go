@@ -249,20 +249,8 @@ func formOfArticle(one *deskv1.Article) articleForm {
 }
 
 func (c *console) renderArticleForm(w http.ResponseWriter, v *visit, status int, form articleForm) error {
-	// The reader's language comes first.
-	for _, language := range languages {
-		if !slices.ContainsFunc(form.Translations, func(t *deskv1.ArticleTranslation) bool { return t.GetLanguage() == language }) {
-			form.Translations = append(form.Translations, &deskv1.ArticleTranslation{Language: language})
-		}
-	}
-	slices.SortStableFunc(form.Translations, func(a, b *deskv1.ArticleTranslation) int {
-		mine := func(t *deskv1.ArticleTranslation) int {
-			if t.GetLanguage() == v.speech.language {
-				return 0
-			}
-			return 1
-		}
-		return mine(a) - mine(b)
+	form.Translations = inEach(v.speech, form.Translations, func(language string) *deskv1.ArticleTranslation {
+		return &deskv1.ArticleTranslation{Language: language}
 	})
 	form.States, form.Audiences = articleStates, audiences
 	if !mayLead(v) && form.GetAudience() != "everybody" {

@@ -263,14 +263,14 @@ func TestDockGoesFromHandToHand(t *testing.T) {
 		return lea.wants(lea.get(fmt.Sprintf("/tickets/%d", number)), http.StatusOK, "Plugged in at").body
 	}
 	b.pluggedIn(first, "GigabitEthernet1/0/5")
-	if strings.Contains(page(mine), "has been with") {
+	if strings.Contains(page(mine), "went over to") {
 		t.Error("an adapter that nobody else has is called lent")
 	}
 	b.pluggedIn(second, "GigabitEthernet1/0/5")
-	if p := page(mine); !strings.Contains(p, "has been with") || !strings.Contains(p, "not there now") {
+	if p := page(mine); !strings.Contains(p, "went over to") || !strings.Contains(p, "not there now") {
 		t.Errorf("the first still has the second's adapter: %s", p)
 	}
-	if strings.Contains(page(theirs), "has been with") {
+	if strings.Contains(page(theirs), "went over to") {
 		t.Error("the holder is told that it has lent its adapter")
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"constat/collector/desk"
 	faultcatalog "constat/internal/fault/catalog"
+	"constat/internal/procedure"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -438,6 +439,9 @@ func (c *console) try(v *visit, form knowledgeForm) (*trialView, error) {
 				if a.GetId() == t.GetAnswer() {
 					done.Answer = cmp.Or(speech.inLanguage(a.GetLabel()), a.GetId())
 				}
+			}
+			if done.Answer == procedure.Passed {
+				done.Answer = speech.say("knowledge.nothing")
 			}
 			done.Text = cmp.Or(done.Text, s.GetId())
 			view.Done = append(view.Done, done)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -117,4 +118,24 @@ func pickLanguage(chosen, account string, r *http.Request) string {
 	}
 	_, index := language.MatchStrings(matcher, r.Header.Get("Accept-Language"))
 	return languages[index]
+}
+
+// inEach gives texts that somebody writes in several languages, with an empty one for
+// each language of the console that has none, the reader's own first.
+func inEach[T interface{ GetLanguage() string }](s *speech, texts []T, empty func(language string) T) []T {
+	for _, language := range languages {
+		if !slices.ContainsFunc(texts, func(t T) bool { return t.GetLanguage() == language }) {
+			texts = append(texts, empty(language))
+		}
+	}
+	slices.SortStableFunc(texts, func(a, b T) int {
+		switch s.language {
+		case b.GetLanguage():
+			return 1
+		case a.GetLanguage():
+			return -1
+		}
+		return 0
+	})
+	return texts
 }

@@ -99,11 +99,7 @@ func (c *console) showMaintenance(w http.ResponseWriter, v *visit, status int, t
 }
 
 func (c *console) renderMaintenance(w http.ResponseWriter, v *visit, status int, view maintenanceView) error {
-	for _, language := range languages {
-		if !slices.ContainsFunc(view.Texts, func(t *deskv1.AnnouncementText) bool { return t.GetLanguage() == language }) {
-			view.Texts = append(view.Texts, &deskv1.AnnouncementText{Language: language})
-		}
-	}
+	view.Texts = inEach(v.speech, view.Texts, func(language string) *deskv1.AnnouncementText { return &deskv1.AnnouncementText{Language: language} })
 	if view.Entry == "" {
 		view.Entry = uuid.Must(uuid.NewV7()).String()
 	}

@@ -259,8 +259,8 @@ const (
 	Left   = "left"  // the person went away
 )
 
-// passed is the answer of a check that shows nothing.
-const passed = "nothing"
+// Passed is the answer of a check that shows nothing.
+const Passed = "nothing"
 
 // Advance goes on from the answers so far to the next step that a person has to
 // do or say something for. What the machine can answer itself it answers: more
@@ -476,7 +476,7 @@ func (w *walk) given(s *constatv1.Procedure_Step) string {
 		}
 	}
 	if s.GetKind() == "check" {
-		return passed
+		return Passed
 	}
 	return ""
 }
