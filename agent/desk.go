@@ -263,6 +263,9 @@ func (c *counter) spoolDiagnosis(d *constatv1.Diagnosis, s *constatv1.Snapshot) 
 }
 
 func spoolError(err error) error {
+	if status.Code(err) == codes.Aborted {
+		return err
+	}
 	return status.Error(codes.Unavailable, fmt.Sprintf("the ticket could not be kept on this machine: %v; nothing was sent", err))
 }
 
@@ -284,7 +287,7 @@ func (c *counter) submit(ctx context.Context, id string, report *constatv1.Repor
 	select {
 	case r := <-receipt:
 		if r.GetStatus() == "refused" {
-			return 0, fmt.Errorf("the collector refused it: %s", r.GetReason())
+			return 0, status.Errorf(codes.Aborted, "the collector refused it: %s", r.GetReason())
 		}
 		return r.GetTicketNumber(), nil
 	case <-timer.C:

@@ -195,11 +195,12 @@ func (c *counter) ListTickets(ctx context.Context, r *constatv1.ListTicketsReque
 	said, reached := c.asks(ctx, user, language)
 	answer := &constatv1.ListTicketsResponse{Tickets: said.GetTickets(), Known: c.named(said.GetKnown(), language), Reached: reached, Planned: said.GetPlanned()}
 	if link := c.link.Load(); link != nil {
-		waiting, err := link.Spool().Said()
+		waiting, refused, err := link.Spool().Said()
 		if err != nil {
 			return nil, status.Error(codes.Unavailable, err.Error())
 		}
-		answer.Tickets = addWaiting(answer.GetTickets(), waiting, user, language)
+		answer.Tickets = addSaid(answer.GetTickets(), "waiting", waiting, user, language)
+		answer.Tickets = addSaid(answer.GetTickets(), "refused", refused, user, language)
 	}
 	if r.GetRead() {
 		c.people.mu.Lock()
@@ -229,8 +230,9 @@ func (c *counter) named(known []*constatv1.Finding, language string) (said []*co
 	return said
 }
 
-// addWaiting puts what waits in the spool to what the collector said.
-func addWaiting(tickets []*constatv1.PersonTicket, waiting []*constatv1.Report, user local.User, language string) []*constatv1.PersonTicket {
+// addSaid puts what lies in the spool to what the collector said, as what it is:
+// waiting or refused.
+func addSaid(tickets []*constatv1.PersonTicket, kind string, said []*constatv1.Report, user local.User, language string) []*constatv1.PersonTicket {
 	find := func(id string) *constatv1.PersonTicket {
 		for _, t := range tickets {
 			if t.GetTicket().GetId() == id {
@@ -239,7 +241,10 @@ func addWaiting(tickets []*constatv1.PersonTicket, waiting []*constatv1.Report, 
 		}
 		return nil
 	}
-	for _, report := range waiting {
+	own := func(id, text string, at *timestamppb.Timestamp) *constatv1.TicketEntry {
+		return &constatv1.TicketEntry{Id: id, At: at, Kind: kind, ActorRole: "requester", Text: text}
+	}
+	for _, report := range said {
 		if d := report.GetTicket(); d.GetRequester().GetId() == user.ID && find(d.GetId()) == nil {
 			title := d.GetText()
 			if p, known := diagnosis.Lookup(d.GetComplaint()); known {
@@ -247,23 +252,19 @@ func addWaiting(tickets []*constatv1.PersonTicket, waiting []*constatv1.Report, 
 			}
 			tickets = slices.Insert(tickets, 0, &constatv1.PersonTicket{
 				Ticket:   &constatv1.Ticket{Id: d.GetId(), Title: title, Status: "new", CreatedAt: d.GetOccurredAt(), UpdatedAt: d.GetOccurredAt()},
-				Messages: []*constatv1.TicketEntry{waits(d.GetId(), d.GetText(), d.GetOccurredAt())},
+				Messages: []*constatv1.TicketEntry{own(d.GetId(), d.GetText(), d.GetOccurredAt())},
 			})
 		}
 	}
-	for _, report := range waiting {
+	for _, report := range said {
 		r := report.GetReply()
 		t := find(r.GetTicketId())
 		known := slices.ContainsFunc(t.GetMessages(), func(m *constatv1.TicketEntry) bool { return m.GetId() == r.GetId() })
 		if r.GetRequester().GetId() == user.ID && t != nil && !known {
-			t.Messages = append(t.Messages, waits(r.GetId(), r.GetText(), r.GetWrittenAt()))
+			t.Messages = append(t.Messages, own(r.GetId(), r.GetText(), r.GetWrittenAt()))
 		}
 	}
 	return tickets
-}
-
-func waits(id, text string, at *timestamppb.Timestamp) *constatv1.TicketEntry {
-	return &constatv1.TicketEntry{Id: id, At: at, Kind: "waiting", ActorRole: "requester", Text: text}
 }
 
 // latest is when a technician wrote last.

@@ -23,7 +23,7 @@ func TestWaitingTicketsAreListed(t *testing.T) {
 		{Content: &constatv1.Report_Reply{Reply: &constatv1.TicketReply{Id: "r2", TicketId: "t2", Text: "and no ink", Requester: by(anna)}}},
 		{Content: &constatv1.Report_Reply{Reply: &constatv1.TicketReply{Id: "r3", TicketId: "t1", Text: "bob’s", Requester: by(bob)}}},
 	}
-	got := addWaiting([]*constatv1.PersonTicket{{Ticket: &constatv1.Ticket{Id: "t1", Number: 1}, Messages: []*constatv1.TicketEntry{{Id: "t1"}}}}, waiting, anna, "fr")
+	got := addSaid([]*constatv1.PersonTicket{{Ticket: &constatv1.Ticket{Id: "t1", Number: 1}, Messages: []*constatv1.TicketEntry{{Id: "t1"}}}}, "waiting", waiting, anna, "fr")
 	if len(got) != 2 || got[0].GetTicket().GetId() != "t2" || got[0].GetTicket().GetNumber() != 0 || got[0].GetMessages()[0].GetKind() != "waiting" || got[0].GetTicket().GetTitle() == "" {
 		t.Fatalf("%v", got)
 	}

@@ -120,11 +120,11 @@ func TestNothingPrivateLeavesTheMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waiting, err := spool.Said()
+	waiting, _, err := spool.Said()
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := addWaiting(nil, waiting, anna, "en")
+	mine := addSaid(nil, "waiting", waiting, anna, "en")
 	if len(mine) != 1 {
 		t.Errorf("of the tickets that wait anna reads %v", mine)
 	}

@@ -165,7 +165,7 @@ func (d *desk) SubmitTicket(_ context.Context, r *constatv1.SubmitTicketRequest)
 	defer d.mu.Unlock()
 	d.submitted = append(d.submitted, r)
 	if r.GetText() == "refuse me" {
-		return nil, status.Error(codes.Unavailable, "the collector refused it: made up")
+		return nil, status.Error(codes.Aborted, "the collector refused it: made up")
 	}
 	if d.offline {
 		return &constatv1.SubmitTicketResponse{Id: "01950000-0000-7000-8000-000000000002"}, nil
@@ -190,6 +190,7 @@ func (d *desk) ListTickets(_ context.Context, r *constatv1.ListTicketsRequest) (
 				{Id: "2", At: at, Kind: "message", Actor: "Ada", ActorRole: "technician", Text: "Is it <i>on</i>?"},
 			}},
 			{Ticket: &constatv1.Ticket{Id: "01950000-0000-7000-8000-00000000000b", Title: "The Internet", Status: "new"}, Messages: []*constatv1.TicketEntry{{Id: "3", At: at, Kind: "waiting", ActorRole: "requester", Text: "Nothing opens"}}},
+			{Ticket: &constatv1.Ticket{Id: "01950000-0000-7000-8000-00000000000c", Title: "Sound", Status: "new"}, Messages: []*constatv1.TicketEntry{{Id: "4", At: at, Kind: "refused", ActorRole: "requester", Text: "I hear nothing"}}},
 		},
 	}, nil
 }
@@ -363,6 +364,8 @@ func TestTicketsOnThePage(t *testing.T) {
 	v.Says("You get an answer by")
 	v.Says("Is it <i>on</i>?")
 	v.Says("This ticket waits on this computer for a connection.")
+	v.Says("Your help desk did not take this ticket. Your words are kept here")
+	v.Says("I hear nothing")
 	v.good("tickets")
 	v.Eval("document.querySelector('#reply-0').focus()")
 	v.Write("It is on")
@@ -403,7 +406,7 @@ func TestWordsAreNotLost(t *testing.T) {
 	v.Eval("document.querySelector('#text').focus()")
 	v.Write("refuse me")
 	v.Push("Send now")
-	v.Says("It could not be kept on this computer")
+	v.Says("Your help desk did not take it.")
 	v.Complaints = nil // the browser tells of the answer 502
 	compose()
 	v.Until("document.querySelector('#text').value === 'refuse me'")

@@ -123,6 +123,8 @@ func problem(err error) trouble {
 	switch status.Code(err) {
 	case codes.Unavailable:
 		kind = "notKept"
+	case codes.Aborted:
+		kind = "refused"
 	case codes.FailedPrecondition:
 		kind = "alone"
 	case codes.NotFound:

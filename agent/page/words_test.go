@@ -60,7 +60,7 @@ func TestWords(t *testing.T) {
 	}
 	for key := range en {
 		made := strings.HasPrefix(key, "complaint.") || strings.HasPrefix(key, "group.") || strings.HasPrefix(key, "certainty.") ||
-			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.") || strings.HasPrefix(key, "status.") || strings.HasPrefix(key, "kind.") || strings.HasPrefix(key, "phase.")
+			strings.HasPrefix(key, "problem.") || strings.HasPrefix(key, "seen.") || strings.HasPrefix(key, "status.") || strings.HasPrefix(key, "kind.") || strings.HasPrefix(key, "phase.") || strings.HasPrefix(key, "message.")
 		if !made && !bytes.Contains(script, []byte(`"`+key+`"`)) {
 			t.Errorf("the page never asks for %q", key)
 		}

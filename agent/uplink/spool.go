@@ -215,19 +215,26 @@ func (s *Spool) makeRoom(waiting []spooled, kind string, size int64) error {
 	return ErrSpoolFull
 }
 
-// Said gives the tickets and replies that are not yet with the collector, oldest
-// first.
-func (s *Spool) Said() ([]*constatv1.Report, error) {
-	waiting, err := s.list()
+// Said gives the tickets and replies that are not with the collector, oldest first:
+// those that wait, and those that it will never take.
+func (s *Spool) Said() (waiting, refused []*constatv1.Report, err error) {
+	if waiting, err = s.saidIn(""); err != nil {
+		return nil, nil, err
+	}
+	refused, err = s.saidIn(refusedDir)
+	return waiting, refused, err
+}
+
+func (s *Spool) saidIn(folder string) (said []*constatv1.Report, err error) {
+	all, err := s.listIn(folder)
 	if err != nil {
 		return nil, err
 	}
-	var said []*constatv1.Report
-	for _, e := range waiting {
+	for _, e := range all {
 		if e.kind != kindTicket && e.kind != kindReply {
 			continue
 		}
-		if r, err := s.read(e); err == nil { // else it was sent meanwhile, or is told and set aside
+		if r, err := s.readIn(folder, e); err == nil { // else it was sent meanwhile, or is told and set aside
 			said = append(said, r)
 		}
 	}
@@ -257,8 +264,10 @@ func (s *Spool) Refused() (int, error) {
 }
 
 // list gives what waits, oldest first.
-func (s *Spool) list() ([]spooled, error) {
-	entries, err := os.ReadDir(s.dir)
+func (s *Spool) list() ([]spooled, error) { return s.listIn("") }
+
+func (s *Spool) listIn(folder string) ([]spooled, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, folder))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the spool: %w", err)
 	}
@@ -284,8 +293,10 @@ func (s *Spool) list() ([]spooled, error) {
 
 // read gives a report back. A damaged file is set aside, so that it is told
 // once and does not stand in the way of the others.
-func (s *Spool) read(e spooled) (*constatv1.Report, error) {
-	path := filepath.Join(s.dir, e.name())
+func (s *Spool) read(e spooled) (*constatv1.Report, error) { return s.readIn("", e) }
+
+func (s *Spool) readIn(folder string, e spooled) (*constatv1.Report, error) {
+	path := filepath.Join(s.dir, folder, e.name())
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read a spooled report: %w", err)

@@ -241,6 +241,9 @@ func TestSpoolKeepsRefusedReportsWithTheReason(t *testing.T) {
 	if n, err := s.Waiting(); n != 0 || err != nil {
 		t.Errorf("%d still wait, %v", n, err)
 	}
+	if waits, refused, err := s.Said(); len(waits) != 0 || len(refused) != 1 || refused[0].GetTicket() == nil || err != nil {
+		t.Errorf("whose it is reads of %v and %v, %v", waits, refused, err)
+	}
 }
 
 func TestSpoolClearsUnfinishedFiles(t *testing.T) {

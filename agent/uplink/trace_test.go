@@ -42,7 +42,7 @@ func TestRepliesWaitAndWhatWentIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if said, err := l.Spool().Said(); err != nil || len(said) != 2 || said[0].GetReply() == nil || said[1].GetTicket() == nil {
+	if said, _, err := l.Spool().Said(); err != nil || len(said) != 2 || said[0].GetReply() == nil || said[1].GetTicket() == nil {
 		t.Errorf("%v wait, %v", said, err)
 	}
 	answered := make(chan struct{}, 1)
@@ -57,10 +57,10 @@ func TestRepliesWaitAndWhatWentIsTold(t *testing.T) {
 	if first[0].GetTicket() == nil || first[1].GetReply() == nil || first[2].GetDiagnosis() == nil {
 		t.Errorf("in another order: %v", first)
 	}
-	if said, err := l.Spool().Said(); err != nil || len(said) != 1 || said[0].GetReply().GetText() != "still nothing" {
+	if said, _, err := l.Spool().Said(); err != nil || len(said) != 1 || said[0].GetReply().GetText() != "still nothing" {
 		// The receipts may not have been read yet.
 		for err == nil && len(said) != 1 {
-			said, err = l.Spool().Said()
+			said, _, err = l.Spool().Said()
 		}
 		if err != nil || said[0].GetReply() == nil {
 			t.Errorf("after the ticket went, %v wait, %v", said, err)

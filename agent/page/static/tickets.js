@@ -33,7 +33,7 @@ function ticket({ ticket: k, messages }, index, typed) {
       place.replaceChildren(trouble(error));
     }
   });
-  const state = k.number ? t("ticket.number", { number: k.number, status: t("status." + k.status) }) : t("ticket.waits");
+  const state = k.number ? t("ticket.number", { number: k.number, status: t("status." + k.status) }) : t(messages[0]?.kind === "refused" ? "ticket.refused" : "ticket.waits");
   const by = k.assignee ? t("ticket.who", { who: k.assignee }) : "";
   const answer = [h("label", { for: field.id }, t("reply")), field, place, row(send)];
   return h("section", { class: "card", "aria-labelledby": "ticket-" + index },
@@ -47,7 +47,7 @@ function ticket({ ticket: k, messages }, index, typed) {
 
 function message(m) {
   const own = m.actorRole === "requester";
-  const when = m.kind === "waiting" ? t("message.waits") : day(m.at);
+  const when = ["waiting", "refused"].includes(m.kind) ? t("message." + m.kind) : day(m.at);
   return h("li", { class: own ? "own" : "theirs" },
     h("p", { class: "quiet" }, (own ? t("message.own") : m.actor) + " – " + when),
     m.text ? h("p", { class: "words" }, m.text) : "",
