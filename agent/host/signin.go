@@ -72,9 +72,12 @@ type faillock struct {
 	dir              string
 }
 
+// defaultTallies is where the tallies lie, unless the set-up says otherwise.
+const defaultTallies = "/run/faillock"
+
 // parseFaillock reads faillock.conf; what it does not set is as in the manual.
 func parseFaillock(content []byte) faillock {
-	f := faillock{deny: 3, interval: 15 * time.Minute, unlock: 10 * time.Minute, dir: "/run/faillock"}
+	f := faillock{deny: 3, interval: 15 * time.Minute, unlock: 10 * time.Minute, dir: defaultTallies}
 	for line := range bytes.Lines(content) {
 		key, value, _ := strings.Cut(strings.TrimSpace(string(line)), "=")
 		value = strings.TrimSpace(value)

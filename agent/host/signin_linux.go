@@ -52,7 +52,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		}
 		switch {
 		case limits.counts && (tallyErr == nil || errors.Is(tallyErr, fs.ErrNotExist)):
-			a.Locked = lockedOut(r, limits.faillock, user, o, now)
+			a.Locked = lockedOut(ctx, r, limits.faillock, user, o, now)
 		case limits.counts || limits.err != nil:
 		case a.GetKind() == "local":
 			a.Locked = set(false) // failures are not counted here, so nobody is locked for them
@@ -221,9 +221,10 @@ func (r *reader) lockouts() lockouts {
 	return l
 }
 
-// lockedOut tells whether too many wrong passwords locked an account. Its tally
-// is for root and the user; its size alone still tells that there are too few.
-func lockedOut(r *reader, limits faillock, user string, o *constatv1.Observation, now time.Time) *bool {
+// lockedOut tells whether too many wrong passwords locked an account. Its tally is
+// for root and the user, so the process with the rights is asked; its size alone still
+// tells that there are too few.
+func lockedOut(ctx context.Context, r *reader, limits faillock, user string, o *constatv1.Observation, now time.Time) *bool {
 	name := limits.dir + "/" + user
 	tally, err := r.file(name)
 	switch {
@@ -234,6 +235,11 @@ func lockedOut(r *reader, limits faillock, user string, o *constatv1.Observation
 	}
 	if info, statErr := r.stat(name); statErr == nil && (info.Size() < int64(limits.deny)*tallySize || limits.deny == 0) {
 		return set(false)
+	}
+	if errors.Is(err, fs.ErrPermission) && limits.dir == defaultTallies && r.Privileged != nil {
+		if tally, err = r.Privileged(ctx, "failed-sign-ins", user); err == nil {
+			return set(limits.locked(tally, now))
+		}
 	}
 	gap(o, "accounts.locked", err)
 	return nil

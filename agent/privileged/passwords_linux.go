@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // userName is what useradd(8) takes for a name, and the @ and backslash of
@@ -15,6 +18,27 @@ var userName = form(`^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}$`)
 
 // dayField is a field of shadow(5) that counts days, or empty.
 var dayField = form(`^-?[0-9]{0,9}$`)
+
+// tallies is where pam_faillock(8) counts wrong passwords, unless it is told otherwise.
+const tallies = "/run/faillock"
+
+// failedSignIns returns the tally of a user's wrong passwords: when, and from where.
+func failedSignIns(_ context.Context, user string) ([]byte, error) {
+	return failedSignInsIn(tallies, user)
+}
+
+func failedSignInsIn(dir, user string) ([]byte, error) {
+	if !userName().MatchString(user) {
+		return nil, errors.New("the argument must be a user's name")
+	}
+	f, err := os.OpenFile(filepath.Join(dir, user), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 64 << 10 // a thousand
+	return io.ReadAll(io.LimitReader(f, most))
+}
 
 // passwordDays returns the days that limit a local user's password, as
 // shadow(5) has them: "last change:minimum:maximum:warning:inactive:expiry".

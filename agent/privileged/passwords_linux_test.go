@@ -9,6 +9,27 @@ import (
 	"testing"
 )
 
+func TestFailedSignIns(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ann"), []byte("tally"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/etc/shadow", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := failedSignInsIn(dir, "ann"); err != nil || string(got) != "tally" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, user := range []string{"", "link", "../ann", "ann/", "."} {
+		if got, err := failedSignInsIn(dir, user); err == nil {
+			t.Errorf("%q: %q", user, got)
+		}
+	}
+	if _, err := failedSignInsIn(dir, "zoe"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nobody's failures: %v", err)
+	}
+}
+
 func TestPasswordDaysOnly(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "shadow")
 	const shadow = "root:*:19000:0:99999:7:::\n" +

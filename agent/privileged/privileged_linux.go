@@ -28,6 +28,7 @@ import (
 var verbs = map[string]verb{
 	"dhcp":              hearOffers,
 	"directory":         askDirectory,
+	"failed-sign-ins":   failedSignIns,
 	"filter":            readFilter,
 	"hidpp":             askReceiver,
 	"kerberos-refusals": kerberosRefusals,
@@ -180,6 +181,7 @@ var (
 		"kerberos-refusals": "/var/log/sssd/krb5_child.log",
 		"ticket-end":        "/tmp/krb5cc_*",
 		"snap-candidates":   "/run/snapd.socket",
+		"failed-sign-ins":   tallies + "/*",
 		"password-days":     "/run/systemd/users/*", // without logind: see anySubject
 	}
 )
