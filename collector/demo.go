@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"constat/collector/desk"
 	"constat/collector/desk/plausible"
 	"constat/collector/store"
+	deskv1 "constat/proto/constat/desk/v1"
 )
 
 func demoCommand(o *options) *cobra.Command {
@@ -73,6 +75,12 @@ func (q *quickstart) fill(ctx context.Context, tickets int) (err error) {
 	}
 	if _, err := c.desk.SetServiceLevels(ctx, desk.System, plausible.Promises); err != nil {
 		return err
+	}
+	for _, source := range plausible.Forms {
+		form := &deskv1.RequestForm{Id: uuid.Must(uuid.NewV7()).String(), State: "active", Source: source}
+		if _, err := c.desk.SaveForm(ctx, desk.System, form); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(q.stderr, "Made in %s.\n", time.Since(begin).Round(time.Second))
 	return nil

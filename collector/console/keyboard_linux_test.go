@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"constat/collector/desk/plausible"
 )
 
 // A ticket goes its whole way without a mouse: signed in, found in the queue,
@@ -223,4 +225,70 @@ func TestConcernedByKeyboardInChromium(t *testing.T) {
 	c.Until("document.readyState === 'complete' && !document.querySelector('#ticket-side')?.innerText.includes('port-091') && document.querySelector('.timeline').innerText.includes('port-091')")
 	add("nowhere")
 	c.Until("document.readyState === 'complete' && document.querySelector('#concern .notice')?.innerText.includes('nowhere')")
+}
+
+// What somebody on the phone asks for by a form is made and worked without a mouse: the
+// form and its fields, what has to be done, the answer, solved.
+func TestRequestByKeyboardInChromium(t *testing.T) {
+	for _, look := range []struct {
+		language, form, choice, solved string
+	}{
+		{"en", "Access to a shared folder", "Write", "Solved"},
+		{"fr", "Accès à un dossier partagé", "Écrire", "Résolu"},
+	} {
+		t.Run(look.language, func(t *testing.T) {
+			c := startChromium(t)
+			b := newBench(t)
+			ines := b.lead()
+			for _, source := range plausible.Forms {
+				ines.requestForm(source)
+			}
+			c.enter(b.as("marc"))
+			c.Open(b.address + "/tickets")
+			c.Eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
+			c.Open(b.address + "/tickets")
+			c.Press("c")
+			c.Until("location.pathname === '/tickets/new' && document.readyState === 'complete'")
+			here := "document.activeElement?.innerText.trim() === '" + look.form + "'"
+			for range 40 {
+				if c.Eval(here) == "true" {
+					break
+				}
+				c.Press("Tab")
+			}
+			if c.Eval(here) != "true" {
+				t.Fatal("the form is not reached by the keyboard")
+			}
+			c.Press("Enter")
+			c.Until("location.search.startsWith('?form=') && document.readyState === 'complete'")
+			c.Press("r")
+			c.At("requester")
+			c.Write("Inès Roy")
+			c.Press("Tab", "Tab")
+			c.At("ask-folder")
+			c.Write("Payroll 2026")
+			c.Press("Tab")
+			c.At("ask-right")
+			c.Press("Down", "Down")
+			c.Press("Control+Enter")
+			c.Until("/^.tickets.[0-9]+$/.test(location.pathname) && document.readyState === 'complete' && document.querySelector('.timeline').innerText.includes('" + look.choice + "')")
+			for _, key := range []string{"1", "2"} {
+				c.Press("y", key)
+				c.Until("document.readyState === 'complete' && document.querySelectorAll('.check[aria-pressed=true]').length === " + key)
+			}
+			c.Press("r")
+			c.At("text")
+			c.Write("You can write there now.")
+			c.Press("Escape", "s")
+			c.At("status")
+			for range statuses {
+				if c.Eval("document.querySelector('#status').value") != "solved" {
+					c.Press("Down")
+				}
+			}
+			c.Press("Control+Enter")
+			c.Until("document.querySelector('#ticket-head')?.innerText.includes('" + look.solved + "') && document.readyState === 'complete'")
+			c.Quiet("the way of a request")
+		})
+	}
 }
