@@ -226,13 +226,14 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 	}
 	page.Follows, page.MayLead = slices.Contains(ticket.GetFollowers(), v.user.Name), mayLead(v)
 	page.Tags, page.Wanted = strings.Join(ticket.GetTags(), ", "), valueOf(ticket, "wanted")
+	c.nameLinks(v.speech, found)
 	for _, e := range found.GetTimeline() {
 		page.Timeline = append(page.Timeline, entryView{e, ticket.GetNumber()})
 		if e.GetKind() == "message" || e.GetKind() == "note" {
 			page.Parts = append(page.Parts, e)
 		}
 	}
-	page.PriorityWhy = v.speech.priorityWhy(ticket)
+	page.PriorityWhy = v.speech.priorityWhy(ticket, found.GetTimeline())
 	page.AssignedWhy = v.speech.assignedWhy(ticket, found.GetTimeline())
 	if page.Assignees, err = c.assignees(v, ticket.GetAssignee()); err != nil {
 		return err
@@ -261,7 +262,7 @@ func (c *console) renderTicket(w http.ResponseWriter, v *visit, status int, numb
 }
 
 // priorityWhy says in the reader's language what impact and urgency come from.
-func (s *speech) priorityWhy(ticket *constatv1.Ticket) string {
+func (s *speech) priorityWhy(ticket *constatv1.Ticket, timeline []*constatv1.TicketEntry) string {
 	impact := s.say("priority.oneMachine")
 	switch {
 	case ticket.GetImpactSet():
@@ -278,8 +279,40 @@ func (s *speech) priorityWhy(ticket *constatv1.Ticket) string {
 	case ticket.GetRootCause() == "":
 		urgency = s.say("priority.noFault")
 	}
+	for _, entry := range timeline {
+		for _, change := range entry.GetChanges() {
+			if by, raised := strings.CutPrefix(change.GetField(), "raised."); raised && !ticket.GetUrgencySet() {
+				urgency += ", " + s.say("priority.raised."+by, "Name", change.GetAfter())
+			}
+		}
+	}
 	return s.say("priority.why", "Impact", s.word("impact", ticket.GetImpact()), "ImpactWhy", impact,
 		"Urgency", s.word("urgency", ticket.GetUrgency()), "UrgencyWhy", urgency)
+}
+
+// nameLinks puts the titles of linked tickets into the words on them in the timeline, as
+// they are in the reader's language: what was written there was in its writer's.
+func (c *console) nameLinks(s *speech, found *deskv1.GetTicketResponse) {
+	for _, entry := range found.GetTimeline() {
+		for _, change := range entry.GetChanges() {
+			if !slices.Contains([]string{"link", "splitInto", "splitFrom"}, change.GetField()) {
+				continue
+			}
+			for _, l := range found.GetLinks() {
+				for _, text := range []*string{&change.Before, &change.After} {
+					before, titled, named := strings.Cut(*text, fmt.Sprintf("#%d ", l.GetNumber()))
+					if named && titled != "" && l.GetTitle() != "" {
+						*text = fmt.Sprintf("%s#%d %s", before, l.GetNumber(), c.linkTitle(s, l))
+					}
+				}
+			}
+		}
+	}
+}
+
+// linkTitle is the title of a linked ticket in the reader's language.
+func (c *console) linkTitle(s *speech, l *constatv1.TicketLink) string {
+	return c.desk.TitleIn(&constatv1.Ticket{Title: l.GetTitle(), RootCause: l.GetRootCause(), Component: l.GetComponent(), Category: l.GetCategory()}, s.language)
 }
 
 // earlierShown is how many other tickets of a requester stand beside one.

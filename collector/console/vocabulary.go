@@ -39,12 +39,10 @@ func (c *console) vocabulary(s *speech) template.FuncMap {
 		"window":       window,
 		"chosen":       chosen,
 		"writing":      func(n *deskv1.Notice) string { address, _ := writing(n); return address },
-		"linkTitle": func(l *constatv1.TicketLink) string {
-			return c.desk.TitleIn(&constatv1.Ticket{Title: l.GetTitle(), RootCause: l.GetRootCause(), Component: l.GetComponent(), Category: l.GetCategory()}, s.language)
-		},
-		"ticketTitle": func(t *constatv1.Ticket) string { return c.desk.TitleIn(t, s.language) },
-		"count":       func(n int32) int { return int(n) },
-		"statuses":    func() []string { return statuses },
+		"linkTitle":    func(l *constatv1.TicketLink) string { return c.linkTitle(s, l) },
+		"ticketTitle":  func(t *constatv1.Ticket) string { return c.desk.TitleIn(t, s.language) },
+		"count":        func(n int32) int { return int(n) },
+		"statuses":     func() []string { return statuses },
 		"answerText": func(a *deskv1.Answer) *deskv1.AnswerText {
 			for _, t := range a.GetTexts() {
 				if t.GetLanguage() == s.language {

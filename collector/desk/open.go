@@ -133,7 +133,7 @@ func (d *Desk) open(ctx context.Context, q *query.Queries, a Actor, draft *const
 	classify(&t, draft)
 	d.conclude(&t, found, now)
 	d.conclude(&t, again, now)
-	if err := d.prioritise(ctx, q, &t, now); err != nil {
+	if err := d.prioritiseBy(ctx, q, &t, draft.GetText(), now); err != nil {
 		return t, false, err
 	}
 	decided, err := d.assign(ctx, q, &t, matterOf(&t, firstCause(again, found), draft.GetText()))

@@ -50,9 +50,18 @@ func impactOf(machines int64) string {
 	return ""
 }
 
-// prioritise derives impact and priority from evidence, with the reason in words:
-// users would all choose "critical".
+// prioritise derives impact and priority anew, of a ticket that is kept.
 func (d *Desk) prioritise(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) error {
+	text, err := textOf(ctx, q, *t)
+	if err != nil {
+		return err
+	}
+	return d.prioritiseBy(ctx, q, t, text, now)
+}
+
+// prioritiseBy derives impact and priority from evidence and what the requester wrote,
+// with the reason in words: users would all choose "critical".
+func (d *Desk) prioritiseBy(ctx context.Context, q *query.Queries, t *query.Ticket, text string, now time.Time) error {
 	impactWhy, urgencyWhy := "set by a technician", "set by a technician"
 	if t.ImpactSet == 0 {
 		own := max(1, machines(t))
@@ -85,7 +94,7 @@ func (d *Desk) prioritise(ctx context.Context, q *query.Queries, t *query.Ticket
 		if t.Urgency == "" {
 			t.Urgency = "normal"
 		}
-		raises, err := d.raiseUrgency(ctx, q, t, now)
+		raises, err := d.raiseUrgency(ctx, q, t, text, now)
 		if err != nil {
 			return err
 		}

@@ -34,6 +34,23 @@ const (
 	maxWord  = 4000
 )
 
+// urgentWords are what people write whose work stands still, where nobody set others.
+// "Urgent" is not among them: that would be choosing it oneself.
+var urgentWords = []string{
+	"can't work", "cannot work", "can not work", "unable to work", "work has stopped", "everything is down", "production is down",
+	"peux plus travailler", "peut plus travailler", "pouvons plus travailler", "peuvent plus travailler", "personne ne peut travailler",
+	"impossible de travailler", "empêche de travailler", "tout est bloqué", "à l'arrêt",
+}
+
+// says tells whether a sentence of a text holds a word, or several in a row, whatever
+// their accents and capitals.
+func says(text, words string) bool {
+	words = store.Words(maxWord, words)
+	return words != "" && slices.ContainsFunc(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(".!?\n", r) }), func(sentence string) bool {
+		return strings.Contains(" "+store.Words(maxWord, sentence)+" ", " "+words+" ")
+	})
+}
+
 // day reads a day as it is written: a date, or a day of the month.
 func day(text string) (at time.Time, ofMonth int, ok bool) {
 	if at, err := time.Parse(time.DateOnly, text); err == nil {
@@ -45,8 +62,8 @@ func day(text string) (at time.Time, ofMonth int, ok bool) {
 
 // checkRaises checks who and what makes a ticket more urgent.
 func (l *serviceLevels) checkRaises() error {
-	if len(l.VIP) > maxRules || len(l.Deadlines) > maxRules {
-		return problem(ErrInvalid, "the service levels: more than %d people or deadlines", maxRules)
+	if len(l.VIP) > maxRules || len(l.Deadlines) > maxRules || len(l.UrgentWords) > maxRules {
+		return problem(ErrInvalid, "the service levels: more than %d people, deadlines or words", maxRules)
 	}
 	for _, d := range l.Deadlines {
 		name := line(d.Name, maxName)
@@ -97,14 +114,21 @@ func (d *deadline) fits(t *query.Ticket) bool {
 
 // raise is why a ticket is more urgent than its fault.
 type raise struct {
-	// by is vip or deadline.
+	// by is words, vip or deadline.
 	by, name string
 }
 
 // raises are the reasons for which a ticket is more urgent, in the order in which
 // they are told.
-func (l *serviceLevels) raises(t *query.Ticket, requester query.Person, now time.Time) []raise {
+func (l *serviceLevels) raises(t *query.Ticket, text string, requester query.Person, now time.Time) []raise {
 	var reasons []raise
+	text = t.Title + "\n" + text[:min(len(text), maxWord)]
+	for _, words := range l.UrgentWords {
+		if says(text, words) {
+			reasons = append(reasons, raise{"words", line(words, maxName)})
+			break
+		}
+	}
 	for _, who := range l.VIP {
 		if who = strings.ToLower(strings.TrimSpace(who)); who != "" && (who == requester.Account || who == strings.ToLower(requester.Mail)) {
 			reasons = append(reasons, raise{"vip", requester.Name})
@@ -131,8 +155,8 @@ func raised(urgency string) string {
 
 // raiseUrgency makes a ticket more urgent for whom it is and what comes. Many
 // reasons raise it as one does.
-func (d *Desk) raiseUrgency(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) (why string, err error) {
-	reasons, err := d.raisesOf(ctx, q, t, now)
+func (d *Desk) raiseUrgency(ctx context.Context, q *query.Queries, t *query.Ticket, text string, now time.Time) (why string, err error) {
+	reasons, err := d.raisesOf(ctx, q, t, text, now)
 	if err != nil || len(reasons) == 0 {
 		return "", err
 	}
@@ -146,24 +170,29 @@ func (d *Desk) raiseUrgency(ctx context.Context, q *query.Queries, t *query.Tick
 	return why, nil
 }
 
-func (d *Desk) raisesOf(ctx context.Context, q *query.Queries, t *query.Ticket, now time.Time) ([]raise, error) {
+// raisesOf are those of a ticket by what its requester wrote first.
+func (d *Desk) raisesOf(ctx context.Context, q *query.Queries, t *query.Ticket, text string, now time.Time) ([]raise, error) {
 	l, err := d.levels(ctx, q)
-	if err != nil || len(l.VIP) == 0 && len(l.Deadlines) == 0 || t.UrgencySet == 1 {
+	if err != nil || t.UrgencySet == 1 {
 		return nil, err
 	}
 	var requester query.Person
-	if t.RequesterID != "" {
+	if t.RequesterID != "" && len(l.VIP) > 0 {
 		if requester, err = q.PersonByID(ctx, t.RequesterID); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
 	}
-	return l.raises(t, requester, now), nil
+	return l.raises(t, text, requester, now), nil
 }
 
 // tellRaises writes why a ticket is more urgent into its timeline, each reason once.
 func (d *Desk) tellRaises(ctx context.Context, q *query.Queries, t query.Ticket) error {
 	now := d.now()
-	reasons, err := d.raisesOf(ctx, q, &t, now)
+	text, err := textOf(ctx, q, t)
+	if err != nil {
+		return err
+	}
+	reasons, err := d.raisesOf(ctx, q, &t, text, now)
 	if err != nil {
 		return err
 	}

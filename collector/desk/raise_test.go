@@ -39,6 +39,11 @@ deadlines:
 			{"bob", "", "x", "2026-03-10", "high", "deadline Audit"},
 			{"bob", "", "x", "2026-03-11", "normal", ""},
 			{"alice", "", "x", "2026-03-10", "high", "vip alice, deadline Audit"},
+			{"bob", "", "The switch hums.\nWe CAN’T work at all", "2026-03-05", "high", "words can't work"},
+			{"bob", "", "Rien ne va\n\nJe ne peux plus\ntravailler", "2026-03-05", "normal", ""},
+			{"bob", "", "Depuis midi, impossible de TRAVAILLER ici", "2026-03-05", "high", "words impossible de travailler"},
+			{"bob", "", "URGENT!!! critical", "2026-03-05", "normal", ""},
+			{"alice", "", "Tout est bloque", "2026-03-05", "high", "words tout est bloqué, vip alice"},
 		} {
 			at, err := time.Parse(time.DateOnly, test.day)
 			if err != nil {

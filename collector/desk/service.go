@@ -51,8 +51,10 @@ type serviceLevels struct {
 	UnassignedAfter string `yaml:"unassignedAfter"`
 	// VIP are the requesters, by account or mail, whose tickets are one step more
 	// urgent, and Deadlines the times in which a matter is; never critical.
-	VIP       []string   `yaml:"vip"`
-	Deadlines []deadline `yaml:"deadlines"`
+	VIP []string `yaml:"vip"`
+	// UrgentWords in what a requester writes make it one step more urgent, too.
+	UrgentWords []string   `yaml:"urgentWords"`
+	Deadlines   []deadline `yaml:"deadlines"`
 	// CloseAfter is how many days after the last word a solved ticket is closed, and
 	// how many a closed one is opened again by its requester's answer, which makes a
 	// new ticket later; 0: it stays solved, and any answer opens it. CloseAfterIn are
@@ -85,7 +87,7 @@ type promises struct{ first, next, solution time.Duration }
 // parseServiceLevels reads the text of an administrator; an empty one promises
 // nothing.
 func parseServiceLevels(text string) (*serviceLevels, error) {
-	l := &serviceLevels{WarnPercent: warnPercent, EscalatePercent: escalatePercent, CloseAfter: closeAfter, ReopenedTo: toAssignee}
+	l := &serviceLevels{WarnPercent: warnPercent, EscalatePercent: escalatePercent, CloseAfter: closeAfter, ReopenedTo: toAssignee, UrgentWords: urgentWords}
 	if len(text) > maxService {
 		return nil, problem(ErrInvalid, "the service levels are longer than %d bytes", maxService)
 	}
