@@ -45,6 +45,7 @@ func restartRadio(ctx context.Context, link string) ([]byte, error) {
 		return nil, fmt.Errorf("a switch or a key of the computer keeps the radio of %s off; software can't switch it on: %w", link, fs.ErrPermission)
 	}
 	said := "the radio of " + link + " was switched on"
+	up, routed := joined(link)
 	if !soft {
 		disarm, err := armWatchdog(link)
 		if err != nil {
@@ -69,11 +70,28 @@ func restartRadio(ctx context.Context, link string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
-	until(ctx, func() bool {
-		state, err := os.ReadFile(filepath.Join("/sys/class/net", link, "operstate"))
-		return err != nil || strings.TrimSpace(string(state)) == "up"
+	again := until(ctx, func() bool {
+		isUp, isRouted := joined(link)
+		return isUp && (isRouted || !routed)
 	})
+	// Off its network nothing is wrong with how it is joined: that would pass for mended.
+	if up && !again {
+		return nil, fmt.Errorf("%s, and did not join its network again within %.0f s", said, joinTime.Seconds())
+	}
 	return []byte(said), nil
+}
+
+// joined tells whether a link is on a network, and whether a way out leads through it.
+func joined(link string) (up, routed bool) {
+	state, _ := os.ReadFile(filepath.Join("/sys/class/net", link, "operstate"))
+	up = strings.TrimSpace(string(state)) == "up"
+	// Name, destination, ... (proc_net_route of the kernel); the default way has none.
+	routes, _ := os.ReadFile("/proc/net/route")
+	for line := range strings.Lines(string(routes)) {
+		words := strings.Fields(line)
+		routed = routed || len(words) > 1 && words[0] == link && words[1] == "00000000"
+	}
+	return up, routed
 }
 
 // radioSwitch is the directory of the switch of a link's radio, in rfkill.
