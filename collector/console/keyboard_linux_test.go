@@ -218,6 +218,7 @@ func TestConcernedByKeyboardInChromium(t *testing.T) {
 	add("port-091")
 	c.Until("document.readyState === 'complete' && document.querySelector('#ticket-side')?.innerText.includes('port-091')")
 	c.Quiet("a ticket that names a machine")
+	c.isGood(b, map[string]string{"concerned": fmt.Sprintf("/tickets/%d", number)})
 	c.Open(b.address + "/endpoints/" + second)
 	c.Until("document.body.innerText.includes('#" + fmt.Sprint(number) + "')")
 	c.Open(ticket)
