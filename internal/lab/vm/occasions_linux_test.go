@@ -42,6 +42,8 @@ desk() { CONSTAT_TOKEN=$(cat /tmp/lea) constat-collector "$@" --data /var/lib/co
 queue() { lpadmin -p $1 -v $2:/x -E -o printer-error-policy=stop-printer; }
 printing() { echo x >/tmp/page; lp -d $1 -o raw /tmp/page >/dev/null; }
 crash() { cp /usr/bin/guest /tmp/$1; /tmp/$1 crash || true; }
+at_hour() { date -s "$(date -d "@$(($(date +%s) + 86400))" +%Y-%m-%d) $1" >/dev/null; } # of the next day
+mends() { cancel -a $1; cupsenable $1; minutes 3; }
 `
 
 // files adds programs of this machine and what they load.
@@ -154,6 +156,51 @@ func sleepsFor(d time.Duration) func(*Machine) {
 	}
 }
 
+// status is what the agent's service tells who asks for it, on one line.
+func status(m *Machine) string {
+	m.t.Helper()
+	return strings.Join(strings.Fields(m.Run("constat-agent status --config /etc/agent.yaml")), " ")
+}
+
+// holds is a step that wants to be told of one look that waits, and why.
+func holds(what, why string) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		if said := status(m); strings.Count(said, "held back:") != 1 || !strings.Contains(said, "held back: "+what+", but "+why) {
+			m.t.Errorf("what waits is not told: %s", said)
+		}
+	}
+}
+
+// tells is a step that wants to be told once what was found because of it, and that
+// nothing waits.
+func tells(what string) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		if said := status(m); strings.Contains(said, "held back:") || strings.Count(said, "because "+what+":") != 1 {
+			m.t.Errorf("what was found is not told once: %s", said)
+		}
+	}
+}
+
+const (
+	stuck  = "documents could not go on "
+	nearly = 4000 // mWh: 11 %
+)
+
+// onItsBattery is a step that takes the charger away, with so much left.
+func onItsBattery(left int) func(*Machine) {
+	return func(m *Machine) {
+		m.t.Helper()
+		m.Turn(map[Dial]int{AdapterOnline: 0, BatteryState: 1, RateMilliwatts: 6000, LeftMilliwattHours: left})
+	}
+}
+
+func charged(m *Machine) {
+	m.t.Helper()
+	m.Turn(rested)
+}
+
 var occasionRows = []event{
 	{"nothing happens", sh("minutes 30"), nil},
 
@@ -200,6 +247,11 @@ leave; killall hostapd; join eth0 192.168.60; await online; minutes 12; ip netns
 		m.Turn(map[Dial]int{AdapterOnline: 0, BatteryState: 1, RateMilliwatts: 6000})
 	}, sh("ip link set eth0 down; ip addr flush dev eth0; minutes 7"), func(m *Machine) { m.Turn(rested) }, sh("join eth0 192.168.60; await online; minutes 7")), nil},
 	{"it is shut down and started", sh("no_agent; ip link set eth0 down; ip addr flush dev eth0; agent; sleep 40; join eth0 192.168.60; await online; minutes 7"), nil},
+
+	// Each of these is on another day, so that nothing of it is known.
+	{"a document can't be printed, and the battery is nearly empty", steps(sh("at_hour 17:00"), onItsBattery(nearly), sh("minutes 7; printing Stores; minutes 7"), holds(stuck+"(Stores)", "the battery is nearly empty"),
+		charged, sh("minutes 4"), tells(stuck+"(Stores)"), sh("mends Stores")), []string{"printJobFailed Stores"}},
+	{"three queues fail together", steps(sh("at_hour 20:00; minutes 5; for q in A B C; do queue $q jams; printing $q; done; minutes 12"), tells(stuck+"(A)"), sh("minutes 60")), []string{"printJobFailed A"}},
 }
 
 // TestLabOccasions has a day happen to a machine with the agent's service as it is
