@@ -361,10 +361,10 @@ func earlier(a, b time.Time) time.Time {
 // over tells whether something that does not hold in this minute is known to be
 // over, and was not merely not looked at.
 func (w *Watch) over(key string, m Minute) bool {
-	event, _, _ := strings.Cut(key, " ")
+	event, subject, _ := strings.Cut(key, " ")
 	switch event {
-	case PrintJobFailed:
-		return m.FailedQueues != nil
+	case PrintJobFailed: // after a restart it counts anew how long
+		return m.FailedQueues != nil && !slices.Contains(m.FailedQueues, subject)
 	case ServiceLoops:
 		return m.Loops != nil
 	case ProgramCrashes:

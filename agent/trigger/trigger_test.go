@@ -443,3 +443,30 @@ func TestARestartIsNoEvent(t *testing.T) {
 		t.Errorf("of a time still to come: %v", m)
 	}
 }
+
+// A queue that fails before and after a restart is no news, however long ago it was
+// looked into.
+func TestWhatLastsOverARestart(t *testing.T) {
+	at := time.Date(2031, 3, 4, 18, 0, 0, 0, time.UTC)
+	minutes := func(w *Watch, n int, queues ...string) (due []Occasion) {
+		for range n {
+			at = at.Add(time.Minute)
+			due = append(due, w.Next(Minute{At: at, Settled: true, FailedQueues: append([]string{}, queues...)})...)
+		}
+		return due
+	}
+	var before, after Watch
+	if got := minutes(&before, 5, "Accounting"); len(got) != 1 {
+		t.Fatalf("looked into %v", got)
+	}
+	memory, _ := before.Memory()
+	at = at.Add(2 * again)
+	after.Recall(memory, at)
+	if got := minutes(&after, 10, "Accounting"); len(got) != 0 {
+		t.Errorf("looked into once more: %v", got)
+	}
+	minutes(&after, 1)
+	if got := minutes(&after, 5, "Accounting"); len(got) != 1 {
+		t.Errorf("when it came back: %v", got)
+	}
+}
