@@ -73,8 +73,8 @@ queues, carriers and devices that come and go are not read there yet.
   guesses is paid for. Where nobody knows whether it is, it is taken for free.
 - What waits, and why, stands in the agent's log when that begins, and in %s as long as it waits.
   TestOccasionsAreHeldBack (a battery and a clock of the test's, a real CUPS) and TestLabOccasions (a virtual machine) read
-  it there: a battery that is nearly empty, quiet hours, enough within the hour and the day, the day's look on battery.
-  That a network is paid for was tested with composed answers only.
+  it there: a battery that is nearly empty, quiet hours, enough within the hour and the day, the day's look on battery
+  and on a network that a real NetworkManager calls paid for.
 - Nobody is interrupted. A look that found nothing leaves a line in the agent's log. What was found stands in
   %s for a day, goes to the requester's open ticket about it, and waits a day for one where there is
   none; the collector shows it at the machine, too.

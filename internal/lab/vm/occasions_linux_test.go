@@ -45,6 +45,17 @@ printing() { echo x >/tmp/page; lp -d $1 -o raw /tmp/page >/dev/null; }
 crash() { cp /usr/bin/guest /tmp/$1; /tmp/$1 crash || true; }
 at_hour() { date -s "$(date -d "@$(($(date +%s) + 86400))" +%Y-%m-%d) $1" >/dev/null; } # of the next day
 mends() { cancel -a $1; cupsenable $1; minutes 3; }
+tethered() { # its cable is run by NetworkManager, and paid for
+  mkdir -p /etc/NetworkManager/system-connections /var/lib/NetworkManager
+  printf '[main]\nplugins=keyfile\ndns=none\nauth-polkit=false\nno-auto-default=*\n[keyfile]\nunmanaged-devices=except:interface-name:eth0\n' >/etc/NetworkManager/NetworkManager.conf
+  printf '[connection]\nid=Tethered\nuuid=0f4a8a4e-52d2-4a39-9d2c-6d2b6f3a4b09\ntype=ethernet\ninterface-name=eth0\nmetered=1\n[ipv4]\nmethod=manual\naddress1=192.168.60.10/24,192.168.60.1\n[ipv6]\nmethod=disabled\n' >/etc/NetworkManager/system-connections/Tethered.nmconnection
+  chmod 600 /etc/NetworkManager/system-connections/Tethered.nmconnection
+  # Where /sys can't be written it does not wait for udev, which is not here.
+  unshare -m sh -c 'mount -o remount,bind,ro /sys && exec /usr/sbin/NetworkManager --debug' >/tmp/manager.log 2>&1 & echo $! >/tmp/manager.pid
+  await nmcli connection up Tethered || { tail -40 /tmp/manager.log; return 1; }
+  await metered yes
+}
+metered() { [ "$(nmcli -g GENERAL.METERED device show eth0)" = "$1" ]; }
 `
 
 // files adds programs of this machine and what they load.
@@ -64,7 +75,7 @@ func withPrograms(t *testing.T, files map[string]string, names ...string) {
 // collector, a print server and what has a plug. Its time leaps.
 func newOccasions(t *testing.T) *Machine {
 	files := guestFiles(t)
-	needPackages(t, "wireguard-tools").into(t, files)
+	needPackages(t, "wireguard-tools", "network-manager", "libnm0", "libndp0", "libteamdctl0", "libmm-glib0", "libnewt0.52").into(t, files)
 	withPrograms(t, files, "/usr/sbin/cupsd", "/usr/bin/lp", "/usr/bin/cancel", "/usr/sbin/lpadmin", "/usr/sbin/cupsdisable", "/usr/sbin/cupsenable", "/usr/lib/cups/daemon/cups-exec")
 	for _, dir := range []string{"/usr/share/cups/mime"} {
 		entries, err := os.ReadDir(dir)
@@ -271,6 +282,8 @@ leave; killall hostapd; join eth0 192.168.60; await online; minutes 12; ip netns
 	{"five queues fail within an hour", steps(sh("at_hour 20:00; minutes 5; for q in D E F G H; do queue $q jams; printing $q; minutes 6; done"), holds(stuck+"(H)", "enough was looked into within the hour"),
 		sh("minutes 40"), tells(stuck+"(H)")), []string{"printJobFailed D", "printJobFailed E", "printJobFailed F", "printJobFailed G", "printJobFailed H"}},
 	{"the day's look is due, on battery", steps(sh("no_agent; agent"), beforeTheLook(9), onItsBattery(25000), sh("minutes 12"), holds(theDays, "the computer runs on its battery"), charged, sh("minutes 6")), []string{"daily"}},
+	{"the day's look is due, on a network that is paid for", steps(sh("tethered"), beforeTheLook(15), sh("minutes 18"), holds(theDays, "the network is metered"),
+		sh("nmcli connection modify Tethered connection.metered no; nmcli device reapply eth0; await metered no; minutes 14; kill $(cat /tmp/manager.pid); join eth0 192.168.60; await online; minutes 5")), []string{"daily"}},
 }
 
 // TestLabOccasions has a day happen to a machine with the agent's service as it is
