@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"constat/internal/snapshot"
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -569,6 +571,38 @@ func TestMachinePageTellsOfTwins(t *testing.T) {
 		b.desk.Disconnected(t.Context(), endpoint)
 	}
 	t.Error("the copy was never refused")
+}
+
+func TestMachinePageTellsThatItWasSetUpAnew(t *testing.T) {
+	b := newBench(t)
+	token := []byte(newID())
+	if err := b.desk.NewEnrolmentToken(t.Context(), token, 2, b.now().Add(time.Hour), ""); err != nil {
+		t.Fatal(err)
+	}
+	var endpoint, certificate, formerly string
+	for _, machine := range []string{"old", "new"} {
+		formerly = certificate
+		var err error
+		endpoint, err = b.desk.Enroll(t.Context(), token, &constatv1.EnrollRequest{Hostname: "compta-07", MachineHash: machine, HardwareHash: "board", OsFamily: "linux"}, func(string) (string, time.Time, error) {
+			certificate = newID()
+			return certificate, b.now().Add(time.Hour), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &constatv1.Snapshot{
+			Manifest: &constatv1.Manifest{Id: newID(), TakenAt: timestamppb.New(b.now()), Groups: []*constatv1.GroupEntry{{Group: "hardware", Observation: &constatv1.Observation{Status: "observed"}}}},
+			Hardware: &constatv1.Hardware{System: &constatv1.System{Serial: proto.String("ABC123")}},
+		}
+		payloads := snapshot.Payloads(s)
+		b.upload(endpoint, &constatv1.Report{Content: &constatv1.Report_Snapshot{Snapshot: &constatv1.SnapshotReport{Manifest: s.Manifest, Payloads: payloads}}})
+	}
+	w := b.as("lea")
+	w.wants(w.get("/endpoints/"+endpoint), http.StatusOK, "This computer was set up anew")
+	if _, revoked, err := b.desk.CertificateState(t.Context(), formerly); err != nil || !revoked {
+		t.Errorf("the former certificate: revoked %v, %v", revoked, err)
+	}
+	w.wants(w.get("/endpoints/"+endpoint), http.StatusOK, "Another computer still has the system of before")
 }
 
 func TestPageHearsOfChanges(t *testing.T) {

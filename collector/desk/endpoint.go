@@ -222,6 +222,7 @@ func (d *Desk) endpointMessage(e query.Endpoint) *deskv1.Endpoint {
 		Online:       e.OnlineUntil > store.Millis(d.now()),
 		Manufacturer: e.Manufacturer, Model: e.Model, Serial: e.Serial, Revoked: e.RevokedAt != 0,
 		CertificateExpiresAt: timestamp(e.CertificateExpiresAt), Site: e.Site,
+		ReimagedAt: timestamp(e.ReimagedAt), FormerSeenAt: timestamp(e.FormerSeenAt),
 	}
 }
 

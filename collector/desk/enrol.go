@@ -64,6 +64,11 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 				return err
 			}
 		}
+		if len(known) == 0 && machine != "" && hardware != "" {
+			if known, err = reimaged(ctx, q, r, now); err != nil {
+				return err
+			}
+		}
 		if len(known) > 0 {
 			endpointID = known[0].ID
 			err := q.ReenrolEndpoint(ctx, query.ReenrolEndpointParams{
@@ -108,6 +113,28 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 	return endpointID, nil
 }
 
+// reimaged gives the endpoint whose hardware a new system of the same kind runs on,
+// once that has taken its place: its own key is the only one from then on. None,
+// and so an endpoint of its own, where the firmware tells no serial, or another
+// machine the same, where the former system lives, or came back after such a change.
+func reimaged(ctx context.Context, q *query.Queries, r *constatv1.EnrollRequest, now time.Time) ([]query.Endpoint, error) {
+	same, err := q.EndpointsByHardware(ctx, line(r.GetHardwareHash(), maxName))
+	if err != nil || len(same) != 1 {
+		return nil, err
+	}
+	e := same[0]
+	if e.Serial == "" || e.MachineHash == "" || e.OsFamily != line(r.GetOsFamily(), maxName) || e.OnlineUntil > store.Millis(now) || e.FormerSeenAt != 0 {
+		return nil, nil
+	}
+	if err := q.ReimageEndpoint(ctx, e.ID, line(r.GetMachineHash(), maxName), store.Millis(now)); err != nil {
+		return nil, err
+	}
+	if err := q.RevokeCertificates(ctx, e.ID, store.Millis(now)); err != nil {
+		return nil, err
+	}
+	return same, q.ForgetEndpointInstances(ctx, e.ID)
+}
+
 // spend takes one use off a token that is good, and gives the site that it is for.
 func spend(ctx context.Context, q *query.Queries, secretHash []byte, now time.Time) (site string, err error) {
 	spent, err := q.SpendEnrolmentToken(ctx, secretHash)
@@ -149,13 +176,37 @@ func recordCertificate(ctx context.Context, q *query.Queries, endpointID, serial
 }
 
 // CertificateState tells whose certificate it is and whether it was revoked. One
-// that was never recorded here is ErrNotFound.
+// that was never recorded here is ErrNotFound. It notes that a system lives on whose
+// place a new one took.
 func (d *Desk) CertificateState(ctx context.Context, serial string) (endpointID string, revoked bool, err error) {
 	row, err := d.store.Read().CertificateBySerial(ctx, serial)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, problem(ErrNotFound, "this collector issued no certificate %s", line(serial, 64))
 	}
+	if err == nil && row.RevokedAt != 0 {
+		err = d.noteFormer(ctx, row)
+	}
 	return row.EndpointID, row.RevokedAt != 0, err
+}
+
+// noteFormer remembers that a certificate was shown that was revoked when the
+// machine was set up anew: one of the same hardware still has the system of before.
+func (d *Desk) noteFormer(ctx context.Context, shown query.Certificate) error {
+	e, err := d.store.Read().EndpointByID(ctx, shown.EndpointID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	now := store.Millis(d.now())
+	if err != nil || e.ReimagedAt == 0 || shown.RevokedAt != e.ReimagedAt || now-e.FormerSeenAt < time.Minute.Milliseconds() {
+		return err
+	}
+	err = d.store.Write(ctx, func(ctx context.Context, q *query.Queries) error {
+		return q.SeeFormerSystem(ctx, e.ID, now)
+	})
+	if err == nil {
+		d.hint(endpointSubject(e.ID))
+	}
+	return err
 }
 
 // RevokeEndpoint ends all certificates of an endpoint, for good. It takes a lead.

@@ -48,13 +48,20 @@ func asker(ctx context.Context, q *query.Queries, account string) (query.Person,
 func (d *Desk) PersonTickets(ctx context.Context, endpointID, account, language string) (*constatv1.ListPersonTicketsResponse, error) {
 	q := d.store.Read()
 	answer := &constatv1.ListPersonTicketsResponse{}
+	machine, err := q.EndpointByID(ctx, endpointID)
+	if err != nil {
+		return nil, err
+	}
 	person, err := asker(ctx, q, account)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	var rows []query.Ticket
 	if err == nil {
-		if rows, err = q.TicketsAskedAt(ctx, endpointID, person.ID, personTickets); err != nil {
+		rows, err = q.TicketsAskedAt(ctx, query.TicketsAskedAtParams{
+			EndpointID: endpointID, RequesterID: person.ID, Since: machine.ReimagedAt, Among: personTickets,
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -64,10 +71,6 @@ func (d *Desk) PersonTickets(ctx context.Context, endpointID, account, language 
 			return nil, err
 		}
 		answer.Tickets = append(answer.Tickets, ticket)
-	}
-	machine, err := q.EndpointByID(ctx, endpointID)
-	if err != nil {
-		return nil, err
 	}
 	if answer.Known, err = d.troubles(ctx, q, machine); err != nil {
 		return nil, err

@@ -102,7 +102,7 @@ func (in *Intake) checkState(ctx context.Context, p identity.Peer) error {
 	return nil
 }
 
-var errRevoked = status.Error(codes.PermissionDenied, "this machine's certificate was revoked")
+var errRevoked = status.Error(codes.PermissionDenied, "this machine's certificate was revoked: it was retired, or a new system on the same hardware took its place; to come back, it enrols again")
 
 // verdict is the state of a certificate at some time.
 type verdict struct {

@@ -18,6 +18,19 @@ SELECT * FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
     AND (hardware_hash = $2 OR hardware_hash = '' OR $2 = '')
 ORDER BY hardware_hash DESC, enrolled_at DESC LIMIT 1;
 
+-- name: EndpointsByHardware :many
+-- Two are enough to see that it tells no machines apart.
+SELECT * FROM endpoints WHERE hardware_hash = $1 AND revoked_at = 0 LIMIT 2;
+
+-- name: ReimageEndpoint :exec
+UPDATE endpoints SET machine_hash = $2, reimaged_at = $3 WHERE id = $1;
+
+-- name: SeeFormerSystem :exec
+UPDATE endpoints SET former_seen_at = $2 WHERE id = $1;
+
+-- name: ForgetEndpointInstances :exec
+DELETE FROM endpoint_instances WHERE endpoint_id = $1;
+
 -- name: SetEndpointHardware :exec
 UPDATE endpoints SET hardware_hash = $2 WHERE id = $1;
 

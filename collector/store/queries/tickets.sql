@@ -228,9 +228,9 @@ ORDER BY number DESC LIMIT 50;
 UPDATE sequences SET value = sqlc.arg(value) WHERE name = sqlc.arg(name) AND value < sqlc.arg(value);
 
 -- name: TicketsAskedAt :many
--- The newest of what a person asked at an endpoint.
+-- The newest of what a person asked at an endpoint since it was set up.
 SELECT * FROM tickets
-WHERE endpoint_id = sqlc.arg(endpoint_id) AND requester_id = sqlc.arg(requester_id)
+WHERE endpoint_id = sqlc.arg(endpoint_id) AND requester_id = sqlc.arg(requester_id) AND created_at >= sqlc.arg(since)
 ORDER BY updated_at DESC, number DESC LIMIT sqlc.arg(among);
 
 -- name: KnownTroubles :many

@@ -211,7 +211,7 @@ func (q *Queries) DisconnectEndpoint(ctx context.Context, id string) error {
 }
 
 const endpointByID = `-- name: EndpointByID :one
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE id = $1
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key, reimaged_at, former_seen_at FROM endpoints WHERE id = $1
 `
 
 func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error) {
@@ -238,12 +238,14 @@ func (q *Queries) EndpointByID(ctx context.Context, id string) (Endpoint, error)
 		&i.Site,
 		&i.HardwareHash,
 		&i.OrderKey,
+		&i.ReimagedAt,
+		&i.FormerSeenAt,
 	)
 	return i, err
 }
 
 const endpointByMachine = `-- name: EndpointByMachine :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key, reimaged_at, former_seen_at FROM endpoints WHERE machine_hash = $1 AND revoked_at = 0
     AND (hardware_hash = $2 OR hardware_hash = '' OR $2 = '')
 ORDER BY hardware_hash DESC, enrolled_at DESC LIMIT 1
 `
@@ -280,6 +282,8 @@ func (q *Queries) EndpointByMachine(ctx context.Context, machineHash string, har
 			&i.Site,
 			&i.HardwareHash,
 			&i.OrderKey,
+			&i.ReimagedAt,
+			&i.FormerSeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -329,8 +333,59 @@ func (q *Queries) EndpointInstances(ctx context.Context, endpointID string) ([]E
 	return items, nil
 }
 
+const endpointsByHardware = `-- name: EndpointsByHardware :many
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key, reimaged_at, former_seen_at FROM endpoints WHERE hardware_hash = $1 AND revoked_at = 0 LIMIT 2
+`
+
+// Two are enough to see that it tells no machines apart.
+func (q *Queries) EndpointsByHardware(ctx context.Context, hardwareHash string) ([]Endpoint, error) {
+	rows, err := q.db.QueryContext(ctx, endpointsByHardware, hardwareHash)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Endpoint
+	for rows.Next() {
+		var i Endpoint
+		if err := rows.Scan(
+			&i.ID,
+			&i.Hostname,
+			&i.NameKey,
+			&i.MachineHash,
+			&i.OsFamily,
+			&i.OsName,
+			&i.AgentVersion,
+			&i.Manufacturer,
+			&i.Model,
+			&i.Serial,
+			&i.EnrolledAt,
+			&i.LastSeenAt,
+			&i.OnlineUntil,
+			&i.ClockSkewMs,
+			&i.CertificateExpiresAt,
+			&i.RevokedAt,
+			&i.RevokedReason,
+			&i.Site,
+			&i.HardwareHash,
+			&i.OrderKey,
+			&i.ReimagedAt,
+			&i.FormerSeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const endpointsByName = `-- name: EndpointsByName :many
-SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
+SELECT id, hostname, name_key, machine_hash, os_family, os_name, agent_version, manufacturer, model, serial, enrolled_at, last_seen_at, online_until, clock_skew_ms, certificate_expires_at, revoked_at, revoked_reason, site, hardware_hash, order_key, reimaged_at, former_seen_at FROM endpoints WHERE name_key = $1 ORDER BY last_seen_at DESC LIMIT 2
 `
 
 // Two are enough to see that a name is not unique.
@@ -364,6 +419,8 @@ func (q *Queries) EndpointsByName(ctx context.Context, nameKey string) ([]Endpoi
 			&i.Site,
 			&i.HardwareHash,
 			&i.OrderKey,
+			&i.ReimagedAt,
+			&i.FormerSeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -415,6 +472,15 @@ func (q *Queries) ForgetEndpointInstance(ctx context.Context, endpointID string,
 	return err
 }
 
+const forgetEndpointInstances = `-- name: ForgetEndpointInstances :exec
+DELETE FROM endpoint_instances WHERE endpoint_id = $1
+`
+
+func (q *Queries) ForgetEndpointInstances(ctx context.Context, endpointID string) error {
+	_, err := q.db.ExecContext(ctx, forgetEndpointInstances, endpointID)
+	return err
+}
+
 const lockEndpoint = `-- name: LockEndpoint :execrows
 UPDATE endpoints SET last_seen_at = last_seen_at WHERE id = $1
 `
@@ -453,6 +519,15 @@ func (q *Queries) ReenrolEndpoint(ctx context.Context, arg ReenrolEndpointParams
 		arg.LastSeenAt,
 		arg.OrderKey,
 	)
+	return err
+}
+
+const reimageEndpoint = `-- name: ReimageEndpoint :exec
+UPDATE endpoints SET machine_hash = $2, reimaged_at = $3 WHERE id = $1
+`
+
+func (q *Queries) ReimageEndpoint(ctx context.Context, iD string, machineHash string, reimagedAt int64) error {
+	_, err := q.db.ExecContext(ctx, reimageEndpoint, iD, machineHash, reimagedAt)
 	return err
 }
 
@@ -510,6 +585,15 @@ func (q *Queries) SeeEndpointInstance(ctx context.Context, arg SeeEndpointInstan
 		arg.ConnectedAt,
 		arg.ReturnedAt,
 	)
+	return err
+}
+
+const seeFormerSystem = `-- name: SeeFormerSystem :exec
+UPDATE endpoints SET former_seen_at = $2 WHERE id = $1
+`
+
+func (q *Queries) SeeFormerSystem(ctx context.Context, iD string, formerSeenAt int64) error {
+	_, err := q.db.ExecContext(ctx, seeFormerSystem, iD, formerSeenAt)
 	return err
 }
 

@@ -156,6 +156,8 @@ type Endpoint struct {
 	Site                 string
 	HardwareHash         string
 	OrderKey             []byte
+	ReimagedAt           int64
+	FormerSeenAt         int64
 }
 
 type EndpointChange struct {

@@ -88,7 +88,7 @@ func (q *Queries) EndPeripheralPlace(ctx context.Context, endpointID string, per
 }
 
 const machinesOfPeripheral = `-- name: MachinesOfPeripheral :many
-SELECT e.id, e.hostname, e.name_key, e.machine_hash, e.os_family, e.os_name, e.agent_version, e.manufacturer, e.model, e.serial, e.enrolled_at, e.last_seen_at, e.online_until, e.clock_skew_ms, e.certificate_expires_at, e.revoked_at, e.revoked_reason, e.site, e.hardware_hash, e.order_key, l.since, l.gone_at FROM peripheral_places l
+SELECT e.id, e.hostname, e.name_key, e.machine_hash, e.os_family, e.os_name, e.agent_version, e.manufacturer, e.model, e.serial, e.enrolled_at, e.last_seen_at, e.online_until, e.clock_skew_ms, e.certificate_expires_at, e.revoked_at, e.revoked_reason, e.site, e.hardware_hash, e.order_key, e.reimaged_at, e.former_seen_at, l.since, l.gone_at FROM peripheral_places l
 JOIN endpoints e ON e.id = l.endpoint_id
 WHERE l.peripheral_id = $1
 ORDER BY CASE WHEN l.gone_at = 0 THEN 0 ELSE 1 END, l.since DESC, e.id
@@ -132,6 +132,8 @@ func (q *Queries) MachinesOfPeripheral(ctx context.Context, peripheralID string)
 			&i.Endpoint.Site,
 			&i.Endpoint.HardwareHash,
 			&i.Endpoint.OrderKey,
+			&i.Endpoint.ReimagedAt,
+			&i.Endpoint.FormerSeenAt,
 			&i.Since,
 			&i.GoneAt,
 		); err != nil {

@@ -1463,13 +1463,25 @@ func (q *Queries) TicketWords(ctx context.Context, number int32) (string, error)
 
 const ticketsAskedAt = `-- name: TicketsAskedAt :many
 SELECT number, id, title, title_derived, status, requester_id, assignee, queue, category, channel, impact, urgency, impact_set, urgency_set, priority, priority_reason, assignment_reason, endpoint_id, diagnosis_id, diagnosed_at, root_cause, certainty, language, occurred_at, created_at, updated_at, first_response_at, first_solved_at, last_solved_at, merged_into, version, entries, assigned_by, first_due_at, next_due_at, solution_due_at, asked_at, frozen_at, frozen_ms, due_at, clock_at, component, brand, resolution, sharing, type, major, tags, followers, wanted_at, minutes, site, maintenance_id, held_until, held_at, held_ms, asked_held_ms, concerned FROM tickets
-WHERE endpoint_id = $1 AND requester_id = $2
-ORDER BY updated_at DESC, number DESC LIMIT $3
+WHERE endpoint_id = $1 AND requester_id = $2 AND created_at >= $3
+ORDER BY updated_at DESC, number DESC LIMIT $4
 `
 
-// The newest of what a person asked at an endpoint.
-func (q *Queries) TicketsAskedAt(ctx context.Context, endpointID string, requesterID string, among int32) ([]Ticket, error) {
-	rows, err := q.db.QueryContext(ctx, ticketsAskedAt, endpointID, requesterID, among)
+type TicketsAskedAtParams struct {
+	EndpointID  string
+	RequesterID string
+	Since       int64
+	Among       int32
+}
+
+// The newest of what a person asked at an endpoint since it was set up.
+func (q *Queries) TicketsAskedAt(ctx context.Context, arg TicketsAskedAtParams) ([]Ticket, error) {
+	rows, err := q.db.QueryContext(ctx, ticketsAskedAt,
+		arg.EndpointID,
+		arg.RequesterID,
+		arg.Since,
+		arg.Among,
+	)
 	if err != nil {
 		return nil, err
 	}

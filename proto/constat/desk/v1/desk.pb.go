@@ -1811,7 +1811,12 @@ type Endpoint struct {
 	Site string `protobuf:"bytes,14,opt,name=site,proto3" json:"site,omitempty"`
 	// Live machines that show this identity in turn, newest connection first: a
 	// disk was copied. None when it is one machine; told with one endpoint only.
-	Twins         []*Endpoint_Twin `protobuf:"bytes,15,rep,name=twins,proto3" json:"twins,omitempty"`
+	Twins []*Endpoint_Twin `protobuf:"bytes,15,rep,name=twins,proto3" json:"twins,omitempty"`
+	// When a new system on the same hardware took this endpoint up; unset: never.
+	ReimagedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=reimaged_at,json=reimagedAt,proto3" json:"reimaged_at,omitempty"`
+	// When the system before that one last showed the identity that was taken from
+	// it; unset: never since. Then there are two machines, and the former is to enrol.
+	FormerSeenAt  *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=former_seen_at,json=formerSeenAt,proto3" json:"former_seen_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1947,6 +1952,20 @@ func (x *Endpoint) GetSite() string {
 func (x *Endpoint) GetTwins() []*Endpoint_Twin {
 	if x != nil {
 		return x.Twins
+	}
+	return nil
+}
+
+func (x *Endpoint) GetReimagedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReimagedAt
+	}
+	return nil
+}
+
+func (x *Endpoint) GetFormerSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FormerSeenAt
 	}
 	return nil
 }
@@ -6759,7 +6778,7 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\x15GetTicketFileResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
-	"\acontent\x18\x03 \x01(\fR\acontent\"\xd8\x05\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"\xd7\x06\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x1b\n" +
@@ -6778,7 +6797,10 @@ const file_constat_desk_v1_desk_proto_rawDesc = "" +
 	"\arevoked\x18\f \x01(\bR\arevoked\x12P\n" +
 	"\x16certificate_expires_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateExpiresAt\x12\x12\n" +
 	"\x04site\x18\x0e \x01(\tR\x04site\x124\n" +
-	"\x05twins\x18\x0f \x03(\v2\x1e.constat.desk.v1.Endpoint.TwinR\x05twins\x1a\xa9\x01\n" +
+	"\x05twins\x18\x0f \x03(\v2\x1e.constat.desk.v1.Endpoint.TwinR\x05twins\x12;\n" +
+	"\vreimaged_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reimagedAt\x12@\n" +
+	"\x0eformer_seen_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\fformerSeenAt\x1a\xa9\x01\n" +
 	"\x04Twin\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12=\n" +
@@ -7294,162 +7316,164 @@ var file_constat_desk_v1_desk_proto_depIdxs = []int32{
 	115, // 22: constat.desk.v1.Endpoint.last_seen_at:type_name -> google.protobuf.Timestamp
 	115, // 23: constat.desk.v1.Endpoint.certificate_expires_at:type_name -> google.protobuf.Timestamp
 	102, // 24: constat.desk.v1.Endpoint.twins:type_name -> constat.desk.v1.Endpoint.Twin
-	26,  // 25: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
-	26,  // 26: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	116, // 27: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
-	117, // 28: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
-	118, // 29: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
-	119, // 30: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
-	116, // 31: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
-	115, // 32: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
-	120, // 33: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
-	118, // 34: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
-	121, // 35: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
-	40,  // 36: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
-	115, // 37: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
-	115, // 38: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
-	115, // 39: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
-	39,  // 40: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
-	39,  // 41: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	39,  // 42: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
-	39,  // 43: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
-	103, // 44: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
-	104, // 45: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
-	53,  // 46: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
-	108, // 47: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
-	115, // 48: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
-	122, // 49: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
-	122, // 50: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
-	122, // 51: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
-	123, // 52: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
-	122, // 53: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
-	122, // 54: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
-	124, // 55: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
-	65,  // 56: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
-	64,  // 57: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
-	64,  // 58: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
-	123, // 59: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
-	125, // 60: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
-	115, // 61: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
-	72,  // 62: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
-	72,  // 63: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
-	73,  // 64: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
-	73,  // 65: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	74,  // 66: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	105, // 67: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
-	74,  // 68: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	73,  // 69: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	73,  // 70: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	73,  // 71: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
-	26,  // 72: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
-	89,  // 73: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
-	89,  // 74: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
-	89,  // 75: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
-	74,  // 76: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	74,  // 77: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
-	126, // 78: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	124, // 79: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
-	126, // 80: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
-	127, // 81: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
-	106, // 82: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
-	115, // 83: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
-	115, // 84: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
-	115, // 85: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
-	107, // 86: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
-	115, // 87: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
-	0,   // 88: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
-	2,   // 89: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
-	5,   // 90: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
-	7,   // 91: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
-	9,   // 92: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
-	12,  // 93: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
-	14,  // 94: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
-	18,  // 95: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
-	20,  // 96: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
-	22,  // 97: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
-	24,  // 98: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
-	27,  // 99: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
-	29,  // 100: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
-	31,  // 101: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
-	33,  // 102: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
-	54,  // 103: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
-	35,  // 104: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
-	37,  // 105: constat.desk.v1.DeskService.EraseEndpoint:input_type -> constat.desk.v1.EraseEndpointRequest
-	87,  // 106: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
-	90,  // 107: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
-	92,  // 108: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
-	94,  // 109: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
-	51,  // 110: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
-	41,  // 111: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
-	43,  // 112: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
-	47,  // 113: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
-	49,  // 114: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
-	45,  // 115: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
-	56,  // 116: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
-	58,  // 117: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
-	60,  // 118: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
-	62,  // 119: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
-	66,  // 120: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
-	68,  // 121: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
-	70,  // 122: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
-	75,  // 123: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
-	77,  // 124: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
-	79,  // 125: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
-	96,  // 126: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
-	98,  // 127: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
-	100, // 128: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
-	81,  // 129: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
-	83,  // 130: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
-	85,  // 131: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
-	1,   // 132: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
-	3,   // 133: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
-	6,   // 134: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
-	8,   // 135: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
-	11,  // 136: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
-	13,  // 137: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
-	17,  // 138: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
-	19,  // 139: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
-	21,  // 140: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
-	23,  // 141: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
-	25,  // 142: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
-	28,  // 143: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
-	30,  // 144: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
-	32,  // 145: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
-	34,  // 146: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
-	55,  // 147: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
-	36,  // 148: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
-	38,  // 149: constat.desk.v1.DeskService.EraseEndpoint:output_type -> constat.desk.v1.EraseEndpointResponse
-	88,  // 150: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
-	91,  // 151: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
-	93,  // 152: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
-	95,  // 153: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
-	52,  // 154: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
-	42,  // 155: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
-	44,  // 156: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
-	48,  // 157: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
-	50,  // 158: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
-	46,  // 159: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
-	57,  // 160: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
-	59,  // 161: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
-	61,  // 162: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
-	63,  // 163: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
-	67,  // 164: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
-	69,  // 165: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
-	71,  // 166: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
-	76,  // 167: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
-	78,  // 168: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
-	80,  // 169: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
-	97,  // 170: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
-	99,  // 171: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
-	101, // 172: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
-	82,  // 173: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
-	84,  // 174: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
-	86,  // 175: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
-	132, // [132:176] is the sub-list for method output_type
-	88,  // [88:132] is the sub-list for method input_type
-	88,  // [88:88] is the sub-list for extension type_name
-	88,  // [88:88] is the sub-list for extension extendee
-	0,   // [0:88] is the sub-list for field type_name
+	115, // 25: constat.desk.v1.Endpoint.reimaged_at:type_name -> google.protobuf.Timestamp
+	115, // 26: constat.desk.v1.Endpoint.former_seen_at:type_name -> google.protobuf.Timestamp
+	26,  // 27: constat.desk.v1.ListEndpointsResponse.endpoints:type_name -> constat.desk.v1.Endpoint
+	26,  // 28: constat.desk.v1.GetEndpointResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	116, // 29: constat.desk.v1.GetEndpointResponse.snapshot:type_name -> constat.v1.Snapshot
+	117, // 30: constat.desk.v1.GetEndpointResponse.changes:type_name -> constat.v1.Change
+	118, // 31: constat.desk.v1.GetEndpointResponse.diagnoses:type_name -> constat.v1.Diagnosis
+	119, // 32: constat.desk.v1.GetEndpointResponse.remedies:type_name -> constat.v1.RemedyResult
+	116, // 33: constat.desk.v1.GetSnapshotResponse.snapshot:type_name -> constat.v1.Snapshot
+	115, // 34: constat.desk.v1.DiagnoseResponse.waiting_until:type_name -> google.protobuf.Timestamp
+	120, // 35: constat.desk.v1.DiagnoseResponse.progress:type_name -> constat.v1.Progress
+	118, // 36: constat.desk.v1.DiagnoseResponse.diagnosis:type_name -> constat.v1.Diagnosis
+	121, // 37: constat.desk.v1.Technician.skills:type_name -> constat.v1.Skill
+	40,  // 38: constat.desk.v1.Technician.absences:type_name -> constat.desk.v1.Absence
+	115, // 39: constat.desk.v1.Technician.assigned_at:type_name -> google.protobuf.Timestamp
+	115, // 40: constat.desk.v1.Absence.from:type_name -> google.protobuf.Timestamp
+	115, // 41: constat.desk.v1.Absence.until:type_name -> google.protobuf.Timestamp
+	39,  // 42: constat.desk.v1.ListTechniciansResponse.technicians:type_name -> constat.desk.v1.Technician
+	39,  // 43: constat.desk.v1.SetTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	39,  // 44: constat.desk.v1.SetTechnicianResponse.technician:type_name -> constat.desk.v1.Technician
+	39,  // 45: constat.desk.v1.PreviewTechnicianRequest.technician:type_name -> constat.desk.v1.Technician
+	103, // 46: constat.desk.v1.PreviewTechnicianResponse.loads:type_name -> constat.desk.v1.PreviewTechnicianResponse.Load
+	104, // 47: constat.desk.v1.PreviewTechnicianResponse.moved:type_name -> constat.desk.v1.PreviewTechnicianResponse.Moved
+	53,  // 48: constat.desk.v1.ListSimilarResponse.tickets:type_name -> constat.desk.v1.SimilarTicket
+	108, // 49: constat.desk.v1.SimilarTicket.ticket:type_name -> constat.v1.Ticket
+	115, // 50: constat.desk.v1.RequestRemedyResponse.expires_at:type_name -> google.protobuf.Timestamp
+	122, // 51: constat.desk.v1.ListArticlesResponse.articles:type_name -> constat.desk.v1.Article
+	122, // 52: constat.desk.v1.GetArticleResponse.article:type_name -> constat.desk.v1.Article
+	122, // 53: constat.desk.v1.GetArticleResponse.versions:type_name -> constat.desk.v1.Article
+	123, // 54: constat.desk.v1.GetArticleResponse.ratings:type_name -> constat.desk.v1.ArticleRating
+	122, // 55: constat.desk.v1.SaveArticleRequest.article:type_name -> constat.desk.v1.Article
+	122, // 56: constat.desk.v1.SaveArticleResponse.article:type_name -> constat.desk.v1.Article
+	124, // 57: constat.desk.v1.ProcedureUse.procedure:type_name -> constat.v1.Procedure
+	65,  // 58: constat.desk.v1.ProcedureUse.rates:type_name -> constat.desk.v1.ProcedureRate
+	64,  // 59: constat.desk.v1.ListProceduresResponse.procedures:type_name -> constat.desk.v1.ProcedureUse
+	64,  // 60: constat.desk.v1.GetProcedureResponse.use:type_name -> constat.desk.v1.ProcedureUse
+	123, // 61: constat.desk.v1.GetProcedureResponse.voices:type_name -> constat.desk.v1.ArticleRating
+	125, // 62: constat.desk.v1.GetProcedureResponse.drawings:type_name -> constat.v1.Drawing
+	115, // 63: constat.desk.v1.KnowledgeRevision.at:type_name -> google.protobuf.Timestamp
+	72,  // 64: constat.desk.v1.KnowledgeRevision.files:type_name -> constat.desk.v1.KnowledgeFile
+	72,  // 65: constat.desk.v1.KnowledgeChange.put:type_name -> constat.desk.v1.KnowledgeFile
+	73,  // 66: constat.desk.v1.ListKnowledgeResponse.revisions:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 67: constat.desk.v1.GetKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	74,  // 68: constat.desk.v1.PreviewKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	105, // 69: constat.desk.v1.PreviewKnowledgeResponse.faults:type_name -> constat.desk.v1.PreviewKnowledgeResponse.FaultPreview
+	74,  // 70: constat.desk.v1.PushKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	73,  // 71: constat.desk.v1.PushKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 72: constat.desk.v1.ReleaseKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	73,  // 73: constat.desk.v1.RollBackKnowledgeResponse.revision:type_name -> constat.desk.v1.KnowledgeRevision
+	26,  // 74: constat.desk.v1.SetEndpointSiteResponse.endpoint:type_name -> constat.desk.v1.Endpoint
+	89,  // 75: constat.desk.v1.ListViewsResponse.views:type_name -> constat.desk.v1.View
+	89,  // 76: constat.desk.v1.PutViewRequest.view:type_name -> constat.desk.v1.View
+	89,  // 77: constat.desk.v1.PutViewResponse.view:type_name -> constat.desk.v1.View
+	74,  // 78: constat.desk.v1.CheckKnowledgeRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	74,  // 79: constat.desk.v1.TryProcedureRequest.change:type_name -> constat.desk.v1.KnowledgeChange
+	126, // 80: constat.desk.v1.TryProcedureRequest.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	124, // 81: constat.desk.v1.TryProcedureResponse.procedure:type_name -> constat.v1.Procedure
+	126, // 82: constat.desk.v1.TryProcedureResponse.taken:type_name -> constat.v1.ProcedureRun.StepTaken
+	127, // 83: constat.desk.v1.TryProcedureResponse.step:type_name -> constat.v1.Procedure.Step
+	106, // 84: constat.desk.v1.GetHistoryResponse.recurrences:type_name -> constat.desk.v1.GetHistoryResponse.Recurrence
+	115, // 85: constat.desk.v1.Endpoint.Twin.connected_at:type_name -> google.protobuf.Timestamp
+	115, // 86: constat.desk.v1.GetHistoryResponse.Recurrence.first:type_name -> google.protobuf.Timestamp
+	115, // 87: constat.desk.v1.GetHistoryResponse.Recurrence.last:type_name -> google.protobuf.Timestamp
+	107, // 88: constat.desk.v1.GetHistoryResponse.Recurrence.helped:type_name -> constat.desk.v1.GetHistoryResponse.Solution
+	115, // 89: constat.desk.v1.GetHistoryResponse.Solution.at:type_name -> google.protobuf.Timestamp
+	0,   // 90: constat.desk.v1.DeskService.ListTickets:input_type -> constat.desk.v1.ListTicketsRequest
+	2,   // 91: constat.desk.v1.DeskService.GetTicket:input_type -> constat.desk.v1.GetTicketRequest
+	5,   // 92: constat.desk.v1.DeskService.CreateTicket:input_type -> constat.desk.v1.CreateTicketRequest
+	7,   // 93: constat.desk.v1.DeskService.UpdateTicket:input_type -> constat.desk.v1.UpdateTicketRequest
+	9,   // 94: constat.desk.v1.DeskService.AddEntry:input_type -> constat.desk.v1.AddEntryRequest
+	12,  // 95: constat.desk.v1.DeskService.MergeTicket:input_type -> constat.desk.v1.MergeTicketRequest
+	14,  // 96: constat.desk.v1.DeskService.ChangeTickets:input_type -> constat.desk.v1.ChangeTicketsRequest
+	18,  // 97: constat.desk.v1.DeskService.UndoChange:input_type -> constat.desk.v1.UndoChangeRequest
+	20,  // 98: constat.desk.v1.DeskService.LinkTickets:input_type -> constat.desk.v1.LinkTicketsRequest
+	22,  // 99: constat.desk.v1.DeskService.SplitTicket:input_type -> constat.desk.v1.SplitTicketRequest
+	24,  // 100: constat.desk.v1.DeskService.GetTicketFile:input_type -> constat.desk.v1.GetTicketFileRequest
+	27,  // 101: constat.desk.v1.DeskService.ListEndpoints:input_type -> constat.desk.v1.ListEndpointsRequest
+	29,  // 102: constat.desk.v1.DeskService.GetEndpoint:input_type -> constat.desk.v1.GetEndpointRequest
+	31,  // 103: constat.desk.v1.DeskService.GetSnapshot:input_type -> constat.desk.v1.GetSnapshotRequest
+	33,  // 104: constat.desk.v1.DeskService.Diagnose:input_type -> constat.desk.v1.DiagnoseRequest
+	54,  // 105: constat.desk.v1.DeskService.RequestRemedy:input_type -> constat.desk.v1.RequestRemedyRequest
+	35,  // 106: constat.desk.v1.DeskService.RevokeEndpoint:input_type -> constat.desk.v1.RevokeEndpointRequest
+	37,  // 107: constat.desk.v1.DeskService.EraseEndpoint:input_type -> constat.desk.v1.EraseEndpointRequest
+	87,  // 108: constat.desk.v1.DeskService.SetEndpointSite:input_type -> constat.desk.v1.SetEndpointSiteRequest
+	90,  // 109: constat.desk.v1.DeskService.ListViews:input_type -> constat.desk.v1.ListViewsRequest
+	92,  // 110: constat.desk.v1.DeskService.PutView:input_type -> constat.desk.v1.PutViewRequest
+	94,  // 111: constat.desk.v1.DeskService.DeleteView:input_type -> constat.desk.v1.DeleteViewRequest
+	51,  // 112: constat.desk.v1.DeskService.ListSimilar:input_type -> constat.desk.v1.ListSimilarRequest
+	41,  // 113: constat.desk.v1.DeskService.ListTechnicians:input_type -> constat.desk.v1.ListTechniciansRequest
+	43,  // 114: constat.desk.v1.DeskService.SetTechnician:input_type -> constat.desk.v1.SetTechnicianRequest
+	47,  // 115: constat.desk.v1.DeskService.GetServiceLevels:input_type -> constat.desk.v1.GetServiceLevelsRequest
+	49,  // 116: constat.desk.v1.DeskService.SetServiceLevels:input_type -> constat.desk.v1.SetServiceLevelsRequest
+	45,  // 117: constat.desk.v1.DeskService.PreviewTechnician:input_type -> constat.desk.v1.PreviewTechnicianRequest
+	56,  // 118: constat.desk.v1.DeskService.ListArticles:input_type -> constat.desk.v1.ListArticlesRequest
+	58,  // 119: constat.desk.v1.DeskService.GetArticle:input_type -> constat.desk.v1.GetArticleRequest
+	60,  // 120: constat.desk.v1.DeskService.SaveArticle:input_type -> constat.desk.v1.SaveArticleRequest
+	62,  // 121: constat.desk.v1.DeskService.RateArticle:input_type -> constat.desk.v1.RateArticleRequest
+	66,  // 122: constat.desk.v1.DeskService.ListProcedures:input_type -> constat.desk.v1.ListProceduresRequest
+	68,  // 123: constat.desk.v1.DeskService.GetProcedure:input_type -> constat.desk.v1.GetProcedureRequest
+	70,  // 124: constat.desk.v1.DeskService.RateProcedure:input_type -> constat.desk.v1.RateProcedureRequest
+	75,  // 125: constat.desk.v1.DeskService.ListKnowledge:input_type -> constat.desk.v1.ListKnowledgeRequest
+	77,  // 126: constat.desk.v1.DeskService.GetKnowledge:input_type -> constat.desk.v1.GetKnowledgeRequest
+	79,  // 127: constat.desk.v1.DeskService.PreviewKnowledge:input_type -> constat.desk.v1.PreviewKnowledgeRequest
+	96,  // 128: constat.desk.v1.DeskService.CheckKnowledge:input_type -> constat.desk.v1.CheckKnowledgeRequest
+	98,  // 129: constat.desk.v1.DeskService.TryProcedure:input_type -> constat.desk.v1.TryProcedureRequest
+	100, // 130: constat.desk.v1.DeskService.GetHistory:input_type -> constat.desk.v1.GetHistoryRequest
+	81,  // 131: constat.desk.v1.DeskService.PushKnowledge:input_type -> constat.desk.v1.PushKnowledgeRequest
+	83,  // 132: constat.desk.v1.DeskService.ReleaseKnowledge:input_type -> constat.desk.v1.ReleaseKnowledgeRequest
+	85,  // 133: constat.desk.v1.DeskService.RollBackKnowledge:input_type -> constat.desk.v1.RollBackKnowledgeRequest
+	1,   // 134: constat.desk.v1.DeskService.ListTickets:output_type -> constat.desk.v1.ListTicketsResponse
+	3,   // 135: constat.desk.v1.DeskService.GetTicket:output_type -> constat.desk.v1.GetTicketResponse
+	6,   // 136: constat.desk.v1.DeskService.CreateTicket:output_type -> constat.desk.v1.CreateTicketResponse
+	8,   // 137: constat.desk.v1.DeskService.UpdateTicket:output_type -> constat.desk.v1.UpdateTicketResponse
+	11,  // 138: constat.desk.v1.DeskService.AddEntry:output_type -> constat.desk.v1.AddEntryResponse
+	13,  // 139: constat.desk.v1.DeskService.MergeTicket:output_type -> constat.desk.v1.MergeTicketResponse
+	17,  // 140: constat.desk.v1.DeskService.ChangeTickets:output_type -> constat.desk.v1.ChangeTicketsResponse
+	19,  // 141: constat.desk.v1.DeskService.UndoChange:output_type -> constat.desk.v1.UndoChangeResponse
+	21,  // 142: constat.desk.v1.DeskService.LinkTickets:output_type -> constat.desk.v1.LinkTicketsResponse
+	23,  // 143: constat.desk.v1.DeskService.SplitTicket:output_type -> constat.desk.v1.SplitTicketResponse
+	25,  // 144: constat.desk.v1.DeskService.GetTicketFile:output_type -> constat.desk.v1.GetTicketFileResponse
+	28,  // 145: constat.desk.v1.DeskService.ListEndpoints:output_type -> constat.desk.v1.ListEndpointsResponse
+	30,  // 146: constat.desk.v1.DeskService.GetEndpoint:output_type -> constat.desk.v1.GetEndpointResponse
+	32,  // 147: constat.desk.v1.DeskService.GetSnapshot:output_type -> constat.desk.v1.GetSnapshotResponse
+	34,  // 148: constat.desk.v1.DeskService.Diagnose:output_type -> constat.desk.v1.DiagnoseResponse
+	55,  // 149: constat.desk.v1.DeskService.RequestRemedy:output_type -> constat.desk.v1.RequestRemedyResponse
+	36,  // 150: constat.desk.v1.DeskService.RevokeEndpoint:output_type -> constat.desk.v1.RevokeEndpointResponse
+	38,  // 151: constat.desk.v1.DeskService.EraseEndpoint:output_type -> constat.desk.v1.EraseEndpointResponse
+	88,  // 152: constat.desk.v1.DeskService.SetEndpointSite:output_type -> constat.desk.v1.SetEndpointSiteResponse
+	91,  // 153: constat.desk.v1.DeskService.ListViews:output_type -> constat.desk.v1.ListViewsResponse
+	93,  // 154: constat.desk.v1.DeskService.PutView:output_type -> constat.desk.v1.PutViewResponse
+	95,  // 155: constat.desk.v1.DeskService.DeleteView:output_type -> constat.desk.v1.DeleteViewResponse
+	52,  // 156: constat.desk.v1.DeskService.ListSimilar:output_type -> constat.desk.v1.ListSimilarResponse
+	42,  // 157: constat.desk.v1.DeskService.ListTechnicians:output_type -> constat.desk.v1.ListTechniciansResponse
+	44,  // 158: constat.desk.v1.DeskService.SetTechnician:output_type -> constat.desk.v1.SetTechnicianResponse
+	48,  // 159: constat.desk.v1.DeskService.GetServiceLevels:output_type -> constat.desk.v1.GetServiceLevelsResponse
+	50,  // 160: constat.desk.v1.DeskService.SetServiceLevels:output_type -> constat.desk.v1.SetServiceLevelsResponse
+	46,  // 161: constat.desk.v1.DeskService.PreviewTechnician:output_type -> constat.desk.v1.PreviewTechnicianResponse
+	57,  // 162: constat.desk.v1.DeskService.ListArticles:output_type -> constat.desk.v1.ListArticlesResponse
+	59,  // 163: constat.desk.v1.DeskService.GetArticle:output_type -> constat.desk.v1.GetArticleResponse
+	61,  // 164: constat.desk.v1.DeskService.SaveArticle:output_type -> constat.desk.v1.SaveArticleResponse
+	63,  // 165: constat.desk.v1.DeskService.RateArticle:output_type -> constat.desk.v1.RateArticleResponse
+	67,  // 166: constat.desk.v1.DeskService.ListProcedures:output_type -> constat.desk.v1.ListProceduresResponse
+	69,  // 167: constat.desk.v1.DeskService.GetProcedure:output_type -> constat.desk.v1.GetProcedureResponse
+	71,  // 168: constat.desk.v1.DeskService.RateProcedure:output_type -> constat.desk.v1.RateProcedureResponse
+	76,  // 169: constat.desk.v1.DeskService.ListKnowledge:output_type -> constat.desk.v1.ListKnowledgeResponse
+	78,  // 170: constat.desk.v1.DeskService.GetKnowledge:output_type -> constat.desk.v1.GetKnowledgeResponse
+	80,  // 171: constat.desk.v1.DeskService.PreviewKnowledge:output_type -> constat.desk.v1.PreviewKnowledgeResponse
+	97,  // 172: constat.desk.v1.DeskService.CheckKnowledge:output_type -> constat.desk.v1.CheckKnowledgeResponse
+	99,  // 173: constat.desk.v1.DeskService.TryProcedure:output_type -> constat.desk.v1.TryProcedureResponse
+	101, // 174: constat.desk.v1.DeskService.GetHistory:output_type -> constat.desk.v1.GetHistoryResponse
+	82,  // 175: constat.desk.v1.DeskService.PushKnowledge:output_type -> constat.desk.v1.PushKnowledgeResponse
+	84,  // 176: constat.desk.v1.DeskService.ReleaseKnowledge:output_type -> constat.desk.v1.ReleaseKnowledgeResponse
+	86,  // 177: constat.desk.v1.DeskService.RollBackKnowledge:output_type -> constat.desk.v1.RollBackKnowledgeResponse
+	134, // [134:178] is the sub-list for method output_type
+	90,  // [90:134] is the sub-list for method input_type
+	90,  // [90:90] is the sub-list for extension type_name
+	90,  // [90:90] is the sub-list for extension extendee
+	0,   // [0:90] is the sub-list for field type_name
 }
 
 func init() { file_constat_desk_v1_desk_proto_init() }
