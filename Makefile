@@ -5,6 +5,8 @@ VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo 0.1.0-dev)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X constat/internal/version.Version=$(VERSION) -X constat/internal/version.Commit=$(COMMIT)
 TAGS    := grpcnotrace
+# What an agent asks by HTTP is small; gRPC has its own HTTP/2.
+AGENT_TAGS := $(TAGS),nethttpomithttp2
 TOOL    := go tool -modfile=.tools/go.mod
 
 # gousb needs cgo and libusb; where they are not, the native readers do it all.
@@ -18,8 +20,8 @@ help: ## list the targets
 
 build: ## build constat-agent, constat-tray and constat-collector into bin/
 	@mkdir -p bin
-	CGO_ENABLED=$(if $(LIBUSB),1,0) go build -trimpath -tags "$(TAGS) $(LIBUSB)" -ldflags "$(LDFLAGS)" -o bin/constat-agent ./agent
-	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-tray ./agent/tray
+	CGO_ENABLED=$(if $(LIBUSB),1,0) go build -trimpath -tags "$(AGENT_TAGS),$(LIBUSB)" -ldflags "$(LDFLAGS)" -o bin/constat-agent ./agent
+	CGO_ENABLED=0 go build -trimpath -tags "$(AGENT_TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-tray ./agent/tray/program
 	CGO_ENABLED=0 go build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o bin/constat-collector ./collector
 
 run: build ## diagnose this machine and open a ticket with the result (ONCE=1: then stop)
@@ -50,8 +52,8 @@ cross: ## build for every system without cgo; an agent must stay below 20 MiB
 	@out=$$(mktemp -d); trap 'rm -r "$$out"' EXIT; for p in $(PLATFORMS); do \
 	  echo "build $$p"; \
 	  export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; \
-	  go build -tags "$(TAGS)" -ldflags "-s -w" -o "$$out/agent" ./agent || exit 1; \
-	  go build -tags "$(TAGS)" -o /dev/null ./agent/tray || exit 1; \
+	  go build -tags "$(AGENT_TAGS)" -ldflags "-s -w" -o "$$out/agent" ./agent || exit 1; \
+	  go build -tags "$(AGENT_TAGS)" -o /dev/null ./agent/tray/program || exit 1; \
 	  go build -tags "$(TAGS)" -o /dev/null ./collector || exit 1; \
 	  size=$$(wc -c <"$$out/agent"); \
 	  [ "$$size" -le 20971520 ] || { echo "the agent for $$p has $$size bytes, more than 20 MiB" >&2; exit 1; }; \

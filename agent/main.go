@@ -58,6 +58,7 @@ func rootCommand() *cobra.Command {
 		}),
 	)
 	root.AddCommand(installerCommands(&o)...)
+	root.AddCommand(trayCommands()...)
 	return root
 }
 

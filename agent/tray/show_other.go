@@ -1,6 +1,6 @@
 //go:build !linux && !windows && !darwin
 
-package main
+package tray
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package main
+package tray
 
 import (
 	"bufio"
@@ -27,7 +27,10 @@ import (
 // TestMain is the program itself, where a test starts it.
 func TestMain(m *testing.M) {
 	if os.Getenv("CONSTAT_TRAY_OF_A_TEST") != "" {
-		main()
+		if err := Main(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
 		return
 	}
 	os.Exit(m.Run())

@@ -41,7 +41,11 @@ func shipped(t testing.TB, platform, pkg string) int64 {
 	t.Helper()
 	goos, goarch, _ := strings.Cut(platform, "/")
 	file := filepath.Join(t.TempDir(), "program")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", file, pkg)
+	tags := "grpcnotrace"
+	if strings.HasPrefix(pkg, "./agent") {
+		tags += ",nethttpomithttp2"
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w", "-o", file, pkg)
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -91,7 +95,7 @@ func BenchmarkSizes(b *testing.B) {
 			most      int64 // 0: any
 		}{
 			{"agent", "./agent", maxAgent},
-			{"tray", "./agent/tray", maxAgent},
+			{"tray", "./agent/tray/program", maxAgent},
 			{"collector", "./collector", 0},
 		} {
 			b.Run(strings.ReplaceAll(platform, "/", "-")+"/"+program.name, func(b *testing.B) {

@@ -81,11 +81,14 @@ var built = sync.OnceValues(func() (string, error) {
 
 func program(name, pkg string) (string, error) {
 	file := filepath.Join(scratch, name)
-	flags := "-s -w"
+	flags, tags := "-s -w", "grpcnotrace"
 	if name == "constat-tray.exe" {
 		flags += " -H windowsgui" // as installers/windows/programs has it
 	}
-	cmd := exec.Command("go", "build", "-tags", "grpcnotrace", "-ldflags", flags, "-o", file, pkg)
+	if strings.HasSuffix(name, ".exe") {
+		tags += ",nethttpomithttp2"
+	}
+	cmd := exec.Command("go", "build", "-tags", tags, "-ldflags", flags, "-o", file, pkg)
 	if strings.HasSuffix(name, ".exe") {
 		changes, err := overlay()
 		if err != nil {

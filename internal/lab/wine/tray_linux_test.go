@@ -147,12 +147,13 @@ func (d *desktop) ways() []string {
 // told by a balloon, which leads to the tickets.
 func TestTray(t *testing.T) {
 	d := newDesktop(t)
-	tray, err := program("constat-tray.exe", "constat/agent/tray")
+	tray, err := program("constat-tray.exe", "constat/agent/tray/program")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const installed, dir, helper = `C:\Program Files\Constat\constat-tray.exe`, `C:\standing`, `C:\tests\tray.exe`
 	d.Copy(tray, installed)
+	install(d.Windows) // whose command it starts
 	d.Copy(testsOf(t, "constat/agent/tray"), helper)
 
 	say := d.agent(helper, dir)

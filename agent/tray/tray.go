@@ -1,9 +1,11 @@
-// Program constat-tray puts the agent into the user's session: an icon that shows
-// how things stand, with a menu that opens the page on which one says what is not
-// working.
-package main
+// Package tray puts the agent into the user's session: an icon that shows how
+// things stand, with a menu that opens the page on which one says what is not
+// working. On Linux it is a program of its own, constat-tray; elsewhere it is a
+// command of the agent's, so that a package carries what both link once.
+package tray
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,32 +14,29 @@ import (
 	"constat/internal/version"
 )
 
-const usage = "usage: constat-tray [--data DIR] [open [VIEW]] | version"
+var errUsage = errors.New("usage: constat-tray [--data DIR] [open [VIEW]] | version")
 
-func main() {
+// Main is the program with its arguments: the tray of this session until it is
+// closed, or the word to the one that runs already.
+func Main(args []string) error {
 	data, view, opens := local.SystemData, "", false
-	args := os.Args[1:]
 	if len(args) >= 2 && args[0] == "--data" {
 		data, args = args[1], args[2:]
 	}
 	switch {
 	case len(args) == 1 && args[0] == "version":
 		fmt.Println("constat-tray", version.String())
-		return
+		return nil
 	case len(args) >= 1 && len(args) <= 2 && args[0] == "open":
 		opens = true
 		if len(args) == 2 {
 			view = args[1]
 		}
 	case len(args) > 0:
-		fmt.Fprintln(os.Stderr, usage)
-		os.Exit(2)
+		return errUsage
 	}
 	s := &session{socket: local.Socket(data), language: language()}
-	if err := s.start(view, opens); err != nil {
-		fmt.Fprintln(os.Stderr, "constat-tray:", err)
-		os.Exit(2)
-	}
+	return s.start(view, opens)
 }
 
 // language is the session's, of those that there are words in.
