@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,11 +158,41 @@ func TestMSI(t *testing.T) {
 		t.Error("one commit gives two packages")
 	}
 
-	// Not under the 10 MiB that the packages for Linux keep: of what Windows' cabinets
-	// may be packed with, no free packer has more than MSZIP, a third worse than xz,
-	// and each of the two programs has its own copy of what they share.
-	if info, err := os.Stat(filepath.Join(dir, older)); err == nil {
+	const most = 10 << 20
+	if info, err := os.Stat(filepath.Join(dir, older)); err != nil || info.Size() >= most {
+		t.Errorf("the package: %v, %v; it is to have less than %d bytes", info, err, most)
+	} else {
 		t.Logf("%s: %.1f MiB", older, float64(info.Size())/(1<<20))
+	}
+	// An older version is refused before anything changes. Where the new one is, the
+	// removal of the former stands in the same transaction, to be taken back: its files,
+	// then its service, then that it runs. Wine takes back less.
+	sequence, err := exec.Command("msiinfo", "export", filepath.Join(dir, older), "InstallExecuteSequence").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, action := range []string{"LaunchConditions", "InstallInitialize", "RemoveExistingProducts", "StartAgain", "ServiceAgain", "ServiceStop", "ServiceUninstall",
+		"RemoveFiles", "InstallFiles", "Deploy", "InstallExecute", "AppSearch", "Refuse", "ServiceInstall", "ServiceStart", "InstallFinalize"} {
+		at := 0
+		for line := range strings.Lines(string(sequence)) {
+			if column := strings.Split(strings.TrimSpace(line), "\t"); column[0] == action {
+				at, _ = strconv.Atoi(column[len(column)-1])
+			}
+		}
+		if at <= last {
+			t.Errorf("%s stands at %d, after %d", action, at, last)
+		}
+		last = at
+	}
+	actions, err := exec.Command("msiinfo", "export", filepath.Join(dir, older), "CustomAction").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"StartAgain", "ServiceAgain", "DeployUndo", "ServiceUndo"} {
+		if !strings.Contains(string(actions), action+"\t3410\tagent.exe\t") {
+			t.Errorf("%s is not for taking back:\n%s", action, actions)
+		}
 	}
 	share := w.Share(dir)
 	drawn, err := identity.NewToken([32]byte{1})
