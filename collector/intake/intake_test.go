@@ -235,10 +235,17 @@ func TestOnlyOwnCertificatesAreAdmitted(t *testing.T) {
 	refused(t, "renewing a revoked certificate", err, codes.PermissionDenied, "revoked")
 }
 
+// A machine that was off for a year comes back by itself.
 func TestExpiredCertificatesMayRenewAndNothingElse(t *testing.T) {
+	for name, off := range map[string]time.Duration{"just run out": identity.ClientLifetime + time.Hour, "off for a year": 366 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) { renews(t, off) })
+	}
+}
+
+func renews(t *testing.T, off time.Duration) {
 	d := openDoor(t, Options{})
 	id, old := d.enrol("pc")
-	d.off.Store(int64(identity.ClientLifetime + time.Hour))
+	d.off.Store(int64(off))
 	_, err := d.dial(old).Upload(t.Context(), &constatv1.UploadRequest{})
 	refused(t, "upload", err, codes.FailedPrecondition, "renew")
 	key, csr, err := identity.NewRequest()

@@ -185,8 +185,20 @@ func copyFile(to, from string) error {
 const windowsScript = "@echo off\r\n" +
 	"rem Run as administrator, or by Intune, a group policy or SCCM.\r\n" +
 	"msiexec /i \"%%~dp0%s\" /qn COLLECTOR=%s ENROLTOKENFILE=\"%%~dp0token.txt\" /l* \"%%TEMP%%\\constat-agent.log\"\r\n" +
-	"if errorlevel 1 echo The installation failed: see %%TEMP%%\\constat-agent.log / L'installation a echoue : voir ce fichier.\r\n" +
-	"exit /b %%errorlevel%%\r\n"
+	"set code=%%errorlevel%%\r\n" +
+	"if %%code%% neq 0 if %%code%% neq 3010 (\r\n" +
+	"  echo The installation failed: see %%TEMP%%\\constat-agent.log / L'installation a echoue : voir ce fichier.\r\n" +
+	"  exit /b %%code%%\r\n" +
+	")\r\n" +
+	"rem A token that is spent or a silent collector shows once the service asked.\r\n" +
+	"for /l %%%%i in (1,1,10) do (\r\n" +
+	"  \"%%ProgramW6432%%\\Constat\\constat-agent.exe\" status --wait 20s >\"%%TEMP%%\\constat-agent-status.txt\" 2>&1\r\n" +
+	"  if not errorlevel 2 goto said\r\n" +
+	"  ping -n 2 127.0.0.1 >nul\r\n" +
+	")\r\n" +
+	":said\r\n" +
+	"type \"%%TEMP%%\\constat-agent-status.txt\"\r\n" +
+	"exit /b %%code%%\r\n"
 
 // macScript is what stands in the zip for macOS.
 const macScript = `#!/bin/sh
@@ -196,6 +208,8 @@ cd "$(dirname "$0")"
 install -d -m 755 "/Library/Application Support/Constat"
 install -m 600 enrolment.env "/Library/Application Support/Constat/enrolment.env"
 installer -pkg "%s" -target /
+# A token that is spent or a silent collector shows once the service asked.
+/usr/local/bin/constat-agent status --wait 20s || true
 `
 
 // inside is a file of a zip.
