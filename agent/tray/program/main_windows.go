@@ -23,9 +23,14 @@ func start() error {
 	if err != nil {
 		return err
 	}
+	nothing, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
 	agent := filepath.Join(filepath.Dir(own), "constat-agent.exe")
 	tray, err := os.StartProcess(agent, append([]string{agent, "tray"}, os.Args[1:]...), &os.ProcAttr{
-		Sys: &syscall.SysProcAttr{CreationFlags: createNoWindow},
+		Files: []*os.File{nothing, nothing, nothing},
+		Sys:   &syscall.SysProcAttr{CreationFlags: createNoWindow},
 	})
 	if err != nil {
 		return err
