@@ -38,7 +38,7 @@ type recorder struct {
 
 // neverRecorded are sources that are full of what programs were at work with, or of
 // keys' owners: what was read of them is in the facts.
-var neverRecorded = []string{"DiagnosticReports", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
+var neverRecorded = []string{"DiagnosticReports", "log show", "klist", "odutil", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
 
 // attach has a reader's raw input recorded.
 func (r *recorder) attach(c *host.Config) {

@@ -47,7 +47,7 @@ func (l *crashLog) kernel(events []kernelEvent) {
 			// Profiles refuse the same thing over and over: the last time is enough.
 			l.refusals = slices.DeleteFunc(l.refusals, func(r *constatv1.Refusal) bool { return r.GetProgram() == e.subject && r.GetBy() == e.detail })
 			l.refusals = append(l.refusals, &constatv1.Refusal{Program: set(e.subject), By: set(e.detail), At: at})
-		case kernelGPU, kernelCheck, kernelStuck:
+		case kernelGPU, kernelCheck, kernelStuck, kernelPower:
 			l.system = append(l.system, &constatv1.SystemCrash{Kind: set(e.kind), Code: filled(e.detail), Module: filled(e.subject), At: at})
 		}
 	}

@@ -21,8 +21,8 @@ const (
 	macReportAge  = 30 * 24 * time.Hour
 )
 
-func readCrashes(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("DiagnosticReports")
+func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+	o := observed("DiagnosticReports, log")
 	dirs := reportDirs(r.Root)
 	c := &constatv1.Crashes{}
 	var unread error
@@ -42,9 +42,14 @@ func readCrashes(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 	case unread != nil && !errors.Is(unread, fs.ErrNotExist):
 		gap(o, "programs", unread)
 	}
-	for _, fact := range []string{"refusals", "launch_failures"} {
-		gap(o, fact, errMacSilent)
+	if events, err := r.kernelLog(ctx); err != nil {
+		gap(o, "refusals", err)
+	} else {
+		var log crashLog
+		log.kernel(events)
+		c.Refusals, c.System = log.refusals, append(c.System, log.system...)
 	}
+	gap(o, "launch_failures", errMacSilent)
 	slices.SortStableFunc(c.Programs, func(a, b *constatv1.Crash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.System, func(a, b *constatv1.SystemCrash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.OomKills, func(a, b *constatv1.OutOfMemoryKill) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })

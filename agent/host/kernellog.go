@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	constatv1 "constat/proto/constat/v1"
 )
 
 // Kinds of kernelEvent.
@@ -26,7 +28,8 @@ const (
 	kernelRefusal  = "refusal"      // subject: program; detail: the layer that refused
 	kernelClock    = "clockSet"     // detail: what the hardware clock told at the start
 	kernelResume   = "resume"       // the machine woke up
-	kernelParted   = "parted"       // subject: wireless interface
+	kernelParted   = "parted"       // subject: wireless interface; code: IEEE 802.11's reason
+	kernelPower    = "powerLoss"    // detail: the machine's word for it
 )
 
 // kernelEvent is a line of the kernel's log that means something here. All
@@ -230,29 +233,10 @@ func kernelEventOf(message []byte) (kernelEvent, bool) {
 		if !bytes.Contains(message, []byte(pattern.word)) {
 			continue
 		}
-		form := pattern.form()
-		values := form.FindSubmatch(message)
-		if values == nil {
-			continue
-		}
 		event := pattern.fixed
 		event.kind = pattern.kind
-		for i, name := range form.SubexpNames() {
-			value := string(values[i])
-			switch name {
-			case "subject":
-				event.subject = value
-			case "module":
-				event.module = path.Base(value)
-				if value == "" {
-					event.module = ""
-				}
-			case "detail":
-				event.detail = value
-			case "code":
-				code, _ := strconv.ParseInt(value, 10, 32) // too long: 0, as for none
-				event.code = int32(code)
-			}
+		if !event.match(pattern.form(), message) {
+			continue
 		}
 		if signal := trapSignals[event.detail]; event.kind == kernelFault && signal != "" {
 			event.detail = signal
@@ -260,6 +244,49 @@ func kernelEventOf(message []byte) (kernelEvent, bool) {
 		return event, true
 	}
 	return kernelEvent{}, false
+}
+
+// match fills the event from a message by the groups of a form; false: the message
+// has another one.
+func (e *kernelEvent) match(form *regexp.Regexp, message []byte) bool {
+	values := form.FindSubmatch(message)
+	if values == nil {
+		return false
+	}
+	for i, name := range form.SubexpNames() {
+		value := string(values[i])
+		switch name {
+		case "subject":
+			e.subject = value
+		case "module":
+			e.module = path.Base(value)
+			if value == "" {
+				e.module = ""
+			}
+		case "detail":
+			e.detail = value
+		case "code":
+			code, _ := strconv.ParseInt(value, 10, 32) // too long: 0, as for none
+			e.code = int32(code)
+		}
+	}
+	return true
+}
+
+// countErrors counts the errors that the kernel logged of disks that are not known
+// to have had none. None in the log says nothing: an old log is cut.
+func countErrors(disks []*constatv1.Disk, events []kernelEvent) {
+	logged := map[string]int64{}
+	for _, e := range events {
+		if e.kind == kernelIO {
+			logged[e.subject]++
+		}
+	}
+	for _, d := range disks {
+		if count := logged[d.GetName()]; d.IoErrors == nil && count > 0 {
+			d.IoErrors = set(count)
+		}
+	}
 }
 
 // usbPortOf turns the kernel's name of a port into the path of a device on it:

@@ -75,21 +75,10 @@ func (r *reader) kernelClockZero() time.Time {
 	return boot.AsTime()
 }
 
-// loggedErrors counts the errors that the kernel logged of disks that are not
-// known to have had none. None in the log says nothing: an old log is cut.
+// loggedErrors counts the errors that the kernel logged of disks.
 func loggedErrors(ctx context.Context, r *reader, disks []*constatv1.Disk) {
 	events, _ := r.kernelLog(ctx) // denied: the facts stay unknown
-	logged := map[string]int64{}
-	for _, e := range events {
-		if e.kind == kernelIO {
-			logged[e.subject]++
-		}
-	}
-	for _, d := range disks {
-		if count := logged[d.GetName()]; d.IoErrors == nil && count > 0 {
-			d.IoErrors = set(count)
-		}
-	}
+	countErrors(disks, events)
 }
 
 // missingFirmware notes which devices do not work for want of a file: their

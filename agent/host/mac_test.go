@@ -625,6 +625,14 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 	s.Storage.Disks, s.Readings.Disks = []*constatv1.Disk{disk}, []*constatv1.DiskReading{reading}
 	s.Wifi, _ = macWifi(macTree(t, "wifi.json"))
 	s.Crashes = &constatv1.Crashes{}
+	logged := parseMacLog(mac(t, "log.ndjson"))
+	var log crashLog
+	log.kernel(logged)
+	s.Crashes.Refusals = log.refusals
+	s.Usb.Failures = usbFailures(nil, logged, nil)
+	countErrors(s.Storage.Disks, logged)
+	macParted(s.Wifi.Radios, logged)
+	s.SignIn = &constatv1.SignIn{Directory: &constatv1.Directory{State: macDirectoryState(mac(t, "nodenames.txt"))}}
 	for name, file := range map[string]string{"a.ips": "crash.ips", "b.ips": "panic.ips", "c.ips": "jetsam.ips"} {
 		proto.Merge(s.Crashes, macReport(name, mac(t, file)))
 	}
@@ -656,6 +664,38 @@ func TestMacProtection(t *testing.T) {
 		t.Error(f)
 	}
 	macPacketFilter(nil, mac(t, "pfctl.txt"))
+}
+
+// TestMacLog: numbers and names of the messages that are understood are kept, of the
+// kernel's alone, and nothing else of them.
+func TestMacLog(t *testing.T) {
+	events := parseMacLog(mac(t, "log.ndjson"))
+	disks := []*constatv1.Disk{{Name: set("disk0")}}
+	countErrors(disks, events)
+	same(t, "disks", []*constatv1.Disk{{Name: set("disk0"), IoErrors: set(int64(1))}}, disks)
+	same(t, "USB", []*constatv1.UsbPortFailure{{Path: set("20-4.2"), Kind: set("enumeration"), Count: set(int32(1))}}, usbFailures(nil, events, nil))
+	radios := []*constatv1.Radio{{Link: set("en0")}}
+	macParted(radios, events)
+	if r := radios[0]; r.GetLastReason() != 8 || r.GetLastDisconnectAt().AsTime() != time.Date(2024, 5, 1, 8, 0, 0, 0, time.UTC) {
+		t.Error(r)
+	}
+	var log crashLog
+	log.kernel(events)
+	if len(log.refusals) != 1 || log.refusals[0].GetProgram() != "Example App" || log.refusals[0].GetBy() != "gatekeeper" {
+		t.Error(log.refusals)
+	}
+	if len(log.system) != 1 || log.system[0].GetKind() != "powerLoss" || log.system[0].GetCode() != "shutdown cause 0" {
+		t.Error(log.system)
+	}
+	if words := strings.Join(macLogWords(), " "); !strings.Contains(words, `processID == 0 AND (eventMessage CONTAINS ": I/O error" OR `) {
+		t.Error(words)
+	}
+	if until := macTicket(macTree(t, "klist.json"), time.UTC); until != time.Date(2024, 5, 1, 20, 0, 0, 0, time.UTC) {
+		t.Error(until)
+	}
+	if state := macDirectoryState(mac(t, "nodenames.txt")); state == nil || *state != "offline" {
+		t.Error(state)
+	}
 }
 
 // macProtection is what the composed answers tell of it.
@@ -698,6 +738,7 @@ func FuzzMac(f *testing.F) {
 			macUpdates(tree)
 			macJoin(tree)
 			macProfiles(tree)
+			macTicket(tree, time.UTC)
 			macMounts([]macMount{{point: "/", device: "/dev/disk1s1", local: true}}, encrypted)
 			for _, m := range []proto.Message{h, &constatv1.Usb{Devices: devices}, &constatv1.Peripherals{Devices: p}} {
 				scrub(m)
@@ -706,6 +747,8 @@ func FuzzMac(f *testing.F) {
 				}
 			}
 		}
+		parseMacLog(content)
+		macDirectoryState(content)
 		macReport("x.ips", content)
 		macReport("x.crash", content)
 		macReport("x.panic", content)

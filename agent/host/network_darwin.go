@@ -98,7 +98,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	for _, fact := range []string{"firewall.verdicts", "links.driver", "networking_enabled", "routes.metric"} {
 		gap(o, fact, errMacSilent)
 	}
-	gap(o, "links.dot1x", notYet())
+	gap(o, "links.dot1x", fmt.Errorf("only a private framework of macOS tells of 802.1X: %w", errors.ErrUnsupported))
 	return n, o
 }
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -57,7 +59,7 @@ func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 }
 
 func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("who, dsconfigad")
+	o := observed("who, dsconfigad, odutil, klist")
 	content, err := r.run(ctx, programLimit, whoProgram)
 	if err != nil {
 		return nil, failed(o.Source, err)
@@ -72,11 +74,40 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(o, "directory", err)
 	} else if domain, joined := macJoin(tree); joined {
 		s.Directory = &constatv1.Directory{Name: &domain, Kind: set("activeDirectory")}
+		if nodes, err := r.run(ctx, programLimit, odutilProgram, "show", "nodenames"); err != nil {
+			gap(o, "directory.state", err)
+		} else {
+			s.Directory.State = macDirectoryState(nodes)
+		}
 	}
-	for _, fact := range []string{"accounts.kind", "accounts.locked", "accounts.password_expired", "accounts.ticket_expires_at", "directory.state", "directory.trust_ok"} {
+	r.ticket(ctx, s, o)
+	gap(o, "directory.trust_ok", fmt.Errorf("only the domain can tell whether this Mac's account is good, and it is not asked: %w", errors.ErrUnsupported))
+	for _, fact := range []string{"accounts.kind", "accounts.locked", "accounts.password_expired"} {
 		gap(o, fact, errMacSilent)
 	}
 	return s, o
+}
+
+// ticket asks for the Kerberos ticket of the person that this program runs as. Those
+// of other persons' sessions are kept from it, and from root.
+func (r *reader) ticket(ctx context.Context, s *constatv1.SignIn, o *constatv1.Observation) {
+	me, err := user.Current()
+	if err == nil && os.Geteuid() == 0 {
+		err = fmt.Errorf("tickets are kept in each person's session: %w", errors.ErrUnsupported)
+	}
+	var tree node
+	if err == nil {
+		tree, err = r.tree(ctx, programLimit, klistProgram, "--json")
+	}
+	if err != nil {
+		gap(o, "accounts.ticket_expires_at", err)
+		return
+	}
+	for _, a := range s.Accounts {
+		if until := macTicket(tree, time.Local); a.GetUser() == me.Username && !until.IsZero() {
+			a.TicketExpiresAt = timestamppb.New(until)
+		}
+	}
 }
 
 func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {

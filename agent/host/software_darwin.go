@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path"
 	"time"
@@ -93,7 +95,8 @@ func readUpdates(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 	} else if _, updated := macInstalls(history); !updated.IsZero() {
 		u.LastSuccessAt = timestamppb.New(updated)
 	}
-	for _, fact := range []string{"restart_pending", "failures", "locked", "broken_packages"} {
+	gap(o, "restart_pending", fmt.Errorf("macOS notes a restart that is waited for where no program may look: %w", errors.ErrUnsupported))
+	for _, fact := range []string{"failures", "locked", "broken_packages"} {
 		gap(o, fact, errMacSilent)
 	}
 	return u, o

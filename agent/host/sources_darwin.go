@@ -7,7 +7,7 @@ import "time"
 var sources = []source{
 	{"clock", 9 * time.Second, readClock},
 	{"counters", 3 * time.Second, readCounters},
-	{"crashes", 5 * time.Second, readCrashes},
+	{"crashes", 16 * time.Second, readCrashes},
 	{"hardware", 14 * time.Second, readHardware},
 	{"host", 12 * time.Second, readHost},
 	{"load", 12 * time.Second, readLoad},
@@ -19,11 +19,11 @@ var sources = []source{
 	{"readings", 20 * time.Second, readReadings},
 	{"security", 14 * time.Second, readSecurity},
 	{"services", 20 * time.Second, readServices},
-	{"sign_in", 9 * time.Second, readSignIn},
+	{"sign_in", 18 * time.Second, readSignIn},
 	{"software", softwareLimit, readSoftware},
 	{"space", 5 * time.Second, readSpace},
 	{"storage", 25 * time.Second, readStorage},
 	{"updates", 5 * time.Second, readUpdates},
-	{"usb", 6 * time.Second, readUSB},
-	{"wifi", 14 * time.Second, readWifi},
+	{"usb", 18 * time.Second, readUSB},
+	{"wifi", 18 * time.Second, readWifi},
 }

@@ -42,7 +42,8 @@ func (r *reader) macDisks(ctx context.Context, o *constatv1.Observation, serials
 }
 
 func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("diskutil, system_profiler, getfsstat")
+	o := observed("diskutil, system_profiler, getfsstat, log")
+	go r.kernelLog(ctx) // both take seconds
 	s := &constatv1.Storage{}
 	mounts, err := macMounted()
 	if err != nil {
@@ -58,9 +59,12 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	if s.Disks, _, err = r.macDisks(ctx, o, true); err != nil {
 		gap(o, "disks", err)
 	}
-	for _, fact := range []string{"disks.io_errors", "mounts.error_count"} {
-		gap(o, fact, errMacSilent)
+	if events, err := r.kernelLog(ctx); err != nil {
+		gap(o, "disks.io_errors", err)
+	} else {
+		countErrors(s.Disks, events)
 	}
+	gap(o, "mounts.error_count", errMacSilent)
 	return s, o
 }
 

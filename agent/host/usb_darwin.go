@@ -18,15 +18,21 @@ func (r *reader) macUSBDevices(ctx context.Context) ([]*constatv1.UsbDevice, err
 }
 
 func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("ioreg")
+	o := observed("ioreg, log")
 	devices, err := r.macUSBDevices(ctx)
 	if err != nil {
 		return nil, failed(o.Source, err)
 	}
-	for _, fact := range []string{"failures", "policy_active", "devices.max_power_ma", "devices.available_ma", "devices.runtime_status"} {
+	u := &constatv1.Usb{Devices: devices}
+	if events, err := r.kernelLog(ctx); err != nil {
+		gap(o, "failures", err)
+	} else {
+		u.Failures = usbFailures(nil, events, devices)
+	}
+	for _, fact := range []string{"policy_active", "devices.max_power_ma", "devices.available_ma", "devices.runtime_status"} {
 		gap(o, fact, errMacSilent)
 	}
-	return &constatv1.Usb{Devices: devices}, o
+	return u, o
 }
 
 // printersBus lists the USB devices, among which printers are.

@@ -10,7 +10,8 @@ import (
 )
 
 func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("system_profiler")
+	o := observed("system_profiler, log")
+	go r.kernelLog(ctx) // both take seconds
 	reports, err := r.profile(ctx, "SPAirPortDataType")
 	if err != nil {
 		return nil, failed(o.Source, err)
@@ -26,7 +27,12 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 			w.ServiceState = set("running") // it starts when somebody asks: that it does not run means nothing
 		}
 	}
-	for _, fact := range []string{"radios.last_reason", "radios.last_failure", "radios.last_status", "radios.channel_busy_percent", "radios.retry_percent", "radios.rx_mbps", "radios.better_access_points", "radios.firmware_crashes"} {
+	if events, err := r.kernelLog(ctx); err != nil {
+		gap(o, "radios.last_reason", err)
+	} else {
+		macParted(w.Radios, events)
+	}
+	for _, fact := range []string{"radios.last_failure", "radios.last_status", "radios.channel_busy_percent", "radios.retry_percent", "radios.rx_mbps", "radios.better_access_points", "radios.firmware_crashes"} {
 		gap(o, fact, errMacSilent)
 	}
 	return w, o

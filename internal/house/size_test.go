@@ -46,8 +46,14 @@ func shipped(t testing.TB, platform, pkg string) int64 {
 		tags += ",nethttpomithttp2"
 	}
 	cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", "-s -w", "-o", file, pkg)
-	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
+	return built(t, cmd, file)
+}
+
+// built runs a build, and tells the size of what it made in bytes.
+func built(t testing.TB, cmd *exec.Cmd, file string) int64 {
+	t.Helper()
+	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -65,6 +71,24 @@ func TestAgentIsSmall(t *testing.T) {
 	t.Logf("stripped: %.1f MiB", float64(size)/(1<<20))
 	if size > maxAgent {
 		t.Errorf("the agent has %d bytes, more than %d", size, maxAgent)
+	}
+}
+
+// TestAgentWithLibusbIsSmall builds it as make build does where libusb is.
+func TestAgentWithLibusbIsSmall(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil || exec.Command("pkg-config", "--exists", "libusb-1.0").Run() != nil {
+		if os.Getenv("CONSTAT_REQUIRE_ALL") != "" {
+			t.Fatal("gcc or libusb-1.0-0-dev is missing, and CONSTAT_REQUIRE_ALL is set")
+		}
+		t.Skip("needs gcc and libusb-1.0-0-dev")
+	}
+	file := filepath.Join(t.TempDir(), "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace,nethttpomithttp2,libusb", "-ldflags", "-s -w", "-o", file, "./agent")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	size := built(t, cmd, file)
+	t.Logf("with libusb, stripped: %.2f MiB", float64(size)/(1<<20))
+	if size > maxAgent {
+		t.Errorf("the agent with libusb has %d bytes, more than %d", size, maxAgent)
 	}
 }
 

@@ -43,6 +43,11 @@ func TestPorts(t *testing.T) {
 	if q := queues[0]; q.GetConnection() != "socket" || q.GetDeviceUri() != "socket://198.51.100.10:443" || !q.GetDeviceReachable() || q.GetDeviceResult() != "ok" {
 		t.Error(q)
 	}
+	// Nothing of the first look is still under way: the second one starts, and ends.
+	w.Write(`C:\lab\agent.yaml`, []byte(targets))
+	if d := judged(w, "printing", "--config", `C:\lab\agent.yaml`); d.Verdict == "" {
+		t.Error(d)
+	}
 	if q := queues[1]; q.GetConnection() != "wsd" || q.GetDeviceUri() != "wsd://198.51.100.77:5357" || q.DeviceReachable == nil || q.GetDeviceReachable() || q.GetBrokenHop() != "path" {
 		t.Error(q)
 	}
