@@ -41,12 +41,11 @@ var macLogForms = []struct {
 	{kernelPower, "revious shutdown cause: ", form(`^[Pp]revious shutdown cause: (?P<code>-?\d{1,4})\s*$`), kernelEvent{}},
 }
 
-// macShutdowns are the causes of the last end of the system that say for certain
-// that it was none of its own. Apple has published no list: that of others agrees on
-// these two, and on 5 for an ordinary one.
+// macShutdowns are the causes of the last end of the system that count as one that it
+// was not asked for. Apple has published no list; those of others agree on a lost
+// power supply only.
 var macShutdowns = map[int32]kernelEvent{
-	0:   {kind: kernelPower, detail: "shutdown cause 0"},
-	-62: {kind: kernelStuck, detail: "shutdown cause -62"},
+	0: {kind: kernelPower, detail: "shutdown cause 0"},
 }
 
 // macLogWords are the words that log(1) is asked with.
