@@ -373,11 +373,14 @@ func TestACommandGoesDownAndItsResultComesUp(t *testing.T) {
 	say(t, stream, &constatv1.ConnectRequest{Message: &constatv1.ConnectRequest_Progress{
 		Progress: &constatv1.Progress{CommandId: commandID, Phase: "observing", Group: "host", Done: 1, Total: 2}}})
 	say(t, stream, &constatv1.ConnectRequest{Message: &constatv1.ConnectRequest_Heartbeat{}})
-	say(t, stream, &constatv1.ConnectRequest{Message: &constatv1.ConnectRequest_Result{
-		Result: &constatv1.CommandResult{CommandId: commandID, Status: "failed", Reason: "out of paper"}}})
 	var progress bool
 	err = d.desk.Follow(t.Context(), commandID, func(r *deskv1.DiagnoseResponse) error {
-		progress = progress || r.GetProgress().GetGroup() == "host"
+		if r.GetProgress().GetGroup() == "host" && !progress {
+			progress = true
+			// Of a command that has ended nobody is told how far it was.
+			say(t, stream, &constatv1.ConnectRequest{Message: &constatv1.ConnectRequest_Result{
+				Result: &constatv1.CommandResult{CommandId: commandID, Status: "failed", Reason: "out of paper"}}})
+		}
 		return nil
 	})
 	if err == nil || !strings.Contains(err.Error(), "out of paper") {
