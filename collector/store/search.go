@@ -297,8 +297,9 @@ func (s *Store) filter(q *statement, f TicketFilter, number string, before int64
 		q.where = append(q.where, "t.number IN (SELECT number FROM ticket_subjects WHERE "+strings.Join(any, " OR ")+")")
 	}
 	switch {
-	case f.Active && f.Order == Oldest:
-		// Behind all that were closed since: by the index, and not by the number.
+	case f.Active && (f.Order == Oldest || f.Assignee != ""):
+		// Behind all that were closed since, and among all that somebody closed: by the
+		// index, and not by the number.
 		q.where = append(q.where, "t.status IN ('new', 'open', 'pending')")
 	case f.Active:
 		q.where = append(q.where, "t.status NOT IN ('solved', 'closed', 'merged')")
