@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"constat/internal/fault"
 )
 
 // TestReadmeQuotesTheLab keeps the figures in the README those of the lab's
@@ -44,6 +46,26 @@ func TestReadmeCountsTheCatalog(t *testing.T) {
 	}
 	if want := fmt.Sprintf("The catalog has %d faults", len(fixtures)); !strings.Contains(string(readme), want) {
 		t.Errorf("the README does not say %q", want)
+	}
+}
+
+// TestReadmeShowsTodaysWords keeps the answer that the README shows the one that
+// the catalog gives.
+func TestReadmeShowsTodaysWords(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Join(strings.Fields(string(readme)), " ")
+	f := catalog.Lookup("net-dns-unreachable")
+	for _, text := range []fault.Text{f.Explanation, f.User, f.Technician} {
+		if !strings.Contains(shown, text.EN) {
+			t.Errorf("the README's example does not say %q", text.EN)
+		}
 	}
 }
 
