@@ -598,7 +598,7 @@ func TestMachinePageTellsThatItWasSetUpAnew(t *testing.T) {
 		b.upload(endpoint, &constatv1.Report{Content: &constatv1.Report_Snapshot{Snapshot: &constatv1.SnapshotReport{Manifest: s.Manifest, Payloads: payloads}}})
 	}
 	w := b.as("lea")
-	w.wants(w.get("/endpoints/"+endpoint), http.StatusOK, "This computer was set up anew")
+	w.wants(w.get("/endpoints/"+endpoint), http.StatusOK, "This computer was set up anew", ">Set up anew</td><td>compta-07</td><td>compta-07</td>")
 	if _, revoked, err := b.desk.CertificateState(t.Context(), formerly); err != nil || !revoked {
 		t.Errorf("the former certificate: revoked %v, %v", revoked, err)
 	}

@@ -1,10 +1,15 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/collector/store"
 	"constat/collector/store/query"
@@ -132,7 +137,28 @@ func reimaged(ctx context.Context, q *query.Queries, r *constatv1.EnrollRequest,
 	if err := q.RevokeCertificates(ctx, e.ID, store.Millis(now)); err != nil {
 		return nil, err
 	}
+	if err := noteReimaged(ctx, q, e, cmp.Or(line(r.GetHostname(), maxName), e.OsFamily), now); err != nil {
+		return nil, err
+	}
 	return same, q.ForgetEndpointInstances(ctx, e.ID)
+}
+
+// noteReimaged puts among an endpoint's changes that a new system took the place of
+// the one before, in the place of the hundreds in which the two differ.
+func noteReimaged(ctx context.Context, q *query.Queries, formerly query.Endpoint, name string, now time.Time) error {
+	before := formerly.Hostname
+	if formerly.OsName != "" {
+		before = strings.TrimPrefix(before+", "+formerly.OsName, ", ")
+	}
+	const group = "installation"
+	content, err := store.PackMessage(&constatv1.Change{At: timestamppb.New(now), Group: proto.String(group), Before: proto.String(cmp.Or(before, formerly.OsFamily)), After: proto.String(name)})
+	if err != nil {
+		return err
+	}
+	if err := q.AddChange(ctx, query.AddChangeParams{EndpointID: formerly.ID, At: store.Millis(now), GroupName: group, Content: content}); err != nil {
+		return err
+	}
+	return q.ForgetFormerFacts(ctx, formerly.ID, []byte{})
 }
 
 // spend takes one use off a token that is good, and gives the site that it is for.

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	constatv1 "constat/proto/constat/v1"
 )
 
@@ -71,6 +73,20 @@ func TestSetUpAnew(t *testing.T) {
 				}
 				if !c.same {
 					return
+				}
+
+				// Its history says it once, and not all in which the two systems differ.
+				h.SetClock(time.Now().Add(time.Minute))
+				h.ingest(t, pc, snapshotReport(facts("pc-9", 16<<30)))
+				if e, err = h.Endpoint(t.Context(), pc); err != nil {
+					t.Fatal(err)
+				}
+				var told []string
+				for _, change := range e.GetChanges() {
+					told = append(told, change.GetGroup()+" "+change.GetFact()+": "+change.GetBefore()+" > "+change.GetAfter())
+				}
+				if diff := cmp.Diff([]string{"hardware memory_bytes: 8589934592 > 17179869184", "installation : pc-1, Debian GNU/Linux 12 > pc-9"}, told); diff != "" {
+					t.Error(diff)
 				}
 
 				// Should the former system live, that is said, and the two are two from then on.

@@ -33,6 +33,11 @@ VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (endpoint_id, group_name) DO UPDATE SET entry = excluded.entry, ordered_at = excluded.ordered_at,
     hash = excluded.hash;
 
+-- name: ForgetFormerFacts :exec
+-- What a new system says is compared with nothing that the one before it said; the
+-- hardware is the same.
+UPDATE latest_facts SET hash = $2 WHERE endpoint_id = $1 AND group_name <> 'hardware';
+
 -- name: AddChange :exec
 INSERT INTO endpoint_changes (endpoint_id, at, group_name, position, content)
 VALUES ($1, $2, $3, $4, $5)

@@ -171,6 +171,17 @@ func (q *Queries) FindingDiagnoses(ctx context.Context, endpointID string, recei
 	return items, nil
 }
 
+const forgetFormerFacts = `-- name: ForgetFormerFacts :exec
+UPDATE latest_facts SET hash = $2 WHERE endpoint_id = $1 AND group_name <> 'hardware'
+`
+
+// What a new system says is compared with nothing that the one before it said; the
+// hardware is the same.
+func (q *Queries) ForgetFormerFacts(ctx context.Context, endpointID string, hash []byte) error {
+	_, err := q.db.ExecContext(ctx, forgetFormerFacts, endpointID, hash)
+	return err
+}
+
 const latestFact = `-- name: LatestFact :one
 SELECT endpoint_id, group_name, entry, ordered_at, hash FROM latest_facts WHERE endpoint_id = $1 AND group_name = $2
 `

@@ -423,8 +423,10 @@ func (x *Changes) GetChanges() []*Change {
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it was noticed: looks are an hour apart, or a diagnosis.
-	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3,oneof" json:"at,omitempty"`
-	Group *string                `protobuf:"bytes,2,opt,name=group,proto3,oneof" json:"group,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3,oneof" json:"at,omitempty"`
+	// "installation", which is no group of a snapshot: the collector's word for a
+	// machine that was set up anew; without a fact.
+	Group *string `protobuf:"bytes,2,opt,name=group,proto3,oneof" json:"group,omitempty"`
 	// Path of the fact, as rules write it.
 	Fact *string `protobuf:"bytes,3,opt,name=fact,proto3,oneof" json:"fact,omitempty"`
 	// What it belongs to: "eth0", "libreoffice-core".
