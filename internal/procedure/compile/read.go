@@ -495,6 +495,13 @@ func (r *reader) resolve() {
 			}
 		}
 	}
+	for _, s := range r.steps { // what takes the place of a step waits for the same answers
+		for _, id := range s.Instead {
+			if other := r.find(id); other != nil {
+				s.Aside = s.Aside || other.Aside
+			}
+		}
+	}
 	if len(r.steps) > 0 && !slices.ContainsFunc(r.steps, func(s *step) bool { return !s.Aside }) {
 		r.problem(r.steps[0].line, "every step is reached from another one; expected one to begin with")
 	}

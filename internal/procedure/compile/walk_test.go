@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"constat/internal/diagnosis"
+	"constat/internal/fault"
 	"constat/internal/fault/fixture"
 	"constat/internal/procedure"
 	constatv1 "constat/proto/constat/v1"
@@ -80,5 +81,44 @@ func transcript(p *constatv1.Procedure, m *procedure.Machine) string {
 			}
 		}
 		taken = append(taken, procedure.Answered(step, answer, 0))
+	}
+}
+
+// A program that nothing is known to be wrong with is in the end installed anew, in
+// the way of the system it runs on, and no other system's way is offered.
+func TestReinstallIsThatOfTheSystem(t *testing.T) {
+	var p *constatv1.Procedure
+	for _, q := range shipped(t).Procedures {
+		if q.GetId() == "software" {
+			p = q
+		}
+	}
+	for system, want := range map[string]string{"linux": "reinstall-linux", "windows": "reinstall-windows", "darwin": "reinstall-apple"} {
+		for _, program := range []string{"firefox", "chrome", "other"} {
+			m := &procedure.Machine{OS: system, Truth: func(string) fault.Truth { return fault.False }}
+			var taken []*constatv1.ProcedureRun_StepTaken
+			var ids []string
+			for {
+				more, step, _ := procedure.Advance(p, m, taken)
+				taken = append(taken, more...)
+				if step == nil {
+					break
+				}
+				ids = append(ids, step.GetId())
+				answer := "not"
+				switch step.GetId() {
+				case "what":
+					answer = "starts"
+				case "which":
+					answer = program
+				case "server":
+					answer = "no"
+				}
+				taken = append(taken, procedure.Answered(step, answer, 0))
+			}
+			if !slices.Contains(ids, want) || len(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.HasPrefix(id, "reinstall-") })) != 1 {
+				t.Errorf("%s, %s: the way is %v; expected %s and no other reinstallation", system, program, ids, want)
+			}
+		}
 	}
 }
