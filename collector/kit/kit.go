@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,10 @@ type Kit struct {
 // kinds are the packages that a release has, by their ending.
 var kinds = []string{"deb", "rpm", "msi", "pkg"}
 
+// processor is how the name of a package ends that is for one kind of Mac only; the
+// words are those of uname -m.
+var processor = regexp.MustCompile(`-(arm64|x86_64)\.pkg$`)
+
 // ErrNoPackages says that there is nothing to install.
 var ErrNoPackages = errors.New("no packages of the agent")
 
@@ -60,6 +65,11 @@ func New(dir, from string, now time.Time) (*Kit, error) {
 		for _, file := range files {
 			k.packages[kind] = append(k.packages[kind], filepath.Base(file))
 		}
+	}
+	// One package for all Macs, where there is one, else those for their processors.
+	universal := slices.DeleteFunc(slices.Clone(k.packages["pkg"]), func(name string) bool { return processor.MatchString(name) })
+	if len(universal) > 0 {
+		k.packages["pkg"] = universal
 	}
 	if len(k.packages) == 0 {
 		return nil, fmt.Errorf("there are %w (constat-agent*.deb, .rpm, .msi or .pkg) in %s; name the directory that holds those of a release with --packages", ErrNoPackages, from)
@@ -142,7 +152,7 @@ func (k *Kit) Fill(o Order, language string) (steps string, err error) {
 				inside{"install.cmd", 0o644, fmt.Sprintf(windowsScript, k.packages["msi"][0], o.Collector)})
 		case name == "constat-macos.zip":
 			content, err = k.zipped("pkg", inside{"enrolment.env", 0o600, environment},
-				inside{"install.sh", 0o644, fmt.Sprintf(macScript, k.packages["pkg"][0])})
+				inside{"install.sh", 0o644, fmt.Sprintf(macScript, processor.ReplaceAllString(k.packages["pkg"][0], "-$$(uname -m).pkg"))})
 		case name == "README.txt":
 			content = []byte(k.steps(o, "en"))
 		case name == "LISEZMOI.txt":

@@ -20,7 +20,7 @@ const token = "constat1_secretsecret"
 func makeKit(t *testing.T) (dir, steps string) {
 	t.Helper()
 	release, dir := t.TempDir(), filepath.Join(t.TempDir(), "kit")
-	for _, name := range []string{"constat-agent_1.0.0-1_amd64.deb", "constat-agent_1.0.0-1_arm64.deb", "constat-agent-1.0.0-1.x86_64.rpm", "constat-agent-1.0.0-x64.msi", "constat-agent-1.0.0.pkg", "constat-collector_1.0.0-1_amd64.deb"} {
+	for _, name := range []string{"constat-agent_1.0.0-1_amd64.deb", "constat-agent_1.0.0-1_arm64.deb", "constat-agent-1.0.0-1.x86_64.rpm", "constat-agent-1.0.0-x64.msi", "constat-agent-1.0.0.pkg", "constat-agent-1.0.0-arm64.pkg", "constat-agent-1.0.0-x86_64.pkg", "constat-collector_1.0.0-1_amd64.deb"} {
 		if err := os.WriteFile(filepath.Join(release, name), []byte("whole "+name), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -78,6 +78,38 @@ func TestNobodyElseReadsTheToken(t *testing.T) {
 		if !strings.Contains(steps, part) {
 			t.Errorf("no %q in\n%s", part, steps)
 		}
+	}
+}
+
+// TestPackagesForOneProcessor: without a package for all Macs, the script takes the
+// one for the Mac that it runs on.
+func TestPackagesForOneProcessor(t *testing.T) {
+	release, dir := t.TempDir(), filepath.Join(t.TempDir(), "kit")
+	for _, name := range []string{"constat-agent-1.0.0-arm64.pkg", "constat-agent-1.0.0-x86_64.pkg"} {
+		if err := os.WriteFile(filepath.Join(release, name), []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := New(dir, release, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Fill(Order{Token: token}, "en"); err != nil {
+		t.Fatal(err)
+	}
+	unpacked := t.TempDir()
+	z, err := zip.OpenReader(filepath.Join(dir, "constat-macos.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if err := os.CopyFS(unpacked, z); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("sh", "-ec", `cd "$1"
+		mkdir bin; printf '#!/bin/sh\necho arm64\n' >bin/uname; printf '#!/bin/sh\ncat "$2"\n' >bin/installer; printf '#!/bin/sh\n' >bin/install; chmod +x bin/*
+		PATH="$1/bin:$PATH" sh install.sh 2>&1`, "sh", unpacked).CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "constat-agent-1.0.0-arm64.pkg") {
+		t.Errorf("it installs %s, %v", out, err)
 	}
 }
 

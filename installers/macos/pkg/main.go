@@ -25,6 +25,7 @@ func main() {
 	fat := flag.Bool("fat", false, "join the programs that are named into a universal one")
 	seconds := flag.Int64("time", 0, "the time of everything in it, in seconds since 1970")
 	flag.StringVar(&p.version, "version", "", "its version")
+	flag.StringVar(&p.processors, "processors", "", "what it is for: x86_64, arm64, or both with a comma")
 	flag.Parse()
 	var written []byte
 	var err error

@@ -22,6 +22,9 @@ const identifier = "org.constat.agent"
 type product struct {
 	version string
 	time    time.Time
+	// processors it is for, as macOS names them: "x86_64,arm64". Another one is
+	// refused by macOS' installer.
+	processors string
 }
 
 func (p product) write(root, scripts string) ([]byte, error) {
@@ -33,8 +36,8 @@ func (p product) write(root, scripts string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.version == "" || len(files) < 2 {
-		return nil, errors.New("a package needs a version and files")
+	if p.version == "" || p.processors == "" || len(files) < 2 {
+		return nil, errors.New("a package needs a version, processors and files")
 	}
 	payload, err := archive(files, p.time)
 	if err != nil {
@@ -66,7 +69,7 @@ func (p product) write(root, scripts string) ([]byte, error) {
 	distribution := fmt.Sprintf(`<?xml version="1.0" encoding="utf-8"?>
 <installer-gui-script minSpecVersion="2">
     <title>Constat</title>
-    <options customize="never" require-scripts="false" rootVolumeOnly="true" hostArchitectures="x86_64,arm64"/>
+    <options customize="never" require-scripts="false" rootVolumeOnly="true" hostArchitectures="%[4]s"/>
     <domains enable_anywhere="false" enable_currentUserHome="false" enable_localSystem="true"/>
     <volume-check>
         <allowed-os-versions>
@@ -84,7 +87,7 @@ func (p product) write(root, scripts string) ([]byte, error) {
     </choice>
     <pkg-ref id="%[1]s" version="%[2]s" onConclusion="none" installKBytes="%[3]d">#agent.pkg</pkg-ref>
 </installer-gui-script>
-`, identifier, version, kilobytes)
+`, identifier, version, kilobytes, html.EscapeString(p.processors))
 	return p.xar([]member{
 		{name: "Distribution", content: []byte(distribution)},
 		{name: "agent.pkg", inside: []member{

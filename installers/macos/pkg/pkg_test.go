@@ -39,7 +39,7 @@ func tree(t *testing.T, files map[string]string) string {
 	return top
 }
 
-var made = product{version: "1.2.3", time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)}
+var made = product{version: "1.2.3", processors: "x86_64,arm64", time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)}
 
 // TestPackage has the archives read by bsdtar, which is not ours, and compares
 // what they hold with what the documents and the list of files say.
@@ -104,6 +104,9 @@ func TestPackage(t *testing.T) {
 		} `xml:"scripts"`
 	}
 	var distribution struct {
+		Options struct {
+			Processors string `xml:"hostArchitectures,attr"`
+		} `xml:"options"`
 		References []struct {
 			ID   string `xml:"id,attr"`
 			Text string `xml:",chardata"`
@@ -121,6 +124,9 @@ func TestPackage(t *testing.T) {
 	entries := strings.Count(payload, "\n")
 	if info.Identifier != identifier || info.Version != "1.2.3" || info.Auth != "root" || info.Payload.Files != entries || info.Scripts.Post.File != "./postinstall" {
 		t.Errorf("PackageInfo is %+v, with %d files in the payload", info, entries)
+	}
+	if distribution.Options.Processors != made.processors {
+		t.Errorf("it is for %q", distribution.Options.Processors)
 	}
 	if len(distribution.References) != 1 || distribution.References[0].ID != identifier || distribution.References[0].Text != "#agent.pkg" {
 		t.Errorf("the distribution refers to %+v", distribution.References)
