@@ -49,8 +49,9 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		log.kernel(events)
 		c.Refusals, c.System = log.refusals, append(c.System, log.system...)
 	}
-	gap(o, "launch_failures", errMacSilent)
+	gap(o, "launch_failures", errMacSilent) // but for what the dynamic linker stopped
 	slices.SortStableFunc(c.Programs, func(a, b *constatv1.Crash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
+	slices.SortStableFunc(c.LaunchFailures, func(a, b *constatv1.LaunchFailure) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.System, func(a, b *constatv1.SystemCrash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.OomKills, func(a, b *constatv1.OutOfMemoryKill) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	return c, o
@@ -91,6 +92,7 @@ func (r *reader) macReports(dir string, names []string, c *constatv1.Crashes) {
 		}
 		if told := macReport(one.name, content); told != nil {
 			c.Programs, c.System, c.OomKills = append(c.Programs, told.Programs...), append(c.System, told.System...), append(c.OomKills, told.OomKills...)
+			c.LaunchFailures = append(c.LaunchFailures, told.LaunchFailures...)
 		}
 	}
 }

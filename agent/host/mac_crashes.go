@@ -35,6 +35,10 @@ func macReport(name string, content []byte) *constatv1.Crashes {
 	switch kind := macBugTypes[top.at("bug_type").text()]; {
 	case strings.HasPrefix(path.Base(name), "gpuEvent") || strings.HasSuffix(name, ".gpuRestart"):
 		return &constatv1.Crashes{System: []*constatv1.SystemCrash{{Kind: set("gpuReset"), At: at}}}
+	case kind == "crash" && rest.at("termination", "namespace").text() == "DYLD":
+		if f := macLaunchFailure(top, rest, at); f != nil {
+			return &constatv1.Crashes{LaunchFailures: []*constatv1.LaunchFailure{f}}
+		}
 	case kind == "crash":
 		return &constatv1.Crashes{Programs: []*constatv1.Crash{macCrash(top, rest, at)}}
 	case kind == "hang":
@@ -42,9 +46,8 @@ func macReport(name string, content []byte) *constatv1.Crashes {
 			return &constatv1.Crashes{Programs: []*constatv1.Crash{{Program: &program, Version: meaningful(top.at("app_version").text()), Kind: set("hang"), At: at}}}
 		}
 	case kind == "panic":
-		return &constatv1.Crashes{System: []*constatv1.SystemCrash{{
-			Kind: set("panic"), At: at, Code: macPanic(cmp.Or(rest.at("panicString").text(), rest.at("macOSPanicString").text(), string(body))),
-		}}}
+		text := cmp.Or(rest.at("panicString").text(), rest.at("macOSPanicString").text(), string(body))
+		return &constatv1.Crashes{System: []*constatv1.SystemCrash{{Kind: set("panic"), At: at, Code: macPanic(text), Module: macPanicModule(text)}}}
 	case kind == "memory":
 		return macMemoryKill(rest, at)
 	}
@@ -128,6 +131,47 @@ func macPanic(text string) *string {
 	return filled(strings.TrimSpace(rest))
 }
 
+// macPanicModule is the first extension of the kernel that a panic names below “Kernel
+// Extensions in backtrace:”, “com.example.driver(1.0)[…]@0x…”; nil where the kernel
+// was by itself. What an extension needs is told there too, and is not at fault.
+func macPanicModule(text string) *string {
+	_, rest, found := strings.Cut(text, "Kernel Extensions in backtrace:")
+	if !found {
+		return nil
+	}
+	for line := range strings.Lines(rest[:min(len(rest), 8<<10)]) {
+		name, _, versioned := strings.Cut(strings.TrimSpace(line), "(")
+		switch {
+		case name == "" && !versioned, strings.HasPrefix(name, "dependency:"):
+		case !versioned || strings.ContainsAny(name, " :/") || len(name) > 200:
+			return nil
+		default:
+			return filled(name)
+		}
+	}
+	return nil
+}
+
+// macDyldFailures are what the dynamic linker gives up a program for, by its word in
+// the report.
+var macDyldFailures = map[string]string{"Library missing": "missingLibrary", "Symbol missing": "incompatible", "Library wrong arch": "incompatible"}
+
+// macLaunchFailure is a program that the dynamic linker ended before it began; nil
+// where the reason is another.
+func macLaunchFailure(top, body node, at *timestamppb.Timestamp) *constatv1.LaunchFailure {
+	kind := macDyldFailures[body.at("termination", "indicator").text()]
+	if kind == "" {
+		return nil
+	}
+	f := &constatv1.LaunchFailure{Program: filled(cmp.Or(top.at("app_name").text(), body.at("procName").text())), Kind: &kind, At: at}
+	for _, reason := range body.at("termination", "reasons").list() {
+		if library, found := strings.CutPrefix(reason.text(), "Library not loaded: "); found && f.Detail == nil {
+			f.Detail = filled(path.Base(strings.TrimSpace(library)))
+		}
+	}
+	return f
+}
+
 // macMemoryKill reads a jetsam event: which programs the kernel ended for want of
 // memory.
 func macMemoryKill(body node, at *timestamppb.Timestamp) *constatv1.Crashes {
@@ -156,7 +200,7 @@ func macOldReport(name string, content []byte) *constatv1.Crashes {
 				at = macReportTime(value)
 			}
 		}
-		return &constatv1.Crashes{System: []*constatv1.SystemCrash{{Kind: set("panic"), Code: macPanic(text), At: at}}}
+		return &constatv1.Crashes{System: []*constatv1.SystemCrash{{Kind: set("panic"), Code: macPanic(text), Module: macPanicModule(text), At: at}}}
 	}
 	c := &constatv1.Crash{Kind: set("crash")}
 	if strings.HasSuffix(name, ".hang") || strings.HasSuffix(name, ".spin") {

@@ -10,13 +10,6 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// macCPU is what the kernel tells of the processor (sysctl, machdep.cpu and hw).
-type macCPU struct {
-	model                   string
-	packages, cores, thread int32
-	hertz, memory           int64
-}
-
 // macChassis are forms of computers by how Apple calls them.
 var macChassis = []struct{ prefix, chassis string }{
 	{"MacBook", "laptop"}, {"iMac", "allInOne"}, {"Mac mini", "desktop"}, {"Macmini", "desktop"}, {"Mac Studio", "desktop"},
@@ -26,11 +19,11 @@ var macChassis = []struct{ prefix, chassis string }{
 // macHardware describes a Mac by the reports of system_profiler (SPHardware,
 // SPMemory, SPDisplays, SPiBridge), its entry in the registry
 // (IOPlatformExpertDevice) and the kernel's word of the processor.
-func macHardware(reports, platform node, cpu macCPU) *constatv1.Hardware {
+func macHardware(reports, platform node, ask sysctl) *constatv1.Hardware {
 	h := &constatv1.Hardware{
 		System:    &constatv1.System{Manufacturer: set("Apple Inc."), Brand: set("Apple")},
 		Firmware:  &constatv1.Firmware{Vendor: set("Apple Inc.")},
-		Processor: &constatv1.Processor{Model: filled(cpu.model)},
+		Processor: &constatv1.Processor{Model: ask.word("machdep.cpu.brand_string")},
 	}
 	var overview node
 	if entries := profiled(reports, "SPHardwareDataType"); len(entries) > 0 {
@@ -65,29 +58,20 @@ func macHardware(reports, platform node, cpu macCPU) *constatv1.Hardware {
 		h.Firmware.Kind = set("uefi")
 	}
 	h.Firmware.SecureBoot = macSecureBoot(reports)
+	if system.Model == nil {
+		system.Model = ask.word("hw.model")
+	}
 	if h.Processor.Model == nil {
 		h.Processor.Model = firstOfKeys(overview, "chip_type", "cpu_type").word()
 	}
-	h.Processor.Sockets, h.Processor.Cores, h.Processor.Threads = atLeastOne(cpu.packages), atLeastOne(cpu.cores), atLeastOne(cpu.thread)
-	if mhz := cpu.hertz / 1e6; mhz > 0 && mhz < 1e6 {
-		h.Processor.MaxMhz = set(int32(mhz))
-	}
-	if cpu.memory > 0 {
-		h.MemoryBytes = set(cpu.memory)
-	} else {
+	h.Processor.Sockets, h.Processor.Cores, h.Processor.Threads = ask.count("hw.packages"), ask.count("hw.physicalcpu"), ask.count("hw.logicalcpu")
+	h.Processor.MaxMhz = macMhz(ask)
+	if h.MemoryBytes = macMemoryBytes(ask); h.MemoryBytes == nil {
 		h.MemoryBytes = memorySize(overview.at("physical_memory").text())
 	}
 	h.MemoryModules = macMemory(reports)
 	h.Gpus, h.Monitors = macDisplays(reports)
 	return h
-}
-
-// atLeastOne is a count that can't be 0.
-func atLeastOne(n int32) *int32 {
-	if n <= 0 {
-		return nil
-	}
-	return &n
 }
 
 // macSecureBoot tells whether only signed systems start, by the report of the chip

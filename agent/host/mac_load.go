@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/binary"
 	"math"
 	"path"
 	"strconv"
@@ -30,7 +31,7 @@ func parseMacProcesses(content []byte, since float64) map[int]processStat {
 		if err != nil || residentErr != nil || !known || !told || pid < 0 || resident < 0 {
 			continue
 		}
-		p := processStat{pid: pid, resident: resident, cpu: uint64(used * userHZ), state: macStates[fields[1][0]]}
+		p := processStat{pid: pid, resident: resident, cpu: uint64(used*userHZ + 0.5), state: macStates[fields[1][0]]}
 		p.name = path.Base(strings.Join(fields[5:], " "))
 		if started := since - age; started > 0 {
 			p.started = uint64(started * userHZ)
@@ -102,12 +103,91 @@ func macCPUUse(content []byte, sample time.Duration) *constatv1.Cpu {
 
 // macMemoryLevels are the words for kern.memorystatus_vm_pressure_level
 // (NOTE_MEMORYSTATUS_PRESSURE_… of event.h).
-var macMemoryLevels = map[uint32]string{1: "normal", 2: "warning", 4: "critical"}
+var macMemoryLevels = map[int64]string{1: "normal", 2: "warning", 4: "critical"}
+
+// macLook is what is asked of the load, as it was written: twice what only grows,
+// and top, which measures between, once. Sample is how long that took, and since how
+// long the machine had run before, in seconds.
+type macLook struct {
+	psBefore, psAfter, vmBefore, vmAfter, top []byte
+	sample                                    time.Duration
+	since                                     float64
+}
+
+// macLoad tells what the machine is busy with; nil where it does not tell of its
+// memory.
+func macLoad(ask sysctl, look macLook) *constatv1.Load {
+	l := &constatv1.Load{Memory: macMemoryUse(ask, look), Cpu: macCPUUse(look.top, look.sample)}
+	if l.Memory == nil {
+		return nil
+	}
+	l.Cpu.Threads = ask.count("hw.logicalcpu")
+	macLoadAverages(ask, l.Cpu)
+	if before, after := parseMacProcesses(look.psBefore, look.since), parseMacProcesses(look.psAfter, look.since+look.sample.Seconds()); len(after) > 0 {
+		sameProcesses(before, after)
+		l.Processes = busiest(before, after, look.sample, look.since+look.sample.Seconds(), macPageSize)
+		l.Zombies, l.Blocked = set(int32(0)), set(int32(0))
+		for _, p := range after {
+			switch p.state {
+			case 'Z':
+				*l.Zombies++
+			case 'D':
+				*l.Blocked++
+			}
+		}
+	}
+	l.OpenFiles, l.MaxOpenFiles = ask.number("kern.num_files", 0, math.MaxInt32), ask.number("kern.maxfiles", 1, math.MaxInt32)
+	return l
+}
+
+// macMemoryUse tells how much memory there is, and how much programs could get; nil
+// where either is not known.
+func macMemoryUse(ask sysctl, look macLook) *constatv1.Memory {
+	total := macMemoryBytes(ask)
+	before, after := parseVMStat(look.vmBefore), parseVMStat(look.vmAfter)
+	if total == nil || before == nil || before.available > *total {
+		return nil
+	}
+	m := &constatv1.Memory{TotalBytes: total, AvailableBytes: &before.available, AvailablePercent: percent(uint64(before.available), uint64(*total))}
+	if after != nil && after.swapped >= before.swapped && look.sample > 0 {
+		m.SwapPagesPerSecond = set(tenth(float64(after.swapped-before.swapped) / look.sample.Seconds()))
+	}
+	if raw := ask("vm.swapusage"); len(raw) >= 24 { // struct xsw_usage: total, available, used
+		total, free := binary.LittleEndian.Uint64(raw), binary.LittleEndian.Uint64(raw[8:])
+		if free <= total && total < 1<<60 {
+			m.SwapTotalBytes, m.SwapFreeBytes = set(int64(total)), set(int64(free))
+		}
+	}
+	if level := ask.number("kern.memorystatus_vm_pressure_level", 1, 4); level != nil {
+		m.Level = filled(macMemoryLevels[*level])
+	}
+	return m
+}
+
+// macLoadAverages reads struct loadavg: three numbers, behind them, aligned to
+// eight bytes, what they are multiplied with.
+func macLoadAverages(ask sysctl, c *constatv1.Cpu) {
+	raw := ask("vm.loadavg")
+	if len(raw) < 24 {
+		return
+	}
+	scale := float64(binary.LittleEndian.Uint64(raw[16:]))
+	if scale <= 0 {
+		return
+	}
+	for i, fact := range []**float64{&c.Load1, &c.Load5, &c.Load15} {
+		*fact = set(tenth(float64(binary.LittleEndian.Uint32(raw[4*i:])) / scale))
+	}
+}
+
+// macPages is what vm_stat(1) tells of memory: what programs could still get, in
+// bytes, and how many pages went to and came from the disk since the start.
+type macPages struct{ available, swapped int64 }
 
 // parseVMStat reads vm_stat(1): pages by what they are, and the size of one. What
 // programs could still get is what is free, what was read ahead, and what nobody
-// used of late.
-func parseVMStat(content []byte) (available int64, ok bool) {
+// used of late. nil of what is none of its answers.
+func parseVMStat(content []byte) *macPages {
 	pages := map[string]int64{}
 	size := int64(0)
 	for line := range strings.Lines(string(content)) {
@@ -123,7 +203,7 @@ func parseVMStat(content []byte) (available int64, ok bool) {
 	}
 	_, told := pages["Pages free"]
 	if size < 512 || size > 1<<20 || !told {
-		return 0, false
+		return nil
 	}
-	return (pages["Pages free"] + pages["Pages inactive"] + pages["Pages speculative"]) * size, true
+	return &macPages{(pages["Pages free"] + pages["Pages inactive"] + pages["Pages speculative"]) * size, pages["Swapins"] + pages["Swapouts"]}
 }

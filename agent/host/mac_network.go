@@ -1,12 +1,16 @@
 package host
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -14,7 +18,7 @@ import (
 // maxMacLinks is how many links are told of; a Mac has some twenty.
 const maxMacLinks = 512
 
-// macLinks reads what ifconfig(8) writes with -a: a line for each link, and below
+// macLinks reads what ifconfig(8) writes with -a and -m: a line for each link, and below
 // it, behind spaces, what there is to tell of it. Ports are the kinds of links by
 // name, as networksetup tells them.
 func macLinks(content []byte, ports map[string]string) []*constatv1.Link {
@@ -97,6 +101,11 @@ func macLinkKind(name, port string) string {
 
 // macLinkLine adds one line of a link to it.
 func macLinkLine(l *constatv1.Link, fields []string, masters map[string]string) {
+	if len(fields) == 1 || len(fields) == 2 && strings.HasPrefix(fields[1], "<") { // below “supported media:”
+		if mbps := macMbps(fields[0]); mbps != nil && *mbps > l.GetSupportedMbps() && l.GetKind() != "wifi" {
+			l.SupportedMbps = mbps
+		}
+	}
 	if len(fields) < 2 {
 		return
 	}
@@ -138,14 +147,7 @@ func macMedia(l *constatv1.Link, text string) {
 		l.Autonegotiation = nil
 		return
 	}
-	speed, _, _ := strings.Cut(strings.ToLower(active), "base")
-	scale := int64(1)
-	if number, giga := strings.CutSuffix(speed, "g"); giga {
-		speed, scale = number, 1000
-	}
-	if mbps, err := strconv.ParseFloat(speed, 64); err == nil && mbps > 0 && mbps <= 800_000 {
-		l.SpeedMbps = set(int32(mbps * float64(scale)))
-	}
+	l.SpeedMbps = macMbps(active)
 	switch {
 	case l.SpeedMbps == nil: // “autoselect <full-duplex>” of one that has no cable
 	case strings.Contains(active, "full-duplex"):
@@ -153,6 +155,20 @@ func macMedia(l *constatv1.Link, text string) {
 	case strings.Contains(active, "half-duplex"):
 		l.Duplex = set("half")
 	}
+}
+
+// macMbps is the speed of a medium: “1000baseT”, “2.5Gbase-T”, “10GbaseT”.
+func macMbps(medium string) *int32 {
+	speed, _, found := strings.Cut(strings.ToLower(medium), "base")
+	scale := 1.0
+	if number, giga := strings.CutSuffix(speed, "g"); giga {
+		speed, scale = number, 1000
+	}
+	mbps, err := strconv.ParseFloat(speed, 64)
+	if !found || err != nil || !(mbps > 0) || mbps*scale > 1_000_000 {
+		return nil
+	}
+	return set(int32(mbps * scale))
 }
 
 // macAddress reads “inet 192.0.2.5 netmask 0xffffff00 broadcast 192.0.2.255” and
@@ -391,8 +407,9 @@ func macReach(content []byte) *string {
 }
 
 // macVPNs reads scutil --nc list: “* (Connected) UUID IPSec --> 192.0.2.1 "Work"
-// [IPSec:…]”, one line for each that someone set up.
-func macVPNs(content []byte) (vpns []*constatv1.Vpn) {
+// [IPSec:…]”, one line for each that someone set up. By service has them by that UUID.
+func macVPNs(content []byte) (vpns []*constatv1.Vpn, byService map[string]*constatv1.Vpn) {
+	byService = map[string]*constatv1.Vpn{}
 	states := map[string]string{"Connected": "connected", "Connecting": "connecting", "Disconnected": "disconnected", "Disconnecting": "connecting"}
 	for line := range strings.Lines(string(content)) {
 		_, rest, found := strings.Cut(line, "(")
@@ -417,9 +434,63 @@ func macVPNs(content []byte) (vpns []*constatv1.Vpn) {
 			}
 		}
 		vpns = append(vpns, v)
+		if fields := strings.Fields(rest); len(fields) > 0 && macServiceID(fields[0]) {
+			byService[fields[0]] = v
+		}
 	}
 	slices.SortStableFunc(vpns, func(a, b *constatv1.Vpn) int { return strings.Compare(a.GetName(), b.GetName()) })
-	return vpns
+	return vpns, byService
+}
+
+// macServiceID tells whether a text is the UUID of a network service: it is put behind
+// other words of a program.
+func macServiceID(text string) bool {
+	return len(text) == 36 && strings.Count(text, "-") == 4 && strings.Trim(text, "0123456789ABCDEFabcdef-") == "" && text[0] != '-'
+}
+
+// macTunnel adds what scutil --nc status UUID tells of a VPN that is connected: its
+// link, whom it reaches, and by the routes where it leads.
+func macTunnel(v *constatv1.Vpn, status []byte, n *constatv1.Network, paths []linkPath) {
+	values := dictionaryText(status)
+	for _, key := range []string{"/IPv4/ServerAddress", "/PPP/CommRemoteAddress", "/IPSec/RemoteAddress"} {
+		if a, err := netip.ParseAddr(values[key]); err == nil && v.Gateway == nil {
+			v.Gateway = set(a.String())
+		}
+	}
+	link := cmp.Or(values["/IPv4/InterfaceName"], values["/IPv6/InterfaceName"])
+	if !slices.ContainsFunc(n.Links, func(l *constatv1.Link) bool { return l.GetName() == link }) {
+		return
+	}
+	v.Link, v.CarriesDefault, v.Overlaps = &link, set(carriesDefault(paths, link)), overlaps(n, paths, link)
+}
+
+// dictionaryText reads a dictionary that configd's programs wrote for people: a line
+// “Key : value” for each value, or “Key : <dictionary> {” or “<array> {” and the
+// lines of that up to “}”. The result has the values by the names that lead to them:
+// “/IPv4/0/DHCP/State”.
+func dictionaryText(content []byte) map[string]string {
+	const deepest, most = 16, 1024
+	values := map[string]string{}
+	var path []string
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		key, value, found := strings.Cut(line, " : ")
+		switch {
+		case line == "}" && len(path) > 0:
+			path = path[:len(path)-1]
+		case strings.HasSuffix(line, "> {"):
+			if len(path) == deepest {
+				return values
+			}
+			if !found {
+				key = ""
+			}
+			path = append(path, key)
+		case found && len(values) < most:
+			values[strings.Join(path, "/")+"/"+key] = value
+		}
+	}
+	return values
 }
 
 // macLease reads ipconfig getpacket: the answer of the server that gave a link its
@@ -451,6 +522,33 @@ func macLease(content []byte) (lease *constatv1.Lease, address netip.Addr) {
 		return nil, address
 	}
 	return lease, address
+}
+
+// macLeaseTerm adds what ipconfig getsummary tells of a link: until when what it was
+// given is good, and whether it still asks for something. Times are those of the
+// clock on the wall. Without a lease, the result is nil, or one that is asked for.
+func macLeaseTerm(lease *constatv1.Lease, summary []byte, zone *time.Location) *constatv1.Lease {
+	values := dictionaryText(summary)
+	if values["/IPv4/0/ConfigMethod"] != "DHCP" {
+		return lease
+	}
+	switch values["/IPv4/0/DHCP/State"] {
+	case "INIT", "SELECT", "REQUEST", "INIT/REBOOT", "INIT-REBOOT":
+		if lease == nil {
+			lease = &constatv1.Lease{}
+		}
+		lease.Pending = set(true)
+	case "BOUND", "RENEW", "REBIND":
+		if lease == nil {
+			return nil
+		}
+		lease.Pending = set(false)
+	}
+	at, err := time.ParseInLocation("01/02/2006 15:04:05", values["/IPv4/0/DHCP/LeaseExpirationTime"], zone)
+	if lease != nil && err == nil && at.Year() > 2000 && at.Year() < 2200 {
+		lease.ExpiresAt = timestamppb.New(at)
+	}
+	return lease
 }
 
 // macAddresses reads “{192.0.2.1, 192.0.2.2}”.

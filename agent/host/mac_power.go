@@ -101,6 +101,16 @@ func macOnBattery(content []byte) *bool {
 	return nil
 }
 
+// macSpeed is how fast the processor can be, and how fast the system lets it be now,
+// by pmset -g therm.
+func macSpeed(ask sysctl, therm []byte) (most, limit *int32) {
+	most = macMhz(ask)
+	if share := macSpeedLimit(therm); share != nil && most != nil {
+		limit = set(int32(int64(*most) * int64(*share) / 100))
+	}
+	return most, limit
+}
+
 // macSpeedLimit reads pmset -g therm: how much of its speed the processor may use,
 // in percent; nil where the system limits nothing, or does not tell. Only Macs with
 // Intel's processors do.

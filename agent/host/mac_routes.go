@@ -202,6 +202,17 @@ func macDefaultRoutes(routes []macRoute, names map[int]string) (list []*constatv
 	return list
 }
 
+// macPaths are where routes lead over which link, neighbours and what is only for what
+// is bound to a link left out.
+func macPaths(routes []macRoute, names map[int]string) (paths []linkPath) {
+	for _, r := range routes {
+		if r.flags&rtfUp != 0 && r.flags&(rtfReject|rtfLLInfo|rtfScope) == 0 && names[r.index] != "" {
+			paths = append(paths, linkPath{r.destination, names[r.index]})
+		}
+	}
+	return paths
+}
+
 // macNeighbour finds the neighbour with an address on a link; nil where its
 // hardware address is not known.
 func macNeighbour(routes []macRoute, index int, address netip.Addr) *macRoute {

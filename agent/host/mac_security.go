@@ -114,6 +114,22 @@ func macProfiles(tree node) (names []string) {
 	return slices.Compact(names)
 }
 
+// macFirewallProduct is the firewall for programs as a product, by what socketfilterfw
+// answers.
+func macFirewallProduct(state []byte) *constatv1.SecurityProduct {
+	return &constatv1.SecurityProduct{Name: set("macOS Application Firewall"), Kind: set("firewall"), Enabled: macEnabled(state)}
+}
+
+// macClock tells how the clock is kept right, by launchd's job timed, systemsetup and
+// /etc/ntp.conf; what was not answered is empty.
+func macClock(job, wanted, servers []byte) *constatv1.Clock {
+	c := &constatv1.Clock{Service: set("timed"), Enabled: macNetworkTime(wanted), Source: macTimeServer(servers)}
+	if state := parseMacJob("com.apple.timed", job).GetState(); state == "running" || state == "stopped" {
+		c.ServiceState = &state
+	}
+	return c
+}
+
 // macTimeServer is the server that the clock follows by /etc/ntp.conf.
 func macTimeServer(content []byte) *string {
 	for line := range strings.Lines(string(content)) {

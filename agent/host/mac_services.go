@@ -17,6 +17,15 @@ var macJobs = []string{
 	"constat-agent", "org.cups.cups-lpd", "org.cups.cupsd",
 }
 
+// macDiscovery tells whether what finds printers runs, by launchd's word of
+// mDNSResponder.
+func macDiscovery(job []byte) *string {
+	if parseMacJob("com.apple.mDNSResponder", job).GetState() == "running" {
+		return set("running")
+	}
+	return set("stopped")
+}
+
 // macJob is one line of launchctl's list of a domain.
 type macJob struct {
 	label string

@@ -3,7 +3,66 @@ package host
 import (
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	constatv1 "constat/proto/constat/v1"
 )
+
+// macAccounts are the people who are signed in, by what who(1) wrote.
+func macAccounts(content []byte) (accounts []*constatv1.Account) {
+	for _, session := range parseWho(content) {
+		if n := len(accounts); n == 0 || accounts[n-1].GetUser() != session.GetUser() {
+			accounts = append(accounts, &constatv1.Account{User: session.User})
+		}
+	}
+	return accounts
+}
+
+// macUserName tells whether a text may be put behind other words of a program as the
+// name of an account.
+func macUserName(name string) bool {
+	for _, c := range name {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64 && name[0] != '-' && name[0] != '.'
+}
+
+// macAccountKind tells whose an account is, by the record that dscl(1) read in this
+// Mac's own directory: one that was made here has a copy of no other, that of a domain
+// names the node it came from. nil of what is no record.
+func macAccountKind(record []byte) *string {
+	var kind *string
+	for line := range strings.Lines(string(record[:min(len(record), 64<<10)])) {
+		switch {
+		case strings.HasPrefix(line, "OriginalNodeName:"):
+			return set("domain")
+		case strings.HasPrefix(line, "RecordName:"):
+			kind = set("local")
+		}
+	}
+	return kind
+}
+
+// macDirectory is the Active Directory that a Mac belongs to; nil where it is none's.
+func macDirectory(tree node) *constatv1.Directory {
+	domain, joined := macJoin(tree)
+	if !joined {
+		return nil
+	}
+	return &constatv1.Directory{Name: &domain, Kind: set("activeDirectory")}
+}
+
+// macTicketOf notes the ticket of a person, if there is one.
+func macTicketOf(accounts []*constatv1.Account, user string, until time.Time) {
+	for _, a := range accounts {
+		if a.GetUser() == user && !until.IsZero() {
+			a.TicketExpiresAt = timestamppb.New(until)
+		}
+	}
+}
 
 // macTicket is until when the ticket is good that other tickets are got with, by
 // what klist(1) wrote with --json (Heimdal, kuser/klist.c: local times, and names of

@@ -1,13 +1,21 @@
 package host
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
+	"encoding/pem"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"constat/internal/lab"
 	constatv1 "constat/proto/constat/v1"
@@ -50,6 +59,60 @@ func macTree(t testing.TB, name string) node {
 	return n
 }
 
+// macKernel answers with the values of kernel.txt.
+func macKernel(t testing.TB) sysctl {
+	t.Helper()
+	values := map[string][]byte{}
+	for line := range strings.Lines(string(mac(t, "kernel.txt"))) {
+		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		kind, value, _ := strings.Cut(rest, " ")
+		var raw []byte
+		integer := func(text string) uint64 {
+			n, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				t.Fatal(line, err)
+			}
+			return n
+		}
+		switch words := strings.FieldsFunc(value, func(c rune) bool { return c == ' ' || c == '.' }); kind {
+		case "text":
+			raw = append([]byte(value), 0)
+		case "int32":
+			raw = binary.LittleEndian.AppendUint32(nil, uint32(integer(value)))
+		case "int64", "int64s":
+			for _, word := range words {
+				raw = binary.LittleEndian.AppendUint64(raw, integer(word))
+			}
+		case "timeval": // struct timeval: seconds, microseconds, and four bytes to align
+			raw = binary.LittleEndian.AppendUint64(nil, integer(words[0]))
+			raw = binary.LittleEndian.AppendUint64(raw, integer(words[1]))
+		case "loadavg": // struct loadavg: three numbers, four bytes to align, the scale
+			for _, word := range words[:3] {
+				raw = binary.LittleEndian.AppendUint32(raw, uint32(integer(word)))
+			}
+			raw = binary.LittleEndian.AppendUint32(raw, 0)
+			raw = binary.LittleEndian.AppendUint64(raw, integer(words[3]))
+		default:
+			t.Fatal(line)
+		}
+		values[name] = raw
+	}
+	return func(name string) []byte { return values[name] }
+}
+
+// intelKernel tells of one value only; noKernel of none.
+func intelKernel(t testing.TB) sysctl {
+	ask := macKernel(t)
+	return func(name string) []byte {
+		if name != "hw.cpufrequency_max" {
+			return nil
+		}
+		return ask(name)
+	}
+}
+
+func noKernel(string) []byte { return nil }
+
 func same(t *testing.T, what string, want, got any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
@@ -58,7 +121,7 @@ func same(t *testing.T, what string, want, got any) {
 }
 
 func TestMacHardware(t *testing.T) {
-	h := macHardware(macTree(t, "hardware.json"), macTree(t, "platform.plist"), macCPU{model: "Apple M2", packages: 1, cores: 8, thread: 8, memory: 16 << 30})
+	h := macHardware(macTree(t, "hardware.json"), macTree(t, "platform.plist"), macKernel(t))
 	same(t, "Apple silicon", &constatv1.Hardware{
 		System: &constatv1.System{
 			Manufacturer: set("Apple Inc."), Brand: set("Apple"), Model: set("Mac14,2"), Family: set("MacBook Air"), Sku: set("Z15S000XXF/A"),
@@ -66,7 +129,7 @@ func TestMacHardware(t *testing.T) {
 		},
 		Firmware: &constatv1.Firmware{Vendor: set("Apple Inc."), Version: set("11881.61.3"), Kind: set("other"), SecureBoot: set(true)},
 		Chassis:  set("laptop"), MemoryBytes: set(int64(16 << 30)),
-		Processor:     &constatv1.Processor{Model: set("Apple M2"), Sockets: set(int32(1)), Cores: set(int32(8)), Threads: set(int32(8))},
+		Processor:     &constatv1.Processor{Model: set("Apple M2"), Sockets: set(int32(1)), Cores: set(int32(8)), Threads: set(int32(8)), MaxMhz: set(int32(2600))},
 		MemoryModules: []*constatv1.MemoryModule{{SizeBytes: set(int64(16 << 30)), Type: set("LPDDR5"), Manufacturer: set("Hynix")}},
 		Gpus:          []*constatv1.Gpu{{Vendor: set("Apple"), Model: set("Apple M2")}},
 		Monitors: []*constatv1.Monitor{
@@ -74,7 +137,7 @@ func TestMacHardware(t *testing.T) {
 			{PnpId: set("DEL"), Manufacturer: set("Dell"), Model: set("DELL U2723QE"), Serial: set("EXMPL01"), Year: set(int32(2022)), Connector: set("displayport_dongletype_dp"), Connected: set(true), Enabled: set(true), EdidRead: set(true)},
 		},
 	}, h)
-	intel := macHardware(macTree(t, "hardware-intel.json"), node{}, macCPU{hertz: 2_600_000_000})
+	intel := macHardware(macTree(t, "hardware-intel.json"), node{}, intelKernel(t))
 	if intel.System.Serial != nil || intel.Firmware.GetKind() != "uefi" || intel.Firmware.SecureBoot != nil || intel.Processor.GetMaxMhz() != 2600 || intel.GetMemoryBytes() != 32<<30 {
 		t.Error("an Intel Mac:", intel)
 	}
@@ -223,10 +286,11 @@ func TestMacNetwork(t *testing.T) {
 	}, got["en0"])
 	same(t, "en7", &constatv1.Link{
 		Name: set("en7"), Kind: set("ethernet"), Mac: set("02:00:00:aa:00:03"), AdminStatus: set("up"), OperStatus: set("up"), Carrier: set(true), Mtu: set(int32(1500)), Physical: set(true),
-		SpeedMbps: set(int32(1000)), Duplex: set("full"), Autonegotiation: set(true),
+		SpeedMbps: set(int32(1000)), Duplex: set("full"), Autonegotiation: set(true), SupportedMbps: set(int32(2500)),
 		Addresses: []*constatv1.Address{
 			{Cidr: set("198.51.100.7/16"), Family: set(int32(4)), Scope: set("global")},
 			{Cidr: set("2001:db8:1::7/64"), Family: set(int32(6)), Scope: set("global"), Origin: set("ra"), Duplicate: set(true)},
+			{Cidr: set("2001:db8:1::8/64"), Family: set(int32(6)), Scope: set("global"), Origin: set("ra"), Tentative: set(true), Deprecated: set(true)},
 		},
 	}, got["en7"])
 	same(t, "en1", &constatv1.Link{
@@ -258,17 +322,42 @@ func TestMacNetwork(t *testing.T) {
 	if reach := macReach(mac(t, "nwi.txt")); reach == nil || *reach != "none" {
 		t.Error("no way out:", reach)
 	}
+	vpns, _ := macVPNs(mac(t, "nc.txt"))
 	same(t, "VPNs", []*constatv1.Vpn{
 		{Name: set("Old office"), Kind: set("ipsec"), State: set("disconnected")},
 		{Name: set("Work"), Kind: set("wireguard"), State: set("connected")},
-	}, macVPNs(mac(t, "nc.txt")))
+	}, vpns)
+	same(t, "a tunnel", &constatv1.Vpn{
+		Name: set("Work"), Kind: set("wireguard"), State: set("connected"), Gateway: set("203.0.113.7"), Link: set("utun3"), CarriesDefault: set(false), Overlaps: []string{"198.51.100.0/24"},
+	}, macConnected(t, links))
 	lease, address := macLease(mac(t, "packet.txt"))
 	same(t, "lease", &constatv1.Lease{Server: set("192.0.2.1"), Routers: []string{"192.0.2.1"}, Resolvers: []string{"192.0.2.53", "192.0.2.54"}}, lease)
 	if address != netip.MustParseAddr("192.0.2.5") {
 		t.Error("leased", address)
 	}
+	same(t, "its term", &constatv1.Lease{
+		Server: set("192.0.2.1"), Routers: []string{"192.0.2.1"}, Resolvers: []string{"192.0.2.53", "192.0.2.54"}, Pending: set(false),
+		ExpiresAt: timestamppb.New(time.Date(2026, 1, 6, 11, 7, 58, 0, time.UTC)),
+	}, macLeaseTerm(lease, mac(t, "summary.txt"), time.UTC))
+	same(t, "no server answers", &constatv1.Lease{Pending: set(true)}, macLeaseTerm(nil, mac(t, "summary-asking.txt"), time.UTC))
+	if l := macLeaseTerm(nil, nil, time.UTC); l != nil {
+		t.Error("a lease of nothing:", l)
+	}
 	same(t, "firewall", &constatv1.LocalFirewall{Kind: set("alf"), Enabled: set(true), IncomingPolicy: set("drop")},
 		macFirewall([]byte("Firewall is enabled. (State = 2) \n"), []byte("Firewall has block all state set to enabled.\n")))
+}
+
+// macConnected is the VPN of the composed answers that is connected, with what is told
+// of it alone: split, over a prefix that the network at hand has too.
+func macConnected(t testing.TB, links []*constatv1.Link) *constatv1.Vpn {
+	t.Helper()
+	_, byService := macVPNs(mac(t, "vpn-list.txt"))
+	v := byService["11111111-2222-3333-4444-555555555555"]
+	if v == nil || len(byService) != 2 {
+		t.Fatal(byService)
+	}
+	macTunnel(v, mac(t, "vpn-status.txt"), &constatv1.Network{Links: links}, macPaths(parseMacRoutes(macDump()), macNames))
+	return v
 }
 
 // routeMessage composes a message of the routing socket by net/route.h.
@@ -298,18 +387,39 @@ func inet(a, b, c, d byte) []byte {
 	return []byte{16, familyINET, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0}
 }
 
-func TestMacRoutes(t *testing.T) {
+// macNames are the links of the composed messages of the routing socket.
+var macNames = map[int]string{4: "en0", 7: "en7", 9: "utun3"}
+
+// macDump is a routing table in messages: default routes, the network at hand, the
+// gateway's hardware address, and where a tunnel leads.
+func macDump() []byte {
 	link := []byte{20, familyLink, 4, 0, 6, 0, 6, 0, 0x02, 0, 0, 0xaa, 0, 1, 0, 0, 0, 0, 0, 0}
-	dump := append(routeMessage(rtmGet, 4, rtfUp|rtfGate|rtfStatic, inet(0, 0, 0, 0), inet(192, 0, 2, 1), []byte{0}),
-		routeMessage(rtmGet, 7, rtfUp|rtfGate|rtfScope, inet(0, 0, 0, 0), inet(198, 51, 100, 1), []byte{0})...)
-	dump = append(dump, routeMessage(rtmGet, 4, rtfUp, inet(192, 0, 2, 0), link, []byte{7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})...)
-	dump = append(dump, routeMessage(rtmGet, 4, rtfUp|rtfHost|rtfLLInfo, inet(192, 0, 2, 1), link)...)
-	dump = append(dump, routeMessage(rtmGet, 9, rtfUp|rtfGate, inet(128, 0, 0, 0), inet(10, 0, 0, 1), []byte{5, 0, 0, 0, 0x80})...)
-	routes := parseMacRoutes(dump)
-	if len(routes) != 5 || routes[2].destination.String() != "192.0.2.0/24" || routes[3].destination.String() != "192.0.2.1/32" {
+	return slices.Concat(
+		routeMessage(rtmGet, 4, rtfUp|rtfGate|rtfStatic, inet(0, 0, 0, 0), inet(192, 0, 2, 1), []byte{0}),
+		routeMessage(rtmGet, 7, rtfUp|rtfGate|rtfScope, inet(0, 0, 0, 0), inet(198, 51, 100, 1), []byte{0}),
+		routeMessage(rtmGet, 4, rtfUp, inet(192, 0, 2, 0), link, []byte{7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}),
+		routeMessage(rtmGet, 4, rtfUp|rtfHost|rtfLLInfo, inet(192, 0, 2, 1), link),
+		routeMessage(rtmGet, 9, rtfUp|rtfGate, inet(128, 0, 0, 0), inet(10, 0, 0, 1), []byte{5, 0, 0, 0, 0x80}),
+		routeMessage(rtmGet, 9, rtfUp, inet(198, 51, 100, 0), inet(203, 0, 113, 1), []byte{7, 0, 0, 0, 0xff, 0xff, 0xff}))
+}
+
+// macCounterDump is one link's message of a dump of links.
+func macCounterDump() []byte {
+	counters := make([]byte, ifSize)
+	binary.LittleEndian.PutUint16(counters, ifSize)
+	counters[2], counters[3], counters[ifIndex] = rtmVersion, rtmIfInfo2, 4
+	for i, at := range []int{24, 32, 40, 48, 56, 64, 72, 96} {
+		binary.LittleEndian.PutUint64(counters[ifHeader+at:], uint64(i+1))
+	}
+	return counters
+}
+
+func TestMacRoutes(t *testing.T) {
+	routes := parseMacRoutes(macDump())
+	if len(routes) != 6 || routes[2].destination.String() != "192.0.2.0/24" || routes[3].destination.String() != "192.0.2.1/32" {
 		t.Fatal(routes)
 	}
-	list := macDefaultRoutes(routes, map[int]string{4: "en0", 7: "en7", 9: "utun3"})
+	list := macDefaultRoutes(routes, macNames)
 	same(t, "routes", []*constatv1.Route{
 		{Destination: set("0.0.0.0/0"), Family: set(int32(4)), Gateway: set("192.0.2.1"), Link: set("en0"), Origin: set("other"), GatewayMac: set("02:00:00:aa:00:01")},
 		{Destination: set("128.0.0.0/1"), Family: set(int32(4)), Gateway: set("10.0.0.1"), Link: set("utun3")},
@@ -319,16 +429,10 @@ func TestMacRoutes(t *testing.T) {
 		{Link: set("en0"), Address: set("192.0.2.1")}, {Link: set("en7"), Address: set("198.51.100.1"), State: set("none")}, {Link: set("utun3"), Address: set("10.0.0.1"), State: set("none")},
 	}, macGatewayStates(list))
 
-	counters := make([]byte, ifSize)
-	binary.LittleEndian.PutUint16(counters, ifSize)
-	counters[2], counters[3], counters[ifIndex] = rtmVersion, rtmIfInfo2, 4
-	for i, at := range []int{24, 32, 40, 48, 56, 64, 72, 96} {
-		binary.LittleEndian.PutUint64(counters[ifHeader+at:], uint64(i+1))
-	}
 	same(t, "counters", []*constatv1.LinkCounters{{
 		Link: set("en0"), InPackets: set(int64(1)), InErrors: set(int64(2)), OutPackets: set(int64(3)), OutErrors: set(int64(4)), Collisions: set(int64(5)),
 		InBytes: set(int64(6)), OutBytes: set(int64(7)), InDiscards: set(int64(8)), OutDiscards: set(int64(0)),
-	}}, parseMacCounters(counters, map[int]string{4: "en0"}))
+	}}, parseMacCounters(macCounterDump(), macNames))
 }
 
 func TestMacWifi(t *testing.T) {
@@ -376,6 +480,15 @@ func TestMacCrashes(t *testing.T) {
 	if at == nil {
 		t.Error("the time was not read")
 	}
+	same(t, "an extension's panic", &constatv1.Crashes{System: []*constatv1.SystemCrash{{
+		Kind: set("panic"), Module: set("com.example.driver.Net"), At: macReportTime("2026-01-10 10:00:00 +0100"),
+	}}}, macReport("Kernel_2026.panic", mac(t, "old.panic")))
+	if m := macPanicModule("Kernel Extensions in backtrace:\n\ndependency: com.apple.x(1.0)\nBSD process name (1)"); m != nil {
+		t.Error("an extension that is none:", *m)
+	}
+	same(t, "a library that is missing", &constatv1.Crashes{LaunchFailures: []*constatv1.LaunchFailure{{
+		Program: set("Example"), Kind: set("missingLibrary"), Detail: set("libexample.2.dylib"), At: macReportTime("2026-01-12 10:00:00.00 +0100"),
+	}}}, macReport("Example-2026-01-12-100000.ips", mac(t, "missing-library.ips")))
 }
 
 func TestMacServices(t *testing.T) {
@@ -397,12 +510,44 @@ func TestMacLoad(t *testing.T) {
 	if c := macCPUUse(mac(t, "top.txt"), time.Second); c.GetBusyPercent() != 50 {
 		t.Error(c)
 	}
-	if n, ok := parseVMStat(mac(t, "vm_stat.txt")); !ok || n != 115000*16384 {
-		t.Error(n, ok)
+	if p := parseVMStat(mac(t, "vm_stat.txt")); p == nil || *p != (macPages{115000 * 16384, 3000}) {
+		t.Error(p)
+	}
+	same(t, "load", &constatv1.Load{
+		Cpu: &constatv1.Cpu{Threads: set(int32(8)), BusyPercent: set(50.0), SampleMs: set(int32(2000)), Load1: set(2.0), Load5: set(1.0), Load15: set(0.5)},
+		Memory: &constatv1.Memory{
+			TotalBytes: set(int64(16 << 30)), AvailableBytes: set(int64(115000 * 16384)), AvailablePercent: set(int32(11)),
+			SwapTotalBytes: set(int64(2 << 30)), SwapFreeBytes: set(int64(1 << 30)), SwapPagesPerSecond: set(200.0), Level: set("warning"),
+		},
+		Processes: []*constatv1.Process{
+			{Name: set("Example Helper (GPU)"), Pid: set(int32(321)), CpuPercent: set(90.0), LifetimeCpuPercent: set(99.1), ResidentBytes: set(int64(1 << 30)), State: set("running"), AgeSeconds: set(int64(607))},
+			{Name: set("launchd"), Pid: set(int32(1)), CpuPercent: set(0.0), LifetimeCpuPercent: set(0.0), ResidentBytes: set(int64(13456 << 10)), State: set("sleeping"), AgeSeconds: set(int64(682_100))},
+			{Name: set("<defunct>"), Pid: set(int32(400)), CpuPercent: set(0.0), LifetimeCpuPercent: set(0.0), ResidentBytes: set(int64(0)), State: set("zombie"), AgeSeconds: set(int64(3))},
+			{Name: set("example"), Pid: set(int32(401)), LifetimeCpuPercent: set(0.0), ResidentBytes: set(int64(512 << 10)), State: set("diskSleep"), AgeSeconds: set(int64(3))},
+		},
+		Zombies: set(int32(1)), Blocked: set(int32(1)), OpenFiles: set(int64(5231)), MaxOpenFiles: set(int64(245760)),
+	}, macComposedLoad(t))
+	if macLoad(noKernel, macLook{}) != nil {
+		t.Error("the load of nothing")
 	}
 }
 
+func macComposedLoad(t testing.TB) *constatv1.Load {
+	return macLoad(macKernel(t), macLook{
+		psBefore: mac(t, "ps.txt"), psAfter: mac(t, "ps-after.txt"), vmBefore: mac(t, "vm_stat.txt"), vmAfter: mac(t, "vm_stat-after.txt"), top: mac(t, "top.txt"),
+		sample: 2 * time.Second, since: 700_000,
+	})
+}
+
 func TestMacHost(t *testing.T) {
+	same(t, "host", &constatv1.Host{
+		OsFamily: set("darwin"), OsName: set("macOS"), OsVersion: set("15.5"), OsBuild: set("24F74"), Kernel: set("24.5.0"), Architecture: set("arm64"),
+		Hostname: set("anns-air.corp.example"), Virtualization: set("none"),
+		BootTime: &timestamppb.Timestamp{Seconds: 1767600000, Nanos: 250_000_000}, ResumedAt: &timestamppb.Timestamp{Seconds: 1767700000},
+	}, macHost(macKernel(t), "amd64"))
+	if h := macHost(noKernel, "amd64"); h.GetArchitecture() != "amd64" || h.OsVersion != nil || h.BootTime != nil {
+		t.Error("of a kernel that tells nothing:", h)
+	}
 	same(t, "sessions", []*constatv1.Session{{User: set("ann"), Kind: set("local")}, {User: set("bob"), Kind: set("remote")}}, parseWho(mac(t, "who.txt")))
 	if domain, joined := macJoin(macTree(t, "directory.plist")); !joined || domain != "corp.example" {
 		t.Error(domain, joined)
@@ -411,7 +556,7 @@ func TestMacHost(t *testing.T) {
 		t.Error("joined to nothing")
 	}
 	for model, want := range map[string]string{"VirtualMac2,1": "apple", "VMware20,1": "vmware", "Parallels18,1": "other"} {
-		if got := macHypervisor(true, model); got != want {
+		if got := macHypervisor(&model); got != want {
 			t.Errorf("%s runs in %s", model, got)
 		}
 	}
@@ -451,7 +596,7 @@ func TestMacRecordings(t *testing.T) {
 	})
 	t.Run("registry", func(t *testing.T) {
 		expert := registryText(t, read("ioreg-IOPlatformExpertDevice"))
-		h := macHardware(node{}, expert, macCPU{})
+		h := macHardware(node{}, expert, noKernel)
 		if h.System.GetModel() != "MacBook2,1" || h.System.GetSerial() != "W87305UMYA8" || h.System.GetUuid() != "00000000-0000-1000-8000-001b633026b1" || h.GetChassis() != "laptop" {
 			t.Error(h)
 		}
@@ -473,6 +618,10 @@ func TestMacRecordings(t *testing.T) {
 			n, err := parseTree(read(name))
 			if err != nil || len(profiled(n, "SPUSBDataType")) == 0 {
 				t.Error(name, err)
+			}
+			hub := &constatv1.UsbDevice{Path: set(macUSBPath(0x1a100000))}
+			if macUSBPower([]*constatv1.UsbDevice{hub}, n); name == "SPUSBDataType.xml" && (hub.GetAvailableMa() != 1000 || hub.GetMaxPowerMa() != 0 || hub.MaxPowerMa == nil) {
+				t.Error("the hub:", hub)
 			}
 		}
 	})
@@ -545,9 +694,11 @@ func TestMacFacts(t *testing.T) {
 			words[path] = "recording"
 		}
 	}
-	for _, path := range lab.SetFacts(macSnapshot(t)) {
-		if words[path] == "" {
-			words[path] = "composed"
+	for _, s := range []*constatv1.Snapshot{macSnapshot(t), macOlder(t)} {
+		for _, path := range lab.SetFacts(s) {
+			if words[path] == "" {
+				words[path] = "composed"
+			}
 		}
 	}
 	var now strings.Builder
@@ -582,61 +733,172 @@ func recordedMac(t testing.TB) *constatv1.Snapshot {
 		}
 		return registryText(t, content)
 	}
+	report, err := os.ReadFile(filepath.Join(macRecordings, "SPUSBDataType.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	power, err := parseTree(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := &constatv1.UsbDevice{Path: set(macUSBPath(0x1a100000))} // it is in that report
+	macUSBPower([]*constatv1.UsbDevice{hub}, power)
 	return &constatv1.Snapshot{
 		Software: &constatv1.Software{Programs: macPrograms(tree)},
-		Hardware: macHardware(node{}, recorded("ioreg-IOPlatformExpertDevice"), macCPU{}),
-		Usb:      &constatv1.Usb{Devices: macUSB(recorded("ioreg-IOUSBDevice1"))},
+		Hardware: macHardware(node{}, recorded("ioreg-IOPlatformExpertDevice"), noKernel),
+		Usb:      &constatv1.Usb{Devices: append(macUSB(recorded("ioreg-IOUSBDevice1")), hub)},
 	}
 }
 
-// macSnapshot is all that the composed answers tell.
+// macKeychain is what security(1) wrote of a keychain with an authority of somebody's
+// and a certificate of this machine.
+func macKeychain(t testing.TB) []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Example Root"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2034, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	own := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "mac.corp.example"}, NotBefore: root.NotBefore, NotAfter: root.NotAfter, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	var all []byte
+	for _, c := range []*x509.Certificate{root, own} {
+		der, err := x509.CreateCertificate(rand.Reader, c, root, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return all
+}
+
+// macComposedMounts are what getfsstat(2) tells of a Mac with a disk that is in good order.
+var macComposedMounts = []macMount{
+	{point: "/", device: "/dev/disk3s1s1", kind: "apfs", readOnly: true, local: true, snapshot: true},
+	{point: "/System/Volumes/Data", device: "/dev/disk3s5", kind: "apfs", local: true, use: fsUse{total: 250e9, free: 120e9, available: 120e9, inodes: 1e9, freeInodes: 9e8}},
+}
+
+// macSnapshot is all that the composed answers of a Mac that is in good order tell,
+// and some of what is not.
 func macSnapshot(t testing.TB) *constatv1.Snapshot {
 	devices := macUSB(macTree(t, "usb.plist"))
+	macUSBPower(devices, macTree(t, "usb-power.json"))
 	desk := macTree(t, "desk.json")
-	s := &constatv1.Snapshot{
-		Hardware: macHardware(macTree(t, "hardware.json"), macTree(t, "platform.plist"), macCPU{model: "Apple M2", packages: 1, cores: 8, thread: 8, memory: 16 << 30}),
-		Usb:      &constatv1.Usb{Devices: devices},
-		Peripherals: &constatv1.Peripherals{
-			Devices: macPeripherals(devices, macTree(t, "hid.plist")), Audio: macAudio(desk), Cameras: macCameras(desk),
-		},
-		Network: &constatv1.Network{
-			Links: macLinks(mac(t, "ifconfig.txt"), macPorts(mac(t, "ports.txt"))), Proxy: macProxy(mac(t, "proxy.txt")), Vpns: macVPNs(mac(t, "nc.txt")), OsConnectivity: macReach(mac(t, "nwi.txt")),
-			Firewall: macFirewall([]byte("Firewall is enabled."), nil),
-		},
-		Power:    &constatv1.Power{Profile: macPowerSettings(mac(t, "pmset.txt")), OnBattery: macOnBattery(mac(t, "batt.txt")), ThermalPressure: set("nominal")},
-		Storage:  &constatv1.Storage{},
-		Readings: &constatv1.Readings{},
-		Updates:  macUpdates(macTree(t, "updates.plist")),
-		Software: &constatv1.Software{Programs: macPrograms(macTree(t, "applications.json")), StartupItems: macLoginItems(mac(t, "btm.txt"))},
-		Services: &constatv1.Services{Services: []*constatv1.Service{parseMacJob("com.example.looping", mac(t, "job-looping.txt"))}},
-		Host:     &constatv1.Host{Sessions: parseWho(mac(t, "who.txt"))},
-		Security: macProtection(t),
-	}
-	macPacketFilter(s.Network.Firewall, mac(t, "pfctl.txt"))
-	s.Peripherals.BluetoothAdapters, s.Peripherals.BluetoothDevices = macBluetooth(desk)
-	for _, l := range s.Network.Links {
-		if l.GetName() == "en0" {
-			l.Lease, _ = macLease(mac(t, "packet.txt"))
-		}
-	}
-	s.Network.Resolvers, s.Network.SearchDomains = macResolvers(mac(t, "dns.txt"))
-	s.Power.Batteries, s.Power.Chargers = macBatteries(macTree(t, "battery.plist"))
-	disk, reading := macDisk(macTree(t, "disk0.plist"), macTree(t, "buses.json"))
-	s.Storage.Disks, s.Readings.Disks = []*constatv1.Disk{disk}, []*constatv1.DiskReading{reading}
-	s.Wifi, _ = macWifi(macTree(t, "wifi.json"))
-	s.Crashes = &constatv1.Crashes{}
+	audio := macAudio(desk)
+	output, input, muted := macVolume([]byte("output volume:50, input volume:75, alert volume:100, output muted:false"))
+	withVolume(audio, output, input, muted)
 	logged := parseMacLog(mac(t, "log.ndjson"))
 	var log crashLog
 	log.kernel(logged)
-	s.Crashes.Refusals = log.refusals
-	s.Usb.Failures = usbFailures(nil, logged, nil)
+	encrypted, _ := macEncrypted(macTree(t, "apfs.plist"))
+	routes := macDefaultRoutes(parseMacRoutes(macDump()), macNames)
+	roots, certificates := macCertificates(macKeychain(t))
+	s := &constatv1.Snapshot{
+		Clock:    macClock(mac(t, "job-timed.txt"), mac(t, "networktime.txt"), mac(t, "ntp.conf")),
+		Counters: &constatv1.Counters{Links: parseMacCounters(macCounterDump(), macNames), Gateways: macGatewayStates(routes)},
+		Crashes:  &constatv1.Crashes{Refusals: log.refusals, System: log.system},
+		Hardware: macHardware(macTree(t, "hardware.json"), macTree(t, "platform.plist"), macKernel(t)),
+		Host:     macHost(macKernel(t), "arm64"),
+		Load:     macComposedLoad(t),
+		Usb:      &constatv1.Usb{Devices: devices, Failures: usbFailures(nil, logged, nil)},
+		Peripherals: &constatv1.Peripherals{
+			Devices: macPeripherals(devices, macTree(t, "hid.plist")), Audio: audio, Cameras: macCameras(desk),
+		},
+		Network: &constatv1.Network{
+			Links: macLinks(mac(t, "ifconfig.txt"), macPorts(mac(t, "ports.txt"))), Routes: routes, Proxy: macProxy(mac(t, "proxy.txt")), OsConnectivity: macReach(mac(t, "nwi.txt")),
+			Firewall: macFirewall([]byte("Firewall is enabled."), []byte("Firewall has block all state set to enabled.")),
+		},
+		Power:    &constatv1.Power{Profile: macPowerSettings(mac(t, "pmset.txt")), OnBattery: macOnBattery(mac(t, "batt.txt")), ThermalPressure: set("nominal")},
+		Printing: &constatv1.Printing{DiscoveryState: macDiscovery(mac(t, "job-timed.txt"))},
+		Storage:  &constatv1.Storage{Mounts: macMounts(macComposedMounts, encrypted)},
+		Space:    &constatv1.Space{Filesystems: macSpace(macComposedMounts)},
+		Readings: &constatv1.Readings{},
+		Updates:  macUpdates(macTree(t, "updates.plist")),
+		Software: &constatv1.Software{Programs: macPrograms(macTree(t, "applications.json")), StartupItems: macLoginItems(mac(t, "btm.txt"))},
+		Services: &constatv1.Services{Manager: set("launchd"), Services: []*constatv1.Service{parseMacJob("com.example.looping", mac(t, "job-looping.txt"))}},
+		Security: macProtection(t),
+		SignIn:   &constatv1.SignIn{Accounts: macAccounts(mac(t, "who.txt")), Directory: macDirectory(macTree(t, "directory.plist"))},
+	}
+	s.Host.Sessions = parseWho(mac(t, "who.txt"))
+	macActive(s.Host.Sessions, "ann")
+	s.Host.Timezone, s.Host.Locale = zoneOf("/var/db/timezone/zoneinfo/Europe/Paris"), macLocale([]byte("fr_FR\n"))
+	s.Host.MachineHash, s.Host.JoinKind, s.Host.Domain = macMachine(macTree(t, "platform.plist")), set("domain"), s.SignIn.Directory.Name
+	macPacketFilter(s.Network.Firewall, mac(t, "pfctl.txt"))
+	s.Network.Vpns = []*constatv1.Vpn{macConnected(t, s.Network.Links)}
+	s.Network.Resolvers, s.Network.SearchDomains = macResolvers(mac(t, "dns.txt"))
+	for i, l := range s.Network.Links {
+		l.Index = set(int32(i + 1))
+		if l.GetName() == "en0" {
+			l.Lease, _ = macLease(mac(t, "packet.txt"))
+			l.Lease = macLeaseTerm(l.Lease, mac(t, "summary.txt"), time.UTC)
+		}
+	}
+	s.Peripherals.BluetoothAdapters, s.Peripherals.BluetoothDevices = macBluetooth(desk)
+	s.Power.Batteries, s.Power.Chargers = macBatteries(macTree(t, "battery.plist"))
+	disk, reading := macDisk(macTree(t, "disk0.plist"), macTree(t, "buses.json"))
+	s.Storage.Disks, s.Readings.Disks = []*constatv1.Disk{disk}, []*constatv1.DiskReading{reading}
 	countErrors(s.Storage.Disks, logged)
+	s.Wifi, _ = macWifi(macTree(t, "wifi.json"))
+	s.Wifi.ServiceState = macWifiService(mac(t, "job-timed.txt"))
 	macParted(s.Wifi.Radios, logged)
-	s.SignIn = &constatv1.SignIn{Directory: &constatv1.Directory{State: macDirectoryState(mac(t, "nodenames.txt"))}}
-	for name, file := range map[string]string{"a.ips": "crash.ips", "b.ips": "panic.ips", "c.ips": "jetsam.ips"} {
+	_, updated := macInstalls(macTree(t, "history.plist"))
+	s.Updates.LastSuccessAt = timestamppb.New(updated)
+	s.SignIn.Directory.State = macDirectoryState(mac(t, "nodenames.txt"))
+	s.SignIn.Accounts[0].Kind = macAccountKind(mac(t, "dscl-ann.txt"))
+	macTicketOf(s.SignIn.Accounts, "ann", macTicket(macTree(t, "klist.json"), time.UTC))
+	s.Security.AddedRoots, s.Security.Certificates = roots, certificates
+	s.Security.DiskEncrypted = macVault([]byte("FileVault is On."))
+	s.Security.Products = append(macProducts(func(path string) bool { return path == "/Applications/Falcon.app" }, map[string]bool{}), macFirewallProduct([]byte("Firewall is enabled.")))
+	for name, file := range map[string]string{"a.ips": "crash.ips", "b.ips": "panic.ips", "c.ips": "jetsam.ips", "d.ips": "missing-library.ips"} {
 		proto.Merge(s.Crashes, macReport(name, mac(t, file)))
 	}
 	return s
+}
+
+// macOlder is what older Macs tell, and newer ones don't: those with Intel's
+// processors, disks that are not Apple's, networks whose names were still told.
+func macOlder(t testing.TB) *constatv1.Snapshot {
+	s := &constatv1.Snapshot{
+		Hardware: macHardware(macTree(t, "hardware-intel.json"), node{}, intelKernel(t)),
+		Crashes:  macReport("x.panic", mac(t, "old.panic")),
+		Network:  &constatv1.Network{Proxy: macProxy(mac(t, "proxy-pac.txt"))},
+		Power:    &constatv1.Power{},
+	}
+	s.Power.MaxMhz, s.Power.LimitMhz = macSpeed(intelKernel(t), mac(t, "therm.txt"))
+	s.Power.Batteries, s.Power.Chargers = macBatteries(macTree(t, "battery-intel.plist"))
+	disk, _ := macDisk(macTree(t, "disk-other.plist"), node{})
+	s.Storage = &constatv1.Storage{Disks: []*constatv1.Disk{disk}}
+	s.Wifi, _ = macWifi(macTree(t, "wifi-named.json"))
+	return s
+}
+
+func TestMacSignIn(t *testing.T) {
+	accounts := macAccounts(mac(t, "who.txt"))
+	accounts[0].Kind, accounts[1].Kind = macAccountKind(mac(t, "dscl-ann.txt")), macAccountKind(mac(t, "dscl-bob.txt"))
+	macTicketOf(accounts, "bob", time.Date(2024, 5, 1, 20, 0, 0, 0, time.UTC))
+	same(t, "accounts", []*constatv1.Account{
+		{User: set("ann"), Kind: set("domain")},
+		{User: set("bob"), Kind: set("local"), TicketExpiresAt: timestamppb.New(time.Date(2024, 5, 1, 20, 0, 0, 0, time.UTC))},
+	}, accounts)
+	for name, good := range map[string]bool{"ann": true, "ann.martin-2": true, "": false, "-plist": false, "../x": false, "a b": false, "ann/..": false} {
+		if macUserName(name) != good {
+			t.Errorf("%q: %v", name, !good)
+		}
+	}
+	if kind := macAccountKind([]byte("<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n")); kind != nil {
+		t.Error("an account that is not there:", *kind)
+	}
+}
+
+func TestMacSecurity(t *testing.T) {
+	roots, own := macCertificates(macKeychain(t))
+	if len(roots) != 1 || !strings.Contains(roots[0], "Example Root") || len(own) != 1 || !strings.Contains(own[0].GetSubject(), "mac.corp.example") {
+		t.Error(roots, own)
+	}
+	same(t, "clock", &constatv1.Clock{Service: set("timed"), ServiceState: set("running"), Enabled: set(true), Source: set("time.apple.com")},
+		macClock(mac(t, "job-timed.txt"), mac(t, "networktime.txt"), mac(t, "ntp.conf")))
+	same(t, "a clock that nobody told of", &constatv1.Clock{Service: set("timed")}, macClock(nil, nil, nil))
 }
 
 func TestMacProtection(t *testing.T) {
@@ -718,8 +980,11 @@ func FuzzMac(f *testing.F) {
 	f.Add(routeMessage(rtmGet, 4, rtfUp|rtfGate, inet(0, 0, 0, 0), inet(192, 0, 2, 1)))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if tree, err := parseTree(content); err == nil {
-			h := macHardware(tree, tree, macCPU{})
+			h := macHardware(tree, tree, noKernel)
 			devices := macUSB(tree)
+			macUSBPower(devices, tree)
+			macDirectory(tree)
+			macMachine(tree)
 			p := macPeripherals(devices, tree)
 			macBatteries(tree)
 			encrypted, _ := macEncrypted(tree)
@@ -765,8 +1030,17 @@ func FuzzMac(f *testing.F) {
 			t.Errorf("an account in %q", p.GetPacUrl())
 		}
 		macReach(content)
-		macVPNs(content)
-		macLease(content)
+		vpns, byService := macVPNs(content)
+		for id := range byService {
+			if !macServiceID(id) || strings.ContainsAny(id, " /") {
+				t.Errorf("a service called %q", id)
+			}
+		}
+		for _, v := range vpns {
+			macTunnel(v, content, &constatv1.Network{Links: []*constatv1.Link{{Name: set("utun3")}}}, macPaths(parseMacRoutes(content), macNames))
+		}
+		lease, _ := macLease(content)
+		macLeaseTerm(lease, content, time.UTC)
 		macFirewall(content, content)
 		routes := parseMacRoutes(content)
 		macGatewayStates(macDefaultRoutes(routes, map[int]string{4: "en0"}))
@@ -781,14 +1055,22 @@ func FuzzMac(f *testing.F) {
 		macPacketFilter(&constatv1.LocalFirewall{}, content)
 		macLoginItems(content)
 		macCertificates(content)
-		macTimeServer(content)
-		macNetworkTime(content)
 		processes := parseMacProcesses(content, 1000)
 		sameProcesses(processes, processes)
 		busiest(processes, processes, time.Second, 1000, macPageSize)
 		macCPUUse(content, time.Second)
-		parseVMStat(content)
-		parseWho(content)
+		macLoad(func(string) []byte { return content[:min(len(content), 24)] }, macLook{psBefore: content, psAfter: content, vmBefore: content, vmAfter: content, top: content, sample: time.Second, since: 1000})
+		macHost(func(string) []byte { return content[:min(len(content), 16)] }, "arm64")
+		macMhz(func(string) []byte { return content[:min(len(content), 8)] })
+		for _, a := range macAccounts(content) {
+			if name := a.GetUser(); macUserName(name) && (strings.ContainsAny(name, "/ ") || name[0] == '-') {
+				t.Errorf("an account called %q", name)
+			}
+		}
+		macAccountKind(content)
+		macClock(content, content, content)
+		macWifiService(content)
+		macDiscovery(content)
 		macLocale(content)
 		macVolume(content)
 	})

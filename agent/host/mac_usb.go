@@ -123,3 +123,28 @@ func macUSBInterfaces(d *constatv1.UsbDevice, entry node, depth int) {
 		}
 	}
 }
+
+// macUSBPower adds how much current devices ask for, and what their place can give, by
+// the report SPUSB. It names a device by where it is: “0x1a110000 / 2”.
+func macUSBPower(devices []*constatv1.UsbDevice, reports node) {
+	byPath := map[string]*constatv1.UsbDevice{}
+	for _, d := range devices {
+		byPath[d.GetPath()] = d
+	}
+	var visit func(entries []node, depth int)
+	visit = func(entries []node, depth int) {
+		for _, entry := range entries {
+			if depth < maxPlistDepth {
+				visit(entry.at("_items").list(), depth+1)
+			}
+			location := hexNumber(entry.at("location_id").text())
+			if location == nil {
+				continue
+			}
+			if d := byPath[macUSBPath(uint32(*location))]; d != nil {
+				d.MaxPowerMa, d.AvailableMa = entry.at("bus_power_used").small(0, 100_000), entry.at("bus_power").small(0, 100_000)
+			}
+		}
+	}
+	visit(profiled(reports, "SPUSBDataType"), 0)
+}

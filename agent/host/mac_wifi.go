@@ -99,6 +99,15 @@ func macRadio(one node) (radio *constatv1.Radio, withheld bool) {
 	return radio, withheld
 }
 
+// macWifiService tells whether airportd runs, by launchd's word of it. It starts when
+// somebody asks: that it does not run means nothing.
+func macWifiService(job []byte) *string {
+	if parseMacJob("com.apple.airportd", job).GetState() != "running" {
+		return nil
+	}
+	return set("running")
+}
+
 func macSecurity(mode string) *string {
 	for _, s := range macSecurities {
 		if strings.Contains(mode, s.in) {

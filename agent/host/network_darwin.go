@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/net/route"
 	"google.golang.org/protobuf/proto"
@@ -27,7 +28,8 @@ const maxMacLeases = 8
 func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed(stackSource)
 	n := &constatv1.Network{}
-	if err := readStack(ctx, r, n, o); err != nil {
+	paths, err := readStack(ctx, r, n, o)
+	if err != nil {
 		return nil, failed(stackSource, err)
 	}
 	// Each of these has its own gaps, and none waits for another.
@@ -73,7 +75,18 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 			gap(o, "vpns", err)
 			return
 		}
-		n.Vpns = macVPNs(content)
+		var byService map[string]*constatv1.Vpn
+		n.Vpns, byService = macVPNs(content)
+		for id, v := range byService {
+			if v.GetState() != "connected" {
+				continue
+			}
+			if status, err := r.run(ctx, networkStep, scutilProgram, "--nc", "status", id); err != nil {
+				gap(o, "vpns.link", err)
+			} else {
+				macTunnel(v, status, n, paths)
+			}
+		}
 	})
 	step(4, func(o *constatv1.Observation) {
 		state, err := r.run(ctx, networkStep, firewallProgram, "--getglobalstate")
@@ -106,8 +119,9 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 // has networkLimit for three in a row.
 const networkStep = networkLimit / 3
 
-// readStack lists links, addresses, leases and routes.
-func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) error {
+// readStack lists links, addresses, leases and default routes, and returns where all
+// routes lead.
+func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv1.Observation) ([]linkPath, error) {
 	ports := map[string]string{}
 	asked := make(chan error, 1)
 	go func() {
@@ -115,12 +129,12 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 		ports = macPorts(content)
 		asked <- err
 	}()
-	content, err := r.run(ctx, networkStep, ifconfigProgram, "-a")
+	content, err := r.run(ctx, networkStep, ifconfigProgram, "-a", "-m")
 	if portErr := <-asked; portErr != nil {
 		gap(o, "links.physical", portErr)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n.Links = macLinks(content, ports)
 	names := map[int]string{}
@@ -135,18 +149,20 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 	routes, err := routingTable()
 	if err != nil {
 		gap(o, "routes", err)
-		return nil
+		return nil, nil
 	}
 	n.Routes = macDefaultRoutes(routes, names)
-	return nil
+	return macPaths(routes, names), nil
 }
 
-// leases asks for what servers gave to the links that have an address.
+// leases asks for what servers gave to the links that have an
+// address, or could.
 func (r *reader) leases(ctx context.Context, links []*constatv1.Link) {
 	var asking sync.WaitGroup
 	asked := 0
 	for _, l := range links {
-		if !macLink(l.GetName()) || l.GetAdminStatus() != "up" || !slices.ContainsFunc(l.Addresses, func(a *constatv1.Address) bool { return a.GetFamily() == 4 }) || asked == maxMacLeases {
+		addressed := slices.ContainsFunc(l.Addresses, func(a *constatv1.Address) bool { return a.GetFamily() == 4 })
+		if !macLink(l.GetName()) || l.GetAdminStatus() != "up" || !addressed && !l.GetCarrier() || asked == maxMacLeases {
 			continue
 		}
 		asked++
@@ -156,7 +172,11 @@ func (r *reader) leases(ctx context.Context, links []*constatv1.Link) {
 				content = nil // it has none: its address was written by hand
 			}
 			lease, given := macLease(content)
-			l.Lease = lease
+			summary, err := r.run(ctx, networkStep, ipconfigProgram, "getsummary", l.GetName())
+			if err != nil {
+				summary = nil // older systems have no such word
+			}
+			l.Lease = macLeaseTerm(lease, summary, time.Local)
 			for _, a := range l.Addresses {
 				p, err := netip.ParsePrefix(a.GetCidr())
 				switch {

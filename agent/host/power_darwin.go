@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 
-	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	constatv1 "constat/proto/constat/v1"
@@ -30,14 +29,8 @@ func readPower(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 	} else {
 		p.OnBattery = macOnBattery(content)
 	}
-	if hertz, err := unix.SysctlUint64("hw.cpufrequency_max"); err == nil && hertz > 1e6 && hertz < 1e12 {
-		p.MaxMhz = set(int32(hertz / 1e6))
-	}
-	if content, err := r.run(ctx, programLimit, pmsetProgram, "-g", "therm"); err == nil {
-		if share := macSpeedLimit(content); share != nil && p.MaxMhz != nil {
-			p.LimitMhz = set(int32(int64(*p.MaxMhz) * int64(*share) / 100))
-		}
-	}
+	therm, _ := r.run(ctx, programLimit, pmsetProgram, "-g", "therm")
+	p.MaxMhz, p.LimitMhz = macSpeed(r.sysctl, therm)
 	if content, err := r.run(ctx, programLimit, notifyutilProgram, "-g", "com.apple.system.thermalpressurelevel"); err != nil {
 		gap(o, "thermal_pressure", err)
 	} else {

@@ -30,10 +30,7 @@ func discoveryState(ctx context.Context, r *reader) (*string, error) {
 		if err != nil {
 			continue
 		}
-		if parseMacJob(label, content).GetState() == "running" {
-			return set("running"), nil
-		}
-		return set("stopped"), nil
+		return macDiscovery(content), nil
 	}
 	return nil, errMacSilent
 }

@@ -19,6 +19,7 @@ const (
 	csrutilProgram    = "/usr/bin/csrutil"
 	defaultsProgram   = "/usr/bin/defaults"
 	diskutilProgram   = "/usr/sbin/diskutil"
+	dsclProgram       = "/usr/bin/dscl"
 	dsconfigadProgram = "/usr/sbin/dsconfigad"
 	fdesetupProgram   = "/usr/bin/fdesetup"
 	firewallProgram   = "/usr/libexec/ApplicationFirewall/socketfilterfw"

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -38,42 +37,42 @@ func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 
 func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("launchctl, /etc/ntp.conf, systemsetup")
-	c := &constatv1.Clock{Service: set("timed")}
-	if content, err := r.run(ctx, programLimit, launchctlProgram, "print", "system/com.apple.timed"); err != nil {
+	job, err := r.run(ctx, programLimit, launchctlProgram, "print", "system/com.apple.timed")
+	if err != nil {
 		gap(o, "service_state", err)
-	} else if state := parseMacJob("com.apple.timed", content).GetState(); state == "running" || state == "stopped" {
-		c.ServiceState = &state
 	}
-	if content, err := r.run(ctx, programLimit, systemsetup, "-getusingnetworktime"); err != nil {
+	wanted, err := r.run(ctx, programLimit, systemsetup, "-getusingnetworktime")
+	if err != nil {
 		gap(o, "enabled", err)
-	} else {
-		c.Enabled = macNetworkTime(content)
 	}
-	if content, err := r.file("/etc/ntp.conf"); err != nil {
+	servers, err := r.file("/etc/ntp.conf")
+	if err != nil {
 		gap(o, "source", err)
-	} else {
-		c.Source = macTimeServer(content)
 	}
-	gap(o, "synchronized", errMacSilent)
-	return c, o
+	for _, fact := range []string{"synchronized", "rtc_lost"} {
+		gap(o, fact, errMacSilent)
+	}
+	return macClock(job, wanted, servers), o
 }
 
 func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("who, dsconfigad, odutil, klist")
+	o := observed("who, dscl, dsconfigad, odutil, klist")
 	content, err := r.run(ctx, programLimit, whoProgram)
 	if err != nil {
 		return nil, failed(o.Source, err)
 	}
-	s := &constatv1.SignIn{}
-	for _, session := range parseWho(content) {
-		if n := len(s.Accounts); n == 0 || s.Accounts[n-1].GetUser() != session.GetUser() {
-			s.Accounts = append(s.Accounts, &constatv1.Account{User: session.User})
+	s := &constatv1.SignIn{Accounts: macAccounts(content)}
+	for _, a := range s.Accounts {
+		if !macUserName(a.GetUser()) {
+			continue
+		}
+		if record, err := r.run(ctx, programLimit, dsclProgram, ".", "-read", "/Users/"+a.GetUser(), "RecordName", "OriginalNodeName"); err == nil {
+			a.Kind = macAccountKind(record)
 		}
 	}
 	if tree, err := r.tree(ctx, programLimit, dsconfigadProgram, "-show", "-xml"); err != nil {
 		gap(o, "directory", err)
-	} else if domain, joined := macJoin(tree); joined {
-		s.Directory = &constatv1.Directory{Name: &domain, Kind: set("activeDirectory")}
+	} else if s.Directory = macDirectory(tree); s.Directory != nil {
 		if nodes, err := r.run(ctx, programLimit, odutilProgram, "show", "nodenames"); err != nil {
 			gap(o, "directory.state", err)
 		} else {
@@ -82,7 +81,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 	}
 	r.ticket(ctx, s, o)
 	gap(o, "directory.trust_ok", fmt.Errorf("only the domain can tell whether this Mac's account is good, and it is not asked: %w", errors.ErrUnsupported))
-	for _, fact := range []string{"accounts.kind", "accounts.locked", "accounts.password_expired"} {
+	for _, fact := range []string{"accounts.locked", "accounts.password_expired"} {
 		gap(o, fact, errMacSilent)
 	}
 	return s, o
@@ -103,11 +102,7 @@ func (r *reader) ticket(ctx context.Context, s *constatv1.SignIn, o *constatv1.O
 		gap(o, "accounts.ticket_expires_at", err)
 		return
 	}
-	for _, a := range s.Accounts {
-		if until := macTicket(tree, time.Local); a.GetUser() == me.Username && !until.IsZero() {
-			a.TicketExpiresAt = timestamppb.New(until)
-		}
-	}
+	macTicketOf(s.Accounts, me.Username, macTicket(tree, time.Local))
 }
 
 func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
@@ -116,7 +111,7 @@ func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	var processes map[string]bool
 	if list, err := r.run(ctx, programLimit, psProgram, psWords...); err == nil {
 		processes = map[string]bool{}
-		for _, p := range parseMacProcesses(list, time.Since(bootedAt()).Seconds()) {
+		for _, p := range parseMacProcesses(list, time.Since(sysctl(r.sysctl).time("kern.boottime")).Seconds()) {
 			processes[p.name] = true
 		}
 	}
@@ -124,7 +119,7 @@ func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	if state, err := r.run(ctx, programLimit, firewallProgram, "--getglobalstate"); err != nil {
 		gap(o, "products", err)
 	} else {
-		s.Products = append(s.Products, &constatv1.SecurityProduct{Name: set("macOS Application Firewall"), Kind: set("firewall"), Enabled: macEnabled(state)})
+		s.Products = append(s.Products, macFirewallProduct(state))
 	}
 	if content, err := r.run(ctx, programLimit, fdesetupProgram, "status"); err != nil {
 		gap(o, "disk_encrypted", err)

@@ -18,10 +18,17 @@ func (r *reader) macUSBDevices(ctx context.Context) ([]*constatv1.UsbDevice, err
 }
 
 func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("ioreg, log")
+	o := observed("ioreg, system_profiler, log")
+	go r.kernelLog(ctx) // both take seconds
 	devices, err := r.macUSBDevices(ctx)
 	if err != nil {
 		return nil, failed(o.Source, err)
+	}
+	if reports, err := r.profile(ctx, "SPUSBDataType"); err != nil {
+		gap(o, "devices.max_power_ma", err)
+		gap(o, "devices.available_ma", err)
+	} else {
+		macUSBPower(devices, reports)
 	}
 	u := &constatv1.Usb{Devices: devices}
 	if events, err := r.kernelLog(ctx); err != nil {
@@ -29,7 +36,7 @@ func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observat
 	} else {
 		u.Failures = usbFailures(nil, events, devices)
 	}
-	for _, fact := range []string{"policy_active", "devices.max_power_ma", "devices.available_ma", "devices.runtime_status"} {
+	for _, fact := range []string{"policy_active", "devices.runtime_status"} {
 		gap(o, fact, errMacSilent)
 	}
 	return u, o

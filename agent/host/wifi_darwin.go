@@ -23,9 +23,7 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		}
 	}
 	if content, err := r.run(ctx, programLimit, launchctlProgram, "print", "system/com.apple.airportd"); err == nil {
-		if parseMacJob("com.apple.airportd", content).GetState() == "running" {
-			w.ServiceState = set("running") // it starts when somebody asks: that it does not run means nothing
-		}
+		w.ServiceState = macWifiService(content)
 	}
 	if events, err := r.kernelLog(ctx); err != nil {
 		gap(o, "radios.last_reason", err)

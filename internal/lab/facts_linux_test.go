@@ -63,6 +63,32 @@ var elsewhere = map[string]string{
 	"peripherals.cameras.permission":    "Windows and macOS only",
 }
 
+// alike are facts that macOS is asked for, and that are decoded, by the code that does
+// it on Linux, without a part of its own for either: sockets, CUPS and printers over
+// IPP, SNMP, files of one form, and what the agent remembers. A whole message is named
+// by its path. What such a message has that only Linux' own code tells is in unlike.
+var alike = []string{
+	"network.hosts_overrides", "peripherals.absent",
+	"printing.default_queue", "printing.discovered_printers", "printing.last_used_queue", "printing.printers", "printing.queues", "printing.spooler.kind", "printing.spooler.state", "printing.spooler.version",
+	"probes.clock", "probes.dns", "probes.gateways", "probes.http", "probes.lookups", "probes.proxy", "probes.services", "probes.tcp", "probes.tls",
+}
+
+// unlike: bound to a link, asked of the neighbours' table, or counted by the kernel.
+var unlike = []string{
+	"probes.gateways.asked", "probes.gateways.mac",
+	"probes.tcp.kept_received", "probes.tcp.kept_sent", "probes.tcp.link", "probes.tcp.loss_percent", "probes.tcp.received", "probes.tcp.sent", "probes.tcp.slow_received", "probes.tcp.slow_sent",
+}
+
+// within tells whether a fact is one of some, or of a message that is.
+func within(path string, paths []string) bool {
+	for own := path; own != ""; own = own[:max(0, strings.LastIndex(own, "."))] {
+		if slices.Contains(paths, own) {
+			return true
+		}
+	}
+	return false
+}
+
 // foreign tells where a fact comes from that Linux has none of; "" for others.
 func foreign(path string) string {
 	for own := path; own != ""; own = own[:max(0, strings.LastIndex(own, "."))] {
@@ -221,8 +247,12 @@ func factsMarkdown(t *testing.T) ([]byte, map[string]int) {
 				onWindows = "Wine 10"
 			}
 			counts["Windows "+onWindows]++
-			counts["macOS "+mac[path]]++
-			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status, onWindows, mac[path])
+			onMac := mac[path]
+			if onMac == "" && within(path, alike) && !within(path, unlike) && (live[path] != "" || recorded[path] != "") {
+				onMac = "same code"
+			}
+			counts["macOS "+onMac]++
+			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status, onWindows, onMac)
 		})
 	}
 	return fmt.Appendf(nil, `# What the agent sees, and how that was proved
@@ -242,9 +272,11 @@ The columns of the other systems claim less. Nothing in them was seen on Windows
 - **composed** (%d for Windows, %d for macOS): told by the decoder, run on Linux, of an answer
   that was put together from the system's documentation.
 - **recording** (%d for macOS): told by the decoder, run on Linux, of what a real machine had answered.
+- **same code** (%d for macOS): asked and decoded by code that is Linux' too and has no part of its own for
+  macOS. The column of Linux says how it was proved; for macOS it was built, and not run.
 - Empty: nothing here has told it of that system, or the system has no such thing to tell.
 %s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"],
-		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], rows.Bytes()), counts
+		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], counts["macOS same code"], rows.Bytes()), counts
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.
