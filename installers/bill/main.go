@@ -1,7 +1,8 @@
 // Program bill writes what Go programs are made of: a bill of materials
 // (CycloneDX 1.6), or the licences of their libraries. It reads the modules from
 // the programs themselves, so that it tells what was linked and not what was
-// wished for.
+// wished for; what the console's pages load in browsers it reads from the table
+// beside those files.
 package main
 
 import (
@@ -51,24 +52,29 @@ func run(out io.Writer, format, version string, programs []string) error {
 // module is a library, with the programs that link it.
 type module struct {
 	path, version, sum string
-	programs           []string
+	// registry is where it comes from, as package URLs name it: golang or npm.
+	registry string
+	programs []string
 	// texts are its licence files, by name.
 	texts map[string]string
 }
 
-func (m *module) url() string { return "pkg:golang/" + m.path + "@" + m.version }
+func (m *module) url() string { return "pkg:" + m.registry + "/" + m.path + "@" + m.version }
 
 // linked gives the modules of all programs, sorted, the standard library first.
 func linked(programs []string) ([]*module, error) {
+	where, err := directories()
+	if err != nil {
+		return nil, err
+	}
 	known := map[string]*module{}
-	add := func(path, version, sum, program string) {
-		m := known[path+"@"+version]
-		if m == nil {
-			m = &module{path: path, version: version, sum: sum}
-			known[path+"@"+version] = m
+	add := func(m module, program string) {
+		key := m.path + "@" + m.version
+		if known[key] == nil {
+			known[key] = &m
 		}
-		if name := filepath.Base(program); !slices.Contains(m.programs, name) {
-			m.programs = append(m.programs, name)
+		if name := filepath.Base(program); !slices.Contains(known[key].programs, name) {
+			known[key].programs = append(known[key].programs, name)
 		}
 	}
 	for _, program := range programs {
@@ -76,12 +82,21 @@ func linked(programs []string) ([]*module, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", program, err)
 		}
-		add("std", strings.TrimPrefix(info.GoVersion, "go"), "", program)
+		add(module{path: "std", version: strings.TrimPrefix(info.GoVersion, "go"), registry: "golang"}, program)
 		for _, d := range info.Deps {
 			if d.Replace != nil {
 				d = d.Replace
 			}
-			add(d.Path, d.Version, d.Sum, program)
+			add(module{path: d.Path, version: d.Version, sum: d.Sum, registry: "golang"}, program)
+		}
+		if info.Path == "constat/collector" {
+			scripts, err := embedded(filepath.Join(where["constat"], "collector", "console", "static"))
+			if err != nil {
+				return nil, err
+			}
+			for _, script := range scripts {
+				add(script, program)
+			}
 		}
 	}
 	var all []*module
@@ -97,16 +112,39 @@ func linked(programs []string) ([]*module, error) {
 		}
 		return strings.Compare(a.path+"@"+a.version, b.path+"@"+b.version)
 	})
-	where, err := directories()
-	if err != nil {
-		return nil, err
-	}
 	for _, m := range all {
+		if m.texts != nil {
+			continue
+		}
 		if err := m.readLicences(where[m.path]); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// embeddedRow is a line of the table of what browsers get: the file of its licence,
+// and the package of npm that it is from.
+var embeddedRow = regexp.MustCompile("\\(`([^`]+\\.LICENSE)`\\).*npm package `([^`]+)@([^`@]+)`")
+
+// embedded are the libraries among the console's files.
+func embedded(dir string) (all []module, err error) {
+	table, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range embeddedRow.FindAllStringSubmatch(string(table), -1) {
+		text, err := os.ReadFile(filepath.Join(dir, row[1]))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, module{path: row[2], version: row[3], registry: "npm", texts: map[string]string{row[1]: string(text)}})
+	}
+	licences, err := filepath.Glob(filepath.Join(dir, "*.LICENSE"))
+	if err == nil && len(licences) != len(all) {
+		err = fmt.Errorf("%s: %d licences, and README.md tells of %d libraries", dir, len(licences), len(all))
+	}
+	return all, err
 }
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([-._].*)?$`)
@@ -162,6 +200,7 @@ var words = []struct{ id, contains string }{
 	{"BSD-3-Clause", "Neither the name"},
 	{"BSD-3-Clause", "names of its contributors"},
 	{"BSD-2-Clause", "Redistributions in binary form must reproduce"},
+	{"0BSD", "Zero-Clause BSD"},
 	{"ISC", "Permission to use, copy, modify, and/or distribute this software for any"},
 	{"ISC", "Permission to use, copy, modify, and distribute this software for any"},
 	{"MIT", "Permission is hereby granted, free of charge"},
