@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"constat/collector/account"
 	"constat/collector/console"
 	"constat/collector/desk"
 	"constat/collector/intake"
@@ -112,7 +117,7 @@ func userCommand(o *options) *cobra.Command {
 		Long:  "sites works on the data; team sites does the same at a running collector.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+			return o.withPeople(cmd, func(ctx context.Context, c *core) error {
 				_, returned, err := c.desk.LimitAccount(ctx, desk.System, args[0], args[1:]...)
 				if err == nil && returned > 0 {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d of their tickets went to others or back to the queue.\n", returned)
@@ -126,7 +131,7 @@ func userCommand(o *options) *cobra.Command {
 		Short: "Print a new one-time sign-in path for a user who can't sign in",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withCore(cmd, func(ctx context.Context, c *core) error { return c.printLink(ctx, cmd, args[0]) })
+			return o.withPeople(cmd, func(ctx context.Context, c *core) error { return c.printLink(ctx, cmd, args[0]) })
 		},
 	}
 	remove := &cobra.Command{
@@ -137,7 +142,7 @@ func userCommand(o *options) *cobra.Command {
 			"last administrator stays. user restore takes it back.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+			return o.withPeople(cmd, func(ctx context.Context, c *core) error {
 				returned, err := c.desk.RemoveAccount(ctx, desk.System, args[0])
 				if err != nil {
 					return err
@@ -152,7 +157,7 @@ func userCommand(o *options) *cobra.Command {
 		Short: "Let a removed user in again, and print a one-time sign-in path",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+			return o.withPeople(cmd, func(ctx context.Context, c *core) error {
 				if _, err := c.desk.RestoreAccount(ctx, desk.System, args[0]); err != nil {
 					return err
 				}
@@ -167,7 +172,7 @@ func userCommand(o *options) *cobra.Command {
 		Short: "Print an API token that acts as a user, for CONSTAT_TOKEN",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withCore(cmd, func(ctx context.Context, c *core) error {
+			return o.withPeople(cmd, func(ctx context.Context, c *core) error {
 				user, err := c.accounts.Named(ctx, args[0])
 				if err != nil {
 					return err
@@ -197,6 +202,25 @@ func (c *core) printLink(ctx context.Context, cmd *cobra.Command, name string) e
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Open this path at the console's address, once, within a day: %s\n", console.SignInPath(token))
 	return nil
+}
+
+// withPeople runs a command on data in which there are people already: where
+// there are none the folder is a wrong one, and is left as it is.
+func (o *options) withPeople(cmd *cobra.Command, f func(context.Context, *core) error) error {
+	s, err := o.load(cmd)
+	if err != nil {
+		return err
+	}
+	if s.Database == "" {
+		if _, err := os.Stat(filepath.Join(s.Data, "constat.db")); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there are no data of a collector in %s: name their folder with --data", s.Data)
+		}
+	}
+	err = o.withCore(cmd, f)
+	if errors.Is(err, account.ErrNotFound) {
+		return fmt.Errorf("%w in %s: constat-collector user add makes one, --data names other data", err, s.Data)
+	}
+	return err
 }
 
 // withCore runs a command on the data.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -227,6 +229,9 @@ func writeRevision(w io.Writer, r *deskv1.KnowledgeRevision) {
 	if r.GetNote() != "" {
 		fmt.Fprintf(w, ": %s", r.GetNote())
 	}
+	if len(paths) == 0 {
+		paths = []string{"no files: what is shipped, alone"}
+	}
 	fmt.Fprintf(w, "\n  %s\n", strings.Join(paths, ", "))
 }
 
@@ -273,6 +278,18 @@ func writeUnclear(w io.Writer, rates []*deskv1.ProcedureRate) {
 	}
 }
 
+// firstBad is where text stops being UTF-8.
+func firstBad(text []byte) int {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return len(text)
+}
+
 // knowledgeFiles reads files and folders.
 func knowledgeFiles(args []string) ([]*deskv1.KnowledgeFile, error) {
 	var files []*deskv1.KnowledgeFile
@@ -282,11 +299,14 @@ func knowledgeFiles(args []string) ([]*deskv1.KnowledgeFile, error) {
 			return err
 		}
 		if info.Size() > maxPushed {
-			return fmt.Errorf("%s:1: larger than %d bytes; expected what a person reads", file, maxPushed)
+			return fmt.Errorf("%s:1: larger than %d bytes; expected what a person reads: split it into several files", file, maxPushed)
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
+		}
+		if !utf8.Valid(text) {
+			return fmt.Errorf("%s:%d: expected text in UTF-8", file, 1+bytes.Count(text[:firstBad(text)], []byte("\n")))
 		}
 		files = append(files, &deskv1.KnowledgeFile{Path: path, Text: string(text)})
 		return nil

@@ -154,6 +154,43 @@ func TestNothingIsDone(t *testing.T) {
 	}
 }
 
+// The lid was closed, and opened long after. Where that was before the verb began
+// nothing is done any more: the consent is over. A verb that had begun is ended,
+// looked at and told like any other.
+func TestTheLidIsClosedMeanwhile(t *testing.T) {
+	asleep := func(until *timestamppb.Timestamp) {
+		ctx, cancel := context.WithDeadline(t.Context(), until.AsTime())
+		defer cancel()
+		<-ctx.Done()
+	}
+	t.Run("while it looks", func(t *testing.T) {
+		s, agreed := newShop(t, t.TempDir()), consent(50*time.Millisecond)
+		look := s.Look
+		s.Look = func(ctx context.Context, groups []string, program string) *constatv1.Snapshot {
+			defer asleep(agreed.GetExpiresAt())
+			return look(ctx, groups, program)
+		}
+		r := s.Run(t.Context(), request(1, "restart-printing", ""), agreed)
+		if r.GetOutcome() != Expired || len(s.did) > 0 || r.GetTold().GetFr() != toldLate.FR || r.GetBefore().GetState() != present {
+			t.Errorf("%v; done: %v", r, s.did)
+		}
+		if again := s.Run(t.Context(), request(2, "restart-printing", ""), consent(time.Minute)); again.GetOutcome() != Fixed {
+			t.Errorf("asked again: %v", again)
+		}
+	})
+	t.Run("while it is done", func(t *testing.T) {
+		s, agreed := newShop(t, t.TempDir()), consent(50*time.Millisecond)
+		s.does = func(string) error {
+			asleep(agreed.GetExpiresAt())
+			s.running = true
+			return nil
+		}
+		if r := s.Run(t.Context(), request(1, "restart-printing", ""), agreed); r.GetOutcome() != Fixed || r.GetAfter().GetState() != absent || len(s.did) != 1 {
+			t.Errorf("%v; done: %v", r, s.did)
+		}
+	})
+}
+
 // What fails is taken back, where that can be.
 func TestTakenBack(t *testing.T) {
 	s := newShop(t, t.TempDir())

@@ -129,14 +129,16 @@ func end(result *constatv1.RemedyResult, outcome, reason string, told fault.Text
 func (b *Bench) run(ctx context.Context, run *constatv1.RemedyRun) *constatv1.RemedyResult {
 	request, consent, result := run.GetRequest(), run.GetConsent(), run.GetResult()
 	verb, known := Lookup(request.GetVerb())
-	now := result.GetAt().AsTime()
-	over := func(t *timestamppb.Timestamp) bool { return t != nil && now.After(t.AsTime()) }
+	late := func() bool {
+		over := func(t *timestamppb.Timestamp) bool { return t != nil && time.Now().After(t.AsTime()) }
+		return over(consent.GetExpiresAt()) || over(request.GetExpiresAt())
+	}
 	switch {
 	case !known:
 		return end(result, Refused, fmt.Sprintf("this agent knows no remedy %q", fault.Clip(request.GetVerb())), toldUnknown)
 	case consent.GetBy() == "":
 		return end(result, Refused, "nobody at the machine consented", toldNobody)
-	case over(consent.GetExpiresAt()), over(request.GetExpiresAt()):
+	case late():
 		return end(result, Expired, "the consent came, or was used, after its time: ask again", toldLate)
 	case strings.ContainsAny(request.GetComponent(), "\n\x00") || len(request.GetComponent()) > 255:
 		return end(result, Refused, "what it is to be done to has no name that a machine gives", toldNameless)
@@ -163,6 +165,9 @@ func (b *Bench) run(ctx context.Context, run *constatv1.RemedyRun) *constatv1.Re
 	to, err := verb.target(before)
 	if err != nil {
 		return end(result, Refused, err.Error(), obstructed(err))
+	}
+	if late() { // the machine slept while it looked: whoever agreed may be doing something else now
+		return end(result, Expired, "the consent was over before it could be used: ask again", toldLate)
 	}
 	was := verb.measure(before)
 	run.Argument, run.UndoVerb, run.UndoArgument = to.argument, to.undoVerb, to.undoArgument

@@ -193,6 +193,7 @@ func names(s *scene) fault.Text {
 	}
 	switch {
 	case best >= 0:
+		best = max(best, 1) // nothing takes 0 ms
 		return both(fmt.Sprintf("names are answered in %.0f ms", best), fmt.Sprintf("les noms sont trouvés en %.0f ms", best))
 	case asked:
 		return both("no name is answered", "aucun nom n’est trouvé")
@@ -213,7 +214,7 @@ func linkAddress(s *scene) fault.Text {
 			if a.GetFamily() == 4 && a.GetScope() == "global" {
 				routed := slices.ContainsFunc(s.GetNetwork().GetRoutes(), func(r *constatv1.Route) bool { return r.GetLink() == l.GetName() && r.GetFamily() == 4 })
 				if !routed {
-					return both(l.GetName()+" has the address "+a.GetCidr()+" and no way out", l.GetName()+" a l’adresse "+a.GetCidr()+" et aucune route")
+					return both(l.GetName()+" has the address "+a.GetCidr()+" and no way out", l.GetName()+" a l’adresse "+a.GetCidr()+", sans accès au reste du réseau")
 				}
 				return both(l.GetName()+" has the address "+a.GetCidr(), l.GetName()+" a l’adresse "+a.GetCidr())
 			}

@@ -105,7 +105,7 @@ func (d *Desk) revision(ctx context.Context, number int64) (*deskv1.KnowledgeRev
 	}
 	row, err := d.store.Read().KnowledgeOf(ctx, number)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, problem(ErrNotFound, "there is no revision %d of the team’s knowledge", number)
+		return nil, problem(ErrNotFound, "there is no revision %d of the team’s knowledge: constat-collector procedure log lists them", number)
 	}
 	if err != nil {
 		return nil, err

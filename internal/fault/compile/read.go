@@ -3,6 +3,7 @@ package compile
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,8 +68,10 @@ func (r *reader) read(f *file) {
 	switch {
 	case f.size > maxFileSize:
 		r.problem(scalar{line: 1, column: 1}, "larger than %d bytes; split the domain's faults", maxFileSize)
+	case f.broken != nil && f.name == termsName:
+		r.malformed(f.broken, term{})
 	case f.broken != nil:
-		r.malformed(f.broken)
+		r.malformed(f.broken, entry{})
 	case f.name == termsName:
 		for _, t := range f.terms {
 			r.term(t)
@@ -82,14 +85,30 @@ func (r *reader) read(f *file) {
 	}
 }
 
-func (r *reader) malformed(err error) {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		at := located.GetToken().Position
-		r.problem(scalar{line: at.Line, column: at.Column}, "%s", located.GetMessage())
-	} else {
-		r.problem(scalar{line: 1, column: 1}, "%v", err)
+// malformed says what the YAML package found, and what an element of the file has.
+func (r *reader) malformed(err error, element any) {
+	at, text := scalar{line: 1, column: 1}, err.Error()
+	if located := yaml.Error(nil); errors.As(err, &located) && located.GetToken() != nil {
+		token := located.GetToken().Position
+		at, text = scalar{line: token.Line, column: token.Column}, located.GetMessage()
 	}
+	r.problem(at, "%s; expected a list of which each has %s", text, fields(reflect.TypeOf(element)))
+}
+
+// fields are the keys of a message of the YAML, those below them in brackets.
+func fields(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		name, of := t.Field(i).Tag.Get("yaml"), t.Field(i).Type
+		if of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() == reflect.Struct && of != reflect.TypeFor[scalar]() {
+			name += " (" + fields(of) + ")"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (r *reader) problem(at scalar, format string, args ...any) {
