@@ -49,7 +49,7 @@ func readCrashes(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		log.kernel(events)
 		c.Refusals, c.System = log.refusals, append(c.System, log.system...)
 	}
-	gap(o, "launch_failures", errMacSilent) // but for what the dynamic linker stopped
+	macGaps(o, "crashes")
 	slices.SortStableFunc(c.Programs, func(a, b *constatv1.Crash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.LaunchFailures, func(a, b *constatv1.LaunchFailure) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })
 	slices.SortStableFunc(c.System, func(a, b *constatv1.SystemCrash) int { return b.GetAt().AsTime().Compare(a.GetAt().AsTime()) })

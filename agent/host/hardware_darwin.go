@@ -21,8 +21,6 @@ func readHardware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		return nil, failed(o.Source, platformErr)
 	}
 	h := macHardware(reports, platform, r.sysctl)
-	for _, fact := range []string{"bus_devices", "tpm", "baseboard", "memory_modules.corrected_errors"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "hardware")
 	return h, o
 }

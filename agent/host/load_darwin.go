@@ -35,8 +35,6 @@ func readLoad(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	if l == nil {
 		return nil, failed(o.Source, errors.New("the kernel does not tell how much memory there is"))
 	}
-	for _, fact := range []string{"boot", "cpu.iowait_percent", "cpu.steal_percent", "disks", "pressure"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "load")
 	return l, o
 }

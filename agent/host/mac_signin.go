@@ -46,6 +46,71 @@ func macAccountKind(record []byte) *string {
 	return kind
 }
 
+// macLocked reads pwpolicy -u NAME -authentication-allowed: whether too many wrong
+// passwords keep an account out. nil where it says something else: what an
+// administrator switched off was not locked.
+func macLocked(content []byte) *bool {
+	switch text := string(content[:min(len(content), 2000)]); {
+	case strings.Contains(text, "Policy allows user"):
+		return set(false)
+	case strings.Contains(text, "is not allowed to authenticate") && strings.Contains(text, "Failed") && strings.Contains(text, "FailedLogin"),
+		strings.Contains(text, "is not allowed to authenticate") && strings.Contains(text, "FailedAuthentication"):
+		return set(true)
+	}
+	return nil
+}
+
+// macPasswordDays reads pwpolicy -getaccountpolicies: for how many days this Mac's own
+// passwords are good; 0: nothing ends them. nil of what is no answer. The keys are
+// those of pwpolicy(8).
+func macPasswordDays(content []byte) *int32 {
+	words, document, _ := strings.Cut(string(content), "<")
+	if !strings.Contains(words, "account policies") {
+		return nil
+	}
+	days := int32(0)
+	if document == "" {
+		return &days
+	}
+	tree, err := parseTree([]byte("<" + document))
+	if err != nil {
+		return nil
+	}
+	for _, policy := range tree.at("policyCategoryPasswordChange").list() {
+		n := policy.at("policyParameters", "policyAttributeExpiresEveryNDays").small(1, 100_000)
+		if n == nil {
+			return nil // ended by something else
+		}
+		if days == 0 || *n < days {
+			days = *n
+		}
+	}
+	return &days
+}
+
+// macPasswordEnd notes until when a password of this Mac's own is good, by the record
+// that dscl read (accountPolicyData, which root is shown): when it was set last.
+func macPasswordEnd(a *constatv1.Account, days *int32, record []byte, now time.Time) {
+	if a.GetKind() != "local" || days == nil {
+		return
+	}
+	if *days == 0 {
+		a.PasswordExpired = set(false)
+		return
+	}
+	_, document, found := strings.Cut(string(record), "<")
+	tree, err := parseTree([]byte("<" + document))
+	if !found || err != nil {
+		return
+	}
+	at, ok := tree.at("passwordLastSetTime").v.(float64) // <real>
+	if !ok || !(at > 1e9 && at < 1e10) {
+		return
+	}
+	until := time.Unix(int64(at), 0).AddDate(0, 0, int(*days))
+	a.PasswordExpiresAt, a.PasswordExpired = timestamppb.New(until), set(until.Before(now))
+}
+
 // macDirectory is the Active Directory that a Mac belongs to; nil where it is none's.
 func macDirectory(tree node) *constatv1.Directory {
 	domain, joined := macJoin(tree)

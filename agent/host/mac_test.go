@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -675,7 +676,8 @@ func registryText(t testing.TB, content []byte) node {
 }
 
 // macFacts is evidence for the table of facts: what the decoders told of composed
-// answers, and of recorded ones. Nothing in it was seen on a Mac by the agent.
+// answers, and of recorded ones, and what macOS does not tell. Nothing in it was seen
+// on a Mac by the agent.
 const macFacts = "testdata/facts-macos.txt"
 
 // TestMacFacts keeps that list. CONSTAT_FACTS=write writes it anew; facts of
@@ -698,6 +700,22 @@ func TestMacFacts(t *testing.T) {
 		for _, path := range lab.SetFacts(s) {
 			if words[path] == "" {
 				words[path] = "composed"
+			}
+		}
+	}
+	for _, u := range macUntold {
+		word := "not told"
+		switch {
+		case errors.Is(u.why, errWithheld):
+			word = "withheld"
+		case errors.Is(u.why, errMacUnasked), errors.Is(u.why, errMacSMC):
+			word = "not asked"
+		}
+		for fact := range strings.FieldsSeq(u.facts) {
+			if path := u.group + "." + fact; words[path] == "" {
+				words[path] = word
+			} else {
+				t.Errorf("%s is %s, and was told (%s)", path, u.why, words[path])
 			}
 		}
 	}
@@ -834,6 +852,12 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 			l.Lease = macLeaseTerm(l.Lease, mac(t, "summary.txt"), time.UTC)
 		}
 	}
+	heard := OpenAnnouncements("")
+	at := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	if heard.hear(at, "en7", framed(lldpFrame, switchCDP)) != 2 { // as what listens by /dev/bpf hands it on
+		t.Fatal("not understood")
+	}
+	s.Network.Neighbours, _ = heard.neighbours(at.Add(150 * time.Second)) // LLDP's holds for two minutes
 	s.Peripherals.BluetoothAdapters, s.Peripherals.BluetoothDevices = macBluetooth(desk)
 	s.Power.Batteries, s.Power.Chargers = macBatteries(macTree(t, "battery.plist"))
 	disk, reading := macDisk(macTree(t, "disk0.plist"), macTree(t, "buses.json"))
@@ -845,7 +869,11 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 	_, updated := macInstalls(macTree(t, "history.plist"))
 	s.Updates.LastSuccessAt = timestamppb.New(updated)
 	s.SignIn.Directory.State = macDirectoryState(mac(t, "nodenames.txt"))
-	s.SignIn.Accounts[0].Kind = macAccountKind(mac(t, "dscl-ann.txt"))
+	s.SignIn.Accounts[0].Kind, s.SignIn.Accounts[1].Kind = macAccountKind(mac(t, "dscl-ann.txt")), macAccountKind(mac(t, "dscl-bob.txt"))
+	for _, a := range s.SignIn.Accounts {
+		a.Locked = macLocked(mac(t, "allowed.txt"))
+		macPasswordEnd(a, macPasswordDays(mac(t, "policies.txt")), mac(t, "password-bob.txt"), time.Unix(1767600000, 0))
+	}
 	macTicketOf(s.SignIn.Accounts, "ann", macTicket(macTree(t, "klist.json"), time.UTC))
 	s.Security.AddedRoots, s.Security.Certificates = roots, certificates
 	s.Security.DiskEncrypted = macVault([]byte("FileVault is On."))
@@ -885,6 +913,33 @@ func TestMacSignIn(t *testing.T) {
 		if macUserName(name) != good {
 			t.Errorf("%q: %v", name, !good)
 		}
+	}
+	if locked := macLocked(mac(t, "locked.txt")); locked == nil || !*locked {
+		t.Error("too many wrong passwords, and locked is", locked)
+	}
+	for _, text := range []string{"", "User <bob> is not allowed to authenticate: account is disabled", "pwpolicy: unknown user"} {
+		if locked := macLocked([]byte(text)); locked != nil {
+			t.Errorf("%q: locked %v", text, *locked)
+		}
+	}
+	days := macPasswordDays(mac(t, "policies.txt"))
+	if days == nil || *days != 90 {
+		t.Fatal("days", days)
+	}
+	if none := macPasswordDays([]byte("Getting global account policies\n")); none == nil || *none != 0 {
+		t.Error("no policy:", none)
+	}
+	if unknown := macPasswordDays(nil); unknown != nil {
+		t.Error("no answer:", *unknown)
+	}
+	macPasswordEnd(accounts[0], days, mac(t, "password-bob.txt"), time.Unix(1767600000, 0))
+	macPasswordEnd(accounts[1], days, mac(t, "password-bob.txt"), time.Unix(1767600000, 0))
+	if accounts[0].PasswordExpired != nil || accounts[1].GetPasswordExpiresAt().AsTime().Unix() != 1760000000+90*86400 || accounts[1].PasswordExpired == nil || accounts[1].GetPasswordExpired() {
+		t.Error(accounts)
+	}
+	macPasswordEnd(accounts[1], days, mac(t, "password-bob.txt"), time.Unix(1770000000, 0))
+	if !accounts[1].GetPasswordExpired() {
+		t.Error("not expired:", accounts[1])
 	}
 	if kind := macAccountKind([]byte("<dscl_cmd> DS Error: -14136 (eDSRecordNotFound)\n")); kind != nil {
 		t.Error("an account that is not there:", *kind)
@@ -1068,6 +1123,9 @@ func FuzzMac(f *testing.F) {
 			}
 		}
 		macAccountKind(content)
+		macLocked(content)
+		macPasswordDays(content)
+		macPasswordEnd(&constatv1.Account{Kind: set("local")}, set(int32(90)), content, time.Unix(1770000000, 0))
 		macClock(content, content, content)
 		macWifiService(content)
 		macDiscovery(content)

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -66,7 +65,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 			return
 		}
 		if n.OsConnectivity = macReach(content); n.OsConnectivity == nil {
-			gap(o, "os_connectivity", fmt.Errorf("macOS tells that there is a way out, not whether it leads anywhere: %w", errors.ErrUnsupported))
+			gap(o, "os_connectivity", errMacReach)
 		}
 	})
 	step(3, func(o *constatv1.Observation) {
@@ -108,10 +107,7 @@ func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 		o.Gaps = append(o.Gaps, g.Gaps...)
 	}
 	readNeighbours(r, n, o)
-	for _, fact := range []string{"firewall.verdicts", "links.driver", "networking_enabled", "routes.metric"} {
-		gap(o, fact, errMacSilent)
-	}
-	gap(o, "links.dot1x", fmt.Errorf("only a private framework of macOS tells of 802.1X: %w", errors.ErrUnsupported))
+	macGaps(o, "network")
 	return n, o
 }
 

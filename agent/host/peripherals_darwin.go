@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -43,13 +42,6 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 			withVolume(p.Audio, output, input, muted)
 		}
 	}
-	// The privacy settings are in a database that only programs with full access to
-	// the disk may read.
-	for _, fact := range []string{"audio.permission", "cameras.permission"} {
-		gap(o, fact, fmt.Errorf("the privacy settings are not shown to programs: %w", errWithheld))
-	}
-	for _, fact := range []string{"audio.in_use", "cameras.used_by", "bluetooth_devices.last_failure"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "peripherals")
 	return p, o
 }

@@ -36,8 +36,6 @@ func readPower(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 	} else {
 		p.ThermalPressure = macThermalPressure(content)
 	}
-	for _, fact := range []string{"batteries.design_mwh", "batteries.full_mwh", "batteries.not_charging_reason", "fans", "thermal_zones", "throttle_events"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "power")
 	return p, o
 }

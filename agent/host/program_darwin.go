@@ -38,6 +38,7 @@ const (
 	profilerProgram   = "/usr/sbin/system_profiler"
 	profilesProgram   = "/usr/bin/profiles"
 	psProgram         = "/bin/ps"
+	pwpolicyProgram   = "/usr/bin/pwpolicy"
 	scutilProgram     = "/usr/sbin/scutil"
 	securityProgram   = "/usr/bin/security"
 	sfltoolProgram    = "/usr/bin/sfltool"

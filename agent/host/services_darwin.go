@@ -31,7 +31,7 @@ func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		}
 		s.Services = append(s.Services, parseMacJob(label, one))
 	}
-	gap(o, "services.recent_restarts", errMacSilent)
+	macGaps(o, "services")
 	return s, o
 }
 
@@ -49,26 +49,33 @@ func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observ
 	if err != nil {
 		gap(o, "source", err)
 	}
-	for _, fact := range []string{"synchronized", "rtc_lost"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "clock")
 	return macClock(job, wanted, servers), o
 }
 
 func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("who, dscl, dsconfigad, odutil, klist")
+	o := observed("who, dscl, pwpolicy, dsconfigad, odutil, klist")
 	content, err := r.run(ctx, programLimit, whoProgram)
 	if err != nil {
 		return nil, failed(o.Source, err)
 	}
 	s := &constatv1.SignIn{Accounts: macAccounts(content)}
+	policies, _ := r.run(ctx, programLimit, pwpolicyProgram, "-getaccountpolicies")
+	days := macPasswordDays(policies)
 	for _, a := range s.Accounts {
 		if !macUserName(a.GetUser()) {
 			continue
 		}
+		allowed, _ := r.run(ctx, programLimit, pwpolicyProgram, "-u", a.GetUser(), "-authentication-allowed") // it ends with an error where it is not
+		a.Locked = macLocked(allowed)
 		if record, err := r.run(ctx, programLimit, dsclProgram, ".", "-read", "/Users/"+a.GetUser(), "RecordName", "OriginalNodeName"); err == nil {
 			a.Kind = macAccountKind(record)
 		}
+		var ages []byte
+		if days != nil && *days > 0 {
+			ages, _ = r.run(ctx, programLimit, dsclProgram, ".", "-read", "/Users/"+a.GetUser(), "accountPolicyData")
+		}
+		macPasswordEnd(a, days, ages, time.Now())
 	}
 	if tree, err := r.tree(ctx, programLimit, dsconfigadProgram, "-show", "-xml"); err != nil {
 		gap(o, "directory", err)
@@ -80,10 +87,7 @@ func readSignIn(ctx context.Context, r *reader) (proto.Message, *constatv1.Obser
 		}
 	}
 	r.ticket(ctx, s, o)
-	gap(o, "directory.trust_ok", fmt.Errorf("only the domain can tell whether this Mac's account is good, and it is not asked: %w", errors.ErrUnsupported))
-	for _, fact := range []string{"accounts.locked", "accounts.password_expired"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "sign_in")
 	return s, o
 }
 
@@ -155,6 +159,6 @@ func readSecurity(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	} else {
 		s.Profiles = macProfiles(tree)
 	}
-	gap(o, "products.up_to_date", errMacSilent)
+	macGaps(o, "security")
 	return s, o
 }

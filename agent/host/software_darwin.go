@@ -2,8 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path"
 	"time"
@@ -54,9 +52,7 @@ func readSoftware(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		items = macLoginItems(content)
 	}
 	s.StartupItems = macStartup(files, items)
-	for _, fact := range []string{"programs.available_version", "programs.damaged", "damaged_programs", "add_ins"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "software")
 	return s, o
 }
 
@@ -95,9 +91,6 @@ func readUpdates(_ context.Context, r *reader) (proto.Message, *constatv1.Observ
 	} else if _, updated := macInstalls(history); !updated.IsZero() {
 		u.LastSuccessAt = timestamppb.New(updated)
 	}
-	gap(o, "restart_pending", fmt.Errorf("macOS notes a restart that is waited for where no program may look: %w", errors.ErrUnsupported))
-	for _, fact := range []string{"failures", "locked", "broken_packages"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "updates")
 	return u, o
 }

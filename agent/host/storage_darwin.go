@@ -64,7 +64,7 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	} else {
 		countErrors(s.Disks, events)
 	}
-	gap(o, "mounts.error_count", errMacSilent)
+	macGaps(o, "storage")
 	return s, o
 }
 

@@ -36,9 +36,7 @@ func readUSB(ctx context.Context, r *reader) (proto.Message, *constatv1.Observat
 	} else {
 		u.Failures = usbFailures(nil, events, devices)
 	}
-	for _, fact := range []string{"policy_active", "devices.runtime_status"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "usb")
 	return u, o
 }
 

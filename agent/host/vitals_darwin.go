@@ -98,7 +98,7 @@ func (s *Sampler) Plugs(context.Context, func(PlugEvent)) error { return errors.
 
 // Gaps are the facts of the vitals that can't be had here.
 func (s *Sampler) Gaps() []*constatv1.Gap {
-	all := []*constatv1.Gap{{Fact: "vitals.cpuPercent", Status: statusUnsupported, Reason: notYet().Error()}}
+	all := []*constatv1.Gap{{Fact: "vitals.cpuPercent", Status: statusUnsupported, Reason: errMacUnasked.Error()}}
 	if s.pulse.silenced.Load() {
 		all = append(all, &constatv1.Gap{Fact: "vitals.gatewayMs", Status: statusDenied, Reason: "this user may not send echo requests"})
 	}

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,7 +18,7 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	w, withheld := macWifi(reports)
 	if withheld {
 		for _, fact := range []string{"radios.ssid", "radios.bssid"} {
-			gap(o, fact, fmt.Errorf("macOS names the network only to programs that may know the place: %w", errWithheld))
+			gap(o, fact, errMacPlace)
 		}
 	}
 	if content, err := r.run(ctx, programLimit, launchctlProgram, "print", "system/com.apple.airportd"); err == nil {
@@ -30,8 +29,6 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 	} else {
 		macParted(w.Radios, events)
 	}
-	for _, fact := range []string{"radios.last_failure", "radios.last_status", "radios.channel_busy_percent", "radios.retry_percent", "radios.rx_mbps", "radios.better_access_points", "radios.firmware_crashes"} {
-		gap(o, fact, errMacSilent)
-	}
+	macGaps(o, "wifi")
 	return w, o
 }

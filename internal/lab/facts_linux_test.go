@@ -251,6 +251,9 @@ func factsMarkdown(t *testing.T) ([]byte, map[string]int) {
 			if onMac == "" && within(path, alike) && !within(path, unlike) && (live[path] != "" || recorded[path] != "") {
 				onMac = "same code"
 			}
+			for own := path; onMac == "" && own != ""; own = own[:max(0, strings.LastIndex(own, "."))] {
+				onMac = mac[own] // of a whole message
+			}
 			counts["macOS "+onMac]++
 			fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(path, name+"."), meaning, status, onWindows, onMac)
 		})
@@ -274,9 +277,12 @@ The columns of the other systems claim less. Nothing in them was seen on Windows
 - **recording** (%d for macOS): told by the decoder, run on Linux, of what a real machine had answered.
 - **same code** (%d for macOS): asked and decoded by code that is Linux' too and has no part of its own for
   macOS. The column of Linux says how it was proved; for macOS it was built, and not run.
+- **not told** (%d): macOS has no documented way for programs to ask; **withheld** (%d): its privacy
+  settings keep it; **not asked** (%d): it could be. The agent says so in the group's gaps, with the reason.
 - Empty: nothing here has told it of that system, or the system has no such thing to tell.
 %s`, counts["Linux VM"], counts["Linux live"], counts["recording"], counts["elsewhere"], counts["not yet"],
-		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], counts["macOS same code"], rows.Bytes()), counts
+		counts["Windows Wine 10"], counts["Windows composed"], counts["macOS composed"], counts["macOS recording"], counts["macOS same code"],
+		counts["macOS not told"], counts["macOS withheld"], counts["macOS not asked"], rows.Bytes()), counts
 }
 
 // leaves calls visit for every fact of a message, in the order of the schema.
