@@ -49,7 +49,7 @@ const (
 // program's work, or for a network to come back.
 var slowVerbs = map[string]time.Duration{
 	"renew-dhcp":       40 * time.Second,
-	"restart-wifi":     40 * time.Second,
+	"restart-wifi":     80 * time.Second,
 	"restart-printing": 2 * time.Minute,
 	"set-clock":        time.Minute,
 	"repair-package":   22 * time.Minute, // twice what a package manager may take, and some

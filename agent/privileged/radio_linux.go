@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,14 +29,22 @@ const (
 	watchdogTime = 30 * time.Second
 	// joinTime is how long it may take to find its network again.
 	joinTime = 25 * time.Second
+	// roamTime is how long it may take to find an access point that is nearer.
+	roamTime = 20 * time.Second
+	// scanTime is how long a look around takes, and what follows from it.
+	scanTime = 5 * time.Second
 )
+
+// nearer is how much stronger another access point is that is worth a change, in dB.
+const nearer = 10
 
 // watchdogArgument starts this binary as the watchdog of a link.
 const watchdogArgument = "watchdog"
 
 // restartRadio switches the radio of a Wi-Fi link off and on, or only on where it
 // was off. A watchdog of its own process switches it on where this one is ended
-// in between.
+// in between. One that clung to an access point far away is made to listen until
+// it left that: at its first look around it may have heard no other.
 func restartRadio(ctx context.Context, link string) ([]byte, error) {
 	soft, hard, err := radioBlocked("/sys", link)
 	if err != nil {
@@ -46,6 +55,7 @@ func restartRadio(ctx context.Context, link string) ([]byte, error) {
 	}
 	said := "the radio of " + link + " was switched on"
 	up, routed := joined(link)
+	far := clings(ctx, link)
 	if !soft {
 		disarm, err := armWatchdog(link)
 		if err != nil {
@@ -68,12 +78,19 @@ func restartRadio(ctx context.Context, link string) ([]byte, error) {
 	} else if err := switchRadio(ctx, link, true); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, joinTime)
-	defer cancel()
-	again := until(ctx, func() bool {
-		isUp, isRouted := joined(link)
-		return isUp && (isRouted || !routed)
-	})
+	rejoins := func(limit time.Duration) bool {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return until(ctx, func() bool {
+			isUp, isRouted := joined(link)
+			return isUp && (isRouted || !routed)
+		})
+	}
+	again := rejoins(joinTime)
+	if again && far != "" {
+		leave(ctx, link, far)
+		again = rejoins(joinTime / 2)
+	}
 	// Off its network nothing is wrong with how it is joined: that would pass for mended.
 	if up && !again {
 		return nil, fmt.Errorf("%s, and did not join its network again within %.0f s", said, joinTime.Seconds())
@@ -92,6 +109,73 @@ func joined(link string) (up, routed bool) {
 		routed = routed || len(words) > 1 && words[0] == link && words[1] == "00000000"
 	}
 	return up, routed
+}
+
+// bss is an access point as wpa_supplicant hears it; one that is gone has no address.
+type bss struct {
+	address, network string
+	signal           int16 // dBm
+}
+
+func readBSS(ctx context.Context, conn *dbus.Conn, at dbus.ObjectPath) bss {
+	address, _ := property[[]byte](ctx, conn, supplicant, at, supplicant+".BSS", "BSSID")
+	network, _ := property[[]byte](ctx, conn, supplicant, at, supplicant+".BSS", "SSID")
+	signal, _ := property[int16](ctx, conn, supplicant, at, supplicant+".BSS", "Signal")
+	return bss{string(address), string(network), signal}
+}
+
+// onAir asks wpa_supplicant where it keeps a link, and which access point that is on.
+func onAir(ctx context.Context, conn *dbus.Conn, link string) (at dbus.ObjectPath, here bss) {
+	if call(ctx, conn, supplicant, supplicantAt, supplicant+".GetInterface", link).Store(&at) != nil {
+		return "", here
+	}
+	if current, err := property[dbus.ObjectPath](ctx, conn, supplicant, at, supplicant+".Interface", "CurrentBSS"); err == nil {
+		here = readBSS(ctx, conn, current)
+	}
+	return at, here
+}
+
+// clings returns the address of the access point that a link is on while a nearer one
+// of the same network is heard; else "".
+func clings(ctx context.Context, link string) string {
+	conn, err := bus(ctx)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	at, here := onAir(ctx, conn, link)
+	heard, _ := property[[]dbus.ObjectPath](ctx, conn, supplicant, at, supplicant+".Interface", "BSSs")
+	if slices.ContainsFunc(heard, func(one dbus.ObjectPath) bool {
+		b := readBSS(ctx, conn, one)
+		return b.network == here.network && b.signal >= here.signal+nearer
+	}) {
+		return here.address
+	}
+	return ""
+}
+
+// leave has wpa_supplicant listen until it left an access point for a better one. Which
+// that is, and whether it may, it decides itself: it may be told to stay.
+func leave(ctx context.Context, link, far string) {
+	ctx, cancel := context.WithTimeout(ctx, roamTime)
+	defer cancel()
+	conn, err := bus(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	var asked time.Time
+	until(ctx, func() bool {
+		at, here := onAir(ctx, conn, link)
+		if here.address != "" && here.address != far {
+			return true
+		}
+		if at != "" && time.Since(asked) > scanTime {
+			asked = time.Now()
+			_ = call(ctx, conn, supplicant, string(at), supplicant+".Interface.Scan", map[string]dbus.Variant{"Type": dbus.MakeVariant("active")}).Err
+		}
+		return false
+	})
 }
 
 // radioSwitch is the directory of the switch of a link's radio, in rfkill.

@@ -22,6 +22,8 @@ const (
 	localDnsmasq      = "uk.org.thekelleys.dnsmasq"
 	networkDnsmasq    = networkManager + ".dnsmasq"
 	usbGuard          = "org.usbguard1"
+	supplicant        = "fi.w1.wpa_supplicant1"
+	supplicantAt      = "/fi/w1/wpa_supplicant1"
 	propertyInterface = "org.freedesktop.DBus.Properties"
 )
 

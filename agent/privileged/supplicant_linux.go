@@ -104,7 +104,6 @@ func networkNumbers(list string) (numbers []uint) {
 // last disconnect and tells only over the system bus, where its rules let few
 // accounts ask; nothing where it does not answer there.
 func failureCodes(ctx context.Context, link string) []byte {
-	const name = "fi.w1.wpa_supplicant1"
 	ctx, cancel := context.WithTimeout(ctx, supplicantTime)
 	defer cancel()
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
@@ -113,14 +112,12 @@ func failureCodes(ctx context.Context, link string) []byte {
 	}
 	defer conn.Close()
 	var at dbus.ObjectPath
-	if err := conn.Object(name, "/fi/w1/wpa_supplicant1").CallWithContext(ctx, name+".GetInterface", dbus.FlagNoAutoStart, link).Store(&at); err != nil {
+	if err := call(ctx, conn, supplicant, supplicantAt, supplicant+".GetInterface", link).Store(&at); err != nil {
 		return nil
 	}
 	var lines []byte
 	for _, code := range []string{"DisconnectReason", "AuthStatusCode", "AssocStatusCode"} {
-		var value dbus.Variant
-		err := conn.Object(name, at).CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", dbus.FlagNoAutoStart, name+".Interface", code).Store(&value)
-		if number, ok := value.Value().(int32); err == nil && ok {
+		if number, err := property[int32](ctx, conn, supplicant, at, supplicant+".Interface", code); err == nil {
 			lines = fmt.Appendf(lines, "%s=%d\n", code, number)
 		}
 	}

@@ -89,6 +89,17 @@ signal -80; printf '%u' $((-50 - 5)) >/sys/kernel/debug/ieee80211/phy2/hwsim/rx_
 const anyTransmitter = `nmcli connection modify CorpNet wifi.bssid ''
 `
 
+// spared has the near access point start anew once the computer's radio is on again:
+// NetworkManager's switch is one for all radios, and reaches that of the office too,
+// where only the far one's comes back by itself.
+const spared = `radio() { grep -q $1 /sys/class/net/wlan1/phy80211/rfkill*/soft; }
+{ until radio 1; do usleep 100000; done; kill $(cat /tmp/hostapd2.pid); until radio 0; do usleep 100000; done
+second_access_point ssid=CorpNet wpa_key_mgmt=WPA-PSK wpa_passphrase=correct-horse; ip -n out link set wlan2 master office0; } >/tmp/spared.log 2>&1 &
+`
+
+// alone takes the near access point away again.
+var alone = sh(anyTransmitter + "no_second_access_point; nmcli connection up CorpNet >/dev/null; signal -50; await online")
+
 var managedMends = []mend{
 	{"set-clock", "", "os-time-sync-stopped", "internet", "systemd-timesyncd was stopped, and the clock is three hours late",
 		sh(byTimesyncd + "systemctl stop systemd-timesyncd\n" + hoursLate), nothing, "fixed", "systemd-timesyncd runs and follows a time server; before: the clock is off by "},
@@ -101,6 +112,10 @@ var managedMends = []mend{
 		sh(byChrony + hoursLate), nothing, "fixed", "chrony runs and follows a time server; before: the clock is off by "},
 	{"restart-wifi", "wlan1", "wifi-radio-off", "wifi", "Wi-Fi is switched off in NetworkManager",
 		sh("nmcli radio wifi off; await grep -q 1 /sys/class/net/wlan1/phy80211/rfkill*/soft"), sh("await online"), "fixed", "before: wlan1 is switched off."},
+	{"restart-wifi", "wlan1", "wifi-sticky-roaming", "wifi", "the radio clings to a far access point beside a near one",
+		sh(pinned + anyTransmitter + spared), alone, "fixed", "wlan1 is connected with -50 dBm; before: wlan1 is connected with -80 dBm."},
+	{"restart-wifi", "wlan1", "wifi-sticky-roaming", "wifi", "the connection is set up for the far access point alone",
+		sh(pinned + spared), alone, "notFixed", "still there"},
 }
 
 // TestLabMendsManaged has remedies done in a computer that systemd and
