@@ -101,6 +101,10 @@ func writeKnowledgePreview(w io.Writer, m proto.Message) {
 		fmt.Fprintln(w, problem)
 	}
 	fmt.Fprint(w, p.GetDiff())
+	if p.GetMachines() == 0 && len(p.GetFaults()) > 0 {
+		fmt.Fprintln(w, "No machine told anything yet that it could be tried on.")
+		return
+	}
 	for _, f := range p.GetFaults() {
 		fmt.Fprintf(w, "%s would have fired on %d of %d machines, %d of them healthy", f.GetFault(), f.GetFired(), p.GetMachines(), f.GetHealthy())
 		if f.GetUnknown() > 0 {
@@ -108,7 +112,11 @@ func writeKnowledgePreview(w io.Writer, m proto.Message) {
 		}
 		fmt.Fprintln(w, ".")
 		if len(f.GetMachines()) > 0 {
-			fmt.Fprintf(w, "  %s\n", strings.Join(f.GetMachines(), ", "))
+			fmt.Fprintf(w, "  %s", strings.Join(f.GetMachines(), ", "))
+			if more := int(f.GetFired()) - len(f.GetMachines()); more > 0 {
+				fmt.Fprintf(w, ", and %d more", more)
+			}
+			fmt.Fprintln(w)
 		}
 	}
 	if len(p.GetProblems())+len(p.GetDiff()) == 0 {

@@ -41,6 +41,7 @@ var loaded = map[reflect.Type]string{
 	reflect.TypeFor[query.TicketTurn]():      "ticket_turns",
 	reflect.TypeFor[query.TicketWord]():      "ticket_words",
 	reflect.TypeFor[query.User]():            "users",
+	reflect.TypeFor[query.ProcedureRun]():    "procedure_runs",
 	reflect.TypeFor[query.ProcedureVoice]():  "procedure_voices",
 }
 

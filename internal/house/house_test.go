@@ -82,7 +82,7 @@ var arrows = map[string][]string{
 	"constat/collector/kit":              {},
 	"constat/collector/gear":             {"constat/collector/store", "constat/internal", "constat/proto"},
 	"constat/collector/desk":             {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
-	"constat/collector/desk/plausible":   {"constat/collector/store", "constat/collector/desk", "constat/internal/fault", "constat/internal/snapshot", "constat/proto"},
+	"constat/collector/desk/plausible":   {"constat/collector/store", "constat/collector/desk", "constat/internal/fault", "constat/internal/procedure", "constat/internal/snapshot", "constat/proto"},
 	"constat/collector/courier":          {"constat/collector/store", "constat/collector/bus", "constat/collector/desk", "constat/internal", "constat/proto"},
 	"constat/collector/store/storetest":  {"constat/collector/store", "constat/internal/lab"},
 	"constat/collector/store/query":      {},

@@ -349,11 +349,15 @@ func (m *maker) addFacts(x *machine, latest *[]query.LatestFact, payloads *[]que
 	}
 	x.known = desk.PeripheralsOf(facts)
 	slices.SortFunc(facts.Printing.Queues, func(a, b *constatv1.Queue) int { return cmp.Compare(a.GetName(), b.GetName()) })
-	for _, p := range snapshot.Payloads(facts) {
-		entry := &constatv1.GroupEntry{
-			Group: p.GetGroup(), PayloadHash: p.GetHash(), PayloadBytes: int32(len(p.GetContent())),
-			Observation: &constatv1.Observation{Status: "observed", Source: "made up", At: taken, DurationMs: int32(m.IntN(40))},
+	for _, name := range snapshot.Names() {
+		if snapshot.Group(facts, name) != nil {
+			facts.Manifest.Groups = append(facts.Manifest.Groups, &constatv1.GroupEntry{
+				Group: name, Observation: &constatv1.Observation{Status: "observed", Source: "made up", At: taken, DurationMs: int32(m.IntN(40))},
+			})
 		}
+	}
+	for i, p := range snapshot.Payloads(facts) {
+		entry := facts.Manifest.Groups[i]
 		*latest = append(*latest, query.LatestFact{EndpointID: x.row.ID, GroupName: p.GetGroup(), Entry: packed(entry), OrderedAt: store.Millis(at), Hash: p.GetHash()})
 		*payloads = append(*payloads, query.Payload{EndpointID: x.row.ID, GroupName: p.GetGroup(), Hash: p.GetHash(), Content: store.Pack(p.GetContent()), FirstAt: store.Millis(at)})
 	}

@@ -22,6 +22,7 @@ import (
 	"constat/collector/store"
 	"constat/collector/store/query"
 	"constat/internal/fault"
+	"constat/internal/procedure"
 )
 
 // Size is how large a desk is.
@@ -67,7 +68,14 @@ func Fill(ctx context.Context, s *store.Store, catalog *fault.Catalog, seed uint
 	} else if len(there) > 0 {
 		return errors.New("the database holds tickets already: take an empty one")
 	}
-	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0)), catalog: catalog, now: now.Truncate(time.Millisecond), size: size}
+	m := &maker{Rand: rand.New(rand.NewPCG(seed, 0)), catalog: catalog, now: now.Truncate(time.Millisecond), size: size, versions: map[string]int32{}}
+	shipped, err := procedure.Builtin()
+	if err != nil {
+		return err
+	}
+	for _, p := range shipped.GetProcedures() {
+		m.versions[p.GetId()] = p.GetVersion()
+	}
 	if err := m.house(ctx, s); err != nil {
 		return err
 	}
@@ -80,6 +88,8 @@ type maker struct {
 	catalog *fault.Catalog
 	now     time.Time
 	size    Size
+	// versions are those of the shipped procedures.
+	versions map[string]int32
 
 	sites    []site
 	switches []query.Gear
@@ -146,13 +156,14 @@ type pages struct {
 	subjects  []query.TicketSubject
 	diagnoses []query.Diagnosis
 	notices   []query.Notice
+	runs      []query.ProcedureRun
 }
 
 func (p *pages) write(ctx context.Context, s *store.Store) error {
-	err := s.Load(ctx, p.tickets, p.words, p.entries, p.links, p.turns, p.subjects, p.diagnoses, p.notices)
+	err := s.Load(ctx, p.tickets, p.words, p.entries, p.links, p.turns, p.subjects, p.diagnoses, p.notices, p.runs)
 	*p = pages{
 		tickets: p.tickets[:0], words: p.words[:0], entries: p.entries[:0], links: p.links[:0], turns: p.turns[:0], subjects: p.subjects[:0],
-		diagnoses: p.diagnoses[:0], notices: p.notices[:0],
+		diagnoses: p.diagnoses[:0], notices: p.notices[:0], runs: p.runs[:0],
 	}
 	return err
 }

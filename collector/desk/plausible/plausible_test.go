@@ -119,6 +119,32 @@ func TestPlausible(t *testing.T) {
 		if err != nil || len(list.GetTickets()) == 0 {
 			t.Errorf("nothing is to be done: %v", err)
 		}
+		machines, err := s.Endpoints(t.Context(), store.EndpointFilter{Limit: 5})
+		if err != nil || len(machines) == 0 {
+			t.Fatalf("there are no machines: %v", err)
+		}
+		for _, x := range machines {
+			found, err := d.Endpoint(t.Context(), x.ID)
+			if facts := found.GetSnapshot(); err != nil || facts.GetHost().GetHostname() != x.Hostname || len(facts.GetSpace().GetFilesystems()) == 0 {
+				t.Errorf("%s told nothing: %v (%v)", x.Hostname, facts, err)
+			}
+		}
+		walks, err := d.Procedures(t.Context(), desk.System)
+		if err != nil {
+			t.Fatal(err)
+		}
+		walked := map[string]int{}
+		for _, u := range walks {
+			for _, r := range u.GetRates() {
+				if r.GetHelped() > r.GetSolved() || r.GetTickets() > r.GetRuns() || r.GetAsked() < r.GetRuns() {
+					t.Errorf("%s: %v", u.GetProcedure().GetId(), r)
+				}
+				walked[u.GetProcedure().GetId()]++
+			}
+		}
+		if walked["printing"] != 2 {
+			t.Errorf("the versions of procedures that were walked: %v", walked)
+		}
 		ticket, err := d.Create(t.Context(), desk.System, &deskv1.CreateTicketRequest{Draft: newDraft("Plus rien ne marche")})
 		if err != nil || ticket.GetNumber() != int32(small.Tickets)+1 {
 			t.Errorf("the next ticket is %v (%v)", ticket, err)

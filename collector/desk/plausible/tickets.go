@@ -379,6 +379,7 @@ func (d *draft) diagnose(p *pages) {
 		EndpointID: d.EndpointID, ID: told.GetId(), SnapshotID: told.GetSnapshotId(), Procedure: told.GetProcedure(), Verdict: told.GetVerdict(),
 		RootCause: d.RootCause, Certainty: d.Certainty, StartedAt: store.Millis(at), ReceivedAt: d.CreatedAt, Content: packed(told),
 	})
+	d.walks(p, told)
 }
 
 // note keeps what it is about beside its machine.
