@@ -1,11 +1,9 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -65,14 +63,7 @@ func w32tm(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join(dir, "w32tm.exe"), "/query", "/status")
-	command.WaitDelay = time.Second
-	var out bytes.Buffer
-	command.Stdout = &out
-	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("w32tm /query /status: %w", err)
-	}
-	return out.String(), nil
+	q := inquiry{program: filepath.Join(dir, "w32tm.exe"), words: []string{"/query", "/status"}, limit: 2 * time.Second, most: 1 << 16}
+	out, err := q.answer(ctx)
+	return string(out), err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -72,25 +71,12 @@ func (r *reader) verifyRPM(ctx context.Context, programs []*constatv1.Program) e
 	return err
 }
 
-// runRPM has rpm answer within its time and size. That it found something other
-// than it should be is an answer.
+// runRPM has rpm answer. That it found something other than it should be is an answer.
 func runRPM(ctx context.Context, program string, arguments ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, arguments...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
-	cmd.WaitDelay = 200 * time.Millisecond // for children that keep the pipe
-	var out limited
-	cmd.Stdout = &out
-	err := cmd.Run()
+	out, err := rpmInquiry(program, arguments...).answer(ctx)
 	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("rpm was ended: %w", ctx.Err())
-	case out.over:
-		return nil, fmt.Errorf("rpm writes more than %d bytes", maxRPMOut)
-	case errors.As(err, &exit) && exit.Exited():
-		return out.Bytes(), nil
-	case err != nil:
-		return nil, fmt.Errorf("rpm: %w", err)
+	if errors.As(err, &exit) && exit.Exited() {
+		err = nil
 	}
-	return out.Bytes(), nil
+	return out, err
 }

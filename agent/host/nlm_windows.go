@@ -29,27 +29,44 @@ type networkJudgement struct {
 // and services hang.
 const networksLimit = time.Second
 
-// askNetworks asks the Network List Manager on a thread of its own; one that does
-// not answer is left behind with it.
+// askNetworks asks the Network List Manager.
 func askNetworks(ctx context.Context) (networkJudgement, error) {
-	type answer struct {
-		judged networkJudgement
-		err    error
+	return onCOM(ctx, "the Network List Manager", networksLimit, networkList)
+}
+
+// onCOM makes calls of COM on a thread of its own, which is left behind with a call
+// that does not come back.
+func onCOM[T any](ctx context.Context, what string, limit time.Duration, call func() (T, error)) (T, error) {
+	return bounded(ctx, what, limit, func(context.Context) (none T, _ error) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		const (
+			multithreaded = 0
+			alreadyOther  = windows.Errno(0x80010106) // RPC_E_CHANGED_MODE: it is ready nonetheless
+			alreadySame   = windows.Errno(1)
+		)
+		switch err := windows.CoInitializeEx(0, multithreaded); {
+		case err == nil, errors.Is(err, alreadySame):
+			defer windows.CoUninitialize()
+		case !errors.Is(err, alreadyOther):
+			return none, fmt.Errorf("COM: %w", err)
+		}
+		return call()
+	})
+}
+
+// newObject makes an object of a class that shows a face.
+func newObject(class, face windows.GUID) (*comObject, error) {
+	if err := coCreateInstance.Find(); err != nil {
+		return nil, fmt.Errorf("COM: %w", errors.ErrUnsupported)
 	}
-	done := make(chan answer, 1)
-	go func() {
-		var a answer
-		a.judged, a.err = networkList()
-		done <- a
-	}()
-	ctx, cancel := context.WithTimeout(ctx, networksLimit)
-	defer cancel()
-	select {
-	case a := <-done:
-		return a.judged, a.err
-	case <-ctx.Done():
-		return networkJudgement{}, fmt.Errorf("the Network List Manager does not answer: %w", ctx.Err())
+	const anyServer = 0x17 // CLSCTX_ALL
+	var object *comObject
+	result, _, _ := coCreateInstance.Call(uintptr(unsafe.Pointer(&class)), 0, anyServer, uintptr(unsafe.Pointer(&face)), uintptr(unsafe.Pointer(&object)))
+	if int32(result) < 0 || object == nil {
+		return nil, fmt.Errorf("HRESULT 0x%08x", uint32(result))
 	}
+	return object, nil
 }
 
 // comObject is an object of COM: it begins with a pointer to its methods.
@@ -83,30 +100,12 @@ const (
 // networkList reads the category of the network that each adapter is on.
 func networkList() (networkJudgement, error) {
 	j := networkJudgement{categories: map[string]int32{}}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	const (
-		multithreaded = 0
-		alreadyOther  = windows.Errno(0x80010106) // RPC_E_CHANGED_MODE: it is ready nonetheless
-		alreadySame   = windows.Errno(1)
-	)
-	switch err := windows.CoInitializeEx(0, multithreaded); {
-	case err == nil, errors.Is(err, alreadySame):
-		defer windows.CoUninitialize()
-	case !errors.Is(err, alreadyOther):
-		return j, fmt.Errorf("COM: %w", err)
-	}
 	class := windows.GUID{Data1: 0xdcb00c01, Data2: 0x570f, Data3: 0x4a9b, Data4: [8]byte{0x8d, 0x69, 0x19, 0x9f, 0xdb, 0xa5, 0x72, 0x3b}}
 	face := class
 	face.Data1 = 0xdcb00000
-	var list *comObject
-	const anyServer = 0x17 // CLSCTX_ALL
-	if err := coCreateInstance.Find(); err != nil {
-		return j, fmt.Errorf("COM: %w", errors.ErrUnsupported)
-	}
-	result, _, _ := coCreateInstance.Call(uintptr(unsafe.Pointer(&class)), 0, anyServer, uintptr(unsafe.Pointer(&face)), uintptr(unsafe.Pointer(&list)))
-	if int32(result) < 0 || list == nil {
-		return j, fmt.Errorf("the Network List Manager is not to be had: HRESULT 0x%08x", uint32(result))
+	list, err := newObject(class, face)
+	if err != nil {
+		return j, fmt.Errorf("the Network List Manager is not to be had: %w", err)
 	}
 	defer list.release()
 	var bits uint32

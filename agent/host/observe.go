@@ -181,34 +181,14 @@ func readGroup(ctx context.Context, r *reader, group string, table []source) out
 // within runs a reader, and turns its silence or panic into a failed
 // observation.
 func within(ctx context.Context, r *reader, s source) (proto.Message, *constatv1.Observation) {
-	ctx, cancel := context.WithTimeout(ctx, s.limit)
-	defer cancel()
-	done := make(chan outcome, 1)
-	go func() {
-		var o outcome
-		defer func() {
-			if p := recover(); p != nil {
-				o = outcome{observation: failed("", fmt.Errorf("the reader broke at %s: %v; please report this", panicPlace(), p))}
-			}
-			done <- o
-		}()
+	o, err := bounded(ctx, "the source of "+s.group, s.limit, func(ctx context.Context) (o outcome, _ error) {
 		o.message, o.observation = s.read(ctx, r)
-	}()
-	select {
-	case o := <-done:
-		return o.message, o.observation
-	case <-ctx.Done():
-		// An answer that came at the same moment still counts.
-		select {
-		case o := <-done:
-			return o.message, o.observation
-		default:
-		}
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return nil, failed("", fmt.Errorf("timed out after %s: the source did not answer", s.limit))
-		}
-		return nil, failed("", fmt.Errorf("given up: %w", ctx.Err()))
+		return o, nil
+	})
+	if err != nil {
+		return nil, failed("", err)
 	}
+	return o.message, o.observation
 }
 
 // panicPlace names the file and line of this module that panicked.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -66,16 +67,6 @@ func (r *reader) kernelLog(ctx context.Context) ([]kernelEvent, error) {
 	return r.kernel.events, r.kernel.err
 }
 
-// limited keeps the first bytes of what a program writes.
-type limited struct{ bytes.Buffer }
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxPlist {
-		return 0, fmt.Errorf("it wrote more than %d bytes", maxPlist)
-	}
-	return l.Buffer.Write(p)
-}
-
 // run asks a program of the system, and returns what it wrote. One that does not
 // end in time is ended, and costs what it was asked for.
 func (r *reader) run(ctx context.Context, limit time.Duration, program string, words ...string) ([]byte, error) {
@@ -83,39 +74,19 @@ func (r *reader) run(ctx context.Context, limit time.Duration, program string, w
 	if r.Root != "" {
 		return nil, fmt.Errorf("%s tells of the running system only: %w", name, errors.ErrUnsupported)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	var out limited
-	var complaint bytes.Buffer
-	c := exec.CommandContext(ctx, program, words...)
-	c.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=en_US.UTF-8", "HOME=" + os.Getenv("HOME")}
-	c.Stdout, c.Stderr = &out, &truncated{&complaint}
-	c.WaitDelay = time.Second // children that keep its output open
-	err := c.Run()
+	q := inquiry{program: program, words: words, limit: limit, most: maxPlist}
+	q.env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=en_US.UTF-8", "HOME=" + os.Getenv("HOME")}
+	out, err := q.answer(ctx)
 	if r.Record != nil {
-		r.Record(strings.Join(append([]string{name}, words...), " "), out.Bytes())
+		r.Record(strings.Join(append([]string{name}, words...), " "), out)
 	}
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("%s did not answer within %s: %w", name, limit, ctx.Err())
-	case err != nil:
-		first, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n")
-		if lower := strings.ToLower(first); strings.Contains(lower, "root") || strings.Contains(lower, "admin") {
-			err = os.ErrPermission
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if lower := strings.ToLower(err.Error()); strings.Contains(lower, "root") || strings.Contains(lower, "admin") {
+			err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
 		}
-		return out.Bytes(), fmt.Errorf("%s: %w %s", name, err, first)
 	}
-	return out.Bytes(), nil
-}
-
-// truncated keeps a complaint's first bytes, and lets the rest go.
-type truncated struct{ to *bytes.Buffer }
-
-func (t *truncated) Write(p []byte) (int, error) {
-	if room := 500 - t.to.Len(); room > 0 {
-		t.to.Write(p[:min(len(p), room)])
-	}
-	return len(p), nil
+	return out, err
 }
 
 // tree asks a program whose answer is a property list or JSON. One that has

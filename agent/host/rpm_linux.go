@@ -1,13 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os/exec"
 	"sync"
 	"time"
 )
@@ -69,35 +66,12 @@ func (r *reader) rpms(ctx context.Context) (programs []rpmPackage, stamp string,
 
 // listRPMs has rpm list its packages, within its time and size.
 func listRPMs(ctx context.Context, program string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, rpmTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-qa", "--qf", rpmFormat)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
-	cmd.WaitDelay = 200 * time.Millisecond // for children that keep the pipe
-	var out limited
-	cmd.Stdout = &out
-	err := cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("rpm was ended: %w", ctx.Err())
-	case out.over:
-		return nil, fmt.Errorf("rpm writes more than %d bytes", maxRPMOut)
-	case err != nil:
-		return nil, fmt.Errorf("rpm: %w", err)
-	}
-	return out.Bytes(), nil
+	q := rpmInquiry(program, "-qa", "--qf", rpmFormat)
+	q.limit = rpmTime
+	return q.answer(ctx)
 }
 
-// limited keeps what a program may write; more breaks its pipe.
-type limited struct {
-	bytes.Buffer
-	over bool
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxRPMOut {
-		l.over = true
-		return 0, io.ErrShortWrite
-	}
-	return l.Buffer.Write(p)
+// rpmInquiry has rpm answer within its size.
+func rpmInquiry(program string, words ...string) inquiry {
+	return inquiry{program: program, words: words, most: maxRPMOut, env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}}
 }

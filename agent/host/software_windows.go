@@ -1,12 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,14 +134,7 @@ func wingetOffers(ctx context.Context, wanted bool) ([]wingetOffer, error) {
 		return nil, fmt.Errorf("winget is asked only where a program is looked into: %w", errors.ErrUnsupported)
 	}
 	slices.Sort(programs)
-	ctx, cancel := context.WithTimeout(ctx, wingetTime)
-	defer cancel()
-	command := exec.CommandContext(ctx, programs[len(programs)-1], "upgrade", "--disable-interactivity")
-	command.WaitDelay = time.Second
-	var out bytes.Buffer
-	command.Stdout = &out
-	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("winget upgrade: %w", err)
-	}
-	return parseWinget(out.String()), nil
+	q := inquiry{program: programs[len(programs)-1], words: []string{"upgrade", "--disable-interactivity"}, limit: wingetTime, most: 1 << 20}
+	out, err := q.answer(ctx)
+	return parseWinget(string(out)), err
 }

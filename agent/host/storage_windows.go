@@ -230,37 +230,18 @@ func readVolume(drive string, encrypted map[string]string) *constatv1.Mount {
 // wmiLimit is how long WMI may take: its service hangs on many a machine.
 const wmiLimit = 2 * time.Second
 
-// askWMI asks WMI on a thread of its own, which is left behind where no answer
-// comes.
+// askWMI asks WMI on a thread of its own. One question that hangs costs what it was
+// asked for; the package holds a lock while it asks, so that the next is asked only
+// once that has come back.
 func askWMI[T any](ctx context.Context, query, namespace string) ([]T, error) {
-	type answer struct {
-		rows []T
-		err  error
-	}
-	done := make(chan answer, 1)
-	go func() {
+	return bounded(ctx, "WMI", wmiLimit, func(context.Context) (rows []T, _ error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		var a answer
-		defer func() {
-			if p := recover(); p != nil {
-				a.err = fmt.Errorf("WMI: %v", p)
-			}
-			done <- a
-		}()
-		a.err = wmi.Query(query, &a.rows, ".", namespace)
-	}()
-	ctx, cancel := context.WithTimeout(ctx, wmiLimit)
-	defer cancel()
-	select {
-	case a := <-done:
-		if a.err != nil {
-			return nil, wmiError(a.err)
+		if err := wmi.Query(query, &rows, ".", namespace); err != nil {
+			return nil, wmiError(err)
 		}
-		return a.rows, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("WMI does not answer: %w", ctx.Err())
-	}
+		return rows, nil
+	})
 }
 
 // wmiError says an error of WMI in the words that statusOf knows. What a method
