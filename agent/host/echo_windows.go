@@ -23,10 +23,22 @@ var (
 	icmp6SendEcho2  = iphlpapi.NewProc("Icmp6SendEcho2")
 )
 
-// echoTimeout is how long Windows waits for one reply. Who closes waits for it too: a
-// program that ends with a request under way leaves Wine 10 in a state in which no
-// other program starts.
+// echoTimeout is how long Windows waits for one reply. A socket, as the other systems
+// have, takes replies for as long as somebody reads; whoever counts what is lost
+// stops reading sooner than this, so that a line of 600 to 1200 ms (a satellite, 4G
+// at its edge) shows the same loss here as there. What is waited for longer there
+// are only the gateway's own echo and the sizes that a path takes, on a line that
+// proved slow: silence of either proves nothing. It is no longer because who closes
+// waits for it too: a program that ends with a request under way leaves Wine 10 in a
+// state in which no other program starts.
 const echoTimeout = 1500 * time.Millisecond
+
+// It stays so: who counts stops reading first, see echoTimeout.
+const (
+	_ = uint(echoTimeout - lossTail)
+	_ = uint(echoTimeout - vitalPatience)
+	_ = uint(echoTimeout - gatewayLimit)
+)
 
 // Statuses of an echo (IP_STATUS, ipexport.h).
 const (

@@ -26,8 +26,7 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	if state := p.Spooler.GetState(); state != "" && state != "running" {
 		return p, o
 	}
-	// A spooler that hangs holds up whoever calls it, for good: what it is asked
-	// lies in a routine that may be left behind.
+	// A spooler that hangs holds up whoever calls it, for good.
 	type told struct {
 		queues []winQueue
 		jobs   map[string][]*constatv1.Job
@@ -35,22 +34,15 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 		names  []string
 		errs   [3]error
 	}
-	answer := make(chan told, 1)
-	go func() {
-		var t told
+	t, err := bounded(ctx, "the print service", spoolerLimit, func(context.Context) (t told, _ error) {
 		t.queues, t.errs[0] = enumQueues(printersHere | printersConnected)
 		t.names, t.errs[1] = driverNames()
 		t.jobs, t.errs[2] = queueJobs(t.queues)
 		t.ports = readPorts()
-		answer <- t
-	}()
-	var t told
-	select {
-	case t = <-answer:
-	case <-time.After(spoolerLimit):
-		return nil, failed(o.Source, fmt.Errorf("the print service does not answer: %w", context.DeadlineExceeded))
-	case <-ctx.Done():
-		return nil, failed(o.Source, ctx.Err())
+		return t, nil
+	})
+	if err != nil {
+		return nil, failed(o.Source, err)
 	}
 	if t.errs[0] != nil {
 		return nil, failed(o.Source, t.errs[0])

@@ -77,27 +77,12 @@ func readSignIn(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obser
 		gap(o, "directory.state", fmt.Errorf("Windows does not keep a connection to Entra: %w", errors.ErrUnsupported))
 		return s, o
 	}
-	type answer struct {
-		status uint32
-		server string
-		err    error
-	}
-	told := make(chan answer, 1)
-	go func() { // it may wait for a domain that does not answer
-		status, server, err := secureChannel(*domain)
-		told <- answer{status, server, err}
-	}()
-	select {
-	case a := <-told:
-		if a.err != nil {
-			gap(o, "directory.trust_ok", a.err)
-		} else {
-			trust(s.Directory, a.status, a.server)
-		}
-	case <-time.After(3 * time.Second):
-		gap(o, "directory.trust_ok", fmt.Errorf("netlogon: %w", context.DeadlineExceeded))
-	case <-ctx.Done():
-		gap(o, "directory.trust_ok", ctx.Err())
+	// It may wait for a domain that does not answer.
+	channel, err := bounded(ctx, "netlogon", 3*time.Second, func(context.Context) (secured, error) { return secureChannel(*domain) })
+	if err != nil {
+		gap(o, "directory.trust_ok", err)
+	} else {
+		trust(s.Directory, channel.status, channel.server)
 	}
 	return s, o
 }
@@ -141,17 +126,23 @@ func userInformation(user string) (winBuffer, error) {
 	return winBuffer{data: slices.Clone(unsafe.Slice(info, userInfoSize))}, nil
 }
 
+// secured is how this machine's own account stands with a domain, and who says so.
+type secured struct {
+	status uint32
+	server string
+}
+
 // secureChannel asks the netlogon service how this machine's own account stands
 // with its domain.
-func secureChannel(domain string) (status uint32, server string, err error) {
+func secureChannel(domain string) (secured, error) {
 	const query, level = 6, 2 // NETLOGON_CONTROL_TC_QUERY
 	control := netapi.NewProc("I_NetLogonControl2")
 	if control.Find() != nil {
-		return 0, "", windowsError("I_NetLogonControl2", windows.ERROR_PROC_NOT_FOUND)
+		return secured{}, windowsError("I_NetLogonControl2", windows.ERROR_PROC_NOT_FOUND)
 	}
 	name, err := windows.UTF16PtrFromString(domain)
 	if err != nil {
-		return 0, "", err
+		return secured{}, err
 	}
 	var info *struct {
 		flags, pdc uint32
@@ -159,8 +150,8 @@ func secureChannel(domain string) (status uint32, server string, err error) {
 		channel    uint32
 	}
 	if result, _, _ := control.Call(0, query, level, uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&info))); result != 0 || info == nil {
-		return 0, "", windowsError("I_NetLogonControl2", windows.Errno(result))
+		return secured{}, windowsError("I_NetLogonControl2", windows.Errno(result))
 	}
 	defer func() { _ = windows.NetApiBufferFree((*byte)(unsafe.Pointer(info))) }()
-	return info.channel, windows.UTF16PtrToString(info.server), nil
+	return secured{info.channel, windows.UTF16PtrToString(info.server)}, nil
 }

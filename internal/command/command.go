@@ -42,6 +42,11 @@ func (e Exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func Main(root *cobra.Command) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) > 1 {
+		// Who double-clicks a program is told by cobra to open a console. A shortcut or
+		// what starts with a session has words, and means them: "constat-agent tray".
+		cobra.MousetrapHelpText = ""
+	}
 	os.Exit(Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr))
 }
 
