@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/user"
 	"path"
@@ -15,6 +17,7 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"constat/agent/host"
 	constatv1 "constat/proto/constat/v1"
@@ -36,9 +39,9 @@ type recorder struct {
 	left    []string
 }
 
-// neverRecorded are sources that are full of what programs were at work with, or of
-// keys' owners: what was read of them is in the facts.
-var neverRecorded = []string{"DiagnosticReports", "log show", "klist", "odutil", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
+// neverRecorded are sources that are full of what programs were at work with, of keys'
+// owners or of an organisation's own: what was read of them is in the facts.
+var neverRecorded = []string{"DiagnosticReports", "log show", "klist", "odutil", "dsconfigad", "OriginalNodeName", "profiles list", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
 
 // attach has a reader's raw input recorded.
 func (r *recorder) attach(c *host.Config) {
@@ -68,7 +71,11 @@ func (r *recorder) write(dir string, s *constatv1.Snapshot) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	facts, err := protojson.MarshalOptions{Multiline: true}.Marshal(s)
+	told := proto.CloneOf(s)
+	if told.Security != nil { // whom they were made for, in words of all kinds
+		told.Security.AddedRoots, told.Security.Certificates, told.Security.Profiles = nil, nil, nil
+	}
+	facts, err := protojson.MarshalOptions{Multiline: true}.Marshal(told)
 	if err != nil {
 		return err
 	}
@@ -156,6 +163,9 @@ func machineNames(s *constatv1.Snapshot) map[string]string {
 	for _, account := range s.GetSignIn().GetAccounts() {
 		add("person", account.GetUser())
 	}
+	for _, name := range networkNames(s) {
+		add("host", name)
+	}
 	for _, dir := range []string{"/Users", "/home"} {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
@@ -165,6 +175,62 @@ func machineNames(s *constatv1.Snapshot) map[string]string {
 		}
 	}
 	return names
+}
+
+// networkNames are the names of machines and domains in a snapshot: of servers that
+// were asked, of proxies, printers and shares.
+func networkNames(s *constatv1.Snapshot) (names []string) {
+	add := func(text string) {
+		if u, err := url.Parse(text); err == nil && u.Hostname() != "" {
+			text = u.Hostname()
+		} else if host, _, err := net.SplitHostPort(text); err == nil {
+			text = host
+		}
+		text = strings.TrimLeft(text, "*.")
+		if _, err := netip.ParseAddr(text); err != nil && strings.Contains(text, ".") && !public(text) {
+			names = append(names, text)
+		}
+	}
+	n := s.GetNetwork()
+	texts := slices.Concat(n.GetSearchDomains(), n.GetProxy().GetExceptions(), []string{
+		n.GetProxy().GetHttp(), n.GetProxy().GetHttps(), n.GetProxy().GetPacUrl(), s.GetSignIn().GetDirectory().GetName(), s.GetSignIn().GetDirectory().GetServer(), s.GetClock().GetSource(),
+	})
+	for _, r := range n.GetResolvers() {
+		texts = append(texts, r.GetDomains()...)
+	}
+	for _, h := range n.GetHostsOverrides() {
+		texts = append(texts, h.GetName())
+	}
+	for _, v := range n.GetVpns() {
+		texts = append(texts, v.GetGateway())
+	}
+	for _, h := range n.GetNeighbours() {
+		texts = append(texts, h.GetSystemName(), h.GetChassisId())
+	}
+	for _, q := range s.GetPrinting().GetQueues() {
+		texts = append(texts, q.GetDeviceUri())
+	}
+	for _, p := range s.GetPrinting().GetPrinters() {
+		texts = append(texts, p.GetAddress())
+	}
+	for _, p := range s.GetProbes().GetServices() {
+		texts = append(texts, p.GetHost(), p.GetName())
+	}
+	for _, m := range s.GetStorage().GetMounts() {
+		if m.GetRemote() {
+			texts = append(texts, m.GetDevice())
+		}
+	}
+	for _, text := range texts {
+		add(text)
+	}
+	return names
+}
+
+// public tells whether a name is known to everybody, and is left as it is.
+func public(name string) bool {
+	name = "." + strings.ToLower(name)
+	return slices.ContainsFunc([]string{".apple.com", ".arpa", ".local", ".example.com", ".one.one.one.one"}, func(known string) bool { return strings.HasSuffix(name, known) })
 }
 
 // redactor replaces what tells who and where. It first learns from all there is,
@@ -213,26 +279,28 @@ func (d *redactor) word(kind, value string) string {
 
 // tellingKeys are parts of the names of properties whose values are of one machine,
 // person or network only, and what is written in their place.
-const tellingKeys = `serial|uuid|udid|hostname|computer[ _]?name|host[ _]?name|user[ _]?name|owner|ssid|bssid|(?:^|[ _])mac(?:$|[ _])|asset|volume[ _]?name|network_service|account|search domain|domain|crashreporter|incident|machine_?hash|ecid|imei|meid`
+const tellingKeys = `serial|uuid|udid|hostname|computer[ _]?name|host[ _]?name|user[ _]?name|owner|ssid|bssid|(?:^|[ _])mac(?:$|[ _])|asset|volume[ _]?name|network_service|account|search domain|domain|crashreporter|incident|client_?identifier|forest|mdm server|machine_?hash|ecid|imei|meid`
 
 // Forms in which a property and its value are written: JSON, property lists, ioreg,
 // lines for people.
 var (
-	telling     = lazily(`(?i)` + tellingKeys)
-	jsonPair    = lazily(`"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.){1,300})"`)
-	plistPair   = lazily(`<key>([^<]{1,100})</key>\s*<string>([^<]{1,300})</string>`)
-	linePair    = lazily(`(?m)^[ \t|]*"?([A-Za-z][^:="\n]{0,80}?)(?:\[\d+\])?"?[ \t]*[:=][ \t]+"?([^"\n{<][^"\n]{0,300}?)"?[ \t]*$`)
-	plistData   = lazily(`(?s)<data>(.*?)</data>`)
-	hexData     = lazily(`<[0-9a-f]{16,}>`)
-	hardware    = lazily(`(?i)\b[0-9a-f]{1,2}(?:[:-][0-9a-f]{1,2}){5}\b`)
-	uuidForm    = lazily(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
-	mailForm    = lazily(`[\pL\pN._%+-]{1,64}@[\pL\pN.-]{1,100}\.[\pL]{2,20}`)
-	inet4Form   = lazily(`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)
-	inet6Form   = lazily(`(?i)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}`)
-	serialForm  = lazily(`\b[A-Z0-9]{10,20}\b`)
-	homeForm    = lazily(`/(Users|home|Volumes|media)/([^/\n"<:]{1,100})`)
-	possessive  = lazily(`\pL[\pL.-]{1,40}([’']s )`)
-	accountForm = lazily(`//[^/@\s"<]{1,100}@`)
+	telling      = lazily(`(?i)` + tellingKeys)
+	jsonPair     = lazily(`"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.){1,300})"`)
+	plistPair    = lazily(`<key>([^<]{1,100})</key>\s*<string>([^<]{1,300})</string>`)
+	linePair     = lazily(`(?m)^[ \t|]*"?([A-Za-z][^:="\n]{0,80}?)(?:\[\d+\])?"?[ \t]*[:=][ \t]+"?([^"\n{<][^"\n]{0,300}?)"?[ \t]*$`)
+	plistData    = lazily(`(?s)<data>(.*?)</data>`)
+	hexData      = lazily(`<[0-9a-f]{16,}>`)
+	hardware     = lazily(`(?i)\b[0-9a-f]{1,2}(?:[:-][0-9a-f]{1,2}){5}\b`)
+	uuidForm     = lazily(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+	mailForm     = lazily(`[\pL\pN._%+-]{1,64}@[\pL\pN.-]{1,100}\.[\pL]{2,20}`)
+	inet4Form    = lazily(`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)
+	inet6Form    = lazily(`(?i)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}`)
+	serialForm   = lazily(`\b[A-Z0-9]{10,20}\b`)
+	homeForm     = lazily(`/(Users|home|Volumes|media)/([^/\n"<:]{1,100})`)
+	possessive   = lazily(`\pL[\pL.-]{1,40}([’']s )`)
+	accountForm  = lazily(`//[^/@\s"<]{1,100}@`)
+	replacedForm = lazily(`(^|\.)(domain|host|name|person)-\d+`)
+	hostForm     = lazily(`(?i)(?:\b[a-z0-9][a-z0-9-]{0,62}\.)+[a-z][a-z0-9-]{0,22}[a-z0-9]\b`)
 )
 
 // lazily compiles an expression when it is first used: most commands record
@@ -286,6 +354,27 @@ func (d *redactor) note(key, value string) {
 	d.exact = nil
 }
 
+// ofNetworks are sources in which words with dots are names of machines and domains.
+var ofNetworks = []string{"scutil", "ipconfig", "networksetup", "profiles status", "/etc/hosts", "/etc/resolv.conf", "/etc/ntp.conf", "sysctl kern.hostname"}
+
+// hosts replaces names of machines and domains by their form. What begins as names of
+// programs do ("com.example.vpn") is none.
+func (d *redactor) hosts(text string) string {
+	return hostForm().ReplaceAllStringFunc(text, func(name string) string {
+		first, _, _ := strings.Cut(strings.ToLower(name), ".")
+		if slices.Contains([]string{"com", "org", "net", "io", "de", "fr"}, first) || public(name) {
+			return name
+		}
+		if at := replacedForm().FindStringIndex(name); at != nil { // a machine of a domain that was
+			if at[0] == 0 {
+				return name
+			}
+			return d.form("host", strings.ToLower(name[:at[0]])) + name[at[0]:]
+		}
+		return d.form("host", strings.ToLower(name)) + ".example"
+	})
+}
+
 // source is a source's name without what tells of people.
 func (d *redactor) source(source string) string { return string(d.plain(source)) }
 
@@ -299,8 +388,11 @@ func (d *redactor) content(source string, content []byte) []byte {
 		}
 		return "<data>" + base64.StdEncoding.EncodeToString([]byte(d.plain(string(raw)))) + "</data>"
 	})
-	text = hexData().ReplaceAllString(text, "<>")
-	return []byte(d.plain(text))
+	text = d.plain(hexData().ReplaceAllString(text, "<>"))
+	if slices.ContainsFunc(ofNetworks, func(part string) bool { return strings.HasPrefix(source, part) }) {
+		text = d.hosts(text)
+	}
+	return []byte(text)
 }
 
 func printable(raw []byte) bool {

@@ -29,7 +29,19 @@ func TestRecord(t *testing.T) {
 	c.Record("system_profiler -json SPAirPortDataType", []byte(`{"SPAirPortDataType":[{"spairport_airport_interfaces":[{"_name":"en0","spairport_current_network_information":{"_name":"ACME guests"}}]}]}`))
 	c.Record("mount", []byte("/Users/annabel/Documents /Volumes/Payroll 2026\n//annabel:pw@nas.corp.acme.fr/team annabel.martin@acme.fr\n"))
 	c.Record("/Library/Logs/DiagnosticReports/x.ips", []byte("SECRET"))
-	s := &constatv1.Snapshot{Host: &constatv1.Host{Sessions: []*constatv1.Session{{User: ptr("annabel")}}}}
+	c.Record("profiles list -output stdout-xml", []byte("<key>SSID_STR</key><string>SECRET</string>"))
+	c.Record("profiles status -type enrollment", []byte("MDM enrollment: Yes (User Approved)\nMDM server: https://mdm.initech.example.net/checkin\n"))
+	c.Record("scutil --proxy", []byte("<dictionary> {\n  ExceptionsList : <array> {\n    0 : *.initech.test\n  }\n  HTTPEnable : 1\n  HTTPPort : 3128\n  HTTPProxy : wwwcache.initech.test\n}\n"))
+	c.Record("scutil --nc list", []byte("* (Connected) 0D0D0D0D-1111-2222-3333-444444444444 VPN (com.wireguard.macos) \"Work\" [VPN:com.wireguard.macos]\n"))
+	c.Record("ipconfig getsummary en0", []byte("  ClientIdentifier : 01a483e7010203\n  SSID : ACME guests\n  State : BOUND\n"))
+	c.Record("/etc/hosts", []byte("10.1.2.3 payroll-db.initech\n"))
+	c.Record("sysctl kern.hostname", []byte("annabels-air.initech.test\x00"))
+	s := &constatv1.Snapshot{
+		Host:     &constatv1.Host{Sessions: []*constatv1.Session{{User: ptr("annabel")}}},
+		Security: &constatv1.Security{AddedRoots: []string{"CN=Initech Root"}, Profiles: []string{"Initech Wi-Fi"}, Gatekeeper: ptr(true)},
+		Printing: &constatv1.Printing{Queues: []*constatv1.Queue{{Name: ptr("Office"), DeviceUri: ptr("ipp://print3.initech.test/ipp/print")}}},
+		Network:  &constatv1.Network{SearchDomains: []string{"initech.test"}, Proxy: &constatv1.Proxy{Http: ptr("wwwcache.initech.test:3128")}},
+	}
 	dir := filepath.Join(t.TempDir(), "recording")
 	if err := r.write(dir, s); err != nil {
 		t.Fatal(err)
@@ -55,13 +67,13 @@ func TestRecord(t *testing.T) {
 	text := all.String()
 	lower := strings.ToLower(text)
 	for _, secret := range []string{
-		"zz0-example", "c02qm3fsfvh8", "0d0d0d0d", "a4:83:e7", "192.168.1.23", "192.168.1.1\n", "2a01:cb00", "5f60", "acme", "annabel", "payroll", "pw@", "martin", "secret", "enowluvyqu", "3q2+7wa",
+		"zz0-example", "c02qm3fsfvh8", "0d0d0d0d", "a4:83:e7", "192.168.1.23", "192.168.1.1\n", "2a01:cb00", "5f60", "acme", "annabel", "payroll", "pw@", "martin", "secret", "enowluvyqu", "3q2+7wa", "initech", "wwwcache", "print3", "01a483e7010203",
 	} {
 		if strings.Contains(lower, secret) {
 			t.Errorf("%q is left in\n%s", secret, text)
 		}
 	}
-	for _, kept := range []string{"MacBook Air", "Apple M2", "netmask 0xffffff00", "TWFjMTQsMgA=", "AirPods Pro", "02:00:00:00:00:01", "09:00:00", "options  : mdns", "not recorded"} {
+	for _, kept := range []string{"MacBook Air", "Apple M2", "netmask 0xffffff00", "TWFjMTQsMgA=", "AirPods Pro", "02:00:00:00:00:01", "09:00:00", "options  : mdns", "not recorded", "com.wireguard.macos", "State : BOUND", "MDM enrollment: Yes", "HTTPPort : 3128", "gatekeeper"} {
 		if !strings.Contains(text, kept) {
 			t.Errorf("%q is gone from\n%s", kept, text)
 		}
