@@ -101,7 +101,7 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 	readings := sampler.Sample(ctx, false)
 	settled := false
 	for {
-		noticed(Minute{At: w.before, Settled: settled, Readings: readings, Signs: sampler.Signs(ctx)})
+		noticed(Minute{At: w.before.Round(0), Settled: settled, Readings: readings, Signs: sampler.Signs(ctx)})
 		err := errors.Join(m.vitals.add(w.before, readings), m.keepGaps(sampler.Gaps()))
 		if err != nil && w.failure == nil {
 			log.Warn("vitals are not kept", "error", err) // once, not every minute
@@ -126,6 +126,7 @@ func (m *Memory) Watch(ctx context.Context, c host.Config, plugged func(context.
 
 // Minute is what was read in a minute.
 type Minute struct {
+	// At is by the clock on the wall alone: the monotonic one stands still in sleep.
 	At time.Time
 	// Settled is false when the machine slept, started or had its clock set.
 	Settled  bool

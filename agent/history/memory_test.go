@@ -1,7 +1,9 @@
 package history
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +128,20 @@ func TestGapsAreTold(t *testing.T) {
 		if !slices.EqualFunc(got, gaps, func(a, b *constatv1.Gap) bool { return proto.Equal(a, b) }) {
 			t.Errorf("gaps %v, want %v", got, gaps)
 		}
+	}
+}
+
+// A minute is told by the clock on the wall alone: by the monotonic one, which stands
+// still in sleep, a laptop's last day's look would be of the same day.
+func TestMinutesAreOfTheWall(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var minutes []Minute
+	Keep(t.TempDir()).Watch(ctx, host.Config{Root: t.TempDir()}, func(context.Context) {}, func(m Minute) {
+		minutes = append(minutes, m)
+		cancel()
+	}, slog.New(slog.DiscardHandler))
+	if len(minutes) != 1 || minutes[0].At.IsZero() || minutes[0].At != minutes[0].At.Round(0) {
+		t.Errorf("minutes: %v", minutes)
 	}
 }
 
