@@ -69,6 +69,20 @@ func (d *Desk) Enroll(ctx context.Context, secretHash []byte, r *constatv1.Enrol
 				return err
 			}
 		}
+		if len(known) > 0 && sameHardware(hardware, known[0].HardwareHash) == nil {
+			// Whose firmware tells nothing, and who live with one identity: who asks gets
+			// another one, and whichever machine that is, they are two.
+			runs, err := q.EndpointInstances(ctx, known[0].ID)
+			if err != nil {
+				return err
+			}
+			if len(alive(runs, now)) > 0 {
+				if err := q.ForgetEndpointInstances(ctx, known[0].ID); err != nil {
+					return err
+				}
+				known = nil
+			}
+		}
 		if len(known) == 0 && machine != "" && hardware != "" {
 			if known, err = reimaged(ctx, q, r, now); err != nil {
 				return err

@@ -152,6 +152,35 @@ func TestEnrolsFromOneImage(t *testing.T) {
 	})
 }
 
+// Where no firmware tells copies apart, as in containers, who enrols again while two
+// live gets an identity of its own.
+func TestEnrolsFromOneImageWithoutFirmware(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		enroll := func() string {
+			id, err := h.Enroll(t.Context(), h.token, &constatv1.EnrollRequest{Hostname: "pc", MachineHash: "image"}, certificate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id
+		}
+		first := enroll()
+		if enroll() != first {
+			t.Error("a machine that enrols again is another one")
+		}
+		for _, turn := range []string{"a", "b", "a", "b"} {
+			if err := h.turn(t, first, turn, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if second := enroll(); second == first || enroll() != second {
+			t.Error("the copy got no identity of its own, or another one each time")
+		}
+		if e, err := h.Endpoint(t.Context(), first); err != nil || len(e.GetEndpoint().GetTwins()) != 0 {
+			t.Errorf("twins after the copy enrolled: %v, %v", e.GetEndpoint().GetTwins(), err)
+		}
+	})
+}
+
 func TestIdentityAndRevocation(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		pc := h.enroll(t, "pc-1")
