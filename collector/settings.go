@@ -112,12 +112,13 @@ func (s *settings) keyFile() string {
 // it is secret.
 func (s *settings) caFile() string { return filepath.Join(s.Data, "ca.pem") }
 
-// names are what the collector's certificate is for.
+// names are what the collector's certificate is for: this machine's own commands
+// reach it by the first ones, whatever others call it.
 func (s *settings) names() []string {
-	if len(s.Names) > 0 {
-		return s.Names
-	}
 	names := []string{"localhost", "127.0.0.1", "::1"}
+	if len(s.Names) > 0 {
+		return append(names, s.Names...)
+	}
 	if host, err := os.Hostname(); err == nil && host != "localhost" {
 		names = append(names, host)
 	}
