@@ -3,7 +3,10 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -24,6 +27,21 @@ var (
 	errMacSMC     = fmt.Errorf("macOS tells it of Macs with Intel's processors only, and there it is not read yet: %w", errors.ErrUnsupported)
 	errMacReach   = fmt.Errorf("macOS tells that there is a way out, not whether it leads anywhere: %w", errors.ErrUnsupported)
 )
+
+// errMacLAN: since macOS 15 a person allows each program to speak to the local network;
+// daemons, root and what a terminal started are always (Apple's TN3179).
+var errMacLAN = fmt.Errorf("macOS keeps this program from the local network: %w", errWithheld)
+
+// macKept tells whether an error is the system's refusal to let a program speak to its
+// neighbours: a neighbour that is silent is down (EHOSTDOWN), and no way out is known
+// (EHOSTUNREACH) only of what lies beyond a router. Own are the prefixes of this Mac.
+func macKept(root bool, err error, to netip.Addr, own []netip.Prefix) error {
+	near := slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Contains(to) && !p.IsSingleIP() })
+	if root || !near || !errors.Is(err, syscall.EHOSTUNREACH) {
+		return nil
+	}
+	return errMacLAN
+}
 
 // macUntold are the facts that no Mac tells this agent, by group. A whole message is
 // named by its path. Of what a Mac has no such thing of at all there is no gap.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -901,6 +902,28 @@ func macOlder(t testing.TB) *constatv1.Snapshot {
 	return s
 }
 
+// TestMacKept: a neighbour that can't be reached is withheld, one that is down or beyond
+// a router is not.
+func TestMacKept(t *testing.T) {
+	own := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("203.0.113.2/32")}
+	for _, c := range []struct {
+		root bool
+		err  error
+		to   string
+		kept bool
+	}{
+		{false, syscall.EHOSTUNREACH, "192.0.2.60", true},
+		{true, syscall.EHOSTUNREACH, "192.0.2.60", false},
+		{false, syscall.EHOSTDOWN, "192.0.2.60", false},
+		{false, syscall.EHOSTUNREACH, "198.51.100.60", false},
+		{false, nil, "192.0.2.60", false},
+	} {
+		if kept := macKept(c.root, c.err, netip.MustParseAddr(c.to), own); (kept != nil) != c.kept || c.kept && statusOf(kept) != statusWithheld {
+			t.Errorf("%+v: %v", c, kept)
+		}
+	}
+}
+
 func TestMacSignIn(t *testing.T) {
 	accounts := macAccounts(mac(t, "who.txt"))
 	accounts[0].Kind, accounts[1].Kind = macAccountKind(mac(t, "dscl-ann.txt")), macAccountKind(mac(t, "dscl-bob.txt"))
@@ -1032,6 +1055,9 @@ func FuzzMac(f *testing.F) {
 		f.Add(file.Data)
 	}
 	f.Add(binaryFixture)
+	f.Add(macKeychain(f))
+	f.Add(macDump())
+	f.Add(macCounterDump())
 	f.Add(routeMessage(rtmGet, 4, rtfUp|rtfGate, inet(0, 0, 0, 0), inet(192, 0, 2, 1)))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if tree, err := parseTree(content); err == nil {

@@ -104,6 +104,10 @@ func (a *askedDevice) ask(ctx context.Context, snmpPort string) {
 	dialCtx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(dialCtx, "tcp", d.address)
+	if kept := keptFromNeighbours(err, address); kept != nil {
+		a.result, a.printer, a.err = "", nil, kept
+		return
+	}
 	a.result, a.printer.Reachable = resultOf(err), set(err == nil)
 	if err == nil {
 		_ = conn.Close()

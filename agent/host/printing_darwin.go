@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
+	"net/netip"
+	"os"
 	"syscall"
 )
 
@@ -21,6 +24,18 @@ func silentSpooler(r *reader, err error, local bool) *string {
 		return set("absent")
 	}
 	return set("stopped")
+}
+
+// keptFromNeighbours tells that a printer is not silent, but kept from this program.
+func keptFromNeighbours(err error, to netip.Addr) error {
+	addresses, _ := net.InterfaceAddrs()
+	var own []netip.Prefix
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p.Masked())
+		}
+	}
+	return macKept(os.Geteuid() == 0, err, to, own)
 }
 
 // discoveryState tells whether the service runs that finds printers.
