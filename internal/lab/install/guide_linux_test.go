@@ -1,7 +1,9 @@
 package install
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -97,4 +99,46 @@ func TestInstallGuide(t *testing.T) {
 	wants(t, follow(computer, "Linux", 0), "constat-agent: reports to collector.example.org:7400")
 	t.Logf("the agent, from its package to the collector's answer: %.1f s", time.Since(start).Seconds())
 	computer.awaitConnected()
+	cloned(t, w, server, computer)
+}
+
+// cloned copies the disk of an enrolled computer into another one, as who makes an
+// image too late does: the collector says that the two live with one identity, and the
+// way out that its page names leads out.
+func cloned(t *testing.T, w *lab.World, server, computer *installation) {
+	t.Helper()
+	clone := installationAt(t, w, lab.Internet)
+	clone.Sh(`echo "$1 collector.example.org" >>/etc/hosts`, w.Router.Addr().String())
+	out, err := exec.Command("sh", "-ec", `cd "$1"
+		tar -c --exclude=etc/hostname --exclude=etc/hosts --exclude=etc/resolv.conf etc usr/bin usr/lib/systemd/system usr/lib/sysusers.d usr/share/constat* var/lib/dpkg var/lib/constat-agent |
+			tar -x -C "$2"`, "sh", computer.Path("/"), clone.Path("/")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	clone.Sh("systemctl daemon-reload; systemctl start constat-agent-privileged.socket constat-agent.service")
+
+	identity := `sed -n 's/.*"endpoint[^:]*": *"\([^"]*\)".*/\1/p' /var/lib/constat-agent/identity.json`
+	id := strings.TrimSpace(computer.Sh(identity))
+	server.Sh("constat-collector user token admin >/root/api")
+	const told = "CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint remedies $1 --json"
+	start := time.Now()
+	w.Await("the collector sees two machines", func() error {
+		said := server.Sh(told, id)
+		for _, name := range []string{lab.PC + "-lab", lab.Internet + "-lab"} {
+			if !strings.Contains(said, `"twins"`) || strings.Count(said, name) == 0 {
+				return fmt.Errorf("it says %s", said)
+			}
+		}
+		return nil
+	})
+	t.Logf("two live computers with one identity are told apart after %.1f s", time.Since(start).Seconds())
+	wants(t, clone.Sh("journalctl --no-pager --unit=constat-agent")+computer.Sh("journalctl --no-pager --unit=constat-agent"), "two machines share it (a cloned disk?): enrol one of them again")
+
+	// Enrolled again, the clone is a machine of its own.
+	clone.Sh(`umask 077; sed -n 's/^CONSTAT_TOKEN=//p' /etc/constat-agent/enrolment.env >/root/token
+		constat-agent enroll --collector collector.example.org:7400 --token-file /root/token; systemctl restart constat-agent`)
+	clone.awaitConnected()
+	if now := strings.TrimSpace(clone.Sh(identity)); now == id || now == "" {
+		t.Errorf("the clone is %q, as the other one", now)
+	}
 }
