@@ -529,11 +529,18 @@ func macLease(content []byte) (lease *constatv1.Lease, address netip.Addr) {
 // clock on the wall. Without a lease, the result is nil, or one that is asked for.
 func macLeaseTerm(lease *constatv1.Lease, summary []byte, zone *time.Location) *constatv1.Lease {
 	values := dictionaryText(summary)
-	if values["/IPv4/0/ConfigMethod"] != "DHCP" {
+	service := "" // the one by DHCP; where that fails, another has an address of the link's own
+	for i := range 4 {
+		if one := "/IPv4/" + strconv.Itoa(i); values[one+"/ConfigMethod"] == "DHCP" {
+			service = one
+			break
+		}
+	}
+	if service == "" {
 		return lease
 	}
-	switch values["/IPv4/0/DHCP/State"] {
-	case "INIT", "SELECT", "REQUEST", "INIT/REBOOT", "INIT-REBOOT":
+	switch values[service+"/DHCP/State"] {
+	case "INIT", "SELECT", "REQUEST", "INIT/REBOOT", "INIT-REBOOT", "REBOOT":
 		if lease == nil {
 			lease = &constatv1.Lease{}
 		}
@@ -544,7 +551,7 @@ func macLeaseTerm(lease *constatv1.Lease, summary []byte, zone *time.Location) *
 		}
 		lease.Pending = set(false)
 	}
-	at, err := time.ParseInLocation("01/02/2006 15:04:05", values["/IPv4/0/DHCP/LeaseExpirationTime"], zone)
+	at, err := time.ParseInLocation("01/02/2006 15:04:05", values[service+"/DHCP/LeaseExpirationTime"], zone)
 	if lease != nil && err == nil && at.Year() > 2000 && at.Year() < 2200 {
 		lease.ExpiresAt = timestamppb.New(at)
 	}
