@@ -114,8 +114,8 @@ type macLook struct {
 	since                                     float64
 }
 
-// macLoad tells what the machine is busy with; nil where it does not tell of its
-// memory.
+// macLoad tells what the machine is busy with; nil where the kernel does not tell how
+// much memory there is.
 func macLoad(ask sysctl, look macLook) *constatv1.Load {
 	l := &constatv1.Load{Memory: macMemoryUse(ask, look), Cpu: macCPUUse(look.top, look.sample)}
 	if l.Memory == nil {
@@ -141,15 +141,18 @@ func macLoad(ask sysctl, look macLook) *constatv1.Load {
 }
 
 // macMemoryUse tells how much memory there is, and how much programs could get; nil
-// where either is not known.
+// where the kernel does not tell the former.
 func macMemoryUse(ask sysctl, look macLook) *constatv1.Memory {
 	total := macMemoryBytes(ask)
 	before, after := parseVMStat(look.vmBefore), parseVMStat(look.vmAfter)
-	if total == nil || before == nil || before.available > *total {
+	if total == nil {
 		return nil
 	}
-	m := &constatv1.Memory{TotalBytes: total, AvailableBytes: &before.available, AvailablePercent: percent(uint64(before.available), uint64(*total))}
-	if after != nil && after.swapped >= before.swapped && look.sample > 0 {
+	m := &constatv1.Memory{TotalBytes: total}
+	if before != nil && before.available <= *total {
+		m.AvailableBytes, m.AvailablePercent = &before.available, percent(uint64(before.available), uint64(*total))
+	}
+	if before != nil && after != nil && after.swapped >= before.swapped && look.sample > 0 {
 		m.SwapPagesPerSecond = set(tenth(float64(after.swapped-before.swapped) / look.sample.Seconds()))
 	}
 	if raw := ask("vm.swapusage"); len(raw) >= 24 { // struct xsw_usage: total, available, used

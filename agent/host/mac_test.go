@@ -532,6 +532,9 @@ func TestMacLoad(t *testing.T) {
 	if macLoad(noKernel, macLook{}) != nil {
 		t.Error("the load of nothing")
 	}
+	if l := macLoad(macKernel(t), macLook{}); l.GetMemory().GetTotalBytes() != 16<<30 || l.Memory.AvailableBytes != nil || l.Processes != nil || l.Zombies != nil || l.Cpu.GetLoad1() != 2 {
+		t.Error("of what the kernel tells alone:", l)
+	}
 }
 
 func macComposedLoad(t testing.TB) *constatv1.Load {
