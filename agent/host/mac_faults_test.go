@@ -102,6 +102,10 @@ func TestMacFaults(t *testing.T) {
 		}},
 		{"slow", "os-memory-pressure", func(s *constatv1.Snapshot) { s.Load.Memory.Level = set("critical") }},
 		{"slow", "os-power-saver-limits", func(s *constatv1.Snapshot) { s.Power.Profile = macPowerSettings(mac(t, "pmset.txt")) }},
+		{"slow", "hw-cpu-thermal-throttle", func(s *constatv1.Snapshot) {
+			s.Power.ThermalPressure = macThermalPressure([]byte("com.apple.system.thermalpressurelevel 2\n"))
+			s.Power.MaxMhz, s.Power.LimitMhz = macSpeed(intelKernel(t), mac(t, "therm.txt"))
+		}},
 		{"slow", "hw-disk-smart-failing", func(s *constatv1.Snapshot) {
 			failing := strings.NewReplacer("Verified", "Failing", "CRITICAL_WARNING</key><integer>0<", "CRITICAL_WARNING</key><integer>4<").Replace(string(mac(t, "disk0.plist")))
 			info, err := parseTree([]byte(failing))
