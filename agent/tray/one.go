@@ -51,18 +51,18 @@ func ring(path, view string) bool {
 	return strings.TrimSpace(string(answer)) == "yes"
 }
 
-// hear opens what is asked for at the door, until ctx ends.
-func hear(ctx context.Context, path string, open func(view string)) error {
+// hear opens what is asked for at the door, until ctx ends or the door is closed.
+func hear(ctx context.Context, path string, open func(view string)) (io.Closer, error) {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return err
+		return nil, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		l.Close()
-		return err
+		return nil, err
 	}
 	context.AfterFunc(ctx, func() { l.Close() })
 	go func() {
@@ -82,7 +82,7 @@ func hear(ctx context.Context, path string, open func(view string)) error {
 			c.Close()
 		}
 	}()
-	return nil
+	return l, nil
 }
 
 // stay is what a second tray rings with that has nothing to open.

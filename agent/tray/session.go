@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,6 +16,8 @@ import (
 // for them from the first click on.
 type session struct {
 	socket, language string
+	program          program
+	door             io.Closer // where others ring; nil: nowhere
 
 	mu   sync.Mutex
 	page *page.Page
@@ -41,10 +44,11 @@ func (s *session) start(view string, opens bool) error {
 			fmt.Fprintln(os.Stderr, "constat-tray:", err)
 		}
 	}
-	if err := hear(ctx, path, open); err != nil {
+	if s.door, err = hear(ctx, path, open); err != nil {
 		// Two icons are better than none.
 		fmt.Fprintln(os.Stderr, "constat-tray: a second one will not find this one:", err)
 	}
+	s.program.comesBack()
 	if opens {
 		open(view)
 	}

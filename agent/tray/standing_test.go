@@ -18,6 +18,9 @@ func (a standing) Watch(_ *constatv1.WatchRequest, s grpc.ServerStreamingServer[
 		case <-s.Context().Done():
 			return nil
 		case m := <-a.said:
+			if m.GetState() == "restarts" {
+				return nil
+			}
 			if err := s.Send(m); err != nil {
 				return err
 			}

@@ -32,10 +32,12 @@ func Main(args []string) error {
 		if len(args) == 2 {
 			view = args[1]
 		}
+	case len(args) == 1 && args[0] == again: // Windows does after an installation
+		return ownProgram(1).again()
 	case len(args) > 0:
 		return errUsage
 	}
-	s := &session{socket: local.Socket(data), language: language()}
+	s := &session{socket: local.Socket(data), language: language(), program: ownProgram(len(args))}
 	return s.start(view, opens)
 }
 

@@ -2,6 +2,8 @@ package tray
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 
 	"constat/agent/local"
@@ -32,6 +34,7 @@ func (s *session) watch(ctx context.Context, told func(*constatv1.WatchResponse)
 
 // hear tells whether an agent was there.
 func (s *session) hear(ctx context.Context, told func(*constatv1.WatchResponse)) (there bool) {
+	upgraded := s.program.replaced()
 	conn, err := local.Dial(ctx, s.socket)
 	if err != nil {
 		return false
@@ -48,5 +51,10 @@ func (s *session) hear(ctx context.Context, told func(*constatv1.WatchResponse))
 		}
 		there = true
 		told(m)
+		if upgraded && m.GetTitle() == "" { // news are told by who got them
+			if err := s.giveWay(); err != nil {
+				fmt.Fprintln(os.Stderr, "constat-tray: this is a former version until you sign in again:", err)
+			}
+		}
 	}
 }

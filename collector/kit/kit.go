@@ -194,7 +194,7 @@ func copyFile(to, from string) error {
 // token only until it is enrolled; the installer hands the file to the program.
 const windowsScript = "@echo off\r\n" +
 	"rem Run as administrator, or by Intune, a group policy or SCCM.\r\n" +
-	"msiexec /i \"%%~dp0%s\" /qn COLLECTOR=%s ENROLTOKENFILE=\"%%~dp0token.txt\" /l* \"%%TEMP%%\\constat-agent.log\"\r\n" +
+	"msiexec /i \"%%~dp0%s\" /qn /norestart COLLECTOR=%s ENROLTOKENFILE=\"%%~dp0token.txt\" /l* \"%%TEMP%%\\constat-agent.log\"\r\n" +
 	"set code=%%errorlevel%%\r\n" +
 	"if %%code%% neq 0 if %%code%% neq 3010 (\r\n" +
 	"  echo The installation failed: see %%TEMP%%\\constat-agent.log / L'installation a echoue : voir ce fichier.\r\n" +
@@ -208,6 +208,8 @@ const windowsScript = "@echo off\r\n" +
 	")\r\n" +
 	":said\r\n" +
 	"type \"%%TEMP%%\\constat-agent-status.txt\"\r\n" +
+	"rem The installer's log has its letters in two bytes each.\r\n" +
+	"cmd /u /c type \"%%TEMP%%\\constat-agent-status.txt\" >>\"%%TEMP%%\\constat-agent.log\"\r\n" +
 	"exit /b %%code%%\r\n"
 
 // macScript is what stands in the zip for macOS.

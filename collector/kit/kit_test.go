@@ -119,7 +119,7 @@ func TestZips(t *testing.T) {
 		"constat-windows.zip": {
 			"constat-agent-1.0.0-x64.msi": "-rw-r--r-- whole constat-agent-1.0.0-x64.msi",
 			"token.txt":                   "-rw------- " + token,
-			"install.cmd":                 `msiexec /i "%~dp0constat-agent-1.0.0-x64.msi" /qn COLLECTOR=collector.example.org:7400 ENROLTOKENFILE="%~dp0token.txt"`,
+			"install.cmd":                 `msiexec /i "%~dp0constat-agent-1.0.0-x64.msi" /qn /norestart COLLECTOR=collector.example.org:7400 ENROLTOKENFILE="%~dp0token.txt"`,
 		},
 		"constat-macos.zip": {
 			"constat-agent-1.0.0.pkg": "-rw-r--r-- whole constat-agent-1.0.0.pkg",
