@@ -18,13 +18,16 @@ import (
 // installerCommands are what the system's installer calls.
 func installerCommands(o *options) []*cobra.Command {
 	var collector, tokenFile string
-	var forget, undo bool
+	var forget, undo, aside bool
 	cmd := &cobra.Command{
 		Use:    "deploy",
 		Short:  "Take over where to enrol, for the service's first start",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if aside {
+				return setAside()
+			}
 			if err := sayRefused(nil); err != nil || undo {
 				return err
 			}
@@ -38,6 +41,7 @@ func installerCommands(o *options) []*cobra.Command {
 	cmd.Flags().StringVar(&collector, "collector", "", "the collector, `HOST:PORT`")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`FILE` with the enrolment token")
 	cmd.Flags().BoolVar(&forget, "forget", false, "remove the agent's data instead")
+	cmd.Flags().BoolVar(&aside, "aside", false, "let this file be replaced though icons run it, instead")
 	cmd.Flags().BoolVar(&undo, "undo", false, "forget why it was refused instead")
 	return []*cobra.Command{cmd}
 }

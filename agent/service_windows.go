@@ -170,6 +170,7 @@ func executeService(cmd *cobra.Command, o *options) error {
 		return fmt.Errorf("the event log: %w", err)
 	}
 	defer log.Close()
+	sweepAside()
 	arguments := slices.Clone(os.Args[1:])
 	arguments[slices.Index(arguments, cmd.Name())] = workName
 	m := &managed{ctx: cmd.Context(), data: s.Data, arguments: arguments, log: log}

@@ -9,9 +9,6 @@ type program struct {
 	command []string // without what it was to open
 }
 
-// again is what a tray is started with that is to start another one.
-const again = "again"
-
 // ownProgram is this process's, whose last arguments were of no use but once.
 func ownProgram(once int) program {
 	p := program{command: os.Args[:len(os.Args)-once]}

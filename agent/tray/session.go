@@ -48,7 +48,6 @@ func (s *session) start(view string, opens bool) error {
 		// Two icons are better than none.
 		fmt.Fprintln(os.Stderr, "constat-tray: a second one will not find this one:", err)
 	}
-	s.program.comesBack()
 	if opens {
 		open(view)
 	}

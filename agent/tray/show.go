@@ -14,10 +14,7 @@ import (
 func show(ctx context.Context, s *session) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	systray.Run(func() { build(ctx, s) }, func() {
-		cancel()
-		go systray.Quit() // an installer that wants its file has Windows say that the session ends
-	})
+	systray.Run(func() { build(ctx, s) }, cancel)
 	return nil
 }
 

@@ -32,8 +32,6 @@ func Main(args []string) error {
 		if len(args) == 2 {
 			view = args[1]
 		}
-	case len(args) == 1 && args[0] == again: // Windows does after an installation
-		return ownProgram(1).again()
 	case len(args) > 0:
 		return errUsage
 	}

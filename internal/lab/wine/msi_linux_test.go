@@ -172,7 +172,7 @@ func TestMSI(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := 0
-	for _, action := range []string{"LaunchConditions", "InstallInitialize", "RemoveExistingProducts", "StartAgain", "ServiceAgain", "ServiceStop", "ServiceUninstall",
+	for _, action := range []string{"LaunchConditions", "InstallInitialize", "RemoveExistingProducts", "StartAgain", "ServiceAgain", "ServiceStop", "ServiceUninstall", "Aside",
 		"RemoveFiles", "InstallFiles", "Deploy", "InstallExecute", "AppSearch", "Refuse", "ServiceInstall", "ServiceStart", "InstallFinalize"} {
 		at := 0
 		for line := range strings.Lines(string(sequence)) {

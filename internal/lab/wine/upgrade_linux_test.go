@@ -87,6 +87,12 @@ func TestMSIUnderTray(t *testing.T) {
 	install("1.1.0")
 	answers(t, d.Windows)
 	d.until("the icon is another program's", func() bool { now := icons(); return len(now) == 1 && now[0] != first[0] })
+	// What nobody runs any more goes with the next start of the service.
+	d.Run(agent, "service", "restart")
+	answers(t, d.Windows)
+	if left, err := filepath.Glob(d.Path(`C:\Program Files\Constat`) + "/*.old"); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
 }
 
 // process is one of a Windows, as this system sees it.
