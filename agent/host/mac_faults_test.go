@@ -178,6 +178,14 @@ func TestMacFaults(t *testing.T) {
 			again.At = timestamppb.New(fixture.Now.Add(-2 * time.Hour))
 			s.Crashes.Programs = append(s.Crashes.Programs, again)
 		}},
+		{"software", "sw-security-blocked", func(s *constatv1.Snapshot) {
+			var log crashLog
+			log.kernel(parseMacLog(mac(t, "log.ndjson")))
+			s.Crashes.Refusals = log.refusals
+			for _, one := range s.Crashes.Refusals {
+				one.At = timestamppb.New(fixture.Now.Add(-time.Hour))
+			}
+		}},
 		{"software", "sw-missing-library", func(s *constatv1.Snapshot) { report(s, "x.ips", "missing-library.ips") }},
 		{"software", "os-kernel-crash", func(s *constatv1.Snapshot) { report(s, "x.panic", "old.panic") }},
 		{"software", "os-service-crashloop", func(s *constatv1.Snapshot) {
