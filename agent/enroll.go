@@ -55,6 +55,7 @@ func enrollCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer seen.close()
+			runs, _ := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), 0) // or there is none
 			if err := enroll(cmd.Context(), seen, s.Collector, token, uplink.Proxy(s.Proxy)); err != nil {
 				return err
 			}
@@ -63,6 +64,9 @@ func enrollCommand(o *options) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "This computer is enrolled at %s as %s.\n", s.Collector, link.EndpointID())
+			if runs.GetEnrolled() {
+				fmt.Fprintln(cmd.OutOrStdout(), "The agent that runs takes that up when it starts again: constat-agent service restart")
+			}
 			return nil
 		},
 	}

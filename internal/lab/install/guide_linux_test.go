@@ -135,8 +135,9 @@ func cloned(t *testing.T, w *lab.World, server, computer *installation) {
 	wants(t, clone.Sh("journalctl --no-pager --unit=constat-agent")+computer.Sh("journalctl --no-pager --unit=constat-agent"), "two machines share it (a cloned disk?): enrol one of them again")
 
 	// Enrolled again, the clone is a machine of its own.
-	clone.Sh(`umask 077; sed -n 's/^CONSTAT_TOKEN=//p' /etc/constat-agent/enrolment.env >/root/token
-		constat-agent enroll --collector collector.example.org:7400 --token-file /root/token; systemctl restart constat-agent`)
+	wants(t, clone.Sh(`umask 077; sed -n 's/^CONSTAT_TOKEN=//p' /etc/constat-agent/enrolment.env >/root/token
+		constat-agent enroll --collector collector.example.org:7400 --token-file /root/token`), "when it starts again: constat-agent service restart\n")
+	clone.Sh("constat-agent service restart")
 	clone.awaitConnected()
 	if now := strings.TrimSpace(clone.Sh(identity)); now == id || now == "" {
 		t.Errorf("the clone is %q, as the other one", now)

@@ -194,6 +194,11 @@ func TestMSI(t *testing.T) {
 			t.Errorf("%s is not for taking back:\n%s", action, actions)
 		}
 	}
+	// Nobody's icon is ended, and no computer restarted; Wine would do neither.
+	properties, err := exec.Command("msiinfo", "export", filepath.Join(dir, older), "Property").Output()
+	if err != nil || !strings.Contains(string(properties), "MSIRESTARTMANAGERCONTROL\tDisable\r\n") || !strings.Contains(string(properties), "REBOOT\tReallySuppress\r\n") {
+		t.Errorf("%v: the properties are\n%s", err, properties)
+	}
 	share := w.Share(dir)
 	drawn, err := identity.NewToken([32]byte{1})
 	if err != nil {
