@@ -73,9 +73,7 @@ func (c *counter) walkFor(user local.User, r *constatv1.WalkRequest) (*constatv1
 	p = procedure.With(p, catalog, now.diagnosis, machine)
 	more, step, outcome := procedure.Advance(p, machine, r.GetTaken())
 	answer := &constatv1.WalkResponse{Procedure: header(p), More: more, Step: step, Outcome: outcome, KnowledgeRevision: revision}
-	for _, id := range step.GetAbout() {
-		answer.Visible = answer.Visible || machine.Truth(id) == fault.True
-	}
+	answer.Visible = machine.Sees(step)
 	for _, d := range all.GetDrawings() {
 		if step.GetDrawing() != "" && d.GetName() == step.GetDrawing() {
 			answer.Drawing, answer.DrawingSvg = d.GetTitle(), d.GetSvg()

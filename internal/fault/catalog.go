@@ -106,7 +106,7 @@ func open(e *constatv1.Catalog_Fault) (*Fault, error) {
 		ID: e.GetId(), Domain: e.GetDomain(), Urgency: e.GetUrgency(),
 		Title: textOf(e.GetTitle()), Explanation: textOf(e.GetExplanation()),
 		User: textOf(e.GetUser()), Technician: textOf(e.GetTechnician()),
-		Explains: e.GetExplains(), Remedies: e.GetRemedies(), ByChoice: e.GetByChoice(), Wide: e.GetWide(), Source: e.GetSource(),
+		Explains: e.GetExplains(), Remedies: e.GetRemedies(), ByChoice: e.GetByChoice(), Wide: e.GetWide(), Logged: e.GetLogged(), Source: e.GetSource(),
 		decisive: newExpression(e.GetDecisive()), contradicted: newExpression(e.GetContradicted()),
 	}
 	if f.decisive == nil || len(e.GetViews()) == 0 {

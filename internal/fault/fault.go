@@ -103,6 +103,10 @@ type Fault struct {
 	// to 80 % only): an answer to a complaint, but nothing that a check of a
 	// machine should call a fault.
 	ByChoice bool
+	// Logged tells that it is known from what was written down or counted when it
+	// happened (a crash, a link that was lost): it is told for a while after it was
+	// mended, so that to look again says nothing.
+	Logged bool
 	// Source says where the knowledge comes from.
 	Source string
 

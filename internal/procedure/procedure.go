@@ -54,6 +54,9 @@ func Merge(base, team *constatv1.Procedures) *constatv1.Procedures {
 type Machine struct {
 	// Truth judges a fault or a term of the catalog.
 	Truth func(name string) fault.Truth
+	// Logged tells of a fault that it is known from what was written down when it
+	// happened, and so goes on being told for a while after it was mended; nil: none is.
+	Logged func(id string) bool
 	// Causes are the faults that a diagnosis named, and how sure it is of each:
 	// confirmed, probable or possible.
 	Causes map[string]string
@@ -79,6 +82,10 @@ func See(c *fault.Catalog, s *constatv1.Snapshot, d *constatv1.Diagnosis, now ti
 			known[name] = truth
 		}
 		return truth
+	}
+	m.Logged = func(id string) bool {
+		f := c.Lookup(id)
+		return f != nil && f.Logged
 	}
 	for _, r := range d.GetRootCauses() {
 		m.Causes[r.GetFault()] = r.GetCertainty()
@@ -304,14 +311,28 @@ func Answered(s *constatv1.Procedure_Step, answer string, elapsed time.Duration)
 	return &constatv1.ProcedureRun_StepTaken{Step: s.GetId(), Answer: answer, By: byPerson, ElapsedMs: int32(elapsed.Milliseconds())}
 }
 
+// Sees tells whether the machine may see by itself what comes of a step: one of its
+// faults is there, and is more than a line in a log. A remedy has seen for itself.
+func (m *Machine) Sees(s *constatv1.Procedure_Step) bool {
+	return slices.ContainsFunc(s.GetAbout(), func(id string) bool {
+		return m.Truth(id) == fault.True && (s.GetKind() == "remedy" || !m.logged(id))
+	})
+}
+
+func (m *Machine) logged(id string) bool { return m.Logged != nil && m.Logged(id) }
+
 // Changed is what a machine saw of a step that was done, before and after: the
 // answer, or empty where only a person can tell.
 func Changed(s *constatv1.Procedure_Step, before, after *Machine) string {
 	had, has, open := false, false, false
 	for _, id := range s.GetAbout() {
 		had = had || before.Truth(id) == fault.True
-		has = has || after.Truth(id) == fault.True
-		open = open || before.Truth(id) == fault.True && after.Truth(id) == fault.Unknown
+		told := after.Truth(id)
+		if told == fault.True && after.logged(id) {
+			told = fault.Unknown // the log tells what was, also where it was mended since
+		}
+		has = has || told == fault.True
+		open = open || before.Truth(id) == fault.True && told == fault.Unknown
 	}
 	switch {
 	case !had || open:

@@ -190,6 +190,31 @@ func TestSeenIsNotAskedAfterwards(t *testing.T) {
 	}
 }
 
+// A crash stays in the log when its cause was mended: only the person can tell then.
+func TestWhatALogTellsIsAsked(t *testing.T) {
+	s := step("s", "manual", 60, "a", "b")
+	is := func(a, b fault.Truth) *Machine {
+		m := world(map[string]fault.Truth{"a": a, "b": b}, nil)
+		m.Logged = func(id string) bool { return id == "a" }
+		return m
+	}
+	for _, tt := range []struct {
+		before, after *Machine
+		sees          bool
+		want          string
+	}{
+		{is(fault.True, fault.False), is(fault.True, fault.False), false, ""},
+		{is(fault.True, fault.False), is(fault.False, fault.False), false, Helped},
+		{is(fault.True, fault.True), is(fault.True, fault.False), true, ""},
+		{is(fault.True, fault.True), is(fault.True, fault.True), true, ""},
+		{is(fault.False, fault.True), is(fault.False, fault.True), true, Not},
+	} {
+		if got := Changed(s, tt.before, tt.after); got != tt.want || tt.before.Sees(s) != tt.sees {
+			t.Errorf("%q, and it sees: %v; expected %q, %v", got, tt.before.Sees(s), tt.want, tt.sees)
+		}
+	}
+}
+
 func TestChooseTakesTheNarrowest(t *testing.T) {
 	all := &constatv1.Procedures{Procedures: []*constatv1.Procedure{
 		{Id: "any", Complaint: "printing"},

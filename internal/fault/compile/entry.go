@@ -28,6 +28,7 @@ type entry struct {
 	Remedies    []scalar        `yaml:"remedies"`
 	ByChoice    bool            `yaml:"by_choice"`
 	Wide        bool            `yaml:"wide"`
+	Logged      bool            `yaml:"logged"`
 	Source      scalar          `yaml:"source"`
 }
 

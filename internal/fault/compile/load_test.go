@@ -81,7 +81,7 @@ func TestLoadSaysWhereAndWhatWasExpected(t *testing.T) {
 		{"unknown placeholder", "en: One\n", "en: One {device}\n", []string{"os.yaml:4:9:", "the only placeholder is {component|"}},
 		{"missing rule", "  rule: space.filesystems.exists(f, f.system)\n", "", []string{"os.yaml:24:7: fault os-two: expected text for rule"}},
 		{"missing evidence", "  evidence:\n    - show: [load.cpu.busy_percent]\n", "", []string{"os.yaml:24:7: fault os-two: expected at least one line of evidence"}},
-		{"unknown key", "  source: test\n-", "  sauce: test\n-", []string{"os.yaml:23:3:", `unknown field "sauce"; expected a list of which each has id, urgency, title (en, fr)`, "by_choice, wide, source"}},
+		{"unknown key", "  source: test\n-", "  sauce: test\n-", []string{"os.yaml:23:3:", `unknown field "sauce"; expected a list of which each has id, urgency, title (en, fr)`, "by_choice, wide, logged, source"}},
 		{"unknown urgency", "urgency: low\n  title: {", "urgency: soon\n  title: {", []string{`os.yaml:25:12: fault os-two: unknown urgency "soon"; expected one of low, normal, high, critical`}},
 		{"unknown remedy", "set-clock", "reinstall", []string{`os.yaml:22:14: fault os-one: unknown remedy "reinstall"; expected one of clear-stuck-job`}},
 		{"unknown group needed", "needs: [space]", "needs: [disk]", []string{`os.yaml:31:11: fault os-two: unknown group "disk"; expected one of host`}},

@@ -150,6 +150,7 @@ func (r *reader) fault(domain string, e entry) {
 		Source:      r.required(e.ID, e.Source, "source").text,
 		ByChoice:    e.ByChoice,
 		Wide:        e.Wide,
+		Logged:      e.Logged,
 	}
 	r.faults[id] = &written{f, place{r.file, e.ID.line, e.ID.column}}
 	r.catalog.Faults = append(r.catalog.Faults, f)

@@ -117,7 +117,10 @@ type Catalog_Fault struct {
 	ByChoice bool     `protobuf:"varint,15,opt,name=by_choice,json=byChoice,proto3" json:"by_choice,omitempty"`
 	Source   string   `protobuf:"bytes,16,opt,name=source,proto3" json:"source,omitempty"`
 	// Its effects are not limited to the components that it names.
-	Wide          bool `protobuf:"varint,17,opt,name=wide,proto3" json:"wide,omitempty"`
+	Wide bool `protobuf:"varint,17,opt,name=wide,proto3" json:"wide,omitempty"`
+	// It is known from what was written down or counted when it happened, and so is
+	// told for a while after it was mended.
+	Logged        bool `protobuf:"varint,18,opt,name=logged,proto3" json:"logged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +270,13 @@ func (x *Catalog_Fault) GetSource() string {
 func (x *Catalog_Fault) GetWide() bool {
 	if x != nil {
 		return x.Wide
+	}
+	return false
+}
+
+func (x *Catalog_Fault) GetLogged() bool {
+	if x != nil {
+		return x.Logged
 	}
 	return false
 }
@@ -586,11 +596,11 @@ var File_constat_v1_catalog_proto protoreflect.FileDescriptor
 const file_constat_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"\x18constat/v1/catalog.proto\x12\n" +
-	"constat.v1\"\x95\t\n" +
+	"constat.v1\"\xad\t\n" +
 	"\aCatalog\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x121\n" +
 	"\x06faults\x18\x02 \x03(\v2\x19.constat.v1.Catalog.FaultR\x06faults\x12.\n" +
-	"\x05terms\x18\x03 \x03(\v2\x18.constat.v1.Catalog.TermR\x05terms\x1a\x84\x05\n" +
+	"\x05terms\x18\x03 \x03(\v2\x18.constat.v1.Catalog.TermR\x05terms\x1a\x9c\x05\n" +
 	"\x05Fault\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x18\n" +
@@ -612,7 +622,8 @@ const file_constat_v1_catalog_proto_rawDesc = "" +
 	"\bremedies\x18\x0e \x03(\tR\bremedies\x12\x1b\n" +
 	"\tby_choice\x18\x0f \x01(\bR\bbyChoice\x12\x16\n" +
 	"\x06source\x18\x10 \x01(\tR\x06source\x12\x12\n" +
-	"\x04wide\x18\x11 \x01(\bR\x04wide\x1a&\n" +
+	"\x04wide\x18\x11 \x01(\bR\x04wide\x12\x16\n" +
+	"\x06logged\x18\x12 \x01(\bR\x06logged\x1a&\n" +
 	"\x04Text\x12\x0e\n" +
 	"\x02en\x18\x01 \x01(\tR\x02en\x12\x0e\n" +
 	"\x02fr\x18\x02 \x01(\tR\x02fr\x1a0\n" +
