@@ -36,8 +36,13 @@ agent() {
 }
 no_agent() { kill $(cat /tmp/agent.pid); while [ -d /proc/$(cat /tmp/agent.pid) ]; do usleep 100000; done; }
 collector() {
-  constat-collector serve --data /var/lib/collector --grpc 127.0.0.1:7443 --http 127.0.0.1:7080 --config /etc/collector.yaml >>/tmp/collector.log 2>&1 &
+  constat-collector serve --data /var/lib/collector --grpc 127.0.0.1:7443 --http 127.0.0.1:7080 --config /etc/collector.yaml >>/tmp/collector.log 2>&1 & echo $! >/tmp/collector.pid
   await guest get http://127.0.0.1:7080/readyz
+}
+quiet_hours() { # FROM-UNTIL, or none
+  printf 'looksPerDay: 100\nquietHours: "%s"\n' "$1" >/etc/collector.yaml
+  kill $(cat /tmp/collector.pid); while [ -d /proc/$(cat /tmp/collector.pid) ]; do usleep 100000; done
+  collector; minutes 3; await constat-agent status --config /etc/agent.yaml
 }
 desk() { CONSTAT_TOKEN=$(cat /tmp/lea) constat-collector "$@" --data /var/lib/collector --grpc 127.0.0.1:7443; }
 queue() { lpadmin -p $1 -v $2:/x -E -o printer-error-policy=stop-printer; }
@@ -230,6 +235,9 @@ func charged(m *Machine) {
 
 var occasionRows = []event{
 	{"nothing happens", sh("minutes 30"), nil},
+	// Before one that is looked into, after which others would not be for hours.
+	{"it sleeps, and its network is there again", steps(sleepsFor(7*time.Second), sh("minutes 12")), nil},
+	{"it sleeps twice in a row", steps(sleepsFor(5*time.Second), sleepsFor(5*time.Second), sh("minutes 12")), nil},
 
 	{"a document can't be printed", sh("printing Accounting; minutes 7"), []string{"printJobFailed Accounting"}},
 	{"and the agent is restarted before that is mended", sh("no_agent; sleep 5; agent; minutes 7"), nil},
@@ -281,6 +289,8 @@ leave; killall hostapd; join eth0 192.168.60; await online; minutes 12; ip netns
 	{"three queues fail together", steps(sh("at_hour 20:00; minutes 5; for q in A B C; do queue $q jams; printing $q; done; minutes 12"), tells(stuck+"(A)"), sh("minutes 60")), []string{"printJobFailed A"}},
 	{"five queues fail within an hour", steps(sh("at_hour 20:00; minutes 5; for q in D E F G H; do queue $q jams; printing $q; minutes 6; done"), holds(stuck+"(H)", "enough was looked into within the hour"),
 		sh("minutes 40"), tells(stuck+"(H)")), []string{"printJobFailed D", "printJobFailed E", "printJobFailed F", "printJobFailed G", "printJobFailed H"}},
+	{"a document can't be printed in the quiet hours", steps(sh("quiet_hours 18:00-19:00; queue Evening jams; at_hour 17:50; minutes 15; printing Evening; minutes 7"), holds(stuck+"(Evening)", "these are the quiet hours"),
+		sh("minutes 50"), tells(stuck+"(Evening)"), sh("mends Evening; quiet_hours ''")), []string{"printJobFailed Evening"}},
 	{"the day's look is due, on battery", steps(sh("no_agent; agent"), beforeTheLook(9), onItsBattery(25000), sh("minutes 12"), holds(theDays, "the computer runs on its battery"), charged, sh("minutes 6")), []string{"daily"}},
 	{"the day's look is due, on a network that is paid for", steps(sh("tethered"), beforeTheLook(15), sh("minutes 18"), holds(theDays, "the network is metered"),
 		sh("nmcli connection modify Tethered connection.metered no; nmcli device reapply eth0; await metered no; minutes 14; kill $(cat /tmp/manager.pid); join eth0 192.168.60; await online; minutes 5")), []string{"daily"}},
