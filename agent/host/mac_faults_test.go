@@ -52,9 +52,7 @@ func macHealthy(t *testing.T) *constatv1.Snapshot {
 	for _, r := range s.Wifi.Radios {
 		r.LastReason, r.LastDisconnectAt = nil, nil
 	}
-	for _, d := range s.Storage.Disks {
-		d.IoErrors = set(int64(0))
-	}
+	withErrors(s.Storage.Disks, macTransferred(macTree(t, "drivers.plist")))
 	s.Manifest = &constatv1.Manifest{Id: "01a00000-0000-7000-8000-000000000001", TakenAt: timestamppb.New(fixture.Now)}
 	s.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
 		group := string(f.Name())
@@ -113,6 +111,9 @@ func TestMacFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Storage.Disks[0], _ = macDisk(info, node{})
+		}},
+		{"slow", "hw-disk-io-errors", func(s *constatv1.Snapshot) {
+			withErrors(s.Storage.Disks, macTransferred(macTree(t, "drivers-after.plist")))
 		}},
 		{"printing", "printer-queue-paused", func(s *constatv1.Snapshot) {
 			q := s.Printing.Queues[0]

@@ -53,7 +53,7 @@ var macUntold = []struct {
 	{"crashes", "launch_failures", errMacSilent}, // but for what the dynamic linker stopped
 	{"hardware", "bus_devices", errMacUnasked},   // ioreg has them; a Mac has no driver to miss
 	{"hardware", "baseboard gpus.driver memory_modules.corrected_errors memory_modules.uncorrected_errors tpm", errMacSilent},
-	{"load", "boot cpu.iowait_percent cpu.steal_percent disks pressure", errMacSilent},
+	{"load", "boot cpu.iowait_percent cpu.steal_percent disks.busy_percent pressure", errMacSilent},
 	{"load", "cpu.current_mhz processes.io_bytes_per_second", errMacUnasked}, // powermetrics, as root
 	{"network", "firewall.verdicts", errMacUnasked},                          // rules of pf
 	{"network", "links.bus_address links.driver links.partner_mbps networking_enabled routes.metric vpns.failure vpns.leftovers", errMacSilent},

@@ -110,6 +110,7 @@ var macMemoryLevels = map[int64]string{1: "normal", 2: "warning", 4: "critical"}
 // long the machine had run before, in seconds.
 type macLook struct {
 	psBefore, psAfter, vmBefore, vmAfter, top []byte
+	disksBefore, disksAfter                   node // IOBlockStorageDriver
 	sample                                    time.Duration
 	since                                     float64
 }
@@ -136,6 +137,7 @@ func macLoad(ask sysctl, look macLook) *constatv1.Load {
 			}
 		}
 	}
+	l.Disks = macDiskLoads(macTransferred(look.disksBefore), macTransferred(look.disksAfter), look.sample)
 	l.OpenFiles, l.MaxOpenFiles = ask.number("kern.num_files", 0, math.MaxInt32), ask.number("kern.maxfiles", 1, math.MaxInt32)
 	return l
 }

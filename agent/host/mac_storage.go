@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -94,6 +95,70 @@ func macDisk(info, reports node) (*constatv1.Disk, *constatv1.DiskReading) {
 		r = nil
 	}
 	return d, r
+}
+
+// macTransfers are what a disk's driver counted since it started: requests, the time
+// that each of them took, all added up, and errors.
+type macTransfers struct {
+	requests, errors int64
+	took             time.Duration
+}
+
+// macTransferred reads the registry's entries IOBlockStorageDriver with their Statistics
+// (IOBlockStorageDriver.h), by the name of the whole disk below them.
+func macTransferred(tree node) map[string]macTransfers {
+	all := map[string]macTransfers{}
+	ioEntries(tree, func(entry node) {
+		counts := entry.at("Statistics")
+		if !counts.at("Operations (Read)").there() || len(all) == 64 {
+			return
+		}
+		name := ""
+		ioEntries(entry.at("IORegistryEntryChildren"), func(medium node) {
+			if own := medium.at("BSD Name").text(); name == "" && medium.at("Whole").is() && macDiskName(own) {
+				name = own
+			}
+		})
+		both := func(what string) (sum int64) {
+			for _, way := range []string{" (Read)", " (Write)"} {
+				if n := counts.at(what+way).within(0, 1<<61); n != nil {
+					sum += *n
+				}
+			}
+			return sum
+		}
+		if name != "" {
+			all[name] = macTransfers{both("Operations"), both("Errors"), time.Duration(both("Total Time"))}
+		}
+	})
+	return all
+}
+
+// macDiskLoads are what disks did between two looks. How much of the time they had
+// anything to do is not told: requests that run beside each other are counted each.
+func macDiskLoads(before, after map[string]macTransfers, sample time.Duration) (list []*constatv1.DiskLoad) {
+	for _, name := range sortedNames(after) {
+		was, known := before[name]
+		requests, took := after[name].requests-was.requests, after[name].took-was.took
+		if !known || requests < 0 || took < 0 || sample <= 0 {
+			continue
+		}
+		d := &constatv1.DiskLoad{Disk: &name, Queue: set(tenth(took.Seconds() / sample.Seconds()))}
+		if requests > 0 {
+			d.AwaitMs = set(tenth(took.Seconds() * 1000 / float64(requests)))
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+// withErrors notes how many requests of disks failed.
+func withErrors(disks []*constatv1.Disk, all map[string]macTransfers) {
+	for _, d := range disks {
+		if one, known := all[d.GetName()]; known {
+			d.IoErrors = set(one.errors)
+		}
+	}
 }
 
 // wide is a number of 128 bits in two halves, NAME_0 and NAME_1; nil of what does

@@ -527,6 +527,7 @@ func TestMacLoad(t *testing.T) {
 			{Name: set("<defunct>"), Pid: set(int32(400)), CpuPercent: set(0.0), LifetimeCpuPercent: set(0.0), ResidentBytes: set(int64(0)), State: set("zombie"), AgeSeconds: set(int64(3))},
 			{Name: set("example"), Pid: set(int32(401)), LifetimeCpuPercent: set(0.0), ResidentBytes: set(int64(512 << 10)), State: set("diskSleep"), AgeSeconds: set(int64(3))},
 		},
+		Disks:   []*constatv1.DiskLoad{{Disk: set("disk0"), AwaitMs: set(50.0), Queue: set(0.5)}},
 		Zombies: set(int32(1)), Blocked: set(int32(1)), OpenFiles: set(int64(5231)), MaxOpenFiles: set(int64(245760)),
 	}, macComposedLoad(t))
 	if macLoad(noKernel, macLook{}) != nil {
@@ -540,7 +541,7 @@ func TestMacLoad(t *testing.T) {
 func macComposedLoad(t testing.TB) *constatv1.Load {
 	return macLoad(macKernel(t), macLook{
 		psBefore: mac(t, "ps.txt"), psAfter: mac(t, "ps-after.txt"), vmBefore: mac(t, "vm_stat.txt"), vmAfter: mac(t, "vm_stat-after.txt"), top: mac(t, "top.txt"),
-		sample: 2 * time.Second, since: 700_000,
+		disksBefore: macTree(t, "drivers.plist"), disksAfter: macTree(t, "drivers-after.plist"), sample: 2 * time.Second, since: 700_000,
 	})
 }
 
@@ -1067,6 +1068,7 @@ func FuzzMac(f *testing.F) {
 			h := macHardware(tree, tree, noKernel)
 			devices := macUSB(tree)
 			macUSBPower(devices, tree)
+			macDiskLoads(macTransferred(tree), macTransferred(tree), time.Second)
 			macDirectory(tree)
 			macMachine(tree)
 			p := macPeripherals(devices, tree)

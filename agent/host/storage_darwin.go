@@ -42,8 +42,7 @@ func (r *reader) macDisks(ctx context.Context, o *constatv1.Observation, serials
 }
 
 func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("diskutil, system_profiler, getfsstat, log")
-	go r.kernelLog(ctx) // both take seconds
+	o := observed("diskutil, system_profiler, getfsstat, ioreg, log")
 	s := &constatv1.Storage{}
 	mounts, err := macMounted()
 	if err != nil {
@@ -59,7 +58,9 @@ func readStorage(ctx context.Context, r *reader) (proto.Message, *constatv1.Obse
 	if s.Disks, _, err = r.macDisks(ctx, o, true); err != nil {
 		gap(o, "disks", err)
 	}
-	if events, err := r.kernelLog(ctx); err != nil {
+	if drivers, err := r.registryOf(ctx, "IOBlockStorageDriver"); err == nil {
+		withErrors(s.Disks, macTransferred(drivers))
+	} else if events, err := r.kernelLog(ctx); err != nil {
 		gap(o, "disks.io_errors", err)
 	} else {
 		countErrors(s.Disks, events)
