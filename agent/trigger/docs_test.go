@@ -1,8 +1,10 @@
 package trigger
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,8 +39,38 @@ var tellings = []told{
 		"once a day", "a day on battery or on a network that is paid for, a machine that somebody is waiting for"},
 }
 
+// occasion is a row of the lab: something that happened to a machine, and what its
+// agent looked into because of it.
+type occasion struct{ how, looked string }
+
+// occasions reads them from the lab's own rows. Every event is in one, or in the test
+// of the machine that systemd runs.
+func occasions(t *testing.T) (all []occasion) {
+	t.Helper()
+	read := func(file string) string {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	row := regexp.MustCompile(`(?ms)^\t\{"([^"]+)", .*?(?:nil|\[\]string\{([^}]*)\})\},$`)
+	_, rows, _ := strings.Cut(read("../../internal/lab/vm/occasions_linux_test.go"), "\nvar occasionRows = []event{")
+	for _, found := range row.FindAllStringSubmatch(rows, -1) {
+		all = append(all, occasion{found[1], strings.ReplaceAll(found[2], `"`, "`")})
+	}
+	seen := rows + read("../../internal/lab/service_linux_test.go")
+	for _, event := range Events() {
+		if !regexp.MustCompile(`"` + event + `[ "]`).MatchString(seen) {
+			t.Errorf("the lab never has %s happen", event)
+		}
+	}
+	return all
+}
+
 // docs is the page as it must be.
-func docs() string {
+func docs(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What the agent looks into by itself
 
@@ -79,6 +111,19 @@ queues, carriers and devices that come and go are not read there yet.
   %s for a day, goes to the requester's open ticket about it, and waits a day for one where there is
   none; the collector shows it at the machine, too.
 `, int(again.Hours()), perHour, perDay, "`looksPerDay`", "`quietHours`", "`looksOff`", lowCharge, "`constat-agent status`", "`constat-agent status`")
+	b.WriteString(`
+## What was seen
+
+All this happened to the agent as it is installed, at its own pace, in a virtual machine whose time leaps over what is not
+computed (TestLabOccasions): an event sets off its look, and what only looks like one sets off none. A service that loops
+needs systemd: beside one that an upgrade restarts, it sets off one look on a machine of namespaces (TestServiceInstalls).
+
+| What happened | Looked into |
+|---|---|
+`)
+	for _, o := range occasions(t) {
+		fmt.Fprintf(&b, "| %s | %s |\n", o.how, cmp.Or(o.looked, "nothing"))
+	}
 	return b.String()
 }
 
@@ -93,11 +138,11 @@ func TestDocs(t *testing.T) {
 	}
 	const file = "../../docs/triggers.md"
 	if os.Getenv("CONSTAT_DOCS") == "write" {
-		if err := os.WriteFile(file, []byte(docs()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(docs(t)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if page, err := os.ReadFile(file); err != nil || string(page) != docs() {
+	if page, err := os.ReadFile(file); err != nil || string(page) != docs(t) {
 		t.Errorf("%s is not what the code does (%v): CONSTAT_DOCS=write go test -run TestDocs ./agent/trigger", file, err)
 	}
 }
