@@ -56,22 +56,27 @@ var macUntold = []struct {
 	{"load", "boot cpu.iowait_percent cpu.steal_percent disks.busy_percent pressure", errMacSilent},
 	{"load", "cpu.current_mhz processes.io_bytes_per_second", errMacUnasked}, // powermetrics, as root
 	{"network", "firewall.verdicts", errMacUnasked},                          // rules of pf
-	{"network", "links.bus_address links.driver links.partner_mbps networking_enabled routes.metric vpns.failure vpns.leftovers", errMacSilent},
+	{"network", "links.bus_address links.driver links.partner_mbps networking_enabled routes.metric vpns.leftovers", errMacSilent},
+	{"network", "vpns.failure", errMacUnasked}, // LastCause of scutil --nc status has no time
 	{"network", "links.dot1x", errMacDot1x},
-	{"peripherals", "audio.in_use bluetooth_devices.last_failure cameras.used_by devices.firmware", errMacSilent},
+	{"peripherals", "bluetooth_devices.last_failure cameras.used_by", errMacSilent},
+	{"peripherals", "audio.in_use devices.firmware", errMacUnasked}, // CoreAudio, IOKit
 	{"peripherals", "audio.permission cameras.permission", errMacPrivacy},
 	{"power", "batteries.charge_limit_percent batteries.design_mwh batteries.full_mwh batteries.not_charging_reason batteries.now_mwh throttle_events", errMacSilent},
 	{"power", "fans thermal_zones", errMacSMC},
 	{"security", "products.up_to_date", errMacSilent},
-	{"services", "services.recent_restarts services.since system_state", errMacSilent},
+	{"services", "services.recent_restarts system_state", errMacSilent},
+	{"services", "services.since", errMacUnasked}, // of the process, by ps
 	{"sign_in", "accounts.last_refusal directory.server", errMacSilent},
 	{"sign_in", "directory.trust_ok", errMacTrust},
-	{"software", "add_ins damaged_programs programs.available_version programs.damaged", errMacSilent},
-	{"storage", "disks.interface_crc_errors disks.offline_uncorrectable disks.pending_sectors disks.reallocated_sectors mounts.error_count", errMacSilent},
+	{"software", "add_ins damaged_programs programs.available_version programs.damaged", errMacUnasked}, // codesign, a minute and more; each maker's own updater
+	{"storage", "mounts.error_count", errMacSilent},
+	{"storage", "disks.interface_crc_errors disks.offline_uncorrectable disks.pending_sectors disks.reallocated_sectors", errMacUnasked}, // IOATASMARTInterface, of SATA alone
 	{"updates", "broken_packages failures locked", errMacSilent},
 	{"updates", "restart_pending", errMacRestart},
 	{"usb", "devices.runtime_status policy_active", errMacSilent},
-	{"wifi", "radios.channel_busy_percent radios.failed_percent radios.firmware_crashes radios.last_failure radios.last_status radios.retry_percent radios.rx_mbps", errMacSilent},
+	{"wifi", "radios.channel_busy_percent", errMacUnasked}, // wdutil, as root
+	{"wifi", "radios.failed_percent radios.firmware_crashes radios.last_failure radios.last_status radios.retry_percent radios.rx_mbps", errMacSilent},
 	{"wifi", "radios.better_access_points", errMacPlace},
 }
 
