@@ -23,10 +23,12 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// Bounds of a recording, in bytes: of one source, and of all.
+// Bounds of a recording. In bytes: of one source, and of all.
 const (
 	maxRecorded    = 8 << 20
 	maxRecordedAll = 64 << 20
+	// maxNames is how many names of a network are looked for; a computer knows some.
+	maxNames = 256
 )
 
 // recorder keeps what readers read, as it came, for somebody who has no such
@@ -74,6 +76,9 @@ func (r *recorder) write(dir string, s *constatv1.Snapshot) error {
 	told := proto.CloneOf(s)
 	if told.Security != nil { // whom they were made for, in words of all kinds
 		told.Security.AddedRoots, told.Security.Certificates, told.Security.Profiles = nil, nil, nil
+	}
+	if told.Network != nil {
+		told.Network.HostsOverrides = nil // the file itself is there, with other names
 	}
 	facts, err := protojson.MarshalOptions{Multiline: true}.Marshal(told)
 	if err != nil {
@@ -198,9 +203,6 @@ func networkNames(s *constatv1.Snapshot) (names []string) {
 	for _, r := range n.GetResolvers() {
 		texts = append(texts, r.GetDomains()...)
 	}
-	for _, h := range n.GetHostsOverrides() {
-		texts = append(texts, h.GetName())
-	}
 	for _, v := range n.GetVpns() {
 		texts = append(texts, v.GetGateway())
 	}
@@ -224,7 +226,9 @@ func networkNames(s *constatv1.Snapshot) (names []string) {
 	for _, text := range texts {
 		add(text)
 	}
-	return names
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), maxNames)]
 }
 
 // public tells whether a name is known to everybody, and is left as it is.
