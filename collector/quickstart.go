@@ -116,7 +116,11 @@ func (q *quickstart) run(ctx context.Context, once bool) (err error) {
 		q.say("Enrol a machine: constat-collector token create --data %s > token.txt, then there:", q.settings.Data)
 		q.say("  constat-agent enroll --collector HOST:PORT --token-file token.txt")
 	}
-	q.say("For commands like constat-collector ticket list --data %s, in another terminal:", q.settings.Data)
+	where := "--data " + q.settings.Data
+	if q.settings.GRPC != defaults().GRPC {
+		where += " --grpc " + q.settings.GRPC
+	}
+	q.say("For commands like constat-collector ticket list %s, in another terminal:", where)
 	q.say("  export CONSTAT_TOKEN=$(constat-collector user token %s --data %s)", adminName, q.settings.Data)
 	q.say("Stop with Ctrl-C.")
 	select {
