@@ -43,7 +43,7 @@ type recorder struct {
 
 // neverRecorded are sources that are full of what programs were at work with, of keys'
 // owners or of an organisation's own: what was read of them is in the facts.
-var neverRecorded = []string{"DiagnosticReports", "log show", "klist", "odutil", "dsconfigad", "OriginalNodeName", "profiles list", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
+var neverRecorded = []string{"DiagnosticReports", "log show", "klist", "odutil", "wdutil", "dsconfigad", "OriginalNodeName", "profiles list", "find-certificate", "/var/log/", "/etc/ssl/", "/var/lib/NetworkManager", "/etc/NetworkManager", "/etc/wpa_supplicant", "wpa_supplicant"}
 
 // attach has a reader's raw input recorded.
 func (r *recorder) attach(c *host.Config) {

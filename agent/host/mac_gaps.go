@@ -75,7 +75,6 @@ var macUntold = []struct {
 	{"updates", "broken_packages failures locked", errMacSilent},
 	{"updates", "restart_pending", errMacRestart},
 	{"usb", "devices.runtime_status policy_active", errMacSilent},
-	{"wifi", "radios.channel_busy_percent", errMacUnasked}, // wdutil, as root
 	{"wifi", "radios.failed_percent radios.firmware_crashes radios.last_failure radios.last_status radios.retry_percent radios.rx_mbps", errMacSilent},
 	{"wifi", "radios.better_access_points", errMacPlace},
 }

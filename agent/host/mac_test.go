@@ -439,12 +439,13 @@ func TestMacRoutes(t *testing.T) {
 
 func TestMacWifi(t *testing.T) {
 	w, withheld := macWifi(macTree(t, "wifi.json"))
+	macBusy(w.Radios, mac(t, "wdutil.txt"))
 	if !withheld {
 		t.Error("the name was withheld")
 	}
 	same(t, "Wi-Fi", &constatv1.Wifi{Radios: []*constatv1.Radio{{
 		Link: set("en0"), SoftBlocked: set(false), State: set("connected"), SignalDbm: set(int32(-53)), NoiseDbm: set(int32(-91)), BandGhz: set(5.0), Channel: set(int32(149)),
-		WidthMhz: set(int32(80)), TxMbps: set(866.0), Security: set("wpa3"), NetworksHeard: set(int32(3)), NetworksOnChannel: set(int32(1)), SsidHeard: set(true),
+		WidthMhz: set(int32(80)), TxMbps: set(866.0), Security: set("wpa3"), NetworksHeard: set(int32(3)), NetworksOnChannel: set(int32(1)), SsidHeard: set(true), ChannelBusyPercent: set(46.0),
 	}}}, w)
 }
 
@@ -869,6 +870,7 @@ func macSnapshot(t testing.TB) *constatv1.Snapshot {
 	s.Storage.Disks, s.Readings.Disks = []*constatv1.Disk{disk}, []*constatv1.DiskReading{reading}
 	countErrors(s.Storage.Disks, logged)
 	s.Wifi, _ = macWifi(macTree(t, "wifi.json"))
+	macBusy(s.Wifi.Radios, mac(t, "wdutil.txt"))
 	s.Wifi.ServiceState = macWifiService(mac(t, "job-timed.txt"))
 	macParted(s.Wifi.Radios, logged)
 	_, updated := macInstalls(macTree(t, "history.plist"))
@@ -1159,6 +1161,7 @@ func FuzzMac(f *testing.F) {
 		macPasswordEnd(&constatv1.Account{Kind: set("local")}, set(int32(90)), content, time.Unix(1770000000, 0))
 		macClock(content, content, content)
 		macWifiService(content)
+		macBusy([]*constatv1.Radio{{Link: set("en0"), State: set("connected")}}, content)
 		macDiscovery(content)
 		macLocale(content)
 		macVolume(content)

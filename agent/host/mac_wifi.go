@@ -99,6 +99,26 @@ func macRadio(one node) (radio *constatv1.Radio, withheld bool) {
 	return radio, withheld
 }
 
+// macBusy adds to a radio how busy its channel is, of what wdutil(8) wrote with “info”:
+// “Interface Name       : en0”, and “CCA                  : 46 %”, of 100.
+func macBusy(radios []*constatv1.Radio, content []byte) {
+	link := ""
+	var busy *int32
+	for line := range strings.Lines(string(content)) {
+		switch key, value := labelled(line); {
+		case key == "Interface Name" && link == "":
+			link = value
+		case key == "CCA" && busy == nil && strings.HasSuffix(value, "%"):
+			busy = (node{value}).small(0, 100)
+		}
+	}
+	for _, r := range radios {
+		if r.GetLink() == link && busy != nil && r.GetState() == "connected" {
+			r.ChannelBusyPercent = set(float64(*busy))
+		}
+	}
+}
+
 // macWifiService tells whether airportd runs, by launchd's word of it. It starts when
 // somebody asks: that it does not run means nothing.
 func macWifiService(job []byte) *string {

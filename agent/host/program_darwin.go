@@ -47,6 +47,7 @@ const (
 	systemsetup       = "/usr/sbin/systemsetup"
 	topProgram        = "/usr/bin/top"
 	vmStatProgram     = "/usr/bin/vm_stat"
+	wdutilProgram     = "/usr/bin/wdutil"
 	whoProgram        = "/usr/bin/who"
 )
 

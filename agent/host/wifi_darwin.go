@@ -2,6 +2,8 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"google.golang.org/protobuf/proto"
 
@@ -9,7 +11,7 @@ import (
 )
 
 func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
-	o := observed("system_profiler, log")
+	o := observed("system_profiler, wdutil, log")
 	go r.kernelLog(ctx) // both take seconds
 	reports, err := r.profile(ctx, "SPAirPortDataType")
 	if err != nil {
@@ -28,6 +30,13 @@ func readWifi(ctx context.Context, r *reader) (proto.Message, *constatv1.Observa
 		gap(o, "radios.last_reason", err)
 	} else {
 		macParted(w.Radios, events)
+	}
+	if os.Geteuid() != 0 {
+		gap(o, "radios.channel_busy_percent", fmt.Errorf("only root is told by wdutil: %w", os.ErrPermission))
+	} else if content, err := r.run(ctx, programLimit, wdutilProgram, "info"); err != nil {
+		gap(o, "radios.channel_busy_percent", err)
+	} else {
+		macBusy(w.Radios, content)
 	}
 	macGaps(o, "wifi")
 	return w, o
