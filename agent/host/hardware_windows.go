@@ -129,8 +129,9 @@ func readProcessor(h *constatv1.Hardware) {
 }
 
 // readMonitors reads the screens that are there, by the EDID that their driver
-// keeps. Which of them shows a picture is not asked.
+// keeps, and which of them a picture is sent to.
 func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observation) {
+	lit, litErr := litScreens()
 	for i := range tree.devices {
 		d := &tree.devices[i]
 		if !strings.EqualFold(d.class, "Monitor") || len(h.Monitors) == 64 {
@@ -150,10 +151,15 @@ func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observatio
 			gap(o, "monitors", err)
 		}
 		m.EdidRead, m.Connected = set(err == nil), set(true)
+		if litErr == nil {
+			connector, on := lit[strings.ToUpper(d.instance)]
+			m.Connector, m.Enabled = filled(connector), &on
+		}
 		h.Monitors = append(h.Monitors, m)
 	}
-	if len(h.Monitors) > 0 {
-		gap(o, "monitors.enabled", errNotRead)
+	if len(h.Monitors) > 0 && litErr != nil {
+		gap(o, "monitors.connector", litErr)
+		gap(o, "monitors.enabled", litErr)
 	}
 	slices.SortStableFunc(h.Monitors, func(a, b *constatv1.Monitor) int {
 		return strings.Compare(a.GetPnpId()+a.GetModel()+a.GetSerial(), b.GetPnpId()+b.GetModel()+b.GetSerial())

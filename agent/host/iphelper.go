@@ -74,7 +74,10 @@ type (
 
 	// netDevice is the device behind an interface, by the class of network
 	// adapters in the registry, and where it sits.
-	netDevice struct{ component, service, address string }
+	netDevice struct {
+		component, service, address string
+		fastest                     *int32 // in Mbit/s, see fastestMode
+	}
 
 	// ipRoute is MIB_IPFORWARD_ROW2.
 	ipRoute struct {
@@ -200,6 +203,9 @@ func (l *ipLink) link() *constatv1.Link {
 	if k.GetCarrier() && k.GetKind() == "ethernet" {
 		k.Duplex, k.Autonegotiation = l.modes.duplex, l.modes.negotiated
 	}
+	if k.GetKind() == "ethernet" {
+		k.SupportedMbps = l.device.fastest
+	}
 	for _, a := range l.addresses {
 		k.Addresses = append(k.Addresses, a.address())
 	}
@@ -208,6 +214,31 @@ func (l *ipLink) link() *constatv1.Link {
 	}
 	k.Lease = l.lease(k)
 	return k
+}
+
+// duplexSpeeds are the speeds that a driver offers as *SpeedDuplex, in Mbit/s: those of
+// "Standardized INF Keywords for Ethernet", and such that makers name by the speed
+// itself. 0 lets both ends choose.
+var duplexSpeeds = map[string]int32{
+	"0": 0, "1": 10, "2": 10, "3": 100, "4": 100, "5": 1000, "6": 1000, "7": 10000, "8": 20000, "9": 40000, "10": 100000,
+	"2500": 2500, "5000": 5000,
+}
+
+// fastestMode is the fastest speed that a driver offers, by the values of its list;
+// nil where it has none, or one that is not known.
+func fastestMode(values []string) *int32 {
+	fastest := int32(0)
+	for _, value := range values {
+		speed, known := duplexSpeeds[value]
+		if !known {
+			return nil
+		}
+		fastest = max(fastest, speed)
+	}
+	if fastest == 0 {
+		return nil
+	}
+	return &fastest
 }
 
 // portModes are what the driver of a port says that it agreed on with the other

@@ -29,7 +29,7 @@ func officeStack() *ipStack {
 				},
 				servers: []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("fec0:0:0:ffff::1")}, suffix: "office.example",
 				settings: ipSettings{server: "192.0.2.2", routers: []string{"192.0.2.1"}, given: "192.0.2.53 192.0.2.54", terminates: 1714979289},
-				device:   netDevice{`pci\ven_8086&dev_15fb`, "e1dexpress", "0000:00:1f.6"},
+				device:   netDevice{`pci\ven_8086&dev_15fb`, "e1dexpress", "0000:00:1f.6", fastestMode([]string{"0", "1", "2", "3", "4", "6"})},
 				category: set(int32(2)), modes: parseLinkState(words(0x00280180, 1, 1, 0, 1e9, 0, 1e9, 0, 0, 5)), counters: ipCounters{inOctets: 5, inErrors: 1},
 			},
 			{index: 13, name: "Ethernet-WFP Native MAC Layer LightWeight Filter-0000", kind: ipEthernet, flags: ipHardware | ipFilter, oper: 1, admin: 1, stated: true},
@@ -65,7 +65,7 @@ func TestWindowsStack(t *testing.T) {
 			},
 			{
 				Index: set(int32(12)), Name: set("Ethernet"), Kind: set("ethernet"), Mac: set("00:1b:21:01:02:03"), AdminStatus: set("up"), OperStatus: set("up"),
-				Carrier: set(true), Physical: set(true), Mtu: set(int32(1500)), SpeedMbps: set(int32(1000)), Duplex: set("half"), Autonegotiation: set(true), Driver: set("e1dexpress"), BusAddress: set("0000:00:1f.6"),
+				Carrier: set(true), Physical: set(true), Mtu: set(int32(1500)), SpeedMbps: set(int32(1000)), SupportedMbps: set(int32(1000)), Duplex: set("half"), Autonegotiation: set(true), Driver: set("e1dexpress"), BusAddress: set("0000:00:1f.6"),
 				Profile: set("domain"),
 				Addresses: []*constatv1.Address{
 					address("192.0.2.20/24", 4, "dhcp", "global", false), address("fe80::1234/64", 6, "linkLocal", "link", false),
@@ -147,6 +147,17 @@ func TestWindowsWaitsForALease(t *testing.T) {
 	l.dhcp = false
 	if k = l.link(); k.Lease != nil {
 		t.Errorf("without DHCP: %v", k)
+	}
+}
+
+func TestFastestMode(t *testing.T) {
+	for want, values := range map[int32][]string{1000: {"0", "4", "6", "3"}, 2500: {"2500", "6"}, 0: {"0"}} {
+		if got := fastestMode(values); (got == nil) != (want == 0) || got != nil && *got != want {
+			t.Errorf("%v: %v", values, got)
+		}
+	}
+	if fastestMode(nil) != nil || fastestMode([]string{"6", "1001"}) != nil {
+		t.Error("what nobody documents is taken for a speed")
 	}
 }
 

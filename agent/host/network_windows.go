@@ -36,6 +36,9 @@ var (
 // maxStack bounds what is looked at of each table.
 const maxStack = 4096
 
+// maxModes bounds the speeds that a driver offers.
+const maxModes = 64
+
 // readNetwork fills the network group without sending a packet.
 func readNetwork(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed(stackSource)
@@ -88,9 +91,10 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 		gap(o, "os_connectivity", err)
 	}
 	gap(o, "networking_enabled", fmt.Errorf("Windows has no switch for all of its network: %w", errors.ErrUnsupported))
-	for _, fact := range []string{"links.supported_mbps", "links.partner_mbps"} {
-		gap(o, fact, errNotRead)
+	if !slices.ContainsFunc(n.Links, func(l *constatv1.Link) bool { return l.SupportedMbps != nil }) {
+		gap(o, "links.supported_mbps", fmt.Errorf("no driver offers a list of speeds: %w", errors.ErrUnsupported))
 	}
+	gap(o, "links.partner_mbps", fmt.Errorf("Windows does not tell what the other end offers: %w", errors.ErrUnsupported))
 	return nil
 }
 
@@ -245,6 +249,9 @@ func (s *ipStack) readDevices(addressOf func(instance string) string) {
 		key := class.sub(number)
 		if guid := strings.ToUpper(key.text("NetCfgInstanceId")); guid != "" {
 			d := netDevice{component: key.text("ComponentId")}
+			modes := key.sub(`Ndi\Params\*SpeedDuplex\Enum`)
+			d.fastest = fastestMode(modes.values(maxModes))
+			modes.close()
 			if instance := key.text("DeviceInstanceID"); instance != "" {
 				device := machineKey(enumKey + `\` + instance)
 				d.service, d.address = device.text("Service"), addressOf(instance)

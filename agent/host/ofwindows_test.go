@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/binary"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -287,6 +288,17 @@ func TestEventsOfPrograms(t *testing.T) {
 	}
 }
 
+func composedCrashes(t *testing.T) []loggedEvent {
+	t.Helper()
+	return []loggedEvent{
+		logged(t, xmlEvent("Microsoft-Windows-Kernel-Power", "41", "BugcheckCode=0")), logged(t, xmlEvent("EventLog", "6008", "10:00:00", "09.03.2026")),
+		logged(t, xmlEvent("Display", "4101", "nvlddmkm", "")),
+		logged(t, xmlEvent("SideBySide", "33", "Microsoft.VC90.CRT,version", "", `C:\p\tool.exe`)),
+		logged(t, xmlEvent("Microsoft-Windows-AppLocker", "8004", `FilePath=%OSDRIVE%\USERS\ANN\X.EXE`)),
+		logged(t, xmlEvent("Microsoft-Windows-Kernel-Power", "41", "BugcheckCode=159", "PowerButtonTimestamp=0")),
+	}
+}
+
 func TestEventsOfTheMachine(t *testing.T) {
 	var l crashLog
 	l.windowsEvents([]loggedEvent{
@@ -298,12 +310,7 @@ func TestEventsOfTheMachine(t *testing.T) {
 		t.Errorf("a stop error, told three times: %v", l.system)
 	}
 	l = crashLog{}
-	l.windowsEvents([]loggedEvent{
-		logged(t, xmlEvent("Microsoft-Windows-Kernel-Power", "41", "BugcheckCode=0")), logged(t, xmlEvent("EventLog", "6008", "10:00:00", "09.03.2026")),
-		logged(t, xmlEvent("Display", "4101", "nvlddmkm", "")),
-		logged(t, xmlEvent("SideBySide", "33", "Microsoft.VC90.CRT,version", "", `C:\p\tool.exe`)),
-		logged(t, xmlEvent("Microsoft-Windows-AppLocker", "8004", `FilePath=%OSDRIVE%\USERS\ANN\X.EXE`)),
-	})
+	l.windowsEvents(composedCrashes(t)[:5])
 	if len(l.system) != 2 || l.system[0].GetKind() != "gpuReset" || l.system[0].GetModule() != "nvlddmkm" || l.system[1].GetKind() != "powerLoss" {
 		t.Error(l.system)
 	}
@@ -474,27 +481,34 @@ func TestAddInsOfOffice(t *testing.T) {
 	}
 }
 
-func TestUpdatesOfWindows(t *testing.T) {
-	at := func(e loggedEvent, hour int) loggedEvent {
-		e.at = time.Date(2026, 3, 9, hour, 0, 0, 0, time.UTC)
-		return e
-	}
+func atHour(e loggedEvent, hour int) loggedEvent {
+	e.at = time.Date(2026, 3, 9, hour, 0, 0, 0, time.UTC)
+	return e
+}
+
+// composedUpdates are newest first, as the log gives them.
+func composedUpdates(t *testing.T) []loggedEvent {
+	t.Helper()
 	failure := logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80070070", "updateTitle=2026-03 Cumulative Update", "updateGuid={1}"))
+	return []loggedEvent{
+		atHour(logged(t, xmlEvent(updateProvider, "26", "updateCount=2")), 12),
+		atHour(failure, 11), atHour(failure, 10),
+		atHour(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Other", "updateGuid={2}")), 9),
+		atHour(logged(t, xmlEvent(updateProvider, "20", "errorCode=-2145124329", "updateTitle=Other", "updateGuid={2}")), 8),
+	}
+}
+
+func TestUpdatesOfWindows(t *testing.T) {
 	u := &constatv1.Updates{}
-	updateEvents(u, []loggedEvent{ // newest first, as the log gives them
-		at(logged(t, xmlEvent(updateProvider, "26", "updateCount=2")), 12),
-		at(failure, 11), at(failure, 10),
-		at(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Other", "updateGuid={2}")), 9),
-		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=-2145124329", "updateTitle=Other", "updateGuid={2}")), 8),
-	})
+	updateEvents(u, composedUpdates(t))
 	if len(u.Failures) != 1 || u.Failures[0].GetAttempts() != 2 || u.Failures[0].GetCode() != "0x80070070" || u.GetPending() != 2 || u.GetLastSuccessAt().AsTime().Hour() != 9 || u.GetLastCheckAt().AsTime().Hour() != 12 {
 		t.Error(u)
 	}
 	u = &constatv1.Updates{}
 	updateEvents(u, []loggedEvent{
-		at(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Security Intelligence Update - KB2267602 (Version 2)", "updateGuid={4}")), 9),
-		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80070643", "updateTitle=Security Intelligence Update - KB2267602 (Version 1)", "updateGuid={3}")), 8),
-		at(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80073d02", "updateTitle=9WZDNCRFJBMP-Microsoft.WindowsStore", "updateGuid={5}")), 7),
+		atHour(logged(t, xmlEvent(updateProvider, "19", "updateTitle=Security Intelligence Update - KB2267602 (Version 2)", "updateGuid={4}")), 9),
+		atHour(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80070643", "updateTitle=Security Intelligence Update - KB2267602 (Version 1)", "updateGuid={3}")), 8),
+		atHour(logged(t, xmlEvent(updateProvider, "20", "errorCode=0x80073d02", "updateTitle=9WZDNCRFJBMP-Microsoft.WindowsStore", "updateGuid={5}")), 7),
 	})
 	if len(u.Failures) != 0 {
 		t.Errorf("one that a newer version replaced, and an application that was open: %v", u.Failures)
@@ -530,6 +544,8 @@ func FuzzBuffersOfWindows(f *testing.F) {
 		certificateOf(data)
 		decodeProcesses(b, time.Unix(0, 0))
 		localAccount(&constatv1.Account{}, b, n, time.Unix(0, 0))
+		displayTargets(b, n)
+		displayTargetName(b)
 	})
 }
 
@@ -555,6 +571,8 @@ func FuzzTextsOfWindows(f *testing.F) {
 		interfaceInstance(text)
 		chosenDefault(text)
 		hresult(text)
+		radioAddress(text)
+		endpointKey(text)
 		winPorts{wsd: map[string]string{"x": text}}.device(winQueue{Queue: &constatv1.Queue{}, port: "x"})
 		winPorts{}.device(winQueue{Queue: &constatv1.Queue{Name: &text}, port: text})
 	})
@@ -600,12 +618,14 @@ func TestHostOfWindows(t *testing.T) {
 	}
 }
 
+// frenchStatus is what w32tm prints in French, composed.
+const frenchStatus = "Indicateur de saut : 0(aucun avertissement)\r\nStrate : 4 (référence secondaire)\r\nPrécision : -23 (119.209ns par battement)\r\nDélai racine : 0.0345s\r\nDispersion : 7.7s\r\n" +
+	"ID de référence : 0x287CC3A8 (IP source : 40.124.195.168)\r\nHeure : 01/03/2026\r\nSource : time.windows.com,0x9 \r\nIntervalle : 10\r\n"
+
 func TestClockOfWindows(t *testing.T) {
-	const french = "Indicateur de saut : 0(aucun avertissement)\r\nStrate : 4 (référence secondaire)\r\nPrécision : -23 (119.209ns par battement)\r\nDélai racine : 0.0345s\r\nDispersion : 7.7s\r\n" +
-		"ID de référence : 0x287CC3A8 (IP source : 40.124.195.168)\r\nHeure : 01/03/2026\r\nSource : time.windows.com,0x9 \r\nIntervalle : 10\r\n"
 	const alone = "Leap Indicator: 3(not synchronized)\r\nStratum: 0 (unspecified)\r\nPrecision: -23\r\nRoot Delay: 0.0s\r\nRoot Dispersion: 0.0s\r\nReferenceId: 0x4C4F434C (source name:  \"LOCL\")\r\nLast Successful Sync Time: unspecified\r\nSource: Local CMOS Clock\r\nPoll Interval: 10 (1024s)\r\n"
 	c := &constatv1.Clock{}
-	if !w32timeStatus(c, french) || !c.GetSynchronized() || c.GetSource() != "time.windows.com" {
+	if !w32timeStatus(c, frenchStatus) || !c.GetSynchronized() || c.GetSource() != "time.windows.com" {
 		t.Error(c)
 	}
 	c = &constatv1.Clock{}
@@ -661,31 +681,32 @@ func TestProcessesOfWindows(t *testing.T) {
 	}
 }
 
+func composedAccount(flags, age, expired uint32) winBuffer {
+	c := compose(userInfoSize)
+	c.u32(userInfoFlags, flags)
+	c.u32(userInfoAge, age)
+	c.u32(userInfoExpired, expired)
+	return c.block()
+}
+
 func TestAccountsOfWindows(t *testing.T) {
 	now := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
-	info := func(flags, age, expired uint32) winBuffer {
-		c := compose(userInfoSize)
-		c.u32(userInfoFlags, flags)
-		c.u32(userInfoAge, age)
-		c.u32(userInfoExpired, expired)
-		return c.block()
-	}
 	a := &constatv1.Account{}
-	localAccount(a, info(userLockout, 3600, 0), 7200, now)
+	localAccount(a, composedAccount(userLockout, 3600, 0), 7200, now)
 	if !a.GetLocked() || a.GetPasswordExpired() || a.GetPasswordExpiresAt().AsTime() != now.Add(time.Hour) {
 		t.Error(a)
 	}
 	a = &constatv1.Account{}
-	localAccount(a, info(userPasswordStays, 9999, 0), 7200, now)
+	localAccount(a, composedAccount(userPasswordStays, 9999, 0), 7200, now)
 	if a.Locked == nil || a.GetLocked() || a.GetPasswordExpired() || a.PasswordExpiresAt != nil {
 		t.Error(a)
 	}
 	a = &constatv1.Account{}
-	if localAccount(a, info(0, 9999, 0), 7200, now); !a.GetPasswordExpired() {
+	if localAccount(a, composedAccount(0, 9999, 0), 7200, now); !a.GetPasswordExpired() {
 		t.Error(a)
 	}
 	a = &constatv1.Account{}
-	if localAccount(a, info(0, 9999, 0), foreverAge, now); a.GetPasswordExpired() || a.PasswordExpiresAt != nil {
+	if localAccount(a, composedAccount(0, 9999, 0), foreverAge, now); a.GetPasswordExpired() || a.PasswordExpiresAt != nil {
 		t.Error(a)
 	}
 	if on := temporaryProfile(key("S-1-5-21-1", "State", 0x900)); on == nil || !*on {
@@ -706,6 +727,10 @@ func TestAccountsOfWindows(t *testing.T) {
 	if trust(d, trustNoServers, ""); d.TrustOk != nil || d.GetState() != "offline" {
 		t.Error(d)
 	}
+}
+
+func composedProduct() *constatv1.SecurityProduct {
+	return securityProduct(key("{1}", "DISPLAYNAME", "Maker Antivirus", "STATE", 0x41010), "antivirus")
 }
 
 func TestSecurityOfWindows(t *testing.T) {
@@ -731,7 +756,7 @@ func TestSecurityOfWindows(t *testing.T) {
 	for n := range len(blob) {
 		certificateOf(blob[:n])
 	}
-	p := securityProduct(key("{1}", "DISPLAYNAME", "Maker Antivirus", "STATE", 0x41010), "antivirus")
+	p := composedProduct()
 	if !p.GetEnabled() || p.UpToDate == nil || p.GetUpToDate() {
 		t.Error(p)
 	}
@@ -748,5 +773,120 @@ func TestSecurityOfWindows(t *testing.T) {
 	}
 	if d := defender(true, key("x", "DisableRealtimeMonitoring", 1), key("y"), time.Now()); d.GetEnabled() || d.UpToDate != nil {
 		t.Error(d)
+	}
+}
+
+// composedScreen is the answer about a screen at the only DisplayPort of an adapter.
+func composedScreen() []byte {
+	raw := displayTarget{adapter: 0x1234, id: 256}.nameQuestion()
+	binary.LittleEndian.PutUint32(raw[nameTechnology:], 10)
+	copy(raw[namePath:], inUTF16(`\\?\DISPLAY#DELA0EC#5&1A2B&0&UID256#{e6f07b5f-ee97-4a90-b076-33f57bf4eaa7}`))
+	return raw
+}
+
+func TestScreensOfWindows(t *testing.T) {
+	path := make([]byte, 2*displayPathSize+7)
+	binary.LittleEndian.PutUint64(path[displayPathSize+displayAdapter:], 0x1234)
+	binary.LittleEndian.PutUint32(path[displayPathSize+displayID:], 256)
+	if targets := displayTargets(winBuffer{data: path}, 2); len(targets) != 2 || targets[1] != (displayTarget{0x1234, 256}) {
+		t.Error(targets)
+	}
+	if instance, connector := displayTargetName(winBuffer{data: composedScreen()}); instance != `DISPLAY\DELA0EC\5&1A2B&0&UID256` || connector != "DP-1" {
+		t.Error(instance, connector)
+	}
+	second := composedScreen()
+	binary.LittleEndian.PutUint32(second[nameTechnology:], 5)
+	binary.LittleEndian.PutUint32(second[nameConnector:], 2)
+	if _, connector := displayTargetName(winBuffer{data: second}); connector != "HDMI-A-2" {
+		t.Error(connector)
+	}
+	if instance, connector := displayTargetName(winBuffer{data: second[:100]}); instance+connector != "" {
+		t.Error(instance, connector)
+	}
+}
+
+// composedMouse is a mouse of Bluetooth LE, and the node by which a headset tells of
+// its battery.
+func composedMouse() []plugDevice {
+	const started = 0x0180200a
+	return []plugDevice{
+		{instance: `BTHLE\DEV_C8D083A1B2C3\8&1&0&C8D083A1B2C3`, class: "Bluetooth", friendly: "MX Anywhere 3", status: started, battery: set(int32(80))},
+		{instance: `HID\{00001812-0000-1000-8000-00805F9B34FB}_DEV_VID&02046D_PID&B025_C8D083A1B2C3\9&2&0&0000`, parent: `BTHLE\DEV_C8D083A1B2C3\8&1&0&C8D083A1B2C3`, class: "Mouse", status: started},
+		{instance: `BTHENUM\{0000111E-0000-1000-8000-00805F9B34FB}_LOCALMFG&0000\7&1&0&00A1B2C3D4E5_C00000000`, class: "System", status: started, battery: set(int32(40))},
+		{instance: `BTHLE\DEV_AABBCCDDEEFF\8&1&0&AABBCCDDEEFF`, class: "Bluetooth", friendly: "Ann's phone", status: started, battery: set(int32(255))},
+	}
+}
+
+func composedHeadset() *bluetoothInfo {
+	i := &bluetoothInfo{address: 0x00a1b2c3d4e5, class: 0x240404, connected: 1, authenticated: 1}
+	copy(i.name[:], utf16.Encode([]rune("Jabra Evolve2 65")))
+	return i
+}
+
+func TestBluetoothOfWindows(t *testing.T) {
+	tree := newPlugTree(composedMouse())
+	mice := tree.peripherals()
+	if len(mice) != 1 || mice[0].GetKind() != "mouse" || mice[0].GetConnection() != "bluetooth" || mice[0].GetModel() != "MX Anywhere 3" || mice[0].GetBatteryPercent() != 80 {
+		t.Error(mice)
+	}
+	paired := tree.lowEnergy()
+	if len(paired) != 2 || paired[0].GetKind() != "mouse" || paired[0].GetName() != "MX Anywhere 3" || paired[0].GetBatteryPercent() != 80 || paired[0].Connected != nil {
+		t.Error(paired)
+	}
+	if phone := paired[1]; phone.Name != nil || phone.GetKind() != "other" || phone.BatteryPercent != nil {
+		t.Error(phone)
+	}
+	headset := composedHeadset()
+	if d := headset.device(); d.GetName() != "Jabra Evolve2 65" || d.GetKind() != "headset" || !d.GetPaired() || !d.GetConnected() {
+		t.Error(d)
+	}
+	if percent := tree.radioBattery(headset.address); percent == nil || *percent != 40 {
+		t.Error(percent)
+	}
+	if tree.radioBattery(0) != nil || radioAddress(`USB\VID_046D&PID_C31C\A1B2C3D4E5F6`) != 0 {
+		t.Error("an address that is none")
+	}
+	if (&bluetoothInfo{remembered: 1}).device() != nil {
+		t.Error("one that was paired once")
+	}
+}
+
+func TestSoundOfWindows(t *testing.T) {
+	if got := endpointKey(`{0.0.1.00000000}.{B3A5B5A4-0000-0000-0000-000000000001}`); got != `{b3a5b5a4-0000-0000-0000-000000000001}` {
+		t.Error(got)
+	}
+	for level, want := range map[float32]int32{0: 0, 0.335: 34, 1: 100} {
+		if got := volumePercent(level); got == nil || *got != want {
+			t.Errorf("%v: %v", level, got)
+		}
+	}
+	if volumePercent(-0.1) != nil || volumePercent(1.1) != nil || volumePercent(float32(math.NaN())) != nil {
+		t.Error("a volume that is none")
+	}
+	e := &constatv1.AudioEndpoint{}
+	endpointState{muted: set(true)}.addTo(e)
+	if e.DefaultEndpoint == nil || e.GetDefaultEndpoint() || !e.GetMuted() || e.VolumePercent != nil {
+		t.Error(e)
+	}
+}
+
+func composedHeat() []acpiZone {
+	return []acpiZone{{`ACPI\ThermalZone\TZ00_0`, set(uint32(3182)), set(uint32(3632)), set(uint32(3782))}, {`ACPI\ThermalZone\TZ00_0`, set(uint32(0)), nil, nil}}
+}
+
+func TestHeatAndEncryptionOfWindows(t *testing.T) {
+	zones := heatOf(composedHeat())
+	if len(zones) != 2 || zones[0].GetName() == zones[1].GetName() || math.Abs(zones[0].GetCelsius()-45.05) > 0.1 || zones[1].Celsius != nil || zones[0].PassiveCelsius == nil || zones[0].CriticalCelsius == nil {
+		t.Error(zones)
+	}
+	kinds := encryptionOf([]bitLockerVolume{{set("C:"), set(uint32(1))}, {set("D:"), set(uint32(0))}, {nil, set(uint32(1))}, {set("E:"), nil}})
+	if len(kinds) != 2 || kinds["C:"] != "bitlocker" || kinds["D:"] != "none" {
+		t.Error(kinds)
+	}
+	if c := (powerStatus{line: 0, flags: 1}).chargers(); len(c) != 1 || c[0].Online == nil || c[0].GetOnline() {
+		t.Error(c)
+	}
+	if (powerStatus{line: 1, flags: 128}).chargers() != nil || (powerStatus{line: 255, flags: 1}).chargers() != nil {
+		t.Error("a charger of a machine without a battery, or that nobody knows of")
 	}
 }

@@ -25,7 +25,7 @@ var (
 	bluetoothFindClose      = bthprops.NewProc("BluetoothFindDeviceClose")
 )
 
-func readPeripherals(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	const source = "SetupAPI, Bluetooth API, registry"
 	tree, err := r.plugTree()
 	if err != nil {
@@ -33,18 +33,24 @@ func readPeripherals(_ context.Context, r *reader) (proto.Message, *constatv1.Ob
 	}
 	o := observed(source)
 	p := &constatv1.Peripherals{Devices: tree.peripherals()}
-	gap(o, "devices.battery_percent", errNotRead)
+	if slices.ContainsFunc(p.Devices, func(d *constatv1.Peripheral) bool { return d.GetConnection() == "bluetooth" && d.BatteryPercent == nil }) {
+		gap(o, "devices.battery_percent", fmt.Errorf("Windows does not tell of all of them: %w", errors.ErrUnsupported))
+	}
 	if slices.ContainsFunc(p.Devices, func(d *constatv1.Peripheral) bool { return d.GetKind() == "receiver" }) {
 		gap(o, "devices.linked", fmt.Errorf("receivers are not asked on Windows: %w", errors.ErrUnsupported))
 	}
 	r.readBluetooth(tree, p, o)
-	if p.Audio, err = audioEndpoints(); err != nil {
+	states, statesErr := askEndpoints(ctx)
+	if p.Audio, err = audioEndpoints(states); err != nil {
 		gap(o, "audio", err)
 	}
-	for _, fact := range []string{"audio.default_endpoint", "audio.muted", "audio.volume_percent"} {
-		if len(p.Audio) > 0 {
-			gap(o, fact, errNotRead)
+	if len(p.Audio) > 0 {
+		if statesErr != nil {
+			for _, fact := range []string{"audio.default_endpoint", "audio.muted", "audio.volume_percent"} {
+				gap(o, fact, statesErr)
+			}
 		}
+		gap(o, "audio.in_use", fmt.Errorf("Windows tells it to the session that plays only: %w", errors.ErrUnsupported))
 	}
 	readCameras(tree, p)
 	gap(o, "absent", fmt.Errorf("what was here before is remembered by the agent's service, which has not run here: %w", errors.ErrUnsupported))
@@ -81,20 +87,14 @@ func (r *reader) readBluetooth(tree *plugTree, p *constatv1.Peripherals, o *cons
 	if len(p.BluetoothAdapters) == 1 && (found != 0 || errors.Is(err, windows.ERROR_NO_MORE_ITEMS)) {
 		p.BluetoothAdapters[0].Powered = set(found != 0)
 	}
-	p.BluetoothDevices = bluetoothDevices()
+	p.BluetoothDevices = append(bluetoothDevices(tree), tree.lowEnergy()...)
+	slices.SortFunc(p.BluetoothDevices, func(a, b *constatv1.BluetoothDevice) int {
+		return cmp.Or(strings.Compare(a.GetName(), b.GetName()), strings.Compare(a.GetKind(), b.GetKind()))
+	})
 }
 
-// bluetoothInfo is BLUETOOTH_DEVICE_INFO.
-type bluetoothInfo struct {
-	size                                 uint32
-	address                              uint64
-	class                                uint32
-	connected, remembered, authenticated int32
-	seen, used                           [8]uint16
-	name                                 [248]uint16
-}
-
-func bluetoothDevices() (list []*constatv1.BluetoothDevice) {
+// bluetoothDevices are those of the classic radio; of Bluetooth LE the tree tells.
+func bluetoothDevices(tree *plugTree) (list []*constatv1.BluetoothDevice) {
 	question := struct {
 		size                                               uint32
 		authenticated, remembered, unknown, connected, ask int32
@@ -111,20 +111,14 @@ func bluetoothDevices() (list []*constatv1.BluetoothDevice) {
 	defer bluetoothFindClose.Call(search)
 	const maxBluetooth = 512
 	for range maxBluetooth {
-		d := &constatv1.BluetoothDevice{Kind: set(bluetoothKind(info.class)), Paired: set(info.authenticated != 0), Connected: set(info.connected != 0)}
-		if !slices.Contains(namedByPeople, d.GetKind()) {
-			d.Name = filled(windows.UTF16ToString(info.name[:]))
-		}
-		if d.GetPaired() || d.GetConnected() {
+		if d := info.device(); d != nil {
+			d.BatteryPercent = tree.radioBattery(info.address)
 			list = append(list, d)
 		}
 		if more, _, _ := bluetoothFindNext.Call(search, uintptr(unsafe.Pointer(&info))); more == 0 {
 			break
 		}
 	}
-	slices.SortFunc(list, func(a, b *constatv1.BluetoothDevice) int {
-		return cmp.Or(strings.Compare(a.GetName(), b.GetName()), strings.Compare(a.GetKind(), b.GetKind()))
-	})
 	return list
 }
 
@@ -139,7 +133,7 @@ const (
 )
 
 // audioEndpoints are the places for sound that are there and not switched off.
-func audioEndpoints() (list []*constatv1.AudioEndpoint, err error) {
+func audioEndpoints(states map[string]endpointState) (list []*constatv1.AudioEndpoint, err error) {
 	listening := readConsent("microphone").permission()
 	for _, way := range []struct{ key, direction string }{{"Render", "output"}, {"Capture", "input"}} {
 		all, err := openKey(registry.LOCAL_MACHINE, audioKey+way.key)
@@ -157,6 +151,9 @@ func audioEndpoints() (list []*constatv1.AudioEndpoint, err error) {
 				}
 				if way.direction == "input" {
 					e.Permission = listening
+				}
+				if told, known := states[strings.ToLower(name)]; known {
+					told.addTo(e)
 				}
 				list = append(list, e)
 				properties.close()

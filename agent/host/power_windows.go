@@ -64,16 +64,13 @@ func readPower(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observ
 	return p, o
 }
 
-// readSupply tells whether the machine runs on mains. One without a battery has
-// no charger that could be out.
+// readSupply tells whether the machine runs on mains.
 func readSupply(p *constatv1.Power) error {
 	s, err := supplyStatus()
 	if err != nil {
 		return err
 	}
-	if p.OnBattery = s.onBattery(); p.OnBattery != nil && s.hasBattery() {
-		p.Chargers = []*constatv1.Charger{{Name: set("AC"), Online: set(!*p.OnBattery)}}
-	}
+	p.OnBattery, p.Chargers = s.onBattery(), s.chargers()
 	return nil
 }
 
@@ -131,12 +128,7 @@ func readBattery(path string) (*constatv1.Battery, error) {
 		return answer
 	}
 	text := func(level uint32) *string {
-		answer := ask(level, 512)
-		words := make([]uint16, len(answer)/2)
-		for i := range words {
-			words[i] = binary.LittleEndian.Uint16(answer[2*i:])
-		}
-		return meaningful(strings.TrimSpace(windows.UTF16ToString(words)))
+		return meaningful(strings.TrimSpace(utf16Text(ask(level, 512))))
 	}
 	b.Present = set(true)
 	system, absolute, err := addBatteryInformation(b, ask(batteryInformation, 36))
@@ -193,26 +185,10 @@ func readSpeeds(p *constatv1.Power) error {
 
 // readHeat reads the thermal zones of ACPI, in tenths of a kelvin.
 func readHeat(ctx context.Context, p *constatv1.Power) error {
-	zones, err := askWMI[struct {
-		InstanceName                                            string
-		CurrentTemperature, PassiveTripPoint, CriticalTripPoint *uint32
-	}](ctx, "SELECT InstanceName, CurrentTemperature, PassiveTripPoint, CriticalTripPoint FROM MSAcpi_ThermalZoneTemperature", `root\WMI`)
+	zones, err := askWMI[acpiZone](ctx, "SELECT InstanceName, CurrentTemperature, PassiveTripPoint, CriticalTripPoint FROM MSAcpi_ThermalZoneTemperature", `root\WMI`)
 	if err != nil {
 		return err
 	}
-	celsius := func(tenths *uint32) *float64 {
-		if tenths == nil || *tenths == 0 {
-			return nil
-		}
-		return sensible(float64(*tenths)/10 - 273.15)
-	}
-	for _, z := range zones[:min(len(zones), 128)] {
-		name := z.InstanceName[strings.LastIndex(z.InstanceName, `\`)+1:]
-		p.ThermalZones = append(p.ThermalZones, &constatv1.ThermalZone{
-			Name: filled(strings.TrimSuffix(name, "_0")), Celsius: celsius(z.CurrentTemperature),
-			PassiveCelsius: celsius(z.PassiveTripPoint), CriticalCelsius: celsius(z.CriticalTripPoint),
-		})
-	}
-	nameApart(p.ThermalZones)
+	p.ThermalZones = heatOf(zones)
 	return nil
 }

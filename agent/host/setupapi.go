@@ -26,6 +26,8 @@ type plugDevice struct {
 	// status and problem are what CM_Get_DevNode_Status says; status 0 is nothing.
 	status, problem uint32
 	driverVersion   string
+	// battery is what a device of Bluetooth told of it, in percent.
+	battery *int32
 }
 
 // Bits of a device's status and of its ConfigFlags, and problem codes (cfg.h,
@@ -481,6 +483,9 @@ func (t *plugTree) peripherals() []*constatv1.Peripheral {
 				p = nil // of a remote session, or made by a program
 			case p != nil && (strings.HasPrefix(upper, "BTH") || strings.Contains(upper, "{00001124-") || strings.Contains(upper, "{00001812-")):
 				p.Connection = set("bluetooth")
+				if p.BatteryPercent == nil {
+					p.BatteryPercent = t.radioBattery(radioAddress(upper))
+				}
 				if name := plainText(at.friendly); strings.HasPrefix(upper, "BTH") && name != "" {
 					p.Model = &name
 				}
@@ -503,6 +508,57 @@ func (t *plugTree) peripherals() []*constatv1.Peripheral {
 	}
 	j.number()
 	return j.list
+}
+
+// radioPlace is where the address of a Bluetooth device is in an instance:
+// "BTHLE\DEV_C8D083A1B2C3\8&1&0&C8D083A1B2C3", "BTHENUM\{0000111E-…}_LOCALMFG&0000\7&1&0&C8D083A1B2C3_C00000000".
+var radioPlace = form(`(?:DEV_|[&_])([0-9A-F]{12})(?:[_\\]|$)`)
+
+// radioAddress is the address of a device by an instance in capitals; 0 where there
+// is none.
+func radioAddress(instance string) uint64 {
+	if found := radioPlace().FindStringSubmatch(instance); found != nil && strings.HasPrefix(instance, "BTH") {
+		address, _ := strconv.ParseUint(found[1], 16, 64)
+		return address
+	}
+	return 0
+}
+
+// radioBattery is how full the battery of the Bluetooth device with an address is;
+// nil where none of its nodes tells.
+func (t *plugTree) radioBattery(address uint64) *int32 {
+	for i := range t.devices {
+		if d := &t.devices[i]; d.battery != nil && *d.battery >= 0 && *d.battery <= 100 && address != 0 && radioAddress(strings.ToUpper(d.instance)) == address {
+			return d.battery
+		}
+	}
+	return nil
+}
+
+// lowEnergy are the paired devices of Bluetooth LE, which the Bluetooth API of
+// programs leaves out. Whether they are connected is not told.
+func (t *plugTree) lowEnergy() (list []*constatv1.BluetoothDevice) {
+	for i := range t.devices {
+		d := &t.devices[i]
+		upper := strings.ToUpper(d.instance)
+		if !strings.HasPrefix(upper, `BTHLE\DEV_`) {
+			continue
+		}
+		b := &constatv1.BluetoothDevice{Kind: set("other"), Paired: set(true), BatteryPercent: t.radioBattery(radioAddress(upper))}
+		for j := range t.devices {
+			kind := inputKind(&t.devices[j])
+			for at, depth := &t.devices[j], 0; kind != "" && at != nil && depth < maxDepth; at, depth = t.get(at.parent), depth+1 {
+				if at == d {
+					b.Kind = &kind
+				}
+			}
+		}
+		if !slices.Contains(namedByPeople, b.GetKind()) {
+			b.Name = filled(plainText(d.friendly))
+		}
+		list = append(list, b)
+	}
+	return list
 }
 
 // kindsBelow are what the functions of a USB device are to a person, in their

@@ -17,6 +17,7 @@ var (
 	cfgmgr32      = windows.NewLazySystemDLL("cfgmgr32.dll")
 	cmGetParent   = cfgmgr32.NewProc("CM_Get_Parent")
 	cmGetDeviceID = cfgmgr32.NewProc("CM_Get_Device_IDW")
+	cmGetProperty = cfgmgr32.NewProc("CM_Get_DevNode_PropertyW")
 )
 
 // busReported is DEVPKEY_Device_BusReportedDeviceDesc, driverVersionKey
@@ -108,11 +109,34 @@ func plugDeviceOf(list windows.DevInfo, data *windows.DevInfoData) (d plugDevice
 			d.driverVersion, _ = s.(string)
 		}
 	}
+	if strings.HasPrefix(strings.ToUpper(d.instance), "BTH") {
+		d.battery = toldBattery(data.DevInst)
+	}
 	if err := windows.CM_Get_DevNode_Status(&d.status, &d.problem, data.DevInst, 0); err != nil {
 		d.status, d.problem = 0, 0
 	}
 	d.parent = parentOf(data.DevInst)
 	return d, true
+}
+
+// toldBattery is how full a device of Bluetooth says that its battery is, in percent.
+// The key is Windows' own: headers do not name it, and its settings show what it
+// holds ({104ea319-6ee2-4701-bd47-8ddbf425bbe5} 2, a byte).
+func toldBattery(device windows.DEVINST) *int32 {
+	const aByte = 3 // DEVPROP_TYPE_BYTE
+	key := windows.DEVPROPKEY{
+		FmtID: windows.DEVPROPGUID{Data1: 0x104ea319, Data2: 0x6ee2, Data3: 0x4701, Data4: [8]byte{0xbd, 0x47, 0x8d, 0xdb, 0xf4, 0x25, 0xbb, 0xe5}}, PID: 2,
+	}
+	var kind, size uint32 = 0, 1
+	var percent byte
+	if cmGetProperty.Find() != nil {
+		return nil
+	}
+	result, _, _ := cmGetProperty.Call(uintptr(device), uintptr(unsafe.Pointer(&key)), uintptr(unsafe.Pointer(&kind)), uintptr(unsafe.Pointer(&percent)), uintptr(unsafe.Pointer(&size)), 0)
+	if result != uintptr(windows.CR_SUCCESS) || kind != aByte || size != 1 {
+		return nil
+	}
+	return set(int32(percent))
 }
 
 // parentOf is what a device hangs on; "" where that is not told.

@@ -270,23 +270,9 @@ func wmiError(err error) error {
 // bitLocker tells of each letter how its volume is encrypted. Only an
 // administrator may ask.
 func bitLocker(ctx context.Context) (map[string]string, error) {
-	volumes, err := askWMI[struct {
-		DriveLetter      *string
-		ConversionStatus *uint32
-	}](ctx, "SELECT DriveLetter, ConversionStatus FROM Win32_EncryptableVolume", `root\CIMV2\Security\MicrosoftVolumeEncryption`)
+	volumes, err := askWMI[bitLockerVolume](ctx, "SELECT DriveLetter, ConversionStatus FROM Win32_EncryptableVolume", `root\CIMV2\Security\MicrosoftVolumeEncryption`)
 	if err != nil {
 		return nil, fmt.Errorf("BitLocker: %w", err)
 	}
-	const decrypted = 0
-	kinds := map[string]string{}
-	for _, v := range volumes {
-		if v.DriveLetter == nil || v.ConversionStatus == nil {
-			continue
-		}
-		kinds[*v.DriveLetter] = "bitlocker"
-		if *v.ConversionStatus == decrypted {
-			kinds[*v.DriveLetter] = "none"
-		}
-	}
-	return kinds, nil
+	return encryptionOf(volumes), nil
 }

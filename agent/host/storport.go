@@ -260,3 +260,50 @@ func parseProcessorPower(raw []byte) (limit, most *int32) {
 	}
 	return limit, most
 }
+
+// acpiZone is MSAcpi_ThermalZoneTemperature of WMI: tenths of a kelvin.
+type acpiZone struct {
+	InstanceName                                            string
+	CurrentTemperature, PassiveTripPoint, CriticalTripPoint *uint32
+}
+
+// heatOf are ACPI's thermal zones.
+func heatOf(zones []acpiZone) (list []*constatv1.ThermalZone) {
+	celsius := func(tenths *uint32) *float64 {
+		if tenths == nil || *tenths == 0 {
+			return nil
+		}
+		return sensible(float64(*tenths)/10 - 273.15)
+	}
+	for _, z := range zones[:min(len(zones), 128)] {
+		name := z.InstanceName[strings.LastIndex(z.InstanceName, `\`)+1:]
+		list = append(list, &constatv1.ThermalZone{
+			Name: filled(strings.TrimSuffix(name, "_0")), Celsius: celsius(z.CurrentTemperature),
+			PassiveCelsius: celsius(z.PassiveTripPoint), CriticalCelsius: celsius(z.CriticalTripPoint),
+		})
+	}
+	nameApart(list)
+	return list
+}
+
+// bitLockerVolume is Win32_EncryptableVolume of WMI.
+type bitLockerVolume struct {
+	DriveLetter      *string
+	ConversionStatus *uint32
+}
+
+// encryptionOf tells of each letter how its volume is encrypted.
+func encryptionOf(volumes []bitLockerVolume) map[string]string {
+	const decrypted = 0
+	kinds := map[string]string{}
+	for _, v := range volumes {
+		if v.DriveLetter == nil || v.ConversionStatus == nil {
+			continue
+		}
+		kinds[*v.DriveLetter] = "bitlocker"
+		if *v.ConversionStatus == decrypted {
+			kinds[*v.DriveLetter] = "none"
+		}
+	}
+	return kinds
+}

@@ -99,6 +99,48 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	}
 	addHeard(radio, heard, nil, []string{"office"})
 
+	raw := dell.table()
+	structures, err := parseSMBIOS(tableOrFail(t, append(words(0x0003_0300, uint32(len(raw))), raw...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	describeSMBIOS(hardware, structures)
+	screen, err := parseEDID(edidDesign{maker: "DEL", product: 0xa0ec, number: 7, year: 33, tags: []byte{0xfc, 0xff}, texts: []string{"DELL P2419H", "8HYF5X2"}}.build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, connector := displayTargetName(winBuffer{data: composedScreen()})
+	screen.Connector = filled(connector)
+	hardware.Monitors = []*constatv1.Monitor{screen}
+	power.ThermalZones, power.Chargers = heatOf(composedHeat()), powerStatus{line: 1, flags: 8}.chargers()
+	mouse := newPlugTree(composedMouse())
+	headset := composedHeadset().device()
+	headset.BatteryPercent = mouse.radioBattery(composedHeadset().address)
+	letters := encryptionOf([]bitLockerVolume{{set("C:"), set(uint32(1))}})
+	disks, counted := composedQueues()
+	queue := decodeQueues(disks, counted)[0].Queue
+	papers, waiting := composedJobs()
+	addWinJobs(queue, decodeJobs(papers, waiting), composedNow)
+	signIn := &constatv1.SignIn{Directory: &constatv1.Directory{}, Accounts: []*constatv1.Account{{TemporaryProfile: temporaryProfile(key("S-1-5-21-1", "State", 0x900))}}}
+	localAccount(signIn.Accounts[0], composedAccount(userLockout, 3600, 0), 7200, composedNow)
+	trust(signIn.Directory, 0, `\\DC1.example`)
+	l, crashes := crashLog{}, &constatv1.Crashes{}
+	l.windowsEvents(composedCrashes(t))
+	l.fill(crashes, composedNow)
+	updates := &constatv1.Updates{}
+	updateEvents(updates, composedUpdates(t))
+	clock := &constatv1.Clock{}
+	if !w32timeStatus(clock, frenchStatus) {
+		t.Fatal("w32tm")
+	}
+	system := &constatv1.Host{}
+	windowsVersion(system, key("CurrentVersion", "ProductName", "Windows 10 Pro", "DisplayVersion", "23H2", "CurrentBuildNumber", "22631", "UBR", 3447))
+	script, err := parseConnectionSettings(connectionBlob(1|proxyPAC, "", "", "http://proxy.example/wpad.dat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Proxy.PacUrl = script.proxyOf("user").PacUrl
+
 	disk.IoErrors = set(diskErrors(composedDiskErrors(t))[1])
 	load := &constatv1.Load{
 		Disks: []*constatv1.DiskLoad{composedDiskLoad(t)}, Boot: bootOfWindows(composedStart(t), time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)),
@@ -106,12 +148,28 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	return &constatv1.Snapshot{
 		Load: load, Network: network, Counters: counters, Usb: usb, Hardware: hardware, Power: power,
 		Peripherals: &constatv1.Peripherals{
-			Devices: tree.peripherals(),
-			Cameras: []*constatv1.Camera{{Permission: consent{machine: "Deny"}.permission(), UsedBy: set(consentProgram(`C:#x#Zoom.exe`))}},
-			Audio:   []*constatv1.AudioEndpoint{{Permission: consent{machine: "Allow"}.permission(), Form: set(audioForms[5])}},
+			Devices:          append(tree.peripherals(), mouse.peripherals()...),
+			BluetoothDevices: append(mouse.lowEnergy(), headset),
+			Cameras:          []*constatv1.Camera{{Permission: consent{machine: "Deny"}.permission(), UsedBy: set(consentProgram(`C:#x#Zoom.exe`))}},
+			Audio:            []*constatv1.AudioEndpoint{{Permission: consent{machine: "Allow"}.permission(), Form: set(audioForms[5]), VolumePercent: volumePercent(0.5)}},
 		},
-		Storage:  &constatv1.Storage{Disks: []*constatv1.Disk{disk}},
+		Clock: clock, Host: system, SignIn: signIn, Crashes: crashes, Updates: updates,
+		Printing: &constatv1.Printing{Queues: []*constatv1.Queue{queue}},
+		Security: &constatv1.Security{DiskEncrypted: set(letters["C:"] != "none"), Products: []*constatv1.SecurityProduct{composedProduct()}},
+		Storage:  &constatv1.Storage{Disks: []*constatv1.Disk{disk}, Mounts: []*constatv1.Mount{{Encryption: set(letters["C:"])}}},
 		Readings: &constatv1.Readings{Disks: []*constatv1.DiskReading{h.reading}},
 		Wifi:     &constatv1.Wifi{Radios: []*constatv1.Radio{radio}},
 	}
+}
+
+// composedNow is when composed answers are looked at.
+var composedNow = time.Date(2026, 3, 9, 10, 12, 12, 0, time.UTC)
+
+func tableOrFail(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	table, err := tableOfWindows(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
 }

@@ -181,6 +181,15 @@ func (s powerStatus) onBattery() *bool {
 	return set(s.line == 0)
 }
 
+// chargers are the mains, for a machine that has a battery: one without has no
+// charger that could be out.
+func (s powerStatus) chargers() []*constatv1.Charger {
+	if on := s.onBattery(); on != nil && s.hasBattery() {
+		return []*constatv1.Charger{{Name: set("AC"), Online: set(!*on)}}
+	}
+	return nil
+}
+
 // charge is that of all batteries together, in percent.
 func (s powerStatus) charge() *int {
 	if s.percent > 100 {

@@ -3,7 +3,9 @@ package host
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
+	"unicode/utf16"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -194,6 +196,55 @@ func consentProgram(key string) string {
 // audioForms are our words for EndpointFormFactor (mmdeviceapi.h).
 var audioForms = map[uint64]string{
 	1: "speakers", 2: "other", 3: "headset", 4: "microphone", 5: "headset", 6: "headset", 8: "other", 9: "hdmi",
+}
+
+// endpointState is what the audio service says of an endpoint.
+type endpointState struct {
+	// preferred: programs that choose none use it.
+	preferred bool
+	muted     *bool
+	percent   *int32
+}
+
+// endpointKey is the name of an endpoint's key in the registry: what is behind its
+// way in "{0.0.0.00000000}.{b3a5b5a4-…}".
+func endpointKey(id string) string {
+	return strings.ToLower(id[strings.LastIndex(id, ".")+1:])
+}
+
+// volumePercent is a volume from 0 to 1, as people set it; nil for what is none.
+func volumePercent(level float32) *int32 {
+	if !(level >= 0 && level <= 1) {
+		return nil
+	}
+	return set(int32(float64(level)*100 + 0.5))
+}
+
+// addTo notes it of an endpoint.
+func (s endpointState) addTo(e *constatv1.AudioEndpoint) {
+	e.DefaultEndpoint, e.Muted, e.VolumePercent = set(s.preferred), s.muted, s.percent
+}
+
+// bluetoothInfo is BLUETOOTH_DEVICE_INFO (bluetoothapis.h).
+type bluetoothInfo struct {
+	size                                 uint32
+	address                              uint64
+	class                                uint32
+	connected, remembered, authenticated int32
+	seen, used                           [8]uint16
+	name                                 [248]uint16
+}
+
+// device is what it tells of a device; nil for one that is neither paired nor there.
+func (i *bluetoothInfo) device() *constatv1.BluetoothDevice {
+	d := &constatv1.BluetoothDevice{Kind: set(bluetoothKind(i.class)), Paired: set(i.authenticated != 0), Connected: set(i.connected != 0)}
+	if !d.GetPaired() && !d.GetConnected() {
+		return nil
+	}
+	if name, _, _ := strings.Cut(string(utf16.Decode(i.name[:])), "\x00"); !slices.Contains(namedByPeople, d.GetKind()) {
+		d.Name = filled(name)
+	}
+	return d
 }
 
 // bluetoothKind is what a device is by its class of device (Bluetooth Assigned

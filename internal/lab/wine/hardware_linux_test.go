@@ -141,7 +141,11 @@ func TestNetwork(t *testing.T) {
 			install(w)
 			w.Write(`C:\lab\agent.yaml`, []byte(targets))
 			if c.hurt == nil {
-				seesNetwork(t, facts(w, "network", "counters"))
+				s := factsBy(w, "--group", "network,counters,probes", "--config", `C:\lab\agent.yaml`)
+				seesNetwork(t, s)
+				if dns := s.GetProbes().GetDns(); len(dns) == 0 || dns[0].GetResult() != "ok" || len(s.GetProbes().GetGateways()) == 0 {
+					t.Errorf("probes %v", s.GetProbes())
+				}
 			}
 			got := judged(w, "internet", "--config", `C:\lab\agent.yaml`)
 			if c.fault == "" && got.Verdict != "healthy" || c.fault != "" && (len(got.RootCauses) == 0 || got.RootCauses[0].Fault != c.fault) {

@@ -122,12 +122,18 @@ func testsOf(t *testing.T, pkg string) string {
 // facts are what the agent sees of some groups, all when none is named.
 func facts(w *Windows, groups ...string) *constatv1.Snapshot {
 	w.t.Helper()
-	arguments := []string{"facts", "--json"}
+	var arguments []string
 	if len(groups) > 0 {
-		arguments = append(arguments, "--group", strings.Join(groups, ","))
+		arguments = []string{"--group", strings.Join(groups, ",")}
 	}
+	return factsBy(w, arguments...)
+}
+
+// factsBy are what the agent sees as these words ask for it.
+func factsBy(w *Windows, arguments ...string) *constatv1.Snapshot {
+	w.t.Helper()
 	s := &constatv1.Snapshot{}
-	if err := protojson.Unmarshal([]byte(w.Run(agent, arguments...)), s); err != nil {
+	if err := protojson.Unmarshal([]byte(w.Run(agent, append([]string{"facts", "--json"}, arguments...)...)), s); err != nil {
 		w.t.Fatal(err)
 	}
 	note(s)

@@ -1,0 +1,53 @@
+package host
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var (
+	user32                      = windows.NewLazySystemDLL("user32.dll")
+	getDisplayConfigBufferSizes = user32.NewProc("GetDisplayConfigBufferSizes")
+	queryDisplayConfig          = user32.NewProc("QueryDisplayConfig")
+	displayConfigGetDeviceInfo  = user32.NewProc("DisplayConfigGetDeviceInfo")
+)
+
+// litScreens are the connectors of the screens that a picture is sent to, by the
+// device's path in the tree. Only programs of the session that the screens belong to
+// are told; a service is not.
+func litScreens() (map[string]string, error) {
+	for _, proc := range []*windows.LazyProc{getDisplayConfigBufferSizes, queryDisplayConfig, displayConfigGetDeviceInfo} {
+		if err := proc.Find(); err != nil {
+			return nil, windowsError(proc.Name, windows.ERROR_PROC_NOT_FOUND)
+		}
+	}
+	const onlyActive = 2 // QDC_ONLY_ACTIVE_PATHS
+	var paths, modes uint32
+	if status, _, _ := getDisplayConfigBufferSizes.Call(onlyActive, uintptr(unsafe.Pointer(&paths)), uintptr(unsafe.Pointer(&modes))); status != 0 {
+		return nil, windowsError(getDisplayConfigBufferSizes.Name, windows.Errno(status))
+	}
+	if paths == 0 || paths > maxScreens || modes > 4*maxScreens {
+		return nil, errNoScreens
+	}
+	raw, rest := make([]byte, paths*displayPathSize), make([]byte, max(1, modes)*displayModeSize)
+	if status, _, _ := queryDisplayConfig.Call(onlyActive, uintptr(unsafe.Pointer(&paths)), uintptr(unsafe.Pointer(&raw[0])),
+		uintptr(unsafe.Pointer(&modes)), uintptr(unsafe.Pointer(&rest[0])), 0); status != 0 {
+		return nil, windowsError(queryDisplayConfig.Name, windows.Errno(status))
+	}
+	lit := map[string]string{}
+	for _, target := range displayTargets(winBuffer{data: raw}, paths) {
+		question := target.nameQuestion()
+		if status, _, _ := displayConfigGetDeviceInfo.Call(uintptr(unsafe.Pointer(&question[0]))); status != 0 {
+			return nil, windowsError(displayConfigGetDeviceInfo.Name, windows.Errno(status))
+		}
+		if instance, connector := displayTargetName(winBuffer{data: question}); instance != "" {
+			lit[instance] = connector
+		}
+	}
+	if len(lit) == 0 {
+		return nil, fmt.Errorf("no screen that is on has a name: %w", errNoScreens)
+	}
+	return lit, nil
+}
