@@ -168,18 +168,10 @@ func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observatio
 
 // tpm asks the TPM base services.
 func tpm() (*constatv1.Tpm, error) {
-	const notFound = 0x8028400f // TBS_E_TPM_NOT_FOUND
 	info := struct{ structVersion, version, interfaceType, revision uint32 }{structVersion: 1}
 	if err := tbsGetDeviceInfo.Find(); err != nil {
 		return nil, fmt.Errorf("this Windows has no TPM base services: %w", errors.ErrUnsupported)
 	}
-	switch result, _, _ := tbsGetDeviceInfo.Call(unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info))); {
-	case result == notFound:
-		return &constatv1.Tpm{Present: set(false)}, nil
-	case result != 0:
-		return nil, fmt.Errorf("the TPM base services: 0x%08x", uint32(result))
-	}
-	t := &constatv1.Tpm{Present: set(true), Enabled: set(true)} // they see no other
-	t.Version = filled(map[uint32]string{1: "1.2", 2: "2.0"}[info.version])
-	return t, nil
+	result, _, _ := tbsGetDeviceInfo.Call(unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)))
+	return tpmOf(uint32(result), info.version)
 }

@@ -64,18 +64,11 @@ func readHost(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observa
 	if h.JoinKind, h.Domain, err = joinedTo(); err != nil {
 		gap(o, "join_kind", err)
 	}
-	// The event that tells what woke the machine has the time that it woke at.
-	const wakes = "Microsoft-Windows-Power-Troubleshooter"
-	events, err := loggedEvents(ctx, []eventRow{{"System", wakes, []int{1}}}, 30*24*time.Hour)
+	events, err := loggedEvents(ctx, wakeRows, 30*24*time.Hour)
 	if err != nil {
 		gap(o, "resumed_at", err)
 	}
-	for _, e := range events { // newest first
-		if at, err := time.Parse(time.RFC3339Nano, e.field("WakeTime")); err == nil {
-			h.ResumedAt = timestamppb.New(at.Truncate(time.Minute))
-			break
-		}
-	}
+	h.ResumedAt = wokeAt(events)
 	return h, o
 }
 

@@ -183,7 +183,7 @@ func TestQueuesOfWindows(t *testing.T) {
 
 func composedJobs() (winBuffer, uint32) {
 	c := compose(3 * jobRowSize)
-	for i, j := range []struct{ status, ms, pages, bytes uint32 }{{jobPrinting, 90_000, 2, 5000}, {jobPrinting | jobError, 0, 0, 0}, {jobPrinted, 0, 3, 1}} {
+	for i, j := range []struct{ status, ms, pages, bytes uint32 }{{jobPrinting, 90_000, 2, 5000}, {jobPrinting | jobError | jobPaperOut, 0, 0, 0}, {jobPrinted, 0, 3, 1}} {
 		at := i * jobRowSize
 		c.u32(at, uint32(i+7))
 		c.text(at+24, "ann")
@@ -322,17 +322,42 @@ func TestEventsOfTheMachine(t *testing.T) {
 	}
 }
 
+func composedRestarts(t *testing.T) []loggedEvent {
+	t.Helper()
+	return []loggedEvent{
+		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "1", "60000", "1", "Restart the service")),
+		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "2", "0", "0", "Nothing")),
+		logged(t, xmlEvent(scmProvider, "7034", "Print Spooler", "3")),
+	}
+}
+
+func composedFall(t *testing.T) loggedEvent {
+	t.Helper()
+	return logged(t, xmlEvent("Application Error", "1000", "spoolsv.exe", "10.0.1", "5f", "maker.dll", "1.2.0.0", "60", "c0000005"))
+}
+
+func composedWake(t *testing.T) loggedEvent {
+	t.Helper()
+	return logged(t, xmlEvent("Microsoft-Windows-Power-Troubleshooter", "1", "SleepTime=2026-03-08T18:00:00.5Z", "WakeTime=2026-03-09T08:01:02.1234567Z"))
+}
+
+func TestSingleEventsOfWindows(t *testing.T) {
+	if at := wokeAt([]loggedEvent{{}, composedWake(t)}); at.AsTime() != time.Date(2026, 3, 9, 8, 1, 0, 0, time.UTC) || wokeAt(nil) != nil {
+		t.Error(at)
+	}
+	other := logged(t, xmlEvent("Application Error", "1000", "a.exe", "1", "5f", "b.dll", "1", "60", "c0000005"))
+	if module := spoolerFellOver([]loggedEvent{other, composedFall(t)}); module == nil || *module != "maker.dll" || spoolerFellOver([]loggedEvent{other}) != nil {
+		t.Error(module)
+	}
+}
+
 func TestEventQuery(t *testing.T) {
 	got := eventQuery([]eventRow{{"System", "A", []int{1, 2}}, {"System", "B", []int{3}}}, time.Minute)
 	const want = "*[System[((Provider[@Name='A'] and (EventID=1 or EventID=2)) or (Provider[@Name='B'] and (EventID=3))) and TimeCreated[timediff(@SystemTime) <= 60000]]]"
 	if got != want {
 		t.Error(got)
 	}
-	restarts := scmRestarts([]loggedEvent{
-		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "1", "60000", "1", "Restart the service")),
-		logged(t, xmlEvent(scmProvider, "7031", "Print Spooler", "2", "0", "0", "Nothing")),
-		logged(t, xmlEvent(scmProvider, "7034", "Print Spooler", "3")),
-	}, time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC))
+	restarts := scmRestarts(composedRestarts(t), time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC))
 	if restarts["Print Spooler"] != 1 {
 		t.Error(restarts)
 	}
@@ -546,6 +571,9 @@ func FuzzBuffersOfWindows(f *testing.F) {
 		localAccount(&constatv1.Account{}, b, n, time.Unix(0, 0))
 		displayTargets(b, n)
 		displayTargetName(b)
+		addExtents(&constatv1.Mount{}, data)
+		addDirty(&constatv1.Mount{}, data)
+		addBatteryTexts(&constatv1.Battery{}, data, data, nil)
 	})
 }
 
@@ -560,6 +588,8 @@ func FuzzTextsOfWindows(f *testing.F) {
 			u := &constatv1.Updates{}
 			updateEvents(u, []loggedEvent{e})
 			bootOfWindows([]loggedEvent{e}, time.Time{})
+			wokeAt([]loggedEvent{e})
+			spoolerFellOver([]loggedEvent{e})
 			diskErrors([]loggedEvent{e})
 		}
 		parseWinget(text)
@@ -882,6 +912,26 @@ func TestHeatAndEncryptionOfWindows(t *testing.T) {
 	kinds := encryptionOf([]bitLockerVolume{{set("C:"), set(uint32(1))}, {set("D:"), set(uint32(0))}, {nil, set(uint32(1))}, {set("E:"), nil}})
 	if len(kinds) != 2 || kinds["C:"] != "bitlocker" || kinds["D:"] != "none" {
 		t.Error(kinds)
+	}
+	m := &constatv1.Mount{}
+	addExtents(m, words(1, 0, 2))
+	addDirty(m, words(0))
+	if m.GetDevice() != "PhysicalDrive2" || m.ErrorCount == nil || m.GetErrorCount() != 0 {
+		t.Error(m)
+	}
+	b := &constatv1.Battery{}
+	addBatteryTexts(b, inUTF16("DELL G8VCF6C\x00"), nil, inUTF16(" 4711 \x00"))
+	if b.GetModel() != "DELL G8VCF6C" || b.Manufacturer != nil || b.GetSerial() != "4711" {
+		t.Error(b)
+	}
+	if tpm, err := tpmOf(0x8028400f, 0); err != nil || tpm.Present == nil || tpm.GetPresent() {
+		t.Error(tpm, err)
+	}
+	if _, err := tpmOf(0x80284005, 0); err == nil {
+		t.Error("an error of the base services is none")
+	}
+	if tpm, err := tpmOf(0, 3); err != nil || !tpm.GetPresent() || tpm.Version != nil {
+		t.Error(tpm, err)
 	}
 	if c := (powerStatus{line: 0, flags: 1}).chargers(); len(c) != 1 || c[0].Online == nil || c[0].GetOnline() {
 		t.Error(c)

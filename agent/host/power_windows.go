@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -96,10 +95,10 @@ func readBatteries(p *constatv1.Power) error {
 			return err
 		}
 		if b != nil {
-			b.Name = set(fmt.Sprintf("BAT%d", len(p.Batteries)))
 			p.Batteries = append(p.Batteries, b)
 		}
 	}
+	numberBatteries(p.Batteries)
 	return nil
 }
 
@@ -127,9 +126,6 @@ func readBattery(path string) (*constatv1.Battery, error) {
 		}
 		return answer
 	}
-	text := func(level uint32) *string {
-		return meaningful(strings.TrimSpace(utf16Text(ask(level, 512))))
-	}
 	b.Present = set(true)
 	system, absolute, err := addBatteryInformation(b, ask(batteryInformation, 36))
 	if err != nil {
@@ -138,7 +134,7 @@ func readBattery(path string) (*constatv1.Battery, error) {
 	if !system {
 		return nil, nil // an uninterruptible supply
 	}
-	b.Model, b.Manufacturer, b.Serial = text(batteryDeviceName), text(batteryMaker), text(batterySerial)
+	addBatteryTexts(b, ask(batteryDeviceName, 512), ask(batteryMaker, 512), ask(batterySerial, 512))
 	question := append(slices.Clone(raw), make([]byte, 16)...)
 	answer, err := control(handle, batteryQueryStatus, question, 16)
 	if err != nil {

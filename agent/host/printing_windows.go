@@ -147,12 +147,7 @@ func spoolerState(ctx context.Context, r *reader, s *constatv1.Spooler, o *const
 	if err != nil {
 		gap(o, "spooler.failing_module", err)
 	}
-	for _, e := range events {
-		if c := programCrash(e); c != nil && strings.EqualFold(c.GetProgram(), "spoolsv.exe") {
-			s.FailingModule = c.Module
-			break
-		}
-	}
+	s.FailingModule = spoolerFellOver(events)
 }
 
 // enumeration is a call of the spooler that fills a buffer.

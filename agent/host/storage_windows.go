@@ -217,12 +217,10 @@ func readVolume(drive string, encrypted map[string]string) *constatv1.Mount {
 	}
 	defer windows.CloseHandle(handle)
 	if raw, err := control(handle, volumeDiskExtents, nil, 1024); err == nil {
-		if number := parseExtents(raw); number != nil {
-			m.Device = set(fmt.Sprintf("PhysicalDrive%d", *number))
-		}
+		addExtents(m, raw)
 	}
-	if raw, err := control(handle, volumeIsDirty, nil, 4); err == nil && len(raw) == 4 {
-		m.ErrorCount = set(int64(raw[0] & 1))
+	if raw, err := control(handle, volumeIsDirty, nil, 4); err == nil {
+		addDirty(m, raw)
 	}
 	return m
 }

@@ -160,6 +160,20 @@ func parseExtents(raw []byte) *uint32 {
 	return set(binary.LittleEndian.Uint32(raw[8:]))
 }
 
+// addExtents names the disk that a volume begins on.
+func addExtents(m *constatv1.Mount, raw []byte) {
+	if number := parseExtents(raw); number != nil {
+		m.Device = set(fmt.Sprintf("PhysicalDrive%d", *number))
+	}
+}
+
+// addDirty reads what FSCTL_IS_VOLUME_DIRTY says: one error at least, or none.
+func addDirty(m *constatv1.Mount, raw []byte) {
+	if len(raw) == 4 {
+		m.ErrorCount = set(int64(raw[0] & 1))
+	}
+}
+
 // batteryRelative: the battery counts in parts of itself, not in milliwatt
 // hours; batterySystem: it runs the machine (poclass.h).
 const (
@@ -192,6 +206,20 @@ func addBatteryInformation(b *constatv1.Battery, raw []byte) (system, absolute b
 		b.Cycles = set(int32(cycles))
 	}
 	return capabilities&batterySystem != 0, absolute, nil
+}
+
+// addBatteryTexts reads what the battery is called, by whom, and its serial number:
+// texts in UTF-16, empty where it does not say.
+func addBatteryTexts(b *constatv1.Battery, model, maker, serial []byte) {
+	text := func(raw []byte) *string { return meaningful(strings.TrimSpace(utf16Text(raw))) }
+	b.Model, b.Manufacturer, b.Serial = text(model), text(maker), text(serial)
+}
+
+// numberBatteries names them in the order in which Windows lists them.
+func numberBatteries(list []*constatv1.Battery) {
+	for i, b := range list {
+		b.Name = set(fmt.Sprintf("BAT%d", i))
+	}
 }
 
 // addBatteryStatus reads BATTERY_STATUS.
@@ -306,4 +334,18 @@ func encryptionOf(volumes []bitLockerVolume) map[string]string {
 		}
 	}
 	return kinds
+}
+
+// tpmOf is what the TPM base services answer: a result, and the version as they
+// number it (TPM_DEVICE_INFO).
+func tpmOf(result, version uint32) (*constatv1.Tpm, error) {
+	const notFound = 0x8028400f // TBS_E_TPM_NOT_FOUND
+	switch result {
+	case 0:
+		// They see no other than one that is on.
+		return &constatv1.Tpm{Present: set(true), Enabled: set(true), Version: filled(map[uint32]string{1: "1.2", 2: "2.0"}[version])}, nil
+	case notFound:
+		return &constatv1.Tpm{Present: set(false)}, nil
+	}
+	return nil, fmt.Errorf("the TPM base services: 0x%08x", result)
 }

@@ -55,7 +55,12 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	usb := &constatv1.Usb{}
 	usb.Devices, usb.Failures = tree.usb()
 	hardware := &constatv1.Hardware{}
-	hardware.BusDevices, hardware.Gpus = tree.busDevices()
+	graphics := newPlugTree([]plugDevice{{
+		instance: `PCI\VEN_8086&DEV_9A49&SUBSYS_0A681028&REV_01\3&11583659&0&10`, class: "Display", service: "igfxn", compatible: []string{`PCI\CC_0300`},
+		maker: "Intel Corporation", description: "@oem4.inf,%x%;Intel(R) Iris(R) Xe Graphics", driverVersion: "31.0.101.2115",
+	}})
+	hardware.BusDevices, _ = tree.busDevices()
+	_, hardware.Gpus = graphics.busDevices()
 
 	disk, err := parseStorageDevice(storageDescriptor(11, 0, "Kingston", "ST1000LM035", "SDM2", "WLJ6WM0P"))
 	if err != nil {
@@ -99,7 +104,9 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	}
 	addHeard(radio, heard, nil, []string{"office"})
 
-	raw := dell.table()
+	machine := dell
+	machine.productVersion, machine.assetTag = "A01", "IT-0042"
+	raw := machine.table()
 	structures, err := parseSMBIOS(tableOrFail(t, append(words(0x0003_0300, uint32(len(raw))), raw...)))
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +119,19 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	_, connector := displayTargetName(winBuffer{data: composedScreen()})
 	screen.Connector = filled(connector)
 	hardware.Monitors = []*constatv1.Monitor{screen}
+	if hardware.Tpm, err = tpmOf(0, 2); err != nil {
+		t.Fatal(err)
+	}
+	addBatteryTexts(battery, inUTF16("DELL G8VCF6C\x00"), inUTF16("SMP\x00"), inUTF16("4711\x00"))
+	numberBatteries(power.Batteries)
+	volume := &constatv1.Mount{}
+	addExtents(volume, words(1, 0, 0))
+	addDirty(volume, words(1))
 	power.ThermalZones, power.Chargers = heatOf(composedHeat()), powerStatus{line: 1, flags: 8}.chargers()
 	mouse := newPlugTree(composedMouse())
 	headset := composedHeadset().device()
 	headset.BatteryPercent = mouse.radioBattery(composedHeadset().address)
+	spooler := &constatv1.Spooler{FailingModule: spoolerFellOver([]loggedEvent{composedFall(t)}), Restarts: set(scmRestarts(composedRestarts(t), time.Time{})["Print Spooler"])}
 	letters := encryptionOf([]bitLockerVolume{{set("C:"), set(uint32(1))}})
 	disks, counted := composedQueues()
 	queue := decodeQueues(disks, counted)[0].Queue
@@ -133,7 +149,7 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 	if !w32timeStatus(clock, frenchStatus) {
 		t.Fatal("w32tm")
 	}
-	system := &constatv1.Host{}
+	system := &constatv1.Host{ResumedAt: wokeAt([]loggedEvent{composedWake(t)})}
 	windowsVersion(system, key("CurrentVersion", "ProductName", "Windows 10 Pro", "DisplayVersion", "23H2", "CurrentBuildNumber", "22631", "UBR", 3447))
 	script, err := parseConnectionSettings(connectionBlob(1|proxyPAC, "", "", "http://proxy.example/wpad.dat"))
 	if err != nil {
@@ -154,9 +170,9 @@ func windowsSnapshot(t *testing.T) *constatv1.Snapshot {
 			Audio:            []*constatv1.AudioEndpoint{{Permission: consent{machine: "Allow"}.permission(), Form: set(audioForms[5]), VolumePercent: volumePercent(0.5)}},
 		},
 		Clock: clock, Host: system, SignIn: signIn, Crashes: crashes, Updates: updates,
-		Printing: &constatv1.Printing{Queues: []*constatv1.Queue{queue}},
+		Printing: &constatv1.Printing{Spooler: spooler, Queues: []*constatv1.Queue{queue}},
 		Security: &constatv1.Security{DiskEncrypted: set(letters["C:"] != "none"), Products: []*constatv1.SecurityProduct{composedProduct()}},
-		Storage:  &constatv1.Storage{Disks: []*constatv1.Disk{disk}, Mounts: []*constatv1.Mount{{Encryption: set(letters["C:"])}}},
+		Storage:  &constatv1.Storage{Disks: []*constatv1.Disk{disk}, Mounts: []*constatv1.Mount{{Encryption: set(letters["C:"])}, volume}},
 		Readings: &constatv1.Readings{Disks: []*constatv1.DiskReading{h.reading}},
 		Wifi:     &constatv1.Wifi{Radios: []*constatv1.Radio{radio}},
 	}

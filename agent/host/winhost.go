@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	constatv1 "constat/proto/constat/v1"
 )
@@ -20,6 +23,19 @@ func windowsZone(name string) *string {
 	for line := range strings.Lines(windowsZones) {
 		if zone, iana, found := strings.Cut(strings.TrimSpace(line), "\t"); found && zone == name {
 			return &iana
+		}
+	}
+	return nil
+}
+
+// wakeRows: the event that tells what woke the machine has the time that it woke at.
+var wakeRows = []eventRow{{"System", "Microsoft-Windows-Power-Troubleshooter", []int{1}}}
+
+// wokeAt is when the machine woke last, by events that are the newest first.
+func wokeAt(events []loggedEvent) *timestamppb.Timestamp {
+	for _, e := range events {
+		if at, err := time.Parse(time.RFC3339Nano, e.field("WakeTime")); err == nil {
+			return timestamppb.New(at.Truncate(time.Minute))
 		}
 	}
 	return nil

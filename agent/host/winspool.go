@@ -180,6 +180,17 @@ func addWinJobs(q *constatv1.Queue, jobs []*constatv1.Job, now time.Time) {
 	slices.SortFunc(q.Jobs, newerJob)
 }
 
+// spoolerFellOver is the library that the print service fell over last, by events
+// that are the newest first; nil where it did not.
+func spoolerFellOver(events []loggedEvent) *string {
+	for _, e := range events {
+		if c := programCrash(e); c != nil && strings.EqualFold(c.GetProgram(), "spoolsv.exe") {
+			return c.Module
+		}
+	}
+	return nil
+}
+
 // decodePorts reads the answer of EnumPortsW at level 2: the monitor behind each
 // port.
 func decodePorts(b winBuffer, n uint32) map[string]string {
