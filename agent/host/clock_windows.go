@@ -17,7 +17,6 @@ import (
 func readClock(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("service control manager, registry, w32tm")
 	c := &constatv1.Clock{}
-	gap(o, "rtc_lost", fmt.Errorf("Windows does not say with which time it started: %w", errors.ErrUnsupported))
 	service, err := r.serviceNamed("W32Time")
 	switch {
 	case err != nil:

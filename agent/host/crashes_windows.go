@@ -38,7 +38,6 @@ func readCrashes(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obse
 		}
 	}
 	slices.SortFunc(o.Gaps, func(a, b *constatv1.Gap) int { return strings.Compare(a.GetFact(), b.GetFact()) })
-	gap(o, "oom_kills", fmt.Errorf("Windows ends no program for want of memory: %w", errors.ErrUnsupported))
 	l.addIns(addInModules())
 	l.fill(c, time.Now())
 	return c, o

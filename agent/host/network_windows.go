@@ -90,11 +90,9 @@ func readStack(ctx context.Context, r *reader, n *constatv1.Network, o *constatv
 	default:
 		gap(o, "os_connectivity", err)
 	}
-	gap(o, "networking_enabled", fmt.Errorf("Windows has no switch for all of its network: %w", errors.ErrUnsupported))
 	if !slices.ContainsFunc(n.Links, func(l *constatv1.Link) bool { return l.SupportedMbps != nil }) {
 		gap(o, "links.supported_mbps", fmt.Errorf("no driver offers a list of speeds: %w", errors.ErrUnsupported))
 	}
-	gap(o, "links.partner_mbps", fmt.Errorf("Windows does not tell what the other end offers: %w", errors.ErrUnsupported))
 	return nil
 }
 

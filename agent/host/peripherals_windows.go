@@ -50,7 +50,6 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 				gap(o, fact, statesErr)
 			}
 		}
-		gap(o, "audio.in_use", fmt.Errorf("Windows tells it to the session that plays only: %w", errors.ErrUnsupported))
 	}
 	readCameras(tree, p)
 	gap(o, "absent", fmt.Errorf("what was here before is remembered by the agent's service, which has not run here: %w", errors.ErrUnsupported))

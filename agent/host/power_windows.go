@@ -57,9 +57,6 @@ func readPower(ctx context.Context, _ *reader) (proto.Message, *constatv1.Observ
 	if err := readHeat(ctx, p); err != nil {
 		gap(o, "thermal_zones", err)
 	}
-	for _, fact := range []string{"fans", "throttle_events"} {
-		gap(o, fact, fmt.Errorf("Windows does not tell: %w", errors.ErrUnsupported))
-	}
 	return p, o
 }
 

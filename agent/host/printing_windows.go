@@ -111,9 +111,6 @@ func readPrinting(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 	default:
 		gap(o, "discovery_state", fmt.Errorf("Windows starts it when somebody looks for printers: %w", errors.ErrUnsupported))
 	}
-	gap(o, "discovered_printers", fmt.Errorf("not asked: the packet filter lets answers to this program through for few: %w", errors.ErrUnsupported))
-	gap(o, "last_used_queue", fmt.Errorf("the spooler does not keep it: %w", errors.ErrUnsupported))
-	gap(o, "queues.server_refusal", fmt.Errorf("not tried: the server would be asked with this service's account, not with the person's: %w", errors.ErrUnsupported))
 	return p, o
 }
 

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 	"unsafe"
@@ -33,9 +32,6 @@ func readServices(ctx context.Context, r *reader) (proto.Message, *constatv1.Obs
 			f.RecentRestarts = set(restarts[one.shown])
 		}
 		s.Services = append(s.Services, f)
-	}
-	for _, fact := range []string{"services.restarts", "services.since", "system_state"} {
-		gap(o, fact, fmt.Errorf("Windows does not tell: %w", errors.ErrUnsupported))
 	}
 	return s, o
 }

@@ -65,13 +65,10 @@ func readSignIn(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obser
 		}
 		s.Accounts = append(s.Accounts, a)
 	}
-	gap(o, "accounts.last_refusal", fmt.Errorf("the security log is not read: %w", errors.ErrUnsupported))
-	gap(o, "accounts.ticket_expires_at", fmt.Errorf("the tickets of other persons' sessions are not asked for: %w", errors.ErrUnsupported))
 	if kind == nil || *kind == "workgroup" || *kind == "none" {
 		return s, o
 	}
 	s.Directory = &constatv1.Directory{Name: domain, Kind: set("activeDirectory")}
-	gap(o, "directory.clock_offset_seconds", fmt.Errorf("the domain's clock is not asked for: %w", errors.ErrUnsupported))
 	if *kind == "entra" {
 		s.Directory.Kind = set("entra")
 		gap(o, "directory.state", fmt.Errorf("Windows does not keep a connection to Entra: %w", errors.ErrUnsupported))

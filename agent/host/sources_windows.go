@@ -3,7 +3,7 @@ package host
 import "time"
 
 // sources are the groups read on Windows, sorted.
-var sources = []source{
+var sources = sayingGaps([]source{
 	{"clock", 4 * time.Second, readClock},
 	{"counters", 3 * time.Second, readCounters},
 	{"crashes", 5 * time.Second, readCrashes},
@@ -25,4 +25,4 @@ var sources = []source{
 	{"updates", 5 * time.Second, readUpdates},
 	{"usb", 5 * time.Second, readUSB},
 	{"wifi", 3 * time.Second, readWifi},
-}
+})

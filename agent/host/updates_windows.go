@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -53,8 +52,6 @@ func readUpdates(ctx context.Context, _ *reader) (proto.Message, *constatv1.Obse
 	default:
 		gap(o, "locked", err)
 	}
-	gap(o, "security_pending", fmt.Errorf("the event log does not tell which are for security: %w", errors.ErrUnsupported))
-	gap(o, "broken_packages", fmt.Errorf("Windows is not asked to look through its component store: %w", errors.ErrUnsupported))
 	return u, o
 }
 

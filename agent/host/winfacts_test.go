@@ -1,7 +1,10 @@
 package host
 
 import (
+	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +20,26 @@ const windowsFacts = "testdata/facts-windows.txt"
 
 // TestWindowsFacts keeps that list. CONSTAT_FACTS=write writes it anew.
 func TestWindowsFacts(t *testing.T) {
-	var now strings.Builder
+	words := map[string]string{}
 	for _, path := range lab.SetFacts(windowsSnapshot(t)) {
-		now.WriteString(path + "\tcomposed\n")
+		words[path] = "composed"
+	}
+	for _, u := range windowsUntold {
+		word := "not told"
+		if errors.Is(u.why, errWindowsUnasked) || strings.Contains(u.why.Error(), "not asked") || strings.Contains(u.why.Error(), "not tried") || strings.Contains(u.why.Error(), "not read") {
+			word = "not asked"
+		}
+		for fact := range strings.FieldsSeq(u.facts) {
+			path := u.group + "." + fact
+			if words[path] != "" {
+				t.Errorf("%s is %s, and was told", path, u.why)
+			}
+			words[path] = word
+		}
+	}
+	var now strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(words)) {
+		now.WriteString(path + "\t" + words[path] + "\n")
 	}
 	before, err := os.ReadFile(windowsFacts)
 	if err == nil && string(before) == now.String() {

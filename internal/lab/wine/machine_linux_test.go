@@ -193,7 +193,9 @@ func TestLaptop(t *testing.T) {
 	if n.GetProxy().GetPacUrl() != "http://proxy.example/wpad.dat" {
 		t.Errorf("proxy: %v", n.GetProxy())
 	}
-	if !slices.ContainsFunc(n.GetHostsOverrides(), func(o *constatv1.HostsEntry) bool { return o.GetName() == "site.example" && o.GetAddress() == "192.0.2.99" }) {
+	if !slices.ContainsFunc(n.GetHostsOverrides(), func(o *constatv1.HostsEntry) bool {
+		return o.GetName() == "site.example" && o.GetAddress() == "192.0.2.99"
+	}) {
 		t.Errorf("the hosts file: %v", n.GetHostsOverrides())
 	}
 }
