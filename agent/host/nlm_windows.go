@@ -72,7 +72,10 @@ func newObject(class, face windows.GUID) (*comObject, error) {
 // comObject is an object of COM: it begins with a pointer to its methods.
 type comObject struct{ methods *[32]uintptr }
 
-// method calls one by its place in the interface.
+// method calls one by its place in the interface. What its arguments point to must
+// not move while it runs: a stack does, when it grows.
+//
+//go:uintptrescapes
 func (c *comObject) method(what string, place int, arguments ...uintptr) error {
 	result, _, _ := syscall.SyscallN(c.methods[place], append([]uintptr{uintptr(unsafe.Pointer(c))}, arguments...)...)
 	if int32(result) < 0 {

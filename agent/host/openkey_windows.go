@@ -132,7 +132,10 @@ func (k openedKey) values(most int) []string {
 }
 
 // call runs a procedure of a system DLL that returns an error number. Windows
-// that does not have it says errors.ErrUnsupported.
+// that does not have it says errors.ErrUnsupported. What its arguments point to must
+// not move while it runs: a stack does, when it grows.
+//
+//go:uintptrescapes
 func call(p *windows.LazyProc, arguments ...uintptr) error {
 	if err := p.Find(); err != nil {
 		return fmt.Errorf("this Windows has no %s: %w", p.Name, errors.ErrUnsupported)
