@@ -66,7 +66,6 @@ var lacking = map[string]string{
 	"load.boot":                            "unsupported",
 	"load.disks":                           "unsupported",
 	"network.firewall":                     "unsupported",
-	"peripherals.audio":                    "unsupported",
 	"power.batteries":                      "failed",
 	"printing.spooler.failing_module":      "unsupported",
 	"printing.spooler.restarts":            "unsupported",
