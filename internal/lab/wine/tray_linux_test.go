@@ -193,8 +193,7 @@ func TestTray(t *testing.T) {
 	d.until("it is closed", func() bool { _, seen := lab.Find(d.screen(), answeredMark, 2); return !seen })
 
 	say = d.agent(helper, dir+"2")
-	// Started by Windows' own desktop, as a shortcut to the agent itself would be.
-	d.run("lab", agent, "tray", "--data", dir+"2")
+	d.run("lab", installed, "--data", dir+"2")
 	stand(`{"state": "answered", "title": "Ada answered", "text": "Is there paper in the tray?", "view": "tickets"}`, answeredMark)
 	d.until("the balloon is seen", func() bool { _, seen := lab.Find(d.screen(), balloon, 6000); return seen })
 	d.keep("tray-windows-told", picture.Rect(0, 0, 400, 300))
@@ -203,6 +202,14 @@ func TestTray(t *testing.T) {
 	d.run("lab", helper, "clicked")
 	d.until("it leads to the tickets", func() bool { return len(d.ways()) > before })
 	d.way(d.ways()[before], "/tickets")
+
+	// A shortcut to the agent itself is Windows' desktop's to start: that is no double
+	// click by somebody who should have opened a console.
+	d.run("lab", agent, "diagnose", "software", "--data", dir+"3", "--snapshot", `C:\seen.json`)
+	d.until("what a shortcut starts works", func() bool {
+		_, err := os.Stat(filepath.Join(d.Path(`C:\windows`), "..", "seen.json"))
+		return err == nil
+	})
 }
 
 // agent starts one that says how things stand as it is told, a line each.
