@@ -1,7 +1,9 @@
 package host
 
 import (
+	"context"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -14,10 +16,14 @@ var (
 	displayConfigGetDeviceInfo  = user32.NewProc("DisplayConfigGetDeviceInfo")
 )
 
+// displayLimit is how long the display driver may take: it answers nothing while it
+// starts anew.
+const displayLimit = time.Second
+
 // litScreens are the connectors of the screens that a picture is sent to, by the
 // device's path in the tree. Only programs of the session that the screens belong to
 // are told; a service is not.
-func litScreens() (map[string]string, error) {
+func litScreens(context.Context) (map[string]string, error) {
 	for _, proc := range []*windows.LazyProc{getDisplayConfigBufferSizes, queryDisplayConfig, displayConfigGetDeviceInfo} {
 		if err := proc.Find(); err != nil {
 			return nil, windowsError(proc.Name, windows.ERROR_PROC_NOT_FOUND)

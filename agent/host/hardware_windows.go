@@ -22,7 +22,7 @@ var (
 	tbsGetDeviceInfo                   = windows.NewLazySystemDLL("tbs.dll").NewProc("Tbsi_GetDeviceInfo")
 )
 
-func readHardware(_ context.Context, r *reader) (proto.Message, *constatv1.Observation) {
+func readHardware(ctx context.Context, r *reader) (proto.Message, *constatv1.Observation) {
 	o := observed("SMBIOS, SetupAPI, registry")
 	h := &constatv1.Hardware{}
 	table, err := firmwareTable()
@@ -60,7 +60,7 @@ func readHardware(_ context.Context, r *reader) (proto.Message, *constatv1.Obser
 		gap(o, "monitors", err)
 	} else {
 		h.BusDevices, h.Gpus = tree.busDevices()
-		readMonitors(tree, h, o)
+		readMonitors(ctx, tree, h, o)
 	}
 	if h.Tpm, err = tpm(); err != nil {
 		gap(o, "tpm", err)
@@ -130,8 +130,8 @@ func readProcessor(h *constatv1.Hardware) {
 
 // readMonitors reads the screens that are there, by the EDID that their driver
 // keeps, and which of them a picture is sent to.
-func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observation) {
-	lit, litErr := litScreens()
+func readMonitors(ctx context.Context, tree *plugTree, h *constatv1.Hardware, o *constatv1.Observation) {
+	screens := map[string]*constatv1.Monitor{}
 	for i := range tree.devices {
 		d := &tree.devices[i]
 		if !strings.EqualFold(d.class, "Monitor") || len(h.Monitors) == 64 {
@@ -151,15 +151,20 @@ func readMonitors(tree *plugTree, h *constatv1.Hardware, o *constatv1.Observatio
 			gap(o, "monitors", err)
 		}
 		m.EdidRead, m.Connected = set(err == nil), set(true)
-		if litErr == nil {
-			connector, on := lit[strings.ToUpper(d.instance)]
-			m.Connector, m.Enabled = filled(connector), &on
-		}
+		screens[strings.ToUpper(d.instance)] = m
 		h.Monitors = append(h.Monitors, m)
 	}
-	if len(h.Monitors) > 0 && litErr != nil {
-		gap(o, "monitors.connector", litErr)
-		gap(o, "monitors.enabled", litErr)
+	if len(screens) > 0 {
+		lit, err := bounded(ctx, "the display driver", displayLimit, litScreens)
+		if err != nil {
+			gap(o, "monitors.connector", err)
+			gap(o, "monitors.enabled", err)
+		}
+		for instance, m := range screens {
+			if connector, on := lit[instance]; err == nil {
+				m.Connector, m.Enabled = filled(connector), &on
+			}
+		}
 	}
 	slices.SortStableFunc(h.Monitors, func(a, b *constatv1.Monitor) int {
 		return strings.Compare(a.GetPnpId()+a.GetModel()+a.GetSerial(), b.GetPnpId()+b.GetModel()+b.GetSerial())
