@@ -78,7 +78,7 @@ func endpointStates() (map[string]endpointState, error) {
 	return states, nil
 }
 
-// endpointOf tells how an endpoint stands. One without a volume of its own has none.
+// endpointOf tells how an endpoint stands.
 func endpointOf(device *comObject) (key string, state endpointState) {
 	var id *uint16
 	if err := device.method("GetId", deviceID, uintptr(unsafe.Pointer(&id))); err == nil && id != nil {
@@ -87,16 +87,19 @@ func endpointOf(device *comObject) (key string, state endpointState) {
 	}
 	const anyServer = 0x17
 	var volume *comObject
-	if err := device.method("Activate", deviceActivate, uintptr(unsafe.Pointer(&endpointVolumeFace)), anyServer, 0, uintptr(unsafe.Pointer(&volume))); err != nil || volume == nil {
+	state.silent = device.method("Activate IAudioEndpointVolume", deviceActivate, uintptr(unsafe.Pointer(&endpointVolumeFace)), anyServer, 0, uintptr(unsafe.Pointer(&volume)))
+	if state.silent != nil || volume == nil {
 		return key, state
 	}
 	defer volume.release()
 	var level float32
-	if err := volume.method("GetMasterVolumeLevelScalar", volumeScalar, uintptr(unsafe.Pointer(&level))); err == nil {
+	if state.silent = volume.method("GetMasterVolumeLevelScalar", volumeScalar, uintptr(unsafe.Pointer(&level))); state.silent == nil {
 		state.percent = volumePercent(level)
 	}
 	var muted int32
-	if err := volume.method("GetMute", volumeMute, uintptr(unsafe.Pointer(&muted))); err == nil {
+	if err := volume.method("GetMute", volumeMute, uintptr(unsafe.Pointer(&muted))); err != nil {
+		state.silent = err
+	} else {
 		state.muted = set(muted != 0)
 	}
 	return key, state

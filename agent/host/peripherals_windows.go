@@ -41,6 +41,12 @@ func readPeripherals(ctx context.Context, r *reader) (proto.Message, *constatv1.
 	}
 	r.readBluetooth(tree, p, o)
 	states, statesErr := askEndpoints(ctx)
+	for _, state := range states {
+		if statesErr == nil && state.silent != nil {
+			gap(o, "audio.volume_percent", state.silent)
+			break
+		}
+	}
 	if p.Audio, err = audioEndpoints(states); err != nil {
 		gap(o, "audio", err)
 	}

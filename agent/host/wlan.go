@@ -204,6 +204,8 @@ type endpointState struct {
 	preferred bool
 	muted     *bool
 	percent   *int32
+	// silent is why it does not tell its volume.
+	silent error
 }
 
 // endpointKey is the name of an endpoint's key in the registry: what is behind its

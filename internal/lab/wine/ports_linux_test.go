@@ -58,7 +58,7 @@ func TestPorts(t *testing.T) {
 		t.Error(q)
 	}
 	if i := slices.IndexFunc(printing.GetPrinters(), func(p *constatv1.Printer) bool { return slices.Contains(p.GetSources(), "ipp") }); i < 0 ||
-		!strings.HasPrefix(printing.GetPrinters()[i].GetAddress(), onFloor4) || !strings.Contains(printing.GetPrinters()[i].GetModel(), "LaserJet Pro M404") || len(printing.GetPrinters()[i].GetSupplies()) == 0 {
+		!strings.HasPrefix(printing.GetPrinters()[i].GetAddress(), onFloor4) || !strings.Contains(printing.GetPrinters()[i].GetModel(), "LaserJet Pro M404") || len(printing.GetPrinters()[i].GetTrays()) == 0 {
 		t.Errorf("printers %v", printing.GetPrinters())
 	}
 	// Nothing of the first look is still under way: the second one starts, and ends.
