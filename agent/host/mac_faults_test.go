@@ -70,15 +70,14 @@ func macHealthy(t *testing.T) *constatv1.Snapshot {
 	return s
 }
 
-// TestMacFaults judges what composed answers tell by the whole catalog: each fault is
-// named as the root of what was complained about, with the gaps that every Mac has, and
-// a Mac in good order has none.
-func TestMacFaults(t *testing.T) {
-	catalog, err := fault.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	healthy := macHealthy(t)
+// macCase is a fault, the complaint that it answers, and what a healthy Mac has of it.
+type macCase struct {
+	procedure, root string
+	change          func(s *constatv1.Snapshot)
+}
+
+// macCases are states of a Mac as composed answers tell of them.
+func macCases(t *testing.T) []macCase {
 	report := func(s *constatv1.Snapshot, name, file string) {
 		s.Crashes = macReport(name, mac(t, file))
 		for _, p := range s.Crashes.Programs {
@@ -91,10 +90,7 @@ func TestMacFaults(t *testing.T) {
 			p.At = timestamppb.New(fixture.Now.Add(-time.Hour))
 		}
 	}
-	for _, c := range []struct {
-		procedure, root string
-		change          func(s *constatv1.Snapshot)
-	}{
+	return []macCase{
 		{"slow", "os-disk-full", func(s *constatv1.Snapshot) {
 			s.Space.Filesystems = macSpace([]macMount{macComposedMounts[0], {point: "/System/Volumes/Data", device: "/dev/disk3s5", kind: "apfs", local: true, use: fsUse{total: 250e9, free: 1e9, available: 1e9}}})
 		}},
@@ -202,7 +198,19 @@ func TestMacFaults(t *testing.T) {
 		{"sign-in", "os-password-expired", func(s *constatv1.Snapshot) {
 			macPasswordEnd(s.SignIn.Accounts[0], set(int32(90)), mac(t, "password-bob.txt"), fixture.Now)
 		}},
-	} {
+	}
+}
+
+// TestMacFaults judges what composed answers tell by the whole catalog: each fault is
+// named as the root of what was complained about, with the gaps that every Mac has, and
+// a Mac in good order has none.
+func TestMacFaults(t *testing.T) {
+	catalog, err := fault.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	healthy := macHealthy(t)
+	for _, c := range macCases(t) {
 		t.Run(c.root, func(t *testing.T) {
 			s := proto.CloneOf(healthy)
 			c.change(s)
