@@ -84,6 +84,17 @@ func build(dir, version, names, formats string, environment ...string) error {
 	return nil
 }
 
+// programs are those of this tree's packages, for another build that needs not link
+// them again.
+func programs(t *testing.T) (environment string) {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("sh", "-ec", `dpkg-deb -x "$1" "$2/x"; mv "$2/x/usr/bin" "$2/linux-amd64"`, "sh", filepath.Join(packages(t), "constat-agent_1.0.0-1_amd64.deb"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return "PROGRAMS=" + dir
+}
+
 // another makes a package of another version out of one.
 func another(t *testing.T, file, version string) string {
 	t.Helper()

@@ -22,7 +22,7 @@ func TestPackages(t *testing.T) {
 	const limit = 10 << 20
 	// Only what is installed everywhere is packed as tightly as for a release.
 	again, agent, collector := packages(t), t.TempDir(), t.TempDir()
-	if err := errors.Join(build(agent, "1.0.0", "agent", "deb rpm", "LEVEL="), build(collector, "1.0.0", "collector", "deb rpm")); err != nil {
+	if err := errors.Join(build(agent, "1.0.0", "agent", "deb rpm", "LEVEL=", programs(t)), build(collector, "1.0.0", "collector", "deb rpm")); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(collector, "constat-*"))
