@@ -170,7 +170,7 @@ func TestLaptop(t *testing.T) {
 		t.Errorf("cameras: %v", c)
 	}
 	outputs := slices.DeleteFunc(slices.Clone(p.GetAudio()), func(e *constatv1.AudioEndpoint) bool { return e.GetDirection() != "output" })
-	if len(outputs) != 1 || outputs[0].GetName() == "" || !outputs[0].GetDefaultEndpoint() {
+	if len(outputs) != 1 || outputs[0].GetName() == "" || !outputs[0].GetDefaultEndpoint() || outputs[0].Muted == nil || outputs[0].GetMuted() || outputs[0].GetVolumePercent() != 100 {
 		t.Errorf("sound: %v", p.GetAudio())
 	}
 	security := seen.GetSecurity()
