@@ -121,19 +121,18 @@ func plugDeviceOf(list windows.DevInfo, data *windows.DevInfoData) (d plugDevice
 
 // toldBattery is how full a device of Bluetooth says that its battery is, in percent.
 // The key is Windows' own: headers do not name it, and its settings show what it
-// holds ({104ea319-6ee2-4701-bd47-8ddbf425bbe5} 2, a byte).
+// holds ({104ea319-6ee2-4701-bd47-8ddbf425bbe5} 2, a byte or a number).
 func toldBattery(device windows.DEVINST) *int32 {
-	const aByte = 3 // DEVPROP_TYPE_BYTE
+	const aByte, aNumber = 3, 7 // DEVPROP_TYPE_BYTE, DEVPROP_TYPE_UINT32
 	key := windows.DEVPROPKEY{
 		FmtID: windows.DEVPROPGUID{Data1: 0x104ea319, Data2: 0x6ee2, Data3: 0x4701, Data4: [8]byte{0xbd, 0x47, 0x8d, 0xdb, 0xf4, 0x25, 0xbb, 0xe5}}, PID: 2,
 	}
-	var kind, size uint32 = 0, 1
-	var percent byte
+	var kind, percent, size uint32 = 0, 0, 4
 	if cmGetProperty.Find() != nil {
 		return nil
 	}
 	result, _, _ := cmGetProperty.Call(uintptr(device), uintptr(unsafe.Pointer(&key)), uintptr(unsafe.Pointer(&kind)), uintptr(unsafe.Pointer(&percent)), uintptr(unsafe.Pointer(&size)), 0)
-	if result != uintptr(windows.CR_SUCCESS) || kind != aByte || size != 1 {
+	if result != uintptr(windows.CR_SUCCESS) || kind != aByte && kind != aNumber || percent > 100 {
 		return nil
 	}
 	return set(int32(percent))
