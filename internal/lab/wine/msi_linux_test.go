@@ -88,8 +88,9 @@ func (w *Windows) state() map[string]bool {
 			units[i] = binary.LittleEndian.Uint16(content[2*i:])
 		}
 		for line := range strings.Lines(string(utf16.Decode(units))) {
-			// Wine's installer leaves its own books, and removes a key that became empty.
-			if strings.HasPrefix(line, "[") && !strings.Contains(line, `\Installer`) && !strings.Contains(line, `\CurrentVersion\Run]`) {
+			// Wine's installer leaves its own books, and removes a key that became empty; its
+			// sound makes its own when first asked.
+			if strings.HasPrefix(line, "[") && !strings.Contains(line, `\Installer`) && !strings.Contains(line, `\CurrentVersion\Run]`) && !strings.Contains(line, `\MMDevices`) {
 				have[strings.TrimSpace(line)] = true
 			}
 		}
