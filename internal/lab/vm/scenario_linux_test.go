@@ -221,7 +221,7 @@ func play(t *testing.T, boot func(*testing.T) *Machine, rows []row) {
 				fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %d ms |\n", id, r.how, r.procedure, run.Diagnosis.Verdict, strings.Join(named, ", "), run.ElapsedMs)
 				switch wrong := judge(r.fault, run.Diagnosis); {
 				case wrong != "" && whole() && os.Getenv("FAULT") == "":
-					t.Logf("MISS, %s", wrong) // the report tells them
+					t.Logf("MISS, %s\n%s", wrong, protojson.Format(run.Diagnosis)) // the report counts them
 				case wrong != "" && whole():
 					t.Logf("MISS, %s\n%s\n%s", wrong, protojson.Format(run.Diagnosis), protojson.Format(run.Snapshot))
 				case wrong != "":
