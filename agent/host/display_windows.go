@@ -14,6 +14,8 @@ var (
 	getDisplayConfigBufferSizes = user32.NewProc("GetDisplayConfigBufferSizes")
 	queryDisplayConfig          = user32.NewProc("QueryDisplayConfig")
 	displayConfigGetDeviceInfo  = user32.NewProc("DisplayConfigGetDeviceInfo")
+
+	comctl32 = windows.NewLazySystemDLL("comctl32.dll")
 )
 
 // displayLimit is how long the display driver may take: it answers nothing while it
@@ -28,6 +30,13 @@ func litScreens(context.Context) (map[string]string, error) {
 		if err := proc.Find(); err != nil {
 			return nil, windowsError(proc.Name, windows.ERROR_PROC_NOT_FOUND)
 		}
+	}
+	// comctl32, which the spooler's and the devices' readers bring along, draws as it is
+	// loaded. Under Wine the first who draws or asks about screens loads the display
+	// driver: done at the same time, one has the loader's lock and the other the
+	// driver's, and no thread of the process starts any more. So it is loaded first.
+	if err := comctl32.Load(); err != nil {
+		return nil, err
 	}
 	const onlyActive = 2 // QDC_ONLY_ACTIVE_PATHS
 	var paths, modes uint32
