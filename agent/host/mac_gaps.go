@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"syscall"
 
 	constatv1 "constat/proto/constat/v1"
@@ -45,10 +44,7 @@ func macKept(root bool, err error, to netip.Addr, own []netip.Prefix) error {
 
 // macUntold are the facts that no Mac tells this agent, by group. A whole message is
 // named by its path. Of what a Mac has no such thing of at all there is no gap.
-var macUntold = []struct {
-	group, facts string
-	why          error
-}{
+var macUntold = untold{
 	{"clock", "synchronized rtc_lost", errMacSilent},
 	{"crashes", "launch_failures", errMacSilent}, // but for what the dynamic linker stopped
 	{"hardware", "bus_devices", errMacUnasked},   // ioreg has them; a Mac has no driver to miss
@@ -81,11 +77,5 @@ var macUntold = []struct {
 
 // macGaps notes what no Mac tells of a group.
 func macGaps(o *constatv1.Observation, group string) {
-	for _, u := range macUntold {
-		for fact := range strings.FieldsSeq(u.facts) {
-			if u.group == group {
-				gap(o, fact, u.why)
-			}
-		}
-	}
+	macUntold.tell(o, group)
 }

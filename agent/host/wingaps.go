@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -23,10 +21,7 @@ var (
 // windowsUntold are the facts that no Windows tells this agent, by group. A whole
 // message is named by its path. Of what Windows has no such thing of at all there is
 // no gap.
-var windowsUntold = []struct {
-	group, facts string
-	why          error
-}{
+var windowsUntold = untold{
 	{"clock", "rtc_lost", fmt.Errorf("Windows does not say with which time it started: %w", errors.ErrUnsupported)},
 	{"counters", "links.carrier_changes links.collisions links.crc_errors", errWindowsUnasked}, // counts of NDIS, driver by driver
 	{"crashes", "oom_kills", fmt.Errorf("Windows ends no program for want of memory: %w", errors.ErrUnsupported)},
@@ -62,13 +57,7 @@ func windowsGaps(o *constatv1.Observation, group string) {
 	if o.GetStatus() != statusObserved {
 		return
 	}
-	for _, u := range windowsUntold {
-		for fact := range strings.FieldsSeq(u.facts) {
-			if u.group == group && !slices.ContainsFunc(o.Gaps, func(g *constatv1.Gap) bool { return g.GetFact() == fact }) {
-				gap(o, fact, u.why)
-			}
-		}
-	}
+	windowsUntold.tell(o, group)
 }
 
 // sayingGaps are readers that say what no Windows tells of their groups, too.
