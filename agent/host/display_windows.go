@@ -22,6 +22,18 @@ var (
 // starts anew.
 const displayLimit = time.Second
 
+// drawsUnderWine comes before the screens are asked about, and before COM, which has
+// windows to hear of its calls. Who has to do with windows first loads Wine's display
+// driver, with the driver's lock and then the loader's; comctl32, which the spooler's
+// and the devices' libraries bring along, draws as it starts, with the loader's lock and
+// then the driver's. At the same time they wait for each other, and no thread of the
+// process starts any more.
+func drawsUnderWine() {
+	if underWine() {
+		_ = comctl32.Load() // who needs it is told so
+	}
+}
+
 // litScreens are the connectors of the screens that a picture is sent to, by the
 // device's path in the tree. Only programs of the session that the screens belong to
 // are told; a service is not.
@@ -31,13 +43,7 @@ func litScreens(context.Context) (map[string]string, error) {
 			return nil, windowsError(proc.Name, windows.ERROR_PROC_NOT_FOUND)
 		}
 	}
-	// comctl32, which the spooler's and the devices' readers bring along, draws as it is
-	// loaded. Under Wine the first who draws or asks about screens loads the display
-	// driver: done at the same time, one has the loader's lock and the other the
-	// driver's, and no thread of the process starts any more. So it is loaded first.
-	if err := comctl32.Load(); err != nil {
-		return nil, err
-	}
+	drawsUnderWine()
 	const onlyActive = 2 // QDC_ONLY_ACTIVE_PATHS
 	var paths, modes uint32
 	if status, _, _ := getDisplayConfigBufferSizes.Call(onlyActive, uintptr(unsafe.Pointer(&paths)), uintptr(unsafe.Pointer(&modes))); status != 0 {

@@ -86,11 +86,15 @@ func started() (time.Time, error) {
 	return at, nil
 }
 
+// underWine tells whether this is Wine, which says so itself (wine_get_version, as its
+// developers' FAQ tells programs to ask).
+func underWine() bool {
+	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
+}
+
 // windowsHypervisor tells what the machine runs in; nil when nothing can be said.
-// Wine says so itself (wine_get_version, as its developers' FAQ tells programs to
-// ask).
 func windowsHypervisor() *string {
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
+	if underWine() {
 		return set("wine")
 	}
 	firmware, err := registryValues(registry.LOCAL_MACHINE, `HARDWARE\DESCRIPTION\System\BIOS`, 0)

@@ -37,6 +37,7 @@ func askNetworks(ctx context.Context) (networkJudgement, error) {
 // onCOM makes calls of COM on a thread of its own, which is left behind with a call
 // that does not come back.
 func onCOM[T any](ctx context.Context, what string, limit time.Duration, call func() (T, error)) (T, error) {
+	drawsUnderWine()
 	return bounded(ctx, what, limit, func(context.Context) (none T, _ error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()

@@ -232,6 +232,7 @@ const wmiLimit = 2 * time.Second
 // asked for; the package holds a lock while it asks, so that the next is asked only
 // once that has come back.
 func askWMI[T any](ctx context.Context, query, namespace string) ([]T, error) {
+	drawsUnderWine()
 	return bounded(ctx, "WMI", wmiLimit, func(context.Context) (rows []T, _ error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
