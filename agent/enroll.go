@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"constat/agent/local"
 	"constat/agent/trigger"
@@ -55,7 +57,7 @@ func enrollCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer seen.close()
-			runs, _ := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), 0) // or there is none
+			runs, _ := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), 0, answerLimit) // or there is none
 			if err := enroll(cmd.Context(), seen, s.Collector, token, uplink.Proxy(s.Proxy)); err != nil {
 				return err
 			}
@@ -116,7 +118,7 @@ func statusCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the agent of this computer stands",
-		Long: "status asks the running agent. Exit codes: 0 it is connected, 1 it is not, 2 it does not run.\n" +
+		Long: "status asks the running agent. Exit codes: 0 it is connected, 1 it is not, 2 it does not run or does not answer.\n" +
 			"With --wait it first gives an agent that is still connecting that much time.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -124,7 +126,7 @@ func statusCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			st, err := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), wait)
+			st, err := askStatus(cmd.Context(), local.Socket(s.Data), o.lang(), wait, answerLimit)
 			if err != nil {
 				return err
 			}
@@ -144,9 +146,13 @@ func statusCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// answerLimit is how long an agent that runs may take to say how it stands. It has
+// nothing to look up for that.
+const answerLimit = 20 * time.Second
+
 // askStatus asks the running agent, again and again while it is on its way to a
 // connection and the time to wait lasts.
-func askStatus(ctx context.Context, socket, language string, wait time.Duration) (*constatv1.GetStatusResponse, error) {
+func askStatus(ctx context.Context, socket, language string, wait, limit time.Duration) (*constatv1.GetStatusResponse, error) {
 	const again = 100 * time.Millisecond
 	conn, err := local.Dial(ctx, socket)
 	if err != nil {
@@ -154,8 +160,13 @@ func askStatus(ctx context.Context, socket, language string, wait time.Duration)
 	}
 	defer conn.Close()
 	for end := time.Now().Add(wait); ; {
-		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(ctx, &constatv1.GetStatusRequest{Language: language, Planned: true})
-		if err != nil {
+		asking, cancel := context.WithTimeout(ctx, limit)
+		st, err := constatv1.NewLocalServiceClient(conn).GetStatus(asking, &constatv1.GetStatusRequest{Language: language, Planned: true})
+		cancel()
+		switch {
+		case status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil:
+			return nil, fmt.Errorf("the agent runs and has not answered within %v: start it anew with \"constat-agent service restart\"", limit)
+		case err != nil:
 			return nil, command.Plain(err)
 		}
 		onItsWay := st.Enrolled || st.Problem == enrolling

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -18,12 +20,15 @@ func serviceCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, action := range []struct{ name, short string }{
-		{"install", "Install the service; it starts with the computer"},
-		{"uninstall", "Remove the service; the agent's data stay"},
-		{"start", "Start the service"},
-		{"stop", "Stop the service"},
-		{"restart", "Stop the service, and start it again"},
+	for _, action := range []struct {
+		name, short string
+		do          func(service.Service) error
+	}{
+		{"install", "Install the service; it starts with the computer", service.Service.Install},
+		{"uninstall", "Remove the service; the agent's data stay", service.Service.Uninstall},
+		{"start", "Start the service", start},
+		{"stop", "Stop the service", stop},
+		{"restart", "Stop the service, and start it again", restart},
 	} {
 		cmd.AddCommand(&cobra.Command{
 			Use:   action.name,
@@ -34,8 +39,14 @@ func serviceCommand(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := service.Control(s, action.name); err != nil {
-					return fmt.Errorf("service %s: %w (this needs an administrator's rights)", action.name, err)
+				err = action.do(s)
+				switch {
+				case errors.Is(err, service.ErrNotInstalled):
+					return fmt.Errorf("service %s: it is not installed: constat-agent service install does that", action.name)
+				case errors.Is(err, fs.ErrPermission), err != nil && os.Geteuid() > 0:
+					return fmt.Errorf("service %s: %s: %w (this needs an administrator's rights)", action.name, s.Platform(), err)
+				case err != nil:
+					return fmt.Errorf("service %s: %s: %w", action.name, s.Platform(), err)
 				}
 				return finishService(action.name)
 			},
@@ -77,6 +88,35 @@ func serviceCommand(o *options) *cobra.Command {
 	)
 	cmd.AddCommand(innerCommands(o)...)
 	return cmd
+}
+
+// start, stop and restart do alike with every service manager: some say no to a
+// service that stands already as it should.
+func start(s service.Service) error {
+	state, err := s.Status()
+	if errors.Is(err, service.ErrNotInstalled) || state == service.StatusRunning {
+		return err
+	}
+	return s.Start()
+}
+
+func stop(s service.Service) error {
+	state, err := s.Status()
+	if errors.Is(err, service.ErrNotInstalled) || state == service.StatusStopped {
+		return err
+	}
+	return s.Stop()
+}
+
+func restart(s service.Service) error {
+	state, err := s.Status()
+	switch {
+	case errors.Is(err, service.ErrNotInstalled):
+		return err
+	case state == service.StatusStopped:
+		return s.Start()
+	}
+	return s.Restart()
 }
 
 func newService(o *options, p service.Interface, action string) (service.Service, error) {

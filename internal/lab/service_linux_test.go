@@ -35,6 +35,7 @@ func TestServiceInstalls(t *testing.T) {
 	}
 	before := m.Sh("find /etc /usr/local /run /var/lib -xdev -name '*constat*' | sort")
 	status("not installed", 1)
+	agent(2, "service", "start")
 	agent(0, "service", "install")
 	status("stopped", 1)
 	// A service that loops sets off a look by itself; one that somebody restarts, as

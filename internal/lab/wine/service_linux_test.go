@@ -53,8 +53,14 @@ func TestService(t *testing.T) {
 	w := Start(t)
 	install(w)
 	serviceIs(t, w, "not installed", 1)
+	for _, verb := range []string{"start", "stop", "restart"} {
+		if r := w.Try(agent, "service", verb); r.Code != 2 || !strings.Contains(r.Stderr, "constat-agent service install") {
+			t.Errorf("%s of what is not installed: exit code %d\n%s", verb, r.Code, r.Stderr)
+		}
+	}
 	w.Run(agent, "service", "install")
 	serviceIs(t, w, "stopped", 1)
+	w.Run(agent, "service", "stop")
 	if r := w.Try(agent, "service", "install"); r.Code == 0 {
 		t.Error("it was installed twice")
 	}
@@ -67,8 +73,9 @@ func TestService(t *testing.T) {
 	}
 	w.Run("reg.exe", "query", `HKLM\System\CurrentControlSet\Services\EventLog\Application\constat-agent`)
 
-	w.Run(agent, "service", "start")
+	w.Run(agent, "service", "restart") // of what does not run: it is started
 	serviceIs(t, w, "running", 0)
+	w.Run(agent, "service", "start")
 	answers(t, w)
 	// Not enrolled: the answer is no, and why.
 	if r := w.Try(agent, "status"); r.Code != 1 || !strings.Contains(r.Stdout, "enrolled:   no") {
