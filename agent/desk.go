@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -252,12 +253,13 @@ func (c *counter) submitFor(ctx context.Context, user local.User, r *constatv1.S
 	return &constatv1.SubmitTicketResponse{Id: draft.Id, Number: number}, nil
 }
 
-// spoolDiagnosis makes a diagnosis and what it was judged from durable.
+// spoolDiagnosis makes a diagnosis durable, and what it was judged from where there is
+// room for that: the diagnosis has its evidence itself.
 func (c *counter) spoolDiagnosis(d *constatv1.Diagnosis, s *constatv1.Snapshot) error {
 	link := c.link.Load()
 	d.EndpointId = link.EndpointID()
 	if err := link.PutSnapshot(s); err != nil {
-		return err
+		slog.Error("what a diagnosis was judged from can't be kept for the collector", "error", err)
 	}
 	return link.Spool().Put(&constatv1.Report{Content: &constatv1.Report_Diagnosis{Diagnosis: d}})
 }

@@ -21,8 +21,12 @@ import (
 	constatv1 "constat/proto/constat/v1"
 )
 
-// snapshotEvery is how often the whole machine is looked at without a reason.
-const snapshotEvery = time.Hour
+// Pauses between looks at the whole machine without a reason: as a rule, and after one
+// that could not be kept.
+const (
+	snapshotEvery = time.Hour
+	snapshotAgain = 5 * time.Minute
+)
 
 func runCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
@@ -128,7 +132,7 @@ func runService(ctx context.Context, s *settings, log *slog.Logger) error {
 		}
 		return err
 	})
-	part("snapshots", c.snapshots)
+	part("snapshots", func(ctx context.Context) error { c.snapshots(ctx, log); return nil })
 	part("remedies", func(ctx context.Context) error { return c.tend(ctx, log) })
 	command.Ready()
 	parts.Wait()
@@ -276,8 +280,9 @@ func (c *counter) plugged(ctx context.Context) {
 }
 
 // snapshots looks at the whole machine now and then: for the collector, and for
-// the memory of what changes.
-func (c *counter) snapshots(ctx context.Context) error {
+// the memory of what changes. A full disk keeps no snapshot, and is what a diagnosis is
+// wanted for: the agent goes on.
+func (c *counter) snapshots(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(snapshotEvery)
 	defer tick.Stop()
 	// A machine that is just joining looks once it has somebody to tell.
@@ -288,22 +293,29 @@ func (c *counter) snapshots(ctx context.Context) error {
 	case <-patience.C:
 	case <-ctx.Done():
 	}
-	for {
+	for said := false; ; {
 		s := c.look(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		joined := c.joined
+		var again <-chan time.Time
 		if link := c.link.Load(); link != nil {
 			joined = nil
-			if err := link.PutSnapshot(s); err != nil {
-				return err
+			err := link.PutSnapshot(s)
+			if err != nil {
+				again = time.After(snapshotAgain)
 			}
+			if err != nil && !said {
+				log.Error("a snapshot can't be kept for the collector", "error", err, "again in", snapshotAgain.String())
+			}
+			said = err != nil
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
+		case <-again:
 		case <-joined:
 		}
 	}

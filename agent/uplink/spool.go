@@ -26,6 +26,7 @@ import (
 //	refused/                     those the collector will never take, each
 //	                             beside a .reason
 //	.*.tmp                       one being written, or left by a crash
+//	reserve                      room for tickets on a disk that is full
 //
 // What is in the directory is the whole state. The methods may be called from
 // several goroutines.
@@ -63,6 +64,11 @@ const (
 	// not one that another process is writing.
 	staleTemporary = 10 * time.Minute
 
+	// reserveBytes are held on the disk: somebody whose disk is full has a reason to
+	// write, and is heard. A diagnosis is some 20 kB, a ticket its text and pictures.
+	reserveBytes = 2 << 20
+	reserveName  = "reserve"
+
 	reportSuffix = ".report"
 	badSuffix    = ".bad"
 	refusedDir   = "refused"
@@ -99,7 +105,17 @@ func OpenSpool(dir string, limits SpoolLimits, log *slog.Logger) (*Spool, error)
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
+	s.reserve()
 	return s, nil
+}
+
+// reserve takes the room for what must be kept on a full disk, where that is not
+// taken yet. While there is none, there is none.
+func (s *Spool) reserve() {
+	path := filepath.Join(s.dir, reserveName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		_ = durable.Write(path, make([]byte, reserveBytes), 0o600)
+	}
 }
 
 // Put keeps a report and returns once it is on stable storage. Putting one that
@@ -144,7 +160,13 @@ func (s *Spool) put(r *constatv1.Report, attached bool) error {
 	// The order is that of putting, even while the clock is set back.
 	s.last = max(s.last+1, uint64(time.Now().UnixNano()))
 	e := spooled{order: s.last, kind: kind, id: id}
-	if err := durable.Write(filepath.Join(s.dir, e.name()), data, 0o600); err != nil {
+	path := filepath.Join(s.dir, e.name())
+	err = durable.Write(path, data, 0o600)
+	if err != nil && kind != kindSnapshot && kind != kindRun && os.Remove(filepath.Join(s.dir, reserveName)) == nil {
+		s.log.Warn("the room that was held for tickets is used", "why", err)
+		err = durable.Write(path, data, 0o600)
+	}
+	if err != nil {
 		return err
 	}
 	select {
@@ -344,6 +366,7 @@ func (s *Spool) remove(e spooled) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove a sent report: %w", err)
 	}
+	s.reserve()
 	return nil
 }
 

@@ -120,7 +120,7 @@ func TestSpoolRefusesWhatCanNeverBeSent(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(s.dir)
-	if err != nil || len(entries) != 1 { // the folder of refused ones
+	if err != nil || len(entries) != 2 { // the folder of refused ones, and the reserve
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
