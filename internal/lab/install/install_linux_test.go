@@ -229,12 +229,33 @@ func TestInstall(t *testing.T) {
 		t.Error("a backup was written on a disk without room for it")
 	}
 	wants(t, out, "the disk is full: make room")
-	m.Sh("rm /var/tmp/filler /var/tmp/filler2; ls -d /root/backup* || true")
-	m.Sh("test ! -e /root/backup")
-	wants(t, m.Sh("dpkg-query --show --showformat '${Version} ${Status}' constat-agent; constat-agent status"), "1.1.0-1 install ok installed", "connected:  yes")
 	if m.pid("constat-agent.service") != former {
 		t.Error("the old program was ended")
 	}
+	// Nor does an agent end that starts there: it is wanted for just that.
+	m.Sh("systemctl restart constat-agent.service; cat /dev/zero >>/var/tmp/filler2 || true")
+	former = m.pid("constat-agent.service")
+	m.w.Await("the agent to say that it can keep nothing", func() error {
+		_, err := m.Try("journalctl -u constat-agent.service _PID=$1 | grep 'No space left on device\\|no space left on device'", former)
+		return err
+	})
+	wants(t, m.Sh("constat-agent diagnose full --json || true"), "os-disk-full")
+	// Whoever sits there is heard, when the collector, on the same disk, can write again.
+	m.Sh("constat-agent ticket new --complaint full --text 'nothing can be saved' --wait 1s")
+	if m.pid("constat-agent.service") != former {
+		t.Error("a full disk ends the agent")
+	}
+	m.Sh("rm /var/tmp/filler /var/tmp/filler2; ls -d /root/backup* || true")
+	m.Sh("test ! -e /root/backup")
+	m.awaitConnected()
+	m.w.Await("the ticket", func() error {
+		out, err := m.Try("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 2")
+		if err != nil || !strings.Contains(out, "nothing can be saved") || !strings.Contains(out, "os-disk-full") {
+			return fmt.Errorf("%v: %s", err, out)
+		}
+		return nil
+	})
+	wants(t, m.Sh("dpkg-query --show --showformat '${Version} ${Status}' constat-agent; constat-agent status"), "1.1.0-1 install ok installed", "connected:  yes")
 
 	// Killed, it is back.
 	former = m.pid("constat-agent.service")
