@@ -282,6 +282,7 @@ func (o *premises) asPrivileged(verb, argument string) (said, class string) {
 // machine's address or its names, by the half with the rights in its own unit.
 // BACKEND=name takes those only.
 func TestLabBackends(t *testing.T) {
+	t.Parallel()
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	o := newPremises(t, buildAgent(t), rand.New(rand.NewPCG(4, 6)), nil)
 	o.sh("mkdir -p /etc/constat-agent; sed '/^data:/d' /etc/constat.yaml >/etc/constat-agent/agent.yaml; constat-agent service install --config /etc/constat-agent/agent.yaml; systemctl start constat-agent-privileged.socket")

@@ -232,6 +232,7 @@ func (h *helpdesk) tries() int {
 // local link, the half with the rights that does it, and a ticket that says who
 // asked, who agreed and what it was worth. Then all that can go wrong with it.
 func TestLabConsent(t *testing.T) {
+	t.Parallel()
 	h := newHelpdesk(t)
 	part := func(name string, do func(t *testing.T)) {
 		t.Run(name, func(t *testing.T) {

@@ -180,6 +180,7 @@ const (
 // of them offline at first, and stays so without the collector; one that somebody
 // else signed is in force nowhere, and an older one is not for long.
 func TestPushedFaultIsInForceEverywhereAndAForgedOneNowhere(t *testing.T) {
+	t.Parallel()
 	Need(t, "go, to build the programs", exec.Command("go", "version").Run() == nil)
 	c := newTeam(t)
 	machines := []string{"pc-1", "pc-2", "pc-3"}

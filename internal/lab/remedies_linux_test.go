@@ -171,6 +171,7 @@ func (o *premises) remedy(verb, component string) *constatv1.RemedyResult {
 // the fault is gone where it must be, and whether the agent says so where it
 // can't be. FAULT=id or REMEDY=verb takes those rows only.
 func TestLabRemedies(t *testing.T) {
+	t.Parallel()
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	rows := slices.DeleteFunc(slices.Clone(remedyRows), func(r remedyRow) bool {
 		return cmp.Or(os.Getenv("FAULT"), r.fault) != r.fault || cmp.Or(os.Getenv("REMEDY"), r.verb) != r.verb

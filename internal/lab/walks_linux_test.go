@@ -59,6 +59,7 @@ var walkRows = []walkRow{
 // programs at the terminal, in both languages, on faults that are there. What was
 // said is kept to be read, in testdata/walks.
 func TestLabWalks(t *testing.T) {
+	t.Parallel()
 	Need(t, "root, to make a machine of namespaces", os.Geteuid() == 0)
 	o := newOffice(t, buildAgent(t), rand.New(rand.NewPCG(3, 6)))
 	o.sh("mkdir -p /etc/constat-agent; sed '/^data:/d' /etc/constat.yaml >/etc/constat-agent/agent.yaml; constat-agent service install --config /etc/constat-agent/agent.yaml; constat-agent service start")
