@@ -43,11 +43,31 @@ const receiverTable = `10ff8102000000 10ff8102000200
 
 // newLaptop boots a Dell with a battery, an NVMe disk, two radios and USB, and
 // puts it on the Wi-Fi of an office. It may have further devices of QEMU's.
-func newLaptop(t *testing.T, further ...string) *Machine {
-	m := Boot(t, Hardware{
+func newLaptop(t *testing.T, further ...string) (m *Machine) {
+	for again := range 2 {
+		m = bootLaptop(t, further...)
+		failed := m.Try(t, func() { equip(m) })
+		switch {
+		case failed == nil:
+			return m
+		case again > 0:
+			t.Fatal(failed)
+		}
+		t.Logf("%v\nonce more, in a machine started anew", failed)
+		m.Stop()
+	}
+	return m
+}
+
+func bootLaptop(t *testing.T, further ...string) *Machine {
+	return Boot(t, Hardware{
 		BIOS: Brands["Dell"], ACPI: []string{Laptop}, Files: guestFiles(t),
 		Devices: append([]string{"-drive", "if=none,id=d1,file=null-co://,file.size=1G,format=raw", "-device", "nvme,id=nv0,drive=d1,serial=S4EWNX0M123456"}, further...),
 	})
+}
+
+// equip plugs everything in, and puts the machine on its network.
+func equip(m *Machine) {
 	m.Turn(rested)
 	m.Run(`modprobe -a battery ac thermal processor nvme usbhid hid_generic usb-storage usblp libcomposite usb_f_hid usb_f_printer usb_f_mass_storage
 mount -t configfs config /sys/kernel/config; modprobe dummy_hcd num=4; modprobe mac80211_hwsim radios=3
@@ -66,7 +86,6 @@ await ls /dev/hidg1; guest receiver /dev/hidg1 /tmp/receiver >/tmp/receiver.log 
 `)
 	m.Run(`bus; office; iw phy phy0 set netns name out; iw phy phy2 set netns name out
 access_point CorpNet correct-horse 6; ip -n out addr add 192.168.50.1/24 dev wlan0; names; enter; signal -50`)
-	return m
 }
 
 func TestLabLaptop(t *testing.T) {
