@@ -101,6 +101,36 @@ func rows(t *testing.T, s *Session, columns ...string) []string {
 	return slices.Compact(found) // going in circles is noticed in the second round
 }
 
+// Who sends back what he is sent has answered nothing.
+func TestEcho(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() {
+		buffer := make([]byte, 65535)
+		for {
+			n, from, err := conn.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			_, _ = conn.WriteTo(buffer[:n], from)
+		}
+	}()
+	for _, credentials := range []Credentials{{Community: "public"}, {Community: "public", Version1: true}} {
+		s, err := Open(t.Context(), conn.LocalAddr().String(), credentials, Patience{Timeout: 200 * time.Millisecond, Retries: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Get(t.Context(), "1.3.6.1.2.1.1.2.0")
+		s.Close()
+		if !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "the request itself came back") {
+			t.Errorf("version 1: %v: %v", credentials.Version1, err)
+		}
+	}
+}
+
 func TestBrokenAgents(t *testing.T) {
 	table := of("1.3.1.1.1", "1.3.1.1.2", "1.3.1.1.10", "1.3.1.2.2", "1.3.1.2.10", "1.3.2.0")
 	whole := []string{"0 1", "0 10", "0 2", "1 10", "1 2"}

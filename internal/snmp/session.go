@@ -323,14 +323,25 @@ func (s *Session) exchange(ctx context.Context, kind request, repetitions int, n
 func (s *Session) ask(ctx context.Context, kind request, repetitions int, names []string) (*gosnmp.SnmpPacket, error) {
 	s.g.Context = ctx
 	s.g.Timeout, s.g.Retries, s.g.ExponentialTimeout = s.pace.patience(s.patience)
+	var answer *gosnmp.SnmpPacket
+	var err error
 	switch {
 	case kind == get:
-		return s.g.Get(names)
+		answer, err = s.g.Get(names)
 	case kind == getNext || s.rowByRow():
-		return s.g.GetNext(names)
+		answer, err = s.g.GetNext(names)
+	default:
+		answer, err = s.g.GetBulk(names, 0, uint32(repetitions))
 	}
-	return s.g.GetBulk(names, 0, uint32(repetitions))
+	if err == nil && answer.PDUType != gosnmp.GetResponse { // gosnmp takes any message with the request's number
+		return nil, errMirrored
+	}
+	return answer, err
 }
+
+// errMirrored: the request itself came back, as from the echo service (RFC 862), or
+// from our own socket where the system gave it the very port that was asked.
+var errMirrored = errors.New("the request itself came back")
 
 // rowByRow tells agents that have no GetBulk, or none that works.
 func (s *Session) rowByRow() bool { return s.credentials.Version1 || s.quirks.Next }
@@ -358,6 +369,8 @@ func (s *Session) explain(ctx context.Context, err error) error {
 	case errors.Is(err, gosnmp.ErrMaxRetriesExceeded), strings.Contains(err.Error(), "timeout"):
 		return fmt.Errorf("%s: %w to %d requests within some %v; is the address right, does an access list let us in, is the community or user right?",
 			s.address, ErrSilent, s.g.Retries+1, s.g.Timeout*time.Duration(s.g.Retries+1))
+	case errors.Is(err, errMirrored):
+		return fmt.Errorf("%s: %w: %w, so what is at that port is no SNMP agent; is the port right?", s.address, ErrSilent, err)
 	case strings.Contains(err.Error(), "connection refused"):
 		return fmt.Errorf("%s: %w: nothing listens at that port; is the SNMP agent on?", s.address, ErrSilent)
 	}
