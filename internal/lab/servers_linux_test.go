@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -135,6 +136,10 @@ func answerAddress(a ...netip.Addr) answer {
 // stopNames ends the name server, whichever it is.
 func (s *scene) stopNames() {
 	s.stopDNS()
+	// A program that another test is about to start has our sockets, too, from fork
+	// to exec, and would hold their ports.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for _, c := range s.nameConns {
 		c.Close()
 	}
