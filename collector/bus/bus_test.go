@@ -1,11 +1,11 @@
 package bus_test
 
 import (
-	"net"
 	"strings"
 	"testing"
 
 	"constat/collector/bus"
+	"constat/internal/lab"
 )
 
 func TestAlone(t *testing.T) {
@@ -30,7 +30,7 @@ func TestAlone(t *testing.T) {
 
 // A hint given to one collector reaches the subscribers of another.
 func TestCluster(t *testing.T) {
-	one, two := freeAddress(t), freeAddress(t)
+	one, two := lab.FreeAddress(t, "tcp"), lab.FreeAddress(t, "tcp")
 	a, err := bus.Embedded(t.Context(), bus.Cluster{Listen: one, Secret: "s"})
 	if err != nil {
 		t.Fatal(err)
@@ -76,15 +76,4 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%+v: %v", cluster, err)
 		}
 	}
-}
-
-// freeAddress is a loopback address on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -140,12 +140,7 @@ func exporter(b *testing.B) (address string, pid int) {
 	if err := os.WriteFile(config, []byte(ifMIB()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address = free.Addr().String()
-	free.Close()
+	address = lab.FreeAddress(b, "tcp")
 	cmd := exec.Command(program, "--config.file="+config, "--web.listen-address="+address, "--log.level=error")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")

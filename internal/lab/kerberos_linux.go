@@ -3,7 +3,6 @@ package lab
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +26,7 @@ func StartKDC(t testing.TB, realm string) *KDC {
 	_, clientErr := exec.LookPath("kinit")
 	_, adminErr := exec.LookPath("kadmin.local")
 	Need(t, "Kerberos's server and client (Debian: krb5-kdc krb5-admin-server krb5-user)", err == nil && clientErr == nil && adminErr == nil)
-	held, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := held.LocalAddr().String()
+	address := FreeAddress(t, "udp")
 	k := &KDC{dir: t.TempDir()}
 	k.Config = filepath.Join(k.dir, "krb5.conf")
 	k.env = append(os.Environ(), "KRB5_CONFIG="+k.dir+"/krb5.conf", "KRB5_KDC_PROFILE="+k.dir+"/kdc.conf", "LC_ALL=C")
@@ -42,7 +37,6 @@ func StartKDC(t testing.TB, realm string) *KDC {
 	k.write(t, "kdc.conf", fmt.Sprintf("[kdcdefaults]\n kdc_listen = %[2]s\n kdc_tcp_listen = \"\"\n[realms]\n %[1]s = {\n  database_name = %[3]s/principal\n"+
 		"  key_stash_file = %[3]s/stash\n  max_life = 10h\n  default_principal_flags = +preauth\n }\n[logging]\n kdc = FILE:%[3]s/kdc.log\n", realm, address, k.dir))
 	k.run(t, "kdb5_util", "create", "-s", "-r", realm, "-P", "master")
-	held.Close()
 	cmd := exec.Command(server, "-n", "-r", realm)
 	var said bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = k.env, &said, &said

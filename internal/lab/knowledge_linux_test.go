@@ -35,7 +35,7 @@ func newTeam(t *testing.T) *team {
 	if out, err := exec.Command("go", "build", "-tags", "grpcnotrace", "-o", c.collector, "constat/collector").CombinedOutput(); err != nil {
 		t.Fatalf("building the collector: %v\n%s", err, out)
 	}
-	c.address, c.console = freeAddress(t), freeAddress(t)
+	c.address, c.console = FreeAddress(t, "tcp"), FreeAddress(t, "tcp")
 	c.start("collector", nil, c.collector, "serve", "--data", c.at("desk"), "--grpc", c.address, "--http", c.console)
 	c.await("the collector", func() error {
 		conn, err := net.Dial("tcp", c.address)
@@ -51,15 +51,6 @@ func newTeam(t *testing.T) *team {
 	c.run(c.collector, "user", "add", "Ada", "--role", "lead", "--data", c.at("desk"))
 	c.apiKey = strings.TrimSpace(c.run(c.collector, "user", "token", "Ada", "--data", c.at("desk")))
 	return c
-}
-
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (c *team) at(name string) string { return filepath.Join(c.dir, name) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +67,7 @@ func Play(t testing.TB, recordings ...Recording) Played {
 		}
 	}
 	const user, password = "constat", "a long enough secret"
-	played := Played{Address: freeUDP(t), V3: func(context string) snmp.Credentials {
+	played := Played{Address: FreeAddress(t, "udp"), V3: func(context string) snmp.Credentials {
 		return snmp.Credentials{User: user, Auth: "sha256", AuthPassword: password, Privacy: "aes", PrivacyPassword: password, Context: context}
 	}}
 	args := []string{
@@ -126,14 +125,4 @@ func awaitAgent(ctx context.Context, address, community string, ended <-chan str
 		case <-time.After(50 * time.Millisecond): // a closed port answers at once
 		}
 	}
-}
-
-func freeUDP(t testing.TB) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().String()
 }

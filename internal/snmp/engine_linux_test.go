@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,12 +36,7 @@ func newEngine(t testing.TB, name, id string, users []snmp.Credentials) *engine 
 		_, err = os.Stat(program)
 	}
 	lab.Need(t, "snmpd", err == nil)
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &engine{TB: t, dir: t.TempDir(), address: conn.LocalAddr().String()}
-	conn.Close()
+	e := &engine{TB: t, dir: t.TempDir(), address: lab.FreeAddress(t, "udp")}
 	var config strings.Builder
 	fmt.Fprintf(&config, "agentAddress udp:%s\nsysDescr %s\n", e.address, name)
 	if id != "" {

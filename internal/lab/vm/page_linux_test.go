@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"constat/internal/lab"
 	"constat/internal/lab/visitor"
 )
 
@@ -20,12 +21,7 @@ func TestLabPage(t *testing.T) {
 	if !whole() {
 		t.Skip("runs with make lab")
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	outside := free.Addr().String()
-	free.Close()
+	outside := lab.FreeAddress(t, "tcp")
 	m := newLaptop(t, "-netdev", "user,id=line,restrict=on,hostfwd=tcp:"+outside+"-:7401", "-device", "e1000,netdev=line")
 	m.Run(`modprobe e1000; await ip link show eth0; ip netns add line; ip link set eth0 netns line
 ip -n line link set eth0 up; ip -n line addr add 10.0.2.15/24 dev eth0

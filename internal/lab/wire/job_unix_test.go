@@ -81,7 +81,7 @@ func try(t *testing.T, as *syscall.Credential) *trial {
 			t.Fatal(err)
 		}
 	}
-	tr := &trial{bin: bin, data: filepath.Join(dir, "data"), as: as, grpc: freeAddress(t)}
+	tr := &trial{bin: bin, data: filepath.Join(dir, "data"), as: as, grpc: lab.FreeAddress(t, "tcp")}
 	cmd := tr.command("constat-collector", "quickstart", "--data", tr.data, "--agent", filepath.Join(bin, "constat-agent"),
 		"--grpc", tr.grpc, "--http", "127.0.0.1:0")
 	out, err := cmd.StdoutPipe()
@@ -328,7 +328,7 @@ func TestQuickstartTellsAForeignAgent(t *testing.T) {
 	}
 	dir := reachable(t)
 	data := filepath.Join(dir, "data")
-	grpc := freeAddress(t)
+	grpc := lab.FreeAddress(t, "tcp")
 	quickstart := func() (string, int) {
 		cmd := exec.Command(filepath.Join(bin, "constat-collector"), "quickstart", "--once", "--data", data,
 			"--agent", filepath.Join(bin, "constat-agent"), "--grpc", grpc, "--http", "127.0.0.1:0", "--join-time", "3s")
@@ -356,7 +356,7 @@ func TestTicketsWithoutAService(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := reachable(t)
-	tr := &trial{bin: bin, data: dir, grpc: freeAddress(t)}
+	tr := &trial{bin: bin, data: dir, grpc: lab.FreeAddress(t, "tcp")}
 	data, agentData := filepath.Join(dir, "collector"), filepath.Join(dir, "agent")
 	serve := func() (stop func()) {
 		cmd := tr.command("constat-collector", "serve", "--data", data, "--grpc", tr.grpc, "--http", "127.0.0.1:0")

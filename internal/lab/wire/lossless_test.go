@@ -14,6 +14,7 @@ import (
 	"constat/agent/uplink"
 	"constat/collector/desk"
 	"constat/collector/intake"
+	"constat/internal/lab"
 	deskv1 "constat/proto/constat/desk/v1"
 	constatv1 "constat/proto/constat/v1"
 )
@@ -36,7 +37,7 @@ const (
 func TestNothingIsLost(t *testing.T) {
 	const seed = 7
 	random := rand.New(rand.NewPCG(seed, 0))
-	agentDir, collectorDir, address := t.TempDir(), t.TempDir(), freeAddress(t)
+	agentDir, collectorDir, address := t.TempDir(), t.TempDir(), lab.FreeAddress(t, "tcp")
 	enrolAgent(t, agentDir, collectorDir, address)
 
 	var orders []order

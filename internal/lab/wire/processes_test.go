@@ -224,13 +224,3 @@ func (p *process) kill() {
 		_ = p.cmd.Wait()
 	})
 }
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
