@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"syscall"
 	"time"
 	"unsafe"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,15 +23,13 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 	if iface.Flags&net.FlagLoopback != 0 || len(iface.HardwareAddr) != 6 {
 		return nil, fmt.Errorf("link %s is no Ethernet: %w", link, errors.ErrUnsupported)
 	}
-	device, err := openBPF()
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(device)
-	buffer, err := listenBPF(device, link)
+	// Without its first two instructions, which are Linux's way to pass over what
+	// this machine sends. A read ends after a second without a frame.
+	device, buffer, err := listenBPF(link, announcements()[2:], time.Second)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link, err)
 	}
+	defer unix.Close(device)
 	leave, err := joinGroups(link)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link, err)
@@ -43,7 +38,6 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 	var heard []byte
 	var lldp, cdp bool
 	count := 0
-	// A read ends after a second without a frame.
 	for end := time.Now().Add(hearTime); time.Now().Before(end) && ctx.Err() == nil && count < maxFrames && !(lldp && cdp); {
 		n, err := unix.Read(device, buffer)
 		switch {
@@ -63,62 +57,6 @@ func hearNeighbours(ctx context.Context, link string) ([]byte, error) {
 		}
 	}
 	return heard, ctx.Err()
-}
-
-// openBPF opens the first device that nobody else has.
-func openBPF() (int, error) {
-	for n := range 256 {
-		name := fmt.Sprintf("/dev/bpf%d", n)
-		device, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if errors.Is(err, unix.EBUSY) {
-			continue
-		}
-		if err != nil {
-			return -1, &os.PathError{Op: "open", Path: name, Err: err}
-		}
-		return device, nil
-	}
-	return -1, errors.New("every /dev/bpf is in use")
-}
-
-// listenBPF ties a device to a link, with the filter, and makes a buffer for what
-// one read of it gives.
-func listenBPF(device int, link string) ([]byte, error) {
-	// Without its first two instructions, which are Linux's way to pass over what
-	// this machine sends.
-	raw, err := bpf.Assemble(announcements()[2:])
-	if err != nil {
-		return nil, err
-	}
-	program := make([]syscall.BpfInsn, len(raw))
-	for i, r := range raw {
-		program[i].Code, program[i].Jt, program[i].Jf, program[i].K = r.Op, r.Jt, r.Jf, r.K
-	}
-	//lint:ignore SA1019 golang.org/x/net/bpf assembles, and has no device
-	size, err := syscall.BpfBuflen(device)
-	second := syscall.Timeval{Sec: 1}
-	for _, step := range []func() error{
-		//lint:ignore SA1019 as above
-		func() error { return syscall.SetBpfInterface(device, link) },
-		//lint:ignore SA1019 as above
-		func() error { return syscall.SetBpf(device, program) },
-		//lint:ignore SA1019 as above
-		func() error { return syscall.SetBpfImmediate(device, 1) },
-		//lint:ignore SA1019 as above
-		func() error { return syscall.SetBpfTimeout(device, &second) },
-		func() error { return unix.IoctlSetPointerInt(device, unix.BIOCSSEESENT, 0) },
-	} {
-		if err == nil {
-			err = step()
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if size < 64 || size > 1<<20 {
-		return nil, fmt.Errorf("a buffer of %d bytes", size)
-	}
-	return make([]byte, size), nil
 }
 
 // groupRequest is struct ifreq with an address of a link's own kind (net/if.h).

@@ -20,7 +20,10 @@ var verbs = map[string]verb{
 	"pause-queue":      pauseQueue,
 	"clear-stuck-job":  cancelJob,
 	"set-clock":        setClock,
-	"lldp":             hearNeighbours, // no remedy: the service listens by it
+	// No remedies, but what the service listens by and asks with:
+	"dhcp":   hearOffers,
+	"lldp":   hearNeighbours,
+	"owners": findOwners,
 	// No enable-device and reset-usb: the system has neither for programs. No
 	// repair-package: applications are replaced as a whole.
 }

@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package privileged
 
 import (
@@ -12,9 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/mdlayher/packet"
-	"golang.org/x/sys/unix"
 )
 
 // conflictProbes is how often other owners of an address are asked for.
@@ -45,7 +44,7 @@ func findOwners(ctx context.Context, argument string) ([]byte, error) {
 	}) {
 		return nil, fmt.Errorf("%s is no address of %s", address, link.Name)
 	}
-	conn, err := packet.Listen(link, packet.Datagram, unix.ETH_P_ARP, nil)
+	conn, err := listenEthernet(link, etherARP, nil)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link.Name, err)
 	}

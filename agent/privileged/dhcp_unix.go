@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package privileged
 
 import (
@@ -24,6 +26,12 @@ const (
 	askAgain  = 400 * time.Millisecond
 	// maxOffers bounds what is returned: a network has one server or two.
 	maxOffers = 16
+)
+
+// Types of what Ethernet carries (IEEE 802 Numbers).
+const (
+	etherIPv4 = 0x0800
+	etherARP  = 0x0806
 )
 
 var broadcast = &packet.Addr{HardwareAddr: net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
@@ -65,11 +73,7 @@ func hearOffers(ctx context.Context, argument string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New(`the argument must be "LINK MILLISECONDS"`)
 	}
-	filter, err := bpf.Assemble(offers())
-	if err != nil {
-		return nil, err
-	}
-	conn, err := packet.Listen(link, packet.Datagram, unix.ETH_P_IP, &packet.Config{Filter: filter})
+	conn, err := listenEthernet(link, etherIPv4, offers())
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", link.Name, err)
 	}
