@@ -42,14 +42,14 @@ func listenEthernet(link *net.Interface, etherType uint16, filter []bpf.Instruct
 }
 
 // ReadFrom gives one packet and its sender. One goroutine may read at a time.
-func (c *etherConn) ReadFrom(packetOf []byte) (int, net.Addr, error) {
+func (c *etherConn) ReadFrom(payload []byte) (int, net.Addr, error) {
 	c.open.RLock()
 	defer c.open.RUnlock()
 	for {
 		if len(c.read) > 0 {
 			frame := c.read[0]
 			if c.read = c.read[1:]; len(frame) > etherHeader {
-				return copy(packetOf, frame[etherHeader:]), &packet.Addr{HardwareAddr: bytes.Clone(frame[6:12])}, nil
+				return copy(payload, frame[etherHeader:]), &packet.Addr{HardwareAddr: bytes.Clone(frame[6:12])}, nil
 			}
 			continue
 		}
@@ -71,21 +71,21 @@ func (c *etherConn) ReadFrom(packetOf []byte) (int, net.Addr, error) {
 }
 
 // WriteTo sends a packet to a *packet.Addr.
-func (c *etherConn) WriteTo(packetOf []byte, to net.Addr) (int, error) {
+func (c *etherConn) WriteTo(payload []byte, to net.Addr) (int, error) {
 	c.open.RLock()
 	defer c.open.RUnlock()
 	if c.device < 0 {
 		return 0, net.ErrClosed
 	}
 	frame := append(bytes.Clone(to.(*packet.Addr).HardwareAddr), c.link.HardwareAddr...)
-	frame = append(binary.BigEndian.AppendUint16(frame, c.etherType), packetOf...)
+	frame = append(binary.BigEndian.AppendUint16(frame, c.etherType), payload...)
 	if _, err := unix.Write(c.device, frame); err != nil {
 		return 0, os.NewSyscallError("write", err)
 	}
-	return len(packetOf), nil
+	return len(payload), nil
 }
 
-// SetReadDeadline also ends a read that waits.
+// SetReadDeadline also ends a read that waits, when it looks next.
 func (c *etherConn) SetReadDeadline(at time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

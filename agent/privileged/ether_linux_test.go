@@ -10,8 +10,8 @@ import (
 // TestWholeFrames: a filter of packets, made one of frames, lets through what it did,
 // of its type.
 func TestWholeFrames(t *testing.T) {
-	frame := func(etherType uint16, packetOf []byte) []byte {
-		return slices.Concat(make([]byte, 12), []byte{byte(etherType >> 8), byte(etherType)}, packetOf)
+	frame := func(etherType uint16, payload []byte) []byte {
+		return slices.Concat(make([]byte, 12), []byte{byte(etherType >> 8), byte(etherType)}, payload)
 	}
 	udp := func(ports [4]byte) []byte {
 		return slices.Concat([]byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17}, make([]byte, 10), ports[:], make([]byte, 4))
