@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/kardianos/service"
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ func serviceCommand(o *options) *cobra.Command {
 				switch {
 				case errors.Is(err, service.ErrNotInstalled):
 					fmt.Fprintln(cmd.OutOrStdout(), "not installed")
+					return command.No
+				case err != nil && strings.Contains(err.Error(), "in failed state"): // systemd's, which has no error of its own
+					fmt.Fprintf(cmd.OutOrStdout(), "failed; journalctl --unit %s says why\n", local.ServiceName)
 					return command.No
 				case err != nil:
 					return err

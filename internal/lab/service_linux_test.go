@@ -112,6 +112,19 @@ func TestServiceInstalls(t *testing.T) {
 	if told := agent(1, "status"); !strings.Contains(told, "lab-loops.service") {
 		t.Errorf("what was found is not told after a restart: %s", told)
 	}
+	// Given up by systemd it is neither stopped nor unknown, and starts again.
+	m.Sh(`mkdir /run/systemd/system/constat-agent.service.d
+echo '[Service]
+Restart=no' >/run/systemd/system/constat-agent.service.d/lab.conf
+systemctl daemon-reload; systemctl kill --signal KILL constat-agent.service`)
+	w.Await("systemd to give the agent up", func() error {
+		_, err := m.Try("systemctl is-failed constat-agent.service")
+		return err
+	})
+	status("failed; journalctl --unit constat-agent says why", 1)
+	agent(0, "service", "start")
+	status("running", 0)
+	m.Sh("rm -r /run/systemd/system/constat-agent.service.d; systemctl daemon-reload")
 	agent(0, "service", "stop")
 	status("stopped", 1)
 	agent(0, "service", "uninstall")
