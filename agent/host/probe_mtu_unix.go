@@ -8,9 +8,11 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -112,4 +114,34 @@ func tooBig(m *icmp.Message, target netip.Addr, id int) bool {
 		return false
 	}
 	return bytes.Equal(to, target.AsSlice()) && len(request) >= 6 && int(binary.BigEndian.Uint16(request[4:])) == id
+}
+
+// echoSocket opens a socket for echo requests that are never fragmented, with the
+// system's echoOptions.
+func echoSocket(family int32) (net.PacketConn, error) {
+	domain, protocol := unix.AF_INET, unix.IPPROTO_ICMP
+	if family == 6 {
+		domain, protocol = unix.AF_INET6, unix.IPPROTO_ICMPV6
+	}
+	syscall.ForkLock.RLock() // no program is started that would inherit it
+	fd, err := unix.Socket(domain, unix.SOCK_DGRAM, protocol)
+	if err == nil {
+		unix.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	file := os.NewFile(uintptr(fd), "echo")
+	defer file.Close()
+	for _, o := range echoOptions[family] {
+		if err := unix.SetsockoptInt(fd, o[0], o[1], o[2]); err != nil {
+			return nil, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	conn, err := net.FilePacketConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("echo socket: %w", err)
+	}
+	return conn, nil
 }
