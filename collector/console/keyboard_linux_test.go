@@ -39,15 +39,15 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 			c.At("password")
 			c.Write(password)
 			c.Press("Enter")
-			c.Until("location.pathname === '/tickets' && document.readyState === 'complete'")
+			c.Until("location.pathname === '/tickets'")
 
 			// The list: the newest first, so that ours is the second.
 			c.Press("j", "j", "k", "j", "Enter")
 			ticket := fmt.Sprintf("/tickets/%d", number)
-			c.Until("location.pathname === '" + ticket + "' && document.readyState === 'complete'")
+			c.Until("location.pathname === '" + ticket + "'")
 
 			c.Press("i")
-			c.Until("document.querySelector('#assignee')?.value === 'marc' && document.readyState === 'complete'")
+			c.Until("document.querySelector('#assignee')?.value === 'marc'")
 
 			c.Press("d")
 			finished := b.answer(endpoint, held)
@@ -60,7 +60,7 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 			c.At("text")
 			c.Write("Paul changed the paper at noon. r n i d ? are letters here.")
 			c.Press("Control+Enter")
-			c.Until("document.querySelector('.timeline')?.innerText.includes('Paul changed the paper at noon. r n i d ?') && document.readyState === 'complete'")
+			c.Until("document.querySelector('.timeline')?.innerText.includes('Paul changed the paper at noon. r n i d ?')")
 
 			c.Press("r")
 			c.At("text")
@@ -76,7 +76,7 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 				}
 			}
 			c.Press("Control+Enter")
-			c.Until("document.querySelector('#ticket-head')?.innerText.includes('" + look.solved + "') && document.readyState === 'complete'")
+			c.Until("document.querySelector('#ticket-head')?.innerText.includes('" + look.solved + "')")
 			found, err := b.desk.Ticket(t.Context(), int32(number))
 			if err != nil {
 				t.Fatal(err)
@@ -94,23 +94,23 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 
 			// What helped becomes an article.
 			c.Press("w")
-			c.Until("location.pathname === '/articles/new' && document.readyState === 'complete'")
+			c.Until("location.pathname === '/articles/new'")
 			c.Press("t")
 			c.At("title-" + look.language)
 			c.Press("Control+Enter")
-			c.Until("/^.articles.[0-9a-f-]+$/.test(location.pathname) && document.readyState === 'complete' && document.body.innerText.includes('Resumed the queue.')")
+			c.Until("/^.articles.[0-9a-f-]+$/.test(location.pathname) && document.body.innerText.includes('Resumed the queue.')")
 
 			// Back, and a ticket for somebody on the phone.
 			c.Press("g", "t")
-			c.Until("location.pathname === '/tickets' && document.readyState === 'complete'")
+			c.Until("location.pathname === '/tickets'")
 			c.Press("/")
 			c.At("q")
 			c.Write("nothinglikethis")
 			c.Until("!document.querySelector('.ticket-line')")
 			c.Press("Escape", "g", "t")
-			c.Until("location.search === '' && document.querySelector('.ticket-line') && document.readyState === 'complete'")
+			c.Until("location.search === '' && document.querySelector('.ticket-line')")
 			c.Press("c")
-			c.Until("location.pathname === '/tickets/new' && document.readyState === 'complete'")
+			c.Until("location.pathname === '/tickets/new'")
 			c.Press("r")
 			c.At("requester")
 			c.Write("Inès Roy")
@@ -118,7 +118,7 @@ func TestTicketByKeyboardInChromium(t *testing.T) {
 			c.At("text")
 			c.Write("The dock's screen stays black.")
 			c.Press("Control+Enter")
-			c.Until("/^.tickets.[0-9]+$/.test(location.pathname) && document.readyState === 'complete' && document.body.innerText.includes('Inès Roy')")
+			c.Until("/^.tickets.[0-9]+$/.test(location.pathname) && document.body.innerText.includes('Inès Roy')")
 			c.Quiet("the way of a ticket")
 		})
 	}
@@ -165,9 +165,9 @@ func TestKeysReachEverythingInChromium(t *testing.T) {
 	c.enter(b.as("lea"))
 	c.Open(b.address + "/endpoints")
 	c.Press("j", "Enter")
-	c.Until("location.pathname === '/endpoints/" + endpoint + "' && document.readyState === 'complete'")
+	c.Until("location.pathname === '/endpoints/" + endpoint + "'")
 	c.Press("u")
-	c.Until("location.pathname === '/endpoints' && document.readyState === 'complete'")
+	c.Until("location.pathname === '/endpoints'")
 	c.Press("/")
 	c.At("q")
 
@@ -216,16 +216,16 @@ func TestConcernedByKeyboardInChromium(t *testing.T) {
 		c.Press("Enter")
 	}
 	add("port-091")
-	c.Until("document.readyState === 'complete' && document.querySelector('#ticket-side')?.innerText.includes('port-091')")
+	c.Until("document.querySelector('#ticket-side')?.innerText.includes('port-091')")
 	c.Quiet("a ticket that names a machine")
 	c.isGood(b, map[string]string{"concerned": fmt.Sprintf("/tickets/%d", number)})
 	c.Open(b.address + "/endpoints/" + second)
 	c.Until("document.body.innerText.includes('#" + fmt.Sprint(number) + "')")
 	c.Open(ticket)
 	c.Press("x", "1")
-	c.Until("document.readyState === 'complete' && !document.querySelector('#ticket-side')?.innerText.includes('port-091') && document.querySelector('.timeline').innerText.includes('port-091')")
+	c.Until("!document.querySelector('#ticket-side')?.innerText.includes('port-091') && document.querySelector('.timeline').innerText.includes('port-091')")
 	add("nowhere")
-	c.Until("document.readyState === 'complete' && document.querySelector('#concern .notice')?.innerText.includes('nowhere')")
+	c.Until("document.querySelector('#concern .notice')?.innerText.includes('nowhere')")
 }
 
 // What somebody on the phone asks for by a form is made and worked without a mouse: the
@@ -249,7 +249,7 @@ func TestRequestByKeyboardInChromium(t *testing.T) {
 			c.Eval("document.cookie = 'constat-language=" + look.language + "; path=/'")
 			c.Open(b.address + "/tickets")
 			c.Press("c")
-			c.Until("location.pathname === '/tickets/new' && document.readyState === 'complete'")
+			c.Until("location.pathname === '/tickets/new'")
 			here := "document.activeElement?.innerText.trim() === '" + look.form + "'"
 			for range 40 {
 				if c.Eval(here) == "true" {
@@ -261,7 +261,7 @@ func TestRequestByKeyboardInChromium(t *testing.T) {
 				t.Fatal("the form is not reached by the keyboard")
 			}
 			c.Press("Enter")
-			c.Until("location.search.startsWith('?form=') && document.readyState === 'complete'")
+			c.Until("location.search.startsWith('?form=')")
 			c.Press("r")
 			c.At("requester")
 			c.Write("Inès Roy")
@@ -272,10 +272,10 @@ func TestRequestByKeyboardInChromium(t *testing.T) {
 			c.At("ask-right")
 			c.Press("Down", "Down")
 			c.Press("Control+Enter")
-			c.Until("/^.tickets.[0-9]+$/.test(location.pathname) && document.readyState === 'complete' && document.querySelector('.timeline').innerText.includes('" + look.choice + "')")
+			c.Until("/^.tickets.[0-9]+$/.test(location.pathname) && document.querySelector('.timeline').innerText.includes('" + look.choice + "')")
 			for _, key := range []string{"1", "2"} {
 				c.Press("y", key)
-				c.Until("document.readyState === 'complete' && document.querySelectorAll('.check[aria-pressed=true]').length === " + key)
+				c.Until("document.querySelectorAll('.check[aria-pressed=true]').length === " + key)
 			}
 			c.Press("r")
 			c.At("text")
@@ -288,7 +288,7 @@ func TestRequestByKeyboardInChromium(t *testing.T) {
 				}
 			}
 			c.Press("Control+Enter")
-			c.Until("document.querySelector('#ticket-head')?.innerText.includes('" + look.solved + "') && document.readyState === 'complete'")
+			c.Until("document.querySelector('#ticket-head')?.innerText.includes('" + look.solved + "')")
 			c.Quiet("the way of a request")
 		})
 	}

@@ -193,17 +193,24 @@ func (c *Tab) EvalInto(expression string, into any) {
 // Pause lets the page go on for a moment.
 const Pause = "new Promise(next => setTimeout(next, 20))"
 
-// Until waits for an expression in the page to become true.
+// Until waits for an expression to become true in a page that is wholly loaded:
+// what is looked for in half a page is not there yet, or was there too early. An
+// expression that throws is not true yet.
 func (c *Tab) Until(expression string) {
 	c.Helper()
 	patience, cancel := context.WithTimeout(c.ctx, c.Patience)
 	defer cancel()
 	c.waiting = true
 	defer func() { c.waiting = false }()
-	for c.Eval("!!("+expression+")") != "true" {
+	look := "(() => { try { return document.readyState === 'complete' && !!(" + expression + ") } catch (e) { return `${e}` } })()"
+	for {
+		seen := c.Eval(look)
+		if seen == "true" {
+			return
+		}
 		if patience.Err() != nil {
 			c.Quiet("while waiting")
-			c.Fatalf("%s did not come true; the page:\n%s", expression, c.Eval("document.body.innerText"))
+			c.Fatalf("%s did not come true (%s); the page:\n%s", expression, seen, c.Eval("document.body?.innerText"))
 		}
 		c.Eval(Pause)
 	}
@@ -237,7 +244,7 @@ func (c *Tab) Enter(file string) {
 func (c *Tab) Open(address string) {
 	c.Helper()
 	c.Call("Page.navigate", map[string]any{"url": address}, nil)
-	c.Until("location.href === " + fmt.Sprintf("%q", address) + " && document.readyState === 'complete'")
+	c.Until("location.href === " + fmt.Sprintf("%q", address))
 }
 
 // Look sets the window's width and the colour scheme.
