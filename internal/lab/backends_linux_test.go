@@ -113,7 +113,8 @@ func (o *premises) configuredBy(begin, end string) {
 	// It sets what systemd sets on every system; the machine may not.
 	o.Run(PC, "sysctl", "-qw", "net.ipv4.conf.all.promote_secondaries=1", "net.ipv4.conf."+o.Adapter+".promote_secondaries=1")
 	o.sh("id dhcpcd >/dev/null 2>&1 || useradd --system --home-dir /usr/lib/dhcpcd --shell /bin/false dhcpcd; dhcpcd " + begin)
-	o.undo("dhcpcd " + end + " || kill -KILL $(ps -C dhcpcd -o pid=)") // it may not end by itself
+	// It may not end by itself within its ten seconds, or end just after them.
+	o.undo("dhcpcd " + end + " || pkill -KILL -x dhcpcd || ! pgrep -x dhcpcd")
 	o.awaitAddressed()
 }
 
