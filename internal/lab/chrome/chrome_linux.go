@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,6 +128,10 @@ func (c *Tab) send(session, method string, params any) int {
 	return c.last
 }
 
+// madeRoom is what the browser and its engine answer when the page that was
+// waited on made room for the next.
+var madeRoom = regexp.MustCompile("Inspected target navigated|Execution context was destroyed|Promise was collected")
+
 // Call asks for something and reads the answer, noting complaints on the way.
 func (c *Tab) Call(method string, params, answer any) {
 	c.Helper()
@@ -142,8 +147,8 @@ func (c *Tab) Call(method string, params, answer any) {
 				continue
 			}
 			if m.Error != nil {
-				if c.waiting && strings.Contains(string(m.Error), "Inspected target navigated") {
-					return // the page that was waited on made room for the next
+				if c.waiting && madeRoom.Match(m.Error) {
+					return
 				}
 				c.Fatalf("%s: %s", method, m.Error)
 			}
