@@ -29,12 +29,7 @@ func printingOf(t *testing.T, c Config) (*constatv1.Printing, *constatv1.Observa
 }
 
 func TestRealPrintServer(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent := closed.Addr().String()
-	_ = closed.Close()
+	silent := lab.FreeAddress(t, "tcp")
 	server := lab.StartCUPS(t,
 		lab.PrintQueue{Name: "front", DeviceURI: "file:///dev/null", Default: true},
 		lab.PrintQueue{Name: "paused", DeviceURI: "file:///dev/null", Paused: true},

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"constat/internal/lab"
 )
 
 // reply answers a question with a code and addresses.
@@ -145,12 +147,7 @@ func TestExchangeSilence(t *testing.T) {
 	if _, _, _, err := exchange(ctx, silent, query, func() {}); resultOf(err) != "timeout" {
 		t.Errorf("silence: %v", err)
 	}
-	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	if _, _, _, err := exchange(t.Context(), closed.LocalAddr().String(), query, func() {}); resultOf(err) != "refused" {
+	if _, _, _, err := exchange(t.Context(), lab.FreeAddress(t, "udp"), query, func() {}); resultOf(err) != "refused" {
 		t.Errorf("a closed port: %v", err)
 	}
 }

@@ -74,12 +74,7 @@ func playAt(t *testing.T, address, community string, d device) {
 // Six devices: a core, two floors behind it, one behind a floor, one of another
 // maker that speaks LLDP only, and one whose community is another.
 func TestDiscover(t *testing.T) {
-	free, err := net.ListenPacket("udp", "127.0.1.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.LocalAddr().String())
-	_ = free.Close()
+	_, port, _ := net.SplitHostPort(lab.FreeAddress(t, "udp"))
 	at := func(n int) string { return fmt.Sprintf("127.0.1.%d", n) }
 	hears := func(d device, ifIndex int, name, address, capabilities string) device {
 		ip := net.ParseIP(address).To4()
