@@ -9,10 +9,10 @@ import (
 )
 
 // FreeAddress is a loopback address, HOST:PORT, for a program that is told where to
-// listen. The network is tcp or udp. Nothing listens there, and nothing takes it by
-// chance before the program does: the port is below those that systems give to
-// sockets that ask for any (from 32768 in Linux' ip_local_port_range, from 49152
-// elsewhere, RFC 6335 section 6).
+// listen, or where nobody is to. The network is tcp or udp. Nothing listens there,
+// and nothing takes it by chance before the program does: the port is below those
+// that systems give to sockets that ask for any (from 32768 in Linux'
+// ip_local_port_range, from 49152 elsewhere, RFC 6335 section 6).
 func FreeAddress(t testing.TB, network string) string {
 	t.Helper()
 	var err error

@@ -240,7 +240,7 @@ echo whole >%{buildroot}/opt/lab-tool
 %files
 /opt/lab-tool
 END
-export HOME=/root; rpmbuild -bb --define "_topdir $d/top" --define "_rpmdir $d/repo" $d/lab-tool.spec >/dev/null 2>&1
+export HOME=$d; rpmbuild -bb --define "_topdir $d/top" --define "_rpmdir $d/repo" $d/lab-tool.spec >/dev/null 2>&1
 createrepo_c -q $d/repo
 printf '[lab]\nname=lab\nbaseurl=file://%s/repo\ngpgcheck=0\n' $d >/etc/yum.repos.d/lab.repo
 dnf -q -y install lab-tool >/dev/null 2>&1`)

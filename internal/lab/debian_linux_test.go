@@ -14,8 +14,8 @@ func TestStartDebian(t *testing.T) {
 	if out := pc.Sh("hostname; ps -p 1 -o comm= 2>/dev/null || cat /proc/1/comm"); out != "pc-lab\nsystemd\n" {
 		t.Errorf("it says of itself %q", out)
 	}
-	pc.Sh("echo mine >/root/mine; systemctl is-active dbus.service")
-	if out, err := server.Try("ls /root/mine"); err == nil {
+	pc.Sh("echo mine >/srv/mine; systemctl is-active dbus.service")
+	if out, err := server.Try("ls /srv/mine"); err == nil {
 		t.Errorf("the other computer has the file, too: %s", out)
 	}
 	if first, second := pc.Sh("cat /etc/machine-id"), server.Sh("cat /etc/machine-id"); first == second || len(strings.TrimSpace(first)) != 32 {

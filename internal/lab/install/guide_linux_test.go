@@ -73,7 +73,7 @@ func TestInstallGuide(t *testing.T) {
 		if len(commands[heading]) <= block {
 			t.Fatalf("docs/INSTALL.md has %d blocks under %q", len(commands[heading]), heading)
 		}
-		return m.Sh("cd /root; exec 2>&1; " + commands[heading][block])
+		return m.Sh("cd /srv; exec 2>&1; " + commands[heading][block])
 	}
 
 	start := time.Now()
@@ -84,7 +84,7 @@ func TestInstallGuide(t *testing.T) {
 	wants(t, follow(server, "Agents", 0), "Ready for 50 computer(s)", "to join collector.example.org:7400", "sudo apt install ./constat-agent_1.0.0-1_amd64.deb ./constat-enrolment_")
 	t.Logf("the collector, from its package to the packages for agents: %.1f s", time.Since(start).Seconds())
 
-	made, err := filepath.Glob(server.Path("/root/kit/*.deb"))
+	made, err := filepath.Glob(server.Path("/srv/kit/*.deb"))
 	if err != nil || len(made) != 2 {
 		t.Fatalf("the kit has %q, %v", made, err)
 	}
@@ -93,7 +93,7 @@ func TestInstallGuide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		computer.WriteFile("/root/"+filepath.Base(file), string(content))
+		computer.WriteFile("/srv/"+filepath.Base(file), string(content))
 	}
 	start = time.Now()
 	wants(t, follow(computer, "Linux", 0), "constat-agent: reports to collector.example.org:7400")
@@ -119,8 +119,8 @@ func cloned(t *testing.T, w *lab.World, server, computer *installation) {
 
 	identity := `sed -n 's/.*"endpoint[^:]*": *"\([^"]*\)".*/\1/p' /var/lib/constat-agent/identity.json`
 	id := strings.TrimSpace(computer.Sh(identity))
-	server.Sh("constat-collector user token admin >/root/api")
-	const told = "CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint remedies $1 --json"
+	server.Sh("constat-collector user token admin >/srv/api")
+	const told = "CONSTAT_TOKEN=$(cat /srv/api) constat-collector endpoint remedies $1 --json"
 	start := time.Now()
 	w.Await("the collector sees two machines", func() error {
 		said := server.Sh(told, id)
@@ -135,8 +135,8 @@ func cloned(t *testing.T, w *lab.World, server, computer *installation) {
 	wants(t, clone.Sh("journalctl --no-pager --unit=constat-agent")+computer.Sh("journalctl --no-pager --unit=constat-agent"), "two machines share it (a cloned disk?): enrol one of them again")
 
 	// Enrolled again, the clone is a machine of its own.
-	wants(t, clone.Sh(`umask 077; sed -n 's/^CONSTAT_TOKEN=//p' /etc/constat-agent/enrolment.env >/root/token
-		constat-agent enroll --collector collector.example.org:7400 --token-file /root/token`), "when it starts again: constat-agent service restart\n")
+	wants(t, clone.Sh(`umask 077; sed -n 's/^CONSTAT_TOKEN=//p' /etc/constat-agent/enrolment.env >/srv/token
+		constat-agent enroll --collector collector.example.org:7400 --token-file /srv/token`), "when it starts again: constat-agent service restart\n")
 	clone.Sh("constat-agent service restart")
 	clone.awaitConnected()
 	if now := strings.TrimSpace(clone.Sh(identity)); now == id || now == "" {

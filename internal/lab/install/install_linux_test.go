@@ -35,7 +35,7 @@ func installationAt(t *testing.T, w *lab.World, host string, packages ...string)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.WriteFile("/root/"+filepath.Base(file), string(content))
+		m.WriteFile("/srv/"+filepath.Base(file), string(content))
 	}
 	return m
 }
@@ -122,7 +122,7 @@ func wants(t *testing.T, text string, parts ...string) {
 // the copies of the former accounts.
 func (m *installation) files() map[string]bool {
 	m.t.Helper()
-	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /root -o -path /var/log -o -path /var/lib/dpkg \
+	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /srv -o -path /var/log -o -path /var/lib/dpkg \
 		-o -path /var/cache/man -o -path /var/cache/dnf -o -path /var/lib/rpm -o -path /var/lib/dnf -o -path /var/lib/systemd -o -path /var/tmp \
 		-o -path '/etc/*-' -o -path /etc/gshadow -o -path /etc/.pwd.lock -o -path /etc/machine-id \) -prune -o -type d -printf '%p %u %m\n' -o -printf '%p %u %m %s\n' | sort; cat /etc/passwd /etc/group`)
 	lines := map[string]bool{}
@@ -160,22 +160,22 @@ func TestInstall(t *testing.T) {
 	m := newInstallation(t, agent, newer, collector)
 	before := m.files()
 
-	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: it runs. Sign in to its console with: constat-collector user link admin")
+	wants(t, m.Sh("dpkg -i /srv/constat-collector_1.0.0-1_amd64.deb 2>&1"), "constat-collector: it runs. Sign in to its console with: constat-collector user link admin")
 	wants(t, m.Sh("constat-collector user link admin"), "/sign-in/link/")
 
 	// A package without a collector's address.
-	wants(t, m.Sh("dpkg -i /root/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
+	wants(t, m.Sh("dpkg -i /srv/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
 	wants(t, m.Sh("dpkg --purge constat-agent 2>&1"), "Purging configuration files for constat-agent")
 
 	// With one, and with what the collector makes for it: from the command to the
 	// first facts there.
-	wants(t, m.Sh(`constat-collector user token admin >/root/api
-		mkdir /root/release; cp /root/constat-agent_1.0.0-1_amd64.deb /root/release/
-		constat-collector token create --installers /root/kit --packages /root/release --collector 127.0.0.1:7400`), "Ready for 1 computer(s)", "sudo apt install ./constat-agent_1.0.0-1_amd64.deb ./constat-enrolment_")
+	wants(t, m.Sh(`constat-collector user token admin >/srv/api
+		mkdir /srv/release; cp /srv/constat-agent_1.0.0-1_amd64.deb /srv/release/
+		constat-collector token create --installers /srv/kit --packages /srv/release --collector 127.0.0.1:7400`), "Ready for 1 computer(s)", "sudo apt install ./constat-agent_1.0.0-1_amd64.deb ./constat-enrolment_")
 	start := time.Now()
-	said := m.Sh("cd /root/kit; dpkg -i ./constat-agent_*.deb ./constat-enrolment_*.deb 2>&1")
+	said := m.Sh("cd /srv/kit; dpkg -i ./constat-agent_*.deb ./constat-enrolment_*.deb 2>&1")
 	m.w.Await("the first facts", func() error {
-		if list := m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json"); !strings.Contains(list, `"osName": "Debian`) {
+		if list := m.Sh("CONSTAT_TOKEN=$(cat /srv/api) constat-collector endpoint list --json"); !strings.Contains(list, `"osName": "Debian`) {
 			return fmt.Errorf("none yet: %s", list)
 		}
 		return nil
@@ -186,7 +186,7 @@ func TestInstall(t *testing.T) {
 
 	// Shut in, it sees what it would see without: the half with the rights
 	// answers, and nothing is taken for read-only.
-	ticket := m.Sh(`constat-agent ticket new --complaint full --text "first" >/dev/null; CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 1`)
+	ticket := m.Sh(`constat-agent ticket new --complaint full --text "first" >/dev/null; CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 1`)
 	wants(t, ticket, "diagnosis, constat")
 	for _, wrong := range []string{"denied", "read-only", "read only"} {
 		if strings.Contains(ticket, wrong) {
@@ -208,7 +208,7 @@ func TestInstall(t *testing.T) {
 	// Upgrade: the identity and the administrator's file stay, the new program runs.
 	m.Sh("echo '# mine' >>/etc/constat-agent/agent.yaml")
 	identity, former := m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json"), m.pid("constat-agent.service")
-	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("dpkg -i /srv/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
 	wants(t, m.Sh("tail -1 /etc/constat-agent/agent.yaml"), "# mine")
 	if m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json") != identity || m.pid("constat-agent.service") == former {
 		t.Error("the upgrade changed the identity, or the old program goes on")
@@ -217,14 +217,14 @@ func TestInstall(t *testing.T) {
 	// The disk is full: what was there stays, whole and at work.
 	former = m.pid("constat-agent.service")
 	m.Sh("fallocate --length $(($(stat --file-system --format '%a * %S' /var/tmp) - (8 << 20))) /var/tmp/filler")
-	out, err := m.Try("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1")
+	out, err := m.Try("dpkg -i --force-downgrade /srv/constat-agent_1.0.0-1_amd64.deb 2>&1")
 	if err == nil {
 		t.Error("a package was installed on a disk without room for it")
 	}
 	wants(t, out, "No space left on device")
 	// A backup that does not fit is none, and takes the place of none.
 	m.Sh("cat /dev/zero >/var/tmp/filler2 || true")
-	out, err = m.Try("constat-collector backup /root/backup 2>&1")
+	out, err = m.Try("constat-collector backup /srv/backup 2>&1")
 	if err == nil {
 		t.Error("a backup was written on a disk without room for it")
 	}
@@ -245,11 +245,11 @@ func TestInstall(t *testing.T) {
 	if m.pid("constat-agent.service") != former {
 		t.Error("a full disk ends the agent")
 	}
-	m.Sh("rm /var/tmp/filler /var/tmp/filler2; ls -d /root/backup* || true")
-	m.Sh("test ! -e /root/backup")
+	m.Sh("rm /var/tmp/filler /var/tmp/filler2; ls -d /srv/backup* || true")
+	m.Sh("test ! -e /srv/backup")
 	m.awaitConnected()
 	m.w.Await("the ticket", func() error {
-		out, err := m.Try("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 2")
+		out, err := m.Try("CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 2")
 		if err != nil || !strings.Contains(out, "nothing can be saved") || !strings.Contains(out, "os-disk-full") {
 			return fmt.Errorf("%v: %s", err, out)
 		}
@@ -270,29 +270,29 @@ func TestInstall(t *testing.T) {
 
 	// A configuration that this version does not know: the old program goes on.
 	former = m.pid("constat-agent.service")
-	m.Sh("cp /etc/constat-agent/agent.yaml /root/; echo 'shiny: true' >>/etc/constat-agent/agent.yaml")
-	wants(t, m.Sh("dpkg -i --force-downgrade /root/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NOT STARTED: /etc/constat-agent/agent.yaml:", `unknown field "shiny"`, "A version that ran before goes on running")
+	m.Sh("cp /etc/constat-agent/agent.yaml /srv/; echo 'shiny: true' >>/etc/constat-agent/agent.yaml")
+	wants(t, m.Sh("dpkg -i --force-downgrade /srv/constat-agent_1.0.0-1_amd64.deb 2>&1"), "constat-agent: NOT STARTED: /etc/constat-agent/agent.yaml:", `unknown field "shiny"`, "A version that ran before goes on running")
 	if m.pid("constat-agent.service") != former {
 		t.Error("the old program was ended")
 	}
-	m.Sh("cp /root/agent.yaml /etc/constat-agent/")
+	m.Sh("cp /srv/agent.yaml /etc/constat-agent/")
 
 	// The account is gone, and comes back with the package.
 	m.Sh("systemctl stop constat-agent.service constat-agent-privileged.socket; userdel constat")
 	if out, err := m.Try("systemctl start constat-agent.service"); err == nil {
 		t.Errorf("it starts without its account: %s", out)
 	}
-	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("dpkg -i /srv/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
 
 	// A spent token. The state is kept by remove, and gone after purge.
-	m.Sh("cp /etc/constat-agent/enrolment.env /root/; dpkg --remove constat-agent 2>&1")
+	m.Sh("cp /etc/constat-agent/enrolment.env /srv/; dpkg --remove constat-agent 2>&1")
 	wants(t, m.Sh("ls /var/lib/constat-agent /etc/constat-agent"), "identity.json", "agent.yaml")
-	m.Sh("dpkg --purge constat-agent constat-enrolment 2>&1; mkdir /etc/constat-agent; cp /root/enrolment.env /etc/constat-agent/")
-	wants(t, m.Sh("dpkg -i /root/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: NOT ENROLLED, and it goes on trying", "token")
+	m.Sh("dpkg --purge constat-agent constat-enrolment 2>&1; mkdir /etc/constat-agent; cp /srv/enrolment.env /etc/constat-agent/")
+	wants(t, m.Sh("dpkg -i /srv/constat-agent_1.1.0-1_amd64.deb 2>&1"), "constat-agent: NOT ENROLLED, and it goes on trying", "token")
 
 	// Half a backup is refused, in words, and leaves nothing.
-	m.Sh("constat-collector backup /root/backup; head --bytes=$(($(stat --format %s /root/backup) / 2)) /root/backup >/root/half")
-	out, err = m.Try("constat-collector restore /root/half --data /var/tmp/restored 2>&1")
+	m.Sh("constat-collector backup /srv/backup; head --bytes=$(($(stat --format %s /srv/backup) / 2)) /srv/backup >/srv/half")
+	out, err = m.Try("constat-collector restore /srv/half --data /var/tmp/restored 2>&1")
 	if err == nil {
 		t.Error("half a backup was restored")
 	}
@@ -309,13 +309,13 @@ func TestInstall(t *testing.T) {
 		return err
 	})
 	former = m.pid("constat-collector.service")
-	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), say, "A version that ran before goes on running")
+	wants(t, m.Sh("dpkg -i /srv/constat-collector_1.0.0-1_amd64.deb 2>&1"), say, "A version that ran before goes on running")
 	if m.pid("constat-collector.service") != former {
 		t.Error("the collector was ended for one that can't start")
 	}
-	m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json")
+	m.Sh("CONSTAT_TOKEN=$(cat /srv/api) constat-collector endpoint list --json")
 	m.Sh("systemctl stop constat-collector")
-	wants(t, m.Sh("dpkg -i /root/constat-collector_1.0.0-1_amd64.deb 2>&1"), say)
+	wants(t, m.Sh("dpkg -i /srv/constat-collector_1.0.0-1_amd64.deb 2>&1"), say)
 	m.Sh("systemctl stop other; rm -r /var/tmp/other")
 
 	m.Sh("dpkg --purge constat-agent constat-collector 2>&1")

@@ -68,10 +68,10 @@ func TestUpgrade(t *testing.T) {
 		filepath.Join(now, "constat-agent_1.0.0-1_amd64.deb"), filepath.Join(now, "constat-collector_1.0.0-1_amd64.deb"))
 	before := m.files()
 
-	wants(t, m.Sh("dpkg -i /root/constat-collector_0.0.1-1_amd64.deb 2>&1"), "constat-collector: it runs")
-	token := regexp.MustCompile(`constat1_\S+`).FindString(m.Sh("constat-collector user token admin >/root/api; constat-collector token create 2>&1"))
+	wants(t, m.Sh("dpkg -i /srv/constat-collector_0.0.1-1_amd64.deb 2>&1"), "constat-collector: it runs")
+	token := regexp.MustCompile(`constat1_\S+`).FindString(m.Sh("constat-collector user token admin >/srv/api; constat-collector token create 2>&1"))
 	m.Sh(`mkdir -p /etc/constat-agent; printf 'CONSTAT_COLLECTOR=127.0.0.1:7400\nCONSTAT_TOKEN=%s\n' "$1" >/etc/constat-agent/enrolment.env`, token)
-	wants(t, m.Sh("dpkg -i /root/constat-agent_0.0.1-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("dpkg -i /srv/constat-agent_0.0.1-1_amd64.deb 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
 	wants(t, m.Sh("constat-agent version; constat-collector version"), "constat-agent 0.0.1", "constat-collector 0.0.1")
 	m.Sh("constat-agent ticket new --complaint full --text 'first, of the former version'")
 	identity := m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json")
@@ -83,7 +83,7 @@ func TestUpgrade(t *testing.T) {
 	// A ticket waits on the agent's disk while everything around it changes.
 	m.Sh("systemctl stop constat-collector.service")
 	m.Sh("constat-agent ticket new --complaint full --text 'second, while nobody took it' || true")
-	const install = "dpkg --force-confold -i /root/%s_1.0.0-1_amd64.deb 2>&1"
+	const install = "dpkg --force-confold -i /srv/%s_1.0.0-1_amd64.deb 2>&1"
 	wants(t, m.Sh(fmt.Sprintf(install, "constat-agent")), "constat-agent: enrolled, and not connected yet")
 	wants(t, m.Sh(fmt.Sprintf(install, "constat-collector")), "constat-collector: it runs")
 	m.awaitConnected()
@@ -93,15 +93,15 @@ func TestUpgrade(t *testing.T) {
 	}
 	wants(t, m.Sh("tail --lines=1 /etc/constat-agent/agent.yaml; tail --lines=1 /etc/constat-collector/collector.yaml"), "# mine\n# mine too\n")
 	m.w.Await("the ticket that waited", func() error {
-		if list, err := m.Try("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 2"); err != nil || !strings.Contains(list, "second, while nobody took it") {
+		if list, err := m.Try("CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 2"); err != nil || !strings.Contains(list, "second, while nobody took it") {
 			return fmt.Errorf("%w: %s", err, list)
 		}
 		return nil
 	})
-	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 1; CONSTAT_TOKEN=$(cat /root/api) constat-collector endpoint list --json"),
+	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 1; CONSTAT_TOKEN=$(cat /srv/api) constat-collector endpoint list --json"),
 		"first, of the former version", `"agentVersion": "1.0.0"`, `"online": true`)
 	m.Sh("constat-agent ticket new --complaint full --text 'third, of this version'")
-	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 3"), "third, of this version", "diagnosis, constat")
+	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 3"), "third, of this version", "diagnosis, constat")
 
 	process := m.pid("constat-agent.service")
 	m.Sh("kill -9 $1", process)
@@ -176,28 +176,28 @@ func TestInstallRPM(t *testing.T) {
 	m := newInstallation(t, stub(t), filepath.Join(dir, "constat-agent-1.0.0-1.x86_64.rpm"), filepath.Join(dir, "constat-collector-1.0.0-1.x86_64.rpm"),
 		filepath.Join(newer, "constat-agent-1.1.0-1.x86_64.rpm"))
 	// And directories that are filesystem's and hicolor-icon-theme's there.
-	m.Sh("rpm -i /root/systemd-252-1.noarch.rpm 2>&1; mkdir -p /etc/xdg/autostart /usr/share/icons/hicolor/64x64/apps")
+	m.Sh("rpm -i /srv/systemd-252-1.noarch.rpm 2>&1; mkdir -p /etc/xdg/autostart /usr/share/icons/hicolor/64x64/apps")
 	before := m.files()
 
-	wants(t, m.Sh("rpm -i /root/constat-collector-*.x86_64.rpm 2>&1"), "constat-collector: it runs. Sign in to its console with: constat-collector user link admin")
-	wants(t, m.Sh("rpm -i /root/constat-agent-1.0.0-1.x86_64.rpm 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
+	wants(t, m.Sh("rpm -i /srv/constat-collector-*.x86_64.rpm 2>&1"), "constat-collector: it runs. Sign in to its console with: constat-collector user link admin")
+	wants(t, m.Sh("rpm -i /srv/constat-agent-1.0.0-1.x86_64.rpm 2>&1"), "constat-agent: NO COLLECTOR is configured", "/etc/constat-agent/enrolment.env")
 	m.Sh("rpm -e constat-agent 2>&1")
 
-	steps := m.Sh(`constat-collector user token admin >/root/api
-		mkdir /root/release; cp /root/constat-agent-1.0.0-1.x86_64.rpm /root/release/
-		constat-collector token create --installers /root/kit --packages /root/release --collector 127.0.0.1:7400`)
+	steps := m.Sh(`constat-collector user token admin >/srv/api
+		mkdir /srv/release; cp /srv/constat-agent-1.0.0-1.x86_64.rpm /srv/release/
+		constat-collector token create --installers /srv/kit --packages /srv/release --collector 127.0.0.1:7400`)
 	wants(t, steps, "sudo dnf install ./constat-agent-1.0.0-1.x86_64.rpm ./constat-enrolment-")
 	_, typed, _ := strings.Cut(steps, "sudo dnf install ")
 	typed, _, _ = strings.Cut(typed, "\n")
-	wants(t, m.Sh("cd /root/kit; dnf install --assumeyes --disablerepo='*' "+typed+" 2>&1"), "constat-agent: reports to 127.0.0.1:7400", "Complete!")
+	wants(t, m.Sh("cd /srv/kit; dnf install --assumeyes --disablerepo='*' "+typed+" 2>&1"), "constat-agent: reports to 127.0.0.1:7400", "Complete!")
 	wants(t, m.Sh("stat -c %U:%a /etc/constat-agent/enrolment.env; systemctl is-enabled constat-agent.service constat-agent-privileged.socket"), "root:600", "enabled\nenabled\n")
 	m.Sh("constat-agent ticket new --complaint full --text first")
-	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /root/api) constat-collector ticket show 1"), "diagnosis, constat")
+	wants(t, m.Sh("CONSTAT_TOKEN=$(cat /srv/api) constat-collector ticket show 1"), "diagnosis, constat")
 
 	// Upgrade: the identity and the administrator's file stay, the new program runs.
 	m.Sh("echo '# mine' >>/etc/constat-agent/agent.yaml")
 	identity, former := m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json"), m.pid("constat-agent.service")
-	wants(t, m.Sh("rpm -U /root/constat-agent-1.1.0-1.x86_64.rpm 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
+	wants(t, m.Sh("rpm -U /srv/constat-agent-1.1.0-1.x86_64.rpm 2>&1"), "constat-agent: reports to 127.0.0.1:7400")
 	wants(t, m.Sh("tail -1 /etc/constat-agent/agent.yaml; systemctl is-enabled constat-agent.service; rpm -q constat-agent"), "# mine", "enabled", "constat-agent-1.1.0-1.x86_64")
 	if m.Sh("sed -n 's/.*endpoint//p' /var/lib/constat-agent/identity.json") != identity || m.pid("constat-agent.service") == former {
 		t.Error("the upgrade changed the identity, or the old program goes on")
@@ -206,7 +206,7 @@ func TestInstallRPM(t *testing.T) {
 	// The disk is full: what was there stays, whole and at work.
 	former = m.pid("constat-agent.service")
 	m.Sh("fallocate --length $(($(stat --file-system --format '%a * %S' /var/tmp) - (4 << 20))) /var/tmp/filler")
-	out, err := m.Try("rpm -U --oldpackage /root/constat-agent-1.0.0-1.x86_64.rpm 2>&1")
+	out, err := m.Try("rpm -U --oldpackage /srv/constat-agent-1.0.0-1.x86_64.rpm 2>&1")
 	if err == nil {
 		t.Error("a package was installed on a disk without room for it")
 	}
@@ -218,12 +218,12 @@ func TestInstallRPM(t *testing.T) {
 	}
 
 	// A configuration that this version does not know: the old program goes on.
-	m.Sh("cp /etc/constat-agent/agent.yaml /root/; echo 'shiny: true' >>/etc/constat-agent/agent.yaml")
-	wants(t, m.Sh("rpm -U --oldpackage /root/constat-agent-1.0.0-1.x86_64.rpm 2>&1"), "constat-agent: NOT STARTED: /etc/constat-agent/agent.yaml:", `unknown field "shiny"`, "A version that ran before goes on running")
+	m.Sh("cp /etc/constat-agent/agent.yaml /srv/; echo 'shiny: true' >>/etc/constat-agent/agent.yaml")
+	wants(t, m.Sh("rpm -U --oldpackage /srv/constat-agent-1.0.0-1.x86_64.rpm 2>&1"), "constat-agent: NOT STARTED: /etc/constat-agent/agent.yaml:", `unknown field "shiny"`, "A version that ran before goes on running")
 	if m.pid("constat-agent.service") != former {
 		t.Error("the old program was ended")
 	}
-	m.Sh("cp /root/agent.yaml /etc/constat-agent/; systemctl restart constat-agent.service")
+	m.Sh("cp /srv/agent.yaml /etc/constat-agent/; systemctl restart constat-agent.service")
 	m.awaitConnected()
 
 	// Killed, it is back.
