@@ -102,7 +102,7 @@ func TestDraftOutlivesTheSessionInChromium(t *testing.T) {
 	lea.ID = user.ID
 	kept := func(want string) {
 		t.Helper()
-		c.Until("true")
+		c.Until("true") // wholly loaded
 		for range 1000 {
 			draft, err := b.desk.Draft(t.Context(), lea, int32(number))
 			if err != nil {
@@ -124,8 +124,7 @@ func TestDraftOutlivesTheSessionInChromium(t *testing.T) {
 	}
 	offered := func(want string) {
 		t.Helper()
-		c.Until("document.querySelector('#text')")
-		c.Until(fmt.Sprintf("document.querySelector('#text')?.value === %q && !document.querySelector('[data-begun]').hidden", want))
+		c.Until(fmt.Sprintf("document.querySelector('#text').value === %q && !document.querySelector('[data-begun]').hidden", want))
 	}
 
 	w := b.as("lea")
