@@ -113,15 +113,16 @@ func (q *quickstart) run(ctx context.Context, once bool) (err error) {
 		return nil
 	}
 	if q.agent == "" && !q.made {
-		q.say("Enrol a machine: constat-collector token create --data %s > token.txt, then there:", q.settings.Data)
+		q.say("Enrol a machine: %s token create --data %s > token.txt, then there:", os.Args[0], q.settings.Data)
 		q.say("  constat-agent enroll --collector HOST:PORT --token-file token.txt")
 	}
 	where := "--data " + q.settings.Data
 	if q.settings.GRPC != defaults().GRPC {
 		where += " --grpc " + q.settings.GRPC
 	}
-	q.say("For commands like constat-collector ticket list %s, in another terminal:", where)
-	q.say("  export CONSTAT_TOKEN=$(constat-collector user token %s --data %s)", adminName, q.settings.Data)
+	// As it was typed: bin/constat-collector is in nobody's PATH.
+	q.say("For commands like %s ticket list %s, in another terminal:", os.Args[0], where)
+	q.say("  export CONSTAT_TOKEN=$(%s user token %s --data %s)", os.Args[0], adminName, q.settings.Data)
 	q.say("Stop with Ctrl-C.")
 	select {
 	case <-ctx.Done():
