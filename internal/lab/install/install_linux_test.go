@@ -122,7 +122,7 @@ func wants(t *testing.T, text string, parts ...string) {
 // the copies of the former accounts.
 func (m *installation) files() map[string]bool {
 	m.t.Helper()
-	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /srv -o -path /var/log -o -path /var/lib/dpkg \
+	list := m.Sh(`find / \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /srv -o -name .rpmdb -o -path /var/log -o -path /var/lib/dpkg \
 		-o -path /var/cache/man -o -path /var/cache/dnf -o -path /var/lib/rpm -o -path /var/lib/dnf -o -path /var/lib/systemd -o -path /var/tmp \
 		-o -path '/etc/*-' -o -path /etc/gshadow -o -path /etc/.pwd.lock -o -path /etc/machine-id \) -prune -o -type d -printf '%p %u %m\n' -o -printf '%p %u %m %s\n' | sort; cat /etc/passwd /etc/group`)
 	lines := map[string]bool{}
