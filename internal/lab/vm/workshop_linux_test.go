@@ -45,9 +45,9 @@ func sparse(t *testing.T, size int64) string {
 // chooses is a step that notes what the person, who is root here, chose as output
 // and input of sound, where their sound server does.
 func chooses(sink, source string) string {
-	return `mkdir -p /root/.local/state/wireplumber
+	return `mkdir -p ~root/.local/state/wireplumber
 pci() { basename $(readlink -f /sys/class/sound/card0/device) | tr : _; }
-printf '[default-nodes]\ndefault.configured.audio.sink=%s\ndefault.configured.audio.source=%s\n' "` + sink + `" "` + source + `" >/root/.local/state/wireplumber/default-nodes
+printf '[default-nodes]\ndefault.configured.audio.sink=%s\ndefault.configured.audio.source=%s\n' "` + sink + `" "` + source + `" >~root/.local/state/wireplumber/default-nodes
 `
 }
 
